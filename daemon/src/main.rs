@@ -1,0 +1,2 @@
+//! The `naksha` program.
+fn main() {}

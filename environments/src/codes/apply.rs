@@ -1,0 +1,6 @@
+//! Targets and applying (NK06xx).
+
+use super::codes;
+
+codes! {
+}

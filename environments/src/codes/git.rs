@@ -1,0 +1,6 @@
+//! Git (NK07xx).
+
+use super::codes;
+
+codes! {
+}

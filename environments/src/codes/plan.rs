@@ -1,0 +1,6 @@
+//! Diffs and plans (NK04xx).
+
+use super::codes;
+
+codes! {
+}

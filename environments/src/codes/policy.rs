@@ -1,0 +1,6 @@
+//! Policies, waivers and acknowledgements (NK05xx).
+
+use super::codes;
+
+codes! {
+}

@@ -1,0 +1,6 @@
+//! Rendering (NK03xx).
+
+use super::codes;
+
+codes! {
+}

@@ -1,0 +1,6 @@
+//! State (NK08xx).
+
+use super::codes;
+
+codes! {
+}

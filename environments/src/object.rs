@@ -1,0 +1,246 @@
+//! Objects: what should be (rendered), what is (observed), and how an object is named.
+//!
+//! Bodies are kept as canonical JSON text, not as a tree of values: ten thousand of them must fit in little
+//! memory, and most are only ever compared by digest.
+//!
+//! Bodies are *masked*: under `data` of a Secret stand marks, never values (see [`SecretValue`] for the mark's
+//! form). The values travel beside the body, in [`DesiredObject::secrets`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::digest::{Digest, Hasher, canonical_json};
+use crate::ids::UnitName;
+use crate::secret::{MarkKey, Secret, SecretMark, SecretRef};
+use crate::source::TreePath;
+
+/// Names an object within one target. The API version is no part of it: an object keeps its identity when it is
+/// written through another version.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// Empty for the core group.
+    pub group: Arc<str>,
+    pub kind: Arc<str>,
+    /// Absent for cluster-scoped objects.
+    pub namespace: Option<Arc<str>>,
+    pub name: Arc<str>,
+}
+
+impl ObjectKey {
+    pub fn new(group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
+        Self { group: group.into(), kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() }
+    }
+
+    /// `apps/Deployment` or `Service`.
+    pub fn group_kind(&self) -> String {
+        if self.group.is_empty() { self.kind.to_string() } else { format!("{}/{}", self.group, self.kind) }
+    }
+
+    /// `Deployment/web` or `Deployment/naksha/web`, for sentences.
+    pub fn short(&self) -> String {
+        format!("{}/{}", self.kind, self.name)
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.group_kind(), self.name),
+            None => write!(f, "{} {}", self.group_kind(), self.name),
+        }
+    }
+}
+
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A masked object as canonical JSON, with its digest.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Body {
+    json: Arc<str>,
+    digest: Digest,
+}
+
+impl Body {
+    /// `value` must be masked already; see the module's head.
+    pub fn new(value: &Value) -> Self {
+        Self::from_canonical(canonical_json(value).into())
+    }
+
+    /// For text that this type wrote before (the store gives it back).
+    pub fn from_canonical(json: Arc<str>) -> Self {
+        let digest = Digest::of_bytes(json.as_bytes());
+        Self { json, digest }
+    }
+
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub fn as_json(&self) -> &str {
+        &self.json
+    }
+
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.json).expect("should parse what canonical_json wrote")
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({:?}, {} bytes)", self.digest, self.json.len())
+    }
+}
+
+/// The value of one key of a Secret, before it is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretValue {
+    /// Written in clear in the repository (base64 decoded). Judged by policy `cleartext-secret`.
+    Inline(Secret),
+    /// Read when it is applied.
+    Reference(SecretRef),
+}
+
+impl SecretValue {
+    /// What stands in the masked body: `ref:vault:…#…` or `mark:<keyed hash>`.
+    pub fn placeholder(&self, key: &MarkKey) -> String {
+        match self {
+            Self::Inline(secret) => mark_placeholder(&key.mark(secret.expose().as_bytes())),
+            Self::Reference(reference) => format!("ref:{reference}"),
+        }
+    }
+}
+
+/// What stands in a masked body for a value of which only the mark is known.
+pub fn mark_placeholder(mark: &SecretMark) -> String {
+    format!("mark:{}", mark.as_str())
+}
+
+/// Where an object was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Provenance {
+    pub path: TreePath,
+    /// First line of its document: in the file for manifests, in the rendered text for templates.
+    pub line: usize,
+    /// True when `path` is a template, and `line` counts lines of what it rendered.
+    pub rendered: bool,
+}
+
+/// An object as Git wants it, normalised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredObject {
+    pub key: ObjectKey,
+    pub api_version: Arc<str>,
+    pub body: Body,
+    /// Values of a Secret's `data`, by key. Empty for everything else.
+    pub secrets: BTreeMap<String, SecretValue>,
+    /// Order within the unit: lower goes first. From the kind, or the annotation `naksha.dev/wave`.
+    pub wave: i32,
+    pub provenance: Provenance,
+}
+
+impl DesiredObject {
+    /// Identity of the desired state: equal digests need no comparing.
+    pub fn digest(&self) -> Digest {
+        Hasher::new("naksha/desired/1")
+            .part(self.api_version.as_bytes())
+            .part(self.body.digest().as_bytes())
+            .finish()
+    }
+}
+
+/// Identity that the target gives an object; another uid is another object, whatever its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(pub Arc<str>);
+
+/// What tells "nothing moved since" without reading the object: recorded from the answer to our own write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    pub uid: Option<Uid>,
+    /// The target's version of the object (a resourceVersion, a file's size and times). Precondition of a write.
+    pub version: Arc<str>,
+    /// Digest of the live object without its status.
+    pub fingerprint: Digest,
+}
+
+/// An object as the target has it, masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    pub mark: Mark,
+    pub body: Body,
+    pub health: Health,
+}
+
+/// One object, as far as it could be observed. Not observed is not absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed {
+    Absent,
+    /// It is what our last write left; there is nothing to compare.
+    InSync { mark: Mark, health: Health },
+    Live(Live),
+    Unknown { reason: String },
+}
+
+/// Everything observed in one pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observation {
+    pub objects: BTreeMap<ObjectKey, Observed>,
+}
+
+impl Observation {
+    /// What is known of `key`: an object that nobody asked about is unknown, not absent.
+    pub fn of(&self, key: &ObjectKey) -> Observed {
+        let unasked = || Observed::Unknown { reason: "it was not observed".to_owned() };
+        self.objects.get(key).cloned().unwrap_or_else(unasked)
+    }
+}
+
+/// Whether an object does its work. The vocabulary is Argo CD's, which users know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    Healthy,
+    /// On its way; the words say how far: "1 of 2 replicas ready".
+    Progressing(String),
+    Degraded(String),
+    Suspended,
+    Missing,
+    Unknown(String),
+}
+
+impl Health {
+    pub fn is_healthy(&self) -> bool {
+        matches!(self, Self::Healthy)
+    }
+
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Healthy => "Healthy",
+            Self::Progressing(_) => "Progressing",
+            Self::Degraded(_) => "Degraded",
+            Self::Suspended => "Suspended",
+            Self::Missing => "Missing",
+            Self::Unknown(_) => "Unknown",
+        }
+    }
+
+    /// The words behind the word, where there are any.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Progressing(message) | Self::Degraded(message) | Self::Unknown(message) => Some(message),
+            Self::Healthy | Self::Suspended | Self::Missing => None,
+        }
+    }
+}
+
+/// An object and the unit it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnitObject {
+    pub unit: UnitName,
+    pub key: ObjectKey,
+}

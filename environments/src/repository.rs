@@ -1,0 +1,105 @@
+//! `naksha.yaml`: the repository's own rules, and everything that was read from one revision of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use crate::diagnostic::{Place, Severity};
+use crate::environment::{Approval, Environment, Lock};
+use crate::globs::Globs;
+use crate::ids::{ContextName, EnvironmentName, RepositoryName, RuleName, UnitName, WorkflowName};
+use crate::policy::Policy;
+use crate::source::TreePath;
+use crate::unit::Unit;
+use crate::variables::Variables;
+use crate::workflow::{PolicyContext, WorkflowGraph};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repository {
+    pub name: RepositoryName,
+    pub place: Place,
+    pub trunk: String,
+    /// Files that many units may read.
+    pub shared: Globs,
+    /// Files that naksha leaves alone.
+    pub ignore: Globs,
+    pub owners: BTreeMap<EnvironmentName, Owners>,
+    pub policies: PolicySettings,
+    pub variables: Variables,
+    /// What happens to a trunk commit that no pull request brought. Absent: apply without a forge, hold with one.
+    pub unreviewed: Option<Unreviewed>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreviewed {
+    Apply,
+    Hold,
+}
+
+/// Who may do what in an environment. Names are the forge's: `@org/team`, `@person`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owners {
+    pub approve: Vec<String>,
+    pub acknowledge: Vec<String>,
+    pub promote: Vec<String>,
+    pub skip: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// Bundled sets by name; `baseline` unless written.
+    pub sets: Vec<String>,
+    pub severity: BTreeMap<EnvironmentName, BTreeMap<RuleName, SeveritySetting>>,
+    pub waivers: Vec<Waiver>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeveritySetting {
+    Off,
+    At(Severity),
+}
+
+/// "We know, and it is fine until then."
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    pub rule: RuleName,
+    /// `Deployment naksha/web`, or a file. Exact.
+    pub subject: String,
+    /// Absent: every environment.
+    pub environment: Option<EnvironmentName>,
+    pub reason: String,
+    /// The last day on which it counts.
+    pub expires: Date,
+    pub place: Place,
+}
+
+/// Everything one revision of a repository defines. What could not be read is listed as broken, not left out:
+/// a broken definition never looks like a deleted one.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    /// Absent when there is no `naksha.yaml`, or a broken one.
+    pub repository: Option<Arc<Repository>>,
+    pub environments: BTreeMap<EnvironmentName, Arc<Environment>>,
+    pub units: BTreeMap<UnitName, Arc<Unit>>,
+    pub workflows: BTreeMap<WorkflowName, Arc<WorkflowGraph>>,
+    pub contexts: BTreeMap<ContextName, Arc<PolicyContext>>,
+    pub policies: BTreeMap<RuleName, Arc<Policy>>,
+    pub locks: BTreeMap<EnvironmentName, Arc<Lock>>,
+    pub approvals: Vec<Arc<Approval>>,
+    pub broken: Broken,
+}
+
+/// Definitions that exist but could not be read, as far as their names are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Broken {
+    pub repository: bool,
+    pub environments: BTreeSet<EnvironmentName>,
+    pub units: BTreeSet<UnitName>,
+    pub workflows: BTreeSet<WorkflowName>,
+    pub contexts: BTreeSet<ContextName>,
+    pub policies: BTreeSet<RuleName>,
+    pub locks: BTreeSet<EnvironmentName>,
+    /// Files whose definition has no readable name.
+    pub nameless: BTreeSet<TreePath>,
+}

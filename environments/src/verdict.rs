@@ -1,0 +1,135 @@
+//! What policies say of a plan, and whether it may be applied.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::diagnostic::{Place, Severity};
+use crate::digest::Digest;
+use crate::ids::{RuleName, UnitName};
+use crate::plan::{ApprovedPlan, Plan, Subject};
+
+/// One finding of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    pub severity: Severity,
+    pub rule: RuleName,
+    pub unit: Option<UnitName>,
+    pub subject: Option<Subject>,
+    /// Path of the field inside the subject: `spec.template.spec.containers[name=app].image`.
+    pub field: Option<String>,
+    pub place: Option<Place>,
+    /// One sentence.
+    pub message: String,
+    /// What makes it go away.
+    pub fix: Option<String>,
+    pub standing: Standing,
+}
+
+impl Finding {
+    /// Whether it stops the plan by itself.
+    pub fn blocks(&self) -> bool {
+        let counts = matches!(self.standing, Standing::New | Standing::NeedsAcknowledgement);
+        self.severity == Severity::Error && counts
+    }
+}
+
+/// Whether a finding counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    New,
+    /// It was there before this change; counted, does not block.
+    Existing,
+    Waived { reason: String },
+    /// A guard: it blocks until the plan is acknowledged.
+    NeedsAcknowledgement,
+    Acknowledged { by: String, reason: String },
+}
+
+/// Everything that was found about a plan, worst first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub findings: Vec<Finding>,
+    /// Digest of the rules that judged.
+    pub policies: Digest,
+}
+
+impl Verdict {
+    pub fn blocking(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.blocks())
+    }
+}
+
+/// A person's word that a plan may be applied although a guard objects. Bound to the plan: it dies with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    pub plan: crate::plan::PlanId,
+    pub by: String,
+    pub reason: String,
+    pub expires: Option<Timestamp>,
+    /// The file or door it came through.
+    pub source: String,
+}
+
+/// What may happen to a plan now.
+#[derive(Debug, Clone)]
+pub enum Admission {
+    Apply(ApprovedPlan),
+    /// It waits for a person; the last applied state is still healed. `heal`: the part that may go ahead.
+    Hold { reasons: Vec<HoldReason>, heal: Option<ApprovedPlan> },
+    /// It waits for time; heal goes ahead as above.
+    Wait { until: Timestamp, reason: String, heal: Option<ApprovedPlan> },
+    Nothing,
+}
+
+impl Admission {
+    /// The one door to [`ApprovedPlan`]: `decide` gives reasons against; none means apply.
+    pub fn of(plan: Arc<Plan>, reasons: Vec<HoldReason>, heal: Option<Arc<Plan>>) -> Self {
+        let heal = heal.filter(|plan| !plan.is_empty()).map(ApprovedPlan::new);
+        if plan.is_empty() {
+            Self::Nothing
+        } else if reasons.is_empty() {
+            Self::Apply(ApprovedPlan::new(plan))
+        } else {
+            Self::Hold { reasons, heal }
+        }
+    }
+
+    /// As [`Admission::of`], for a plan that nothing but the clock holds back.
+    pub fn wait(until: Timestamp, reason: String, heal: Option<Arc<Plan>>) -> Self {
+        let heal = heal.filter(|plan| !plan.is_empty()).map(ApprovedPlan::new);
+        Self::Wait { until, reason, heal }
+    }
+}
+
+/// Why a plan is held, in words a person can act on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HoldReason {
+    pub kind: HoldKind,
+    pub message: String,
+    /// What lifts it: a command, a file, a commit.
+    pub lift: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HoldKind {
+    /// A guard needs an acknowledgement.
+    Guard,
+    /// A rule says error.
+    Policy,
+    /// No pull request showed these actions.
+    Unreviewed,
+    /// The tracked branch was rewritten or is gone.
+    History,
+    /// A first plan onto objects that exist.
+    Adoption,
+    /// Somebody else set fields that we never owned.
+    Conflict,
+    /// Every action failed before, too often.
+    Failing,
+}
+
+/// The actions a person has seen: digests from the final reports of merged pull requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown(pub BTreeSet<Digest>);

@@ -1,0 +1,5 @@
+//! Executes: the realisation of an approved plan over ports, and the ports that adapters implement.
+//!
+//! Executing makes no choices; what is chosen at apply time is a planner bug.
+
+pub mod port;

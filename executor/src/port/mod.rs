@@ -1,0 +1,5 @@
+//! The ports: small traits in domain types. One adapter crate per outside system implements each.
+
+pub mod secrets;
+pub mod store;
+pub mod target;

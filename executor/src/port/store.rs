@@ -1,0 +1,299 @@
+//! The store: what the daemon must not forget. SQLite now, Postgres through the same contract suite.
+//!
+//! Every write of an environment carries the [`Generation`] of its owner; a stale one changes nothing and is
+//! [`StoreError::Fenced`]. A plan becomes the target only when its parent is the current target.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revision, UnitName, WorkflowName};
+use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
+use naksha_environments::object::ObjectKey;
+use naksha_environments::plan::PlanId;
+use naksha_environments::verdict::Acknowledgement;
+use serde_json::Value;
+
+/// An environment of a repository: what a lease, a plan and an inventory belong to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    pub repository: RepositoryName,
+    pub environment: EnvironmentName,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.repository, self.environment)
+    }
+}
+
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    // --- ownership
+    /// Takes or renews the lease of an environment. The generation grows only when the owner changes.
+    async fn lease(&self, scope: &Scope, owner: &str, lasts: Duration) -> Result<Generation, StoreError>;
+    async fn release(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError>;
+    /// Still the owner? Checked before every write to a target.
+    async fn check(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError>;
+
+    // --- environments
+    async fn environment(&self, scope: &Scope) -> Result<EnvironmentRecord, StoreError>;
+    async fn environments(&self, repository: &RepositoryName) -> Result<Vec<EnvironmentName>, StoreError>;
+    /// Switches an environment off or on. Not fenced: people do it, through any daemon.
+    async fn suspend(&self, scope: &Scope, suspension: Option<&Suspension>, audit: &AuditEntry) -> Result<(), StoreError>;
+    async fn bar(&self, scope: &Scope, source: &Revision, reason: &str, audit: &AuditEntry) -> Result<(), StoreError>;
+    async fn unbar(&self, scope: &Scope, audit: &AuditEntry) -> Result<(), StoreError>;
+    /// Remembers the head a ref was seen at, so that a rewritten history is noticed after a restart.
+    async fn see_ref(&self, repository: &RepositoryName, name: &str, head: &Revision) -> Result<(), StoreError>;
+    async fn seen_ref(&self, repository: &RepositoryName, name: &str) -> Result<Option<Revision>, StoreError>;
+
+    // --- plans and applies
+    /// Records a plan and, when it is approved, makes it the target: compare-and-set on `parent`.
+    async fn propose(&self, proposal: &Proposal) -> Result<(), StoreError>;
+    async fn plan(&self, scope: Option<&Scope>, prefix: &str) -> Result<Vec<PlanRecord>, StoreError>;
+    async fn plans(&self, scope: &Scope, limit: u32) -> Result<Vec<PlanRecord>, StoreError>;
+    /// Starts an apply of the current target. `intents` enter the inventory in the same transaction: a superset
+    /// of what will be owned, written before the first change.
+    async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError>;
+    /// Records a step's outcome and what it means for the inventory, in one transaction.
+    async fn record(&self, scope: &Scope, generation: Generation, apply: ApplyId, step: &StepRecord) -> Result<(), StoreError>;
+    /// Ends an apply; audit and outbox rows are written in the same transaction.
+    async fn finish(&self, scope: &Scope, generation: Generation, apply: ApplyId, end: &ApplyEnd) -> Result<(), StoreError>;
+    async fn applies(&self, scope: &Scope, limit: u32) -> Result<Vec<ApplyRecord>, StoreError>;
+    async fn steps(&self, apply: ApplyId) -> Result<Vec<StepRecord>, StoreError>;
+
+    // --- inventory
+    async fn inventory(&self, scope: &Scope) -> Result<Inventory, StoreError>;
+    /// Replaces marks of objects that were re-observed as in sync under a new version. No history.
+    async fn refresh_marks(&self, scope: &Scope, generation: Generation, owned: &BTreeMap<ObjectKey, Owned>) -> Result<(), StoreError>;
+
+    // --- acknowledgements
+    async fn acknowledge(&self, scope: &Scope, ack: &Acknowledgement, audit: &AuditEntry) -> Result<(), StoreError>;
+    async fn acknowledgements(&self, scope: &Scope) -> Result<Vec<Acknowledgement>, StoreError>;
+
+    // --- outbox and audit
+    /// Messages that wait for delivery to `sink`, oldest first.
+    async fn pending(&self, sink: &str, now: Timestamp, limit: u32) -> Result<Vec<OutboxMessage>, StoreError>;
+    async fn enqueue(&self, message: &NewMessage) -> Result<(), StoreError>;
+    async fn delivered(&self, id: i64) -> Result<(), StoreError>;
+    /// Not delivered: try again at `retry_at`.
+    async fn undelivered(&self, id: i64, error: &str, retry_at: Timestamp) -> Result<(), StoreError>;
+    async fn audit(&self, scope: Option<&Scope>, limit: u32) -> Result<Vec<AuditRecord>, StoreError>;
+
+    // --- keeping
+    /// Drops history older than `keep`; never the inventory, the current target or the audit of the last apply.
+    async fn retain(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError>;
+    /// A consistent copy in one file, while in use.
+    async fn backup(&self, to: &Path) -> Result<(), StoreError>;
+    /// 32 random bytes made when the store was, for keyed marks.
+    async fn mark_key(&self) -> Result<[u8; 32], StoreError>;
+}
+
+pub type SharedStore = Arc<dyn Store>;
+
+/// What is remembered of an environment besides plans and inventory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnvironmentRecord {
+    /// The plan that is the target: the parent of the next.
+    pub target: Option<PlanId>,
+    /// Content and control of the last apply that ended well.
+    pub applied: Option<Revisions>,
+    pub suspension: Option<Suspension>,
+    /// Sources that are not proposed again, with the reason.
+    pub barred: BTreeMap<Revision, String>,
+    /// Sources that this environment ran, newest first.
+    pub ran: Vec<Revision>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revisions {
+    pub control: Revision,
+    pub content: Revision,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    pub by: String,
+    pub reason: String,
+    pub since: Timestamp,
+}
+
+/// A plan on its way into the store.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    pub scope: Scope,
+    pub generation: Generation,
+    pub plan: PlanId,
+    /// The target it was planned on top of.
+    pub parent: Option<PlanId>,
+    /// True: it becomes the target, if `parent` still is.
+    pub approved: bool,
+    pub revisions: Option<Revisions>,
+    /// The plan as its documented JSON ([`naksha_environments::wire`]), masked.
+    pub document: Value,
+    /// `apply`, `hold`, `wait`, and why.
+    pub decision: String,
+    pub reasons: Vec<String>,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanRecord {
+    pub scope: Scope,
+    pub plan: PlanId,
+    pub parent: Option<PlanId>,
+    pub revisions: Option<Revisions>,
+    pub document: Value,
+    pub decision: String,
+    pub reasons: Vec<String>,
+    pub at: Timestamp,
+}
+
+/// Numbers an apply within the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApplyId(pub i64);
+
+#[derive(Debug, Clone)]
+pub struct ApplyStart {
+    pub scope: Scope,
+    pub generation: Generation,
+    pub plan: PlanId,
+    pub revisions: Option<Revisions>,
+    /// Objects that the plan will make ours and that the inventory does not have yet.
+    pub intents: BTreeMap<ObjectKey, Owned>,
+    pub at: Timestamp,
+}
+
+/// One step, as it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRecord {
+    /// `Deployment naksha/web` or `Workflow ingest`.
+    pub subject: String,
+    pub unit: Option<UnitName>,
+    pub verb: String,
+    pub outcome: StepOutcome,
+    pub attempts: u32,
+    pub started: Timestamp,
+    pub ended: Timestamp,
+    pub effect: Effect,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepOutcome {
+    Done,
+    Failed { reason: String },
+    /// Not tried: what it waits for did not become ready, or the apply was cancelled.
+    Skipped { reason: String },
+}
+
+/// What a step means for the inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    None,
+    Own(ObjectKey, Box<Owned>),
+    Forget(ObjectKey),
+    Register(WorkflowName, RegisteredWorkflow),
+    Retire(WorkflowName),
+}
+
+#[derive(Debug, Clone)]
+pub struct ApplyEnd {
+    pub outcome: ApplyOutcome,
+    pub at: Timestamp,
+    pub audit: AuditEntry,
+    pub messages: Vec<NewMessage>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApplyOutcome {
+    Succeeded,
+    Failed { reason: String },
+    /// A newer revision took its place.
+    Superseded,
+    /// The process ended in the middle; found at the next start.
+    Interrupted,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyRecord {
+    pub id: ApplyId,
+    pub plan: PlanId,
+    pub revisions: Option<Revisions>,
+    /// Absent while it runs.
+    pub outcome: Option<ApplyOutcome>,
+    pub started: Timestamp,
+    pub ended: Option<Timestamp>,
+    pub steps: u32,
+    pub failed: u32,
+}
+
+/// Who did what. Append-only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    pub at: Timestamp,
+    /// `daemon`, a person, or a commit's author.
+    pub who: String,
+    /// `apply`, `heal`, `ack`, `suspend`, …
+    pub what: String,
+    pub revision: Option<Revision>,
+    pub plan: Option<PlanId>,
+    pub result: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    pub id: i64,
+    pub scope: Option<Scope>,
+    pub entry: AuditEntry,
+}
+
+/// A message to a status sink. A later one with the same `topic` takes the place of one not yet delivered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewMessage {
+    pub sink: String,
+    pub topic: String,
+    pub body: Value,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxMessage {
+    pub id: i64,
+    pub sink: String,
+    pub topic: String,
+    pub body: Value,
+    pub at: Timestamp,
+    pub attempts: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another owner took over; stop writing.
+    #[error("{scope} is owned by another daemon (generation {current}, ours is {ours})")]
+    Fenced { scope: Scope, ours: Generation, current: Generation },
+    /// Another owner holds the lease.
+    #[error("{scope} is leased by {owner} until {until}")]
+    Leased { scope: Scope, owner: String, until: Timestamp },
+    /// The target moved while the plan was made: plan again.
+    #[error("plan {plan} was made on top of another target")]
+    Stale { plan: PlanId },
+    #[error("there is no {what}")]
+    NotFound { what: String },
+    /// Refused at start: the file was written by a newer version.
+    #[error("the database has schema version {found}, and this program knows {known}")]
+    Newer { found: i64, known: i64 },
+    /// Refused at start, never reset.
+    #[error("the database is damaged: {reason}")]
+    Corrupt { reason: String },
+    /// Transient: busy, disk full, gone.
+    #[error("the database cannot {doing} now")]
+    Unavailable {
+        doing: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,119 @@
+//! A target: where objects live. A directory, a cluster.
+//!
+//! An adapter tries once, within a timeout of its own; retrying is the driver's business. It masks what it reads
+//! (`data` of Secrets becomes marks) before anything leaves it. "Could not be read" is never "is not there".
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::object::{Body, Health, Mark, Observation, ObjectKey};
+use naksha_environments::plan::FieldPath;
+use naksha_environments::secret::{Secret, SecretMark};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// One place to apply to, as one environment sees it. Cheap to share.
+#[async_trait]
+pub trait Target: Send + Sync + fmt::Debug {
+    /// Observes the objects asked for. Every one of them is in the answer; what could not be read is
+    /// `Observed::Unknown`. An error means that nothing could be observed at all.
+    async fn observe(&self, wanted: &[Wanted]) -> Result<Observation, TargetError>;
+
+    /// Writes one object: creates, updates, adopts or replaces it, as `write.mode` says.
+    async fn write(&self, write: &Write) -> Result<Written, WriteError>;
+
+    /// Deletes one object that is ours. Deleting what is gone already is success.
+    async fn remove(&self, removal: &Removal) -> Result<(), WriteError>;
+
+    /// Counts up whenever something under the target may have changed without us: the reconciler wakes on it.
+    /// A hint only; observation decides.
+    fn changes(&self) -> watch::Receiver<u64>;
+}
+
+/// An object to observe, with what we know of it.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub key: ObjectKey,
+    /// From the inventory: when the object still is what this says, `Observed::InSync` may be answered without
+    /// reading it.
+    pub mark: Option<Mark>,
+}
+
+/// One write. Everything is decided; the target only carries it out.
+#[derive(Debug, Clone)]
+pub struct Write {
+    pub key: ObjectKey,
+    pub environment: EnvironmentName,
+    pub unit: UnitName,
+    pub mode: WriteMode,
+    /// What we applied last (masked), so that fields dropped since are removed. Absent on first contact.
+    pub previous: Option<Body>,
+    /// What to send, masked; the values below go where its marks stand.
+    pub body: Body,
+    /// Base64 is the target's business: these are the plain values of a Secret's `data`.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Fields of `body` that are not sent: somebody else keeps them.
+    pub leave: Vec<FieldPath>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteMode {
+    /// It must not be there.
+    Create,
+    /// It must still be what was observed.
+    Update { expect: Mark },
+    /// As update; fields of other owners stay unless `body` sets them.
+    Adopt { expect: Mark },
+    /// Delete, wait until it is gone, create.
+    Replace { expect: Mark },
+}
+
+/// What the target answered to our own write: recorded, and compared with later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub mark: Mark,
+    /// The masked live object after the write, without its status.
+    pub live: Body,
+    pub secrets: BTreeMap<String, SecretMark>,
+    pub health: Health,
+}
+
+#[derive(Debug, Clone)]
+pub struct Removal {
+    pub key: ObjectKey,
+    /// Its uid must be this one: what was made under the same name since is not ours.
+    pub expect: Mark,
+}
+
+/// Nothing could be observed or reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// Transient.
+    #[error("target {target} is unreachable: {reason}")]
+    Unreachable { target: String, reason: String },
+    /// Blocked until somebody changes a right or the configuration.
+    #[error("target {target} refuses us: {reason}")]
+    Denied { target: String, reason: String },
+}
+
+/// Why one write did not happen. The variants decide what the driver does next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// Try again, with backoff.
+    #[error("{key} was not written: {reason}")]
+    Transient { key: ObjectKey, reason: String },
+    /// It moved since it was observed: observe and plan again.
+    #[error("{key} changed since it was planned: {reason}")]
+    Moved { key: ObjectKey, reason: String },
+    /// Somebody has to act: a right, a quota, a missing namespace.
+    #[error("{key} is blocked: {reason}")]
+    Blocked { key: ObjectKey, reason: String },
+    /// The object itself is wrong; trying again is pointless until Git changes.
+    #[error("{key} is invalid: {reason}")]
+    Invalid { key: ObjectKey, field: Option<String>, reason: String },
+}
+
+/// A target shared between tasks.
+pub type SharedTarget = Arc<dyn Target>;
