@@ -4,7 +4,7 @@
 //! desired values, masked; the plan's id digests the set. Commit ids, versions and tool versions are *not* in it:
 //! they are [`Preconditions`], recorded beside it and checked again before each write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -90,6 +90,13 @@ pub struct Plan {
     pub unknown: BTreeMap<ObjectKey, String>,
     /// Units of which nothing is planned, and why.
     pub blocked: BTreeMap<UnitName, Blocked>,
+    /// Objects that moved away from what was applied and are not taken back, because the environment does not
+    /// heal: what they would need.
+    pub drifted: BTreeMap<ObjectKey, Vec<Change>>,
+    /// Owned objects that Git no longer has and that are not deleted all the same, with the reason.
+    pub kept: BTreeMap<ObjectKey, String>,
+    /// Inventory entries whose object is gone and wanted by nobody. They are dropped without a write; no action.
+    pub forget: BTreeSet<ObjectKey>,
     pub unchanged: usize,
     /// For every unit with a desired state: what it waits for, in the order it must be applied.
     pub order: BTreeMap<UnitName, Vec<UnitName>>,
@@ -97,6 +104,23 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan in which nothing happens.
+    pub fn empty(environment: &EnvironmentName) -> Self {
+        Self {
+            environment: environment.clone(),
+            id: PlanId::of(environment, &[]),
+            actions: Vec::new(),
+            unknown: BTreeMap::new(),
+            blocked: BTreeMap::new(),
+            drifted: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            forget: BTreeSet::new(),
+            unchanged: 0,
+            order: BTreeMap::new(),
+            preconditions: Preconditions::default(),
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()
     }
