@@ -54,9 +54,15 @@ pub struct Gates {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetRef {
     Directory(String),
-    Kubernetes { cluster: String, namespace: Option<String> },
+    Kubernetes {
+        cluster: String,
+        namespace: Option<String>,
+    },
     /// A cluster that a unit of this environment makes.
-    FromUnit { unit: UnitName, namespace: Option<String> },
+    FromUnit {
+        unit: UnitName,
+        namespace: Option<String>,
+    },
 }
 
 impl TargetRef {

@@ -20,7 +20,8 @@ impl Globs {
         let mut builder = GlobSetBuilder::new();
         let mut resolved = Vec::new();
         for (index, pattern) in patterns.iter().enumerate() {
-            let path = TreePath::resolve(folder, pattern).map_err(|error| (index, error.reason.to_owned()))?;
+            let path =
+                TreePath::resolve(folder, pattern).map_err(|error| (index, error.reason.to_owned()))?;
             let glob = GlobBuilder::new(path.as_str()).literal_separator(true).build();
             builder.add(glob.map_err(|error| (index, error.kind().to_string()))?);
             resolved.push(path.as_str().to_owned());

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod ids;
 pub mod secret;
 pub mod source;
+pub mod yaml;
 
 pub mod environment;
 pub mod expression;
@@ -30,3 +31,5 @@ pub mod plan;
 pub mod rendered;
 pub mod status;
 pub mod verdict;
+
+pub mod wire;

@@ -41,7 +41,9 @@ pub enum UnitSource {
     Manifests(Globs),
     Templates(Globs),
     Helm(HelmSource),
-    Kustomize { path: Text },
+    Kustomize {
+        path: Text,
+    },
     Terraform(TerraformSource),
     /// Bucket name → its settings, as written.
     Buckets(IndexMap<String, Value>),

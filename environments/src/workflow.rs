@@ -77,10 +77,21 @@ pub enum Effect {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trigger {
-    Cron { schedule: String, time_zone: String, input: Value },
-    Nats { subject: String, dedupe: Option<Expression>, input: Value },
+    Cron {
+        schedule: String,
+        time_zone: String,
+        input: Value,
+    },
+    Nats {
+        subject: String,
+        dedupe: Option<Expression>,
+        input: Value,
+    },
     /// Starts by HTTP, CLI, merge or promotion gate, as written.
-    Other { kind: String, settings: Value },
+    Other {
+        kind: String,
+        settings: Value,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
