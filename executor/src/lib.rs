@@ -2,4 +2,5 @@
 //!
 //! Executing makes no choices; what is chosen at apply time is a planner bug.
 
+pub mod contract;
 pub mod port;

@@ -2,16 +2,21 @@
 //!
 //! Every write of an environment carries the [`Generation`] of its owner; a stale one changes nothing and is
 //! [`StoreError::Fenced`]. A plan becomes the target only when its parent is the current target.
+//!
+//! Times are kept to the microsecond. Every store passes the suite of [`crate::contract::store`].
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revision, UnitName, WorkflowName};
+use naksha_environments::codes::{Code, store as codes};
+use naksha_environments::ids::{
+    EnvironmentName, Generation, RepositoryName, Revision, UnitName, WorkflowName,
+};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::PlanId;
@@ -34,63 +39,131 @@ impl fmt::Display for Scope {
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug {
     // --- ownership
-    /// Takes or renews the lease of an environment. The generation grows only when the owner changes.
+    /// Takes or renews the lease of an environment, on the database's clock. The generation grows only when the
+    /// ownership changes hands; the owner itself may renew a lease that ran out, as long as nobody took it.
     async fn lease(&self, scope: &Scope, owner: &str, lasts: Duration) -> Result<Generation, StoreError>;
+    /// Gives the lease back: anybody may take it at once, and writes of `generation` are fenced from now on.
     async fn release(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError>;
-    /// Still the owner? Checked before every write to a target.
+    /// Still the owner? Checked before every write to a target. Stricter than the fence of the store's own
+    /// writes: a lease that ran out is [`StoreError::Lapsed`] although nobody took it yet.
     async fn check(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError>;
 
     // --- environments
+    /// What is remembered of an environment; the default for one that was never seen.
     async fn environment(&self, scope: &Scope) -> Result<EnvironmentRecord, StoreError>;
+    /// Every environment that was ever leased, suspended, barred or acknowledged, by name.
     async fn environments(&self, repository: &RepositoryName) -> Result<Vec<EnvironmentName>, StoreError>;
     /// Switches an environment off or on. Not fenced: people do it, through any daemon.
-    async fn suspend(&self, scope: &Scope, suspension: Option<&Suspension>, audit: &AuditEntry) -> Result<(), StoreError>;
-    async fn bar(&self, scope: &Scope, source: &Revision, reason: &str, audit: &AuditEntry) -> Result<(), StoreError>;
+    async fn suspend(
+        &self,
+        scope: &Scope,
+        suspension: Option<&Suspension>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+    /// Remembers that `source` is not proposed again.
+    async fn bar(
+        &self,
+        scope: &Scope,
+        source: &Revision,
+        reason: &str,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+    /// Forgets everything that was barred.
     async fn unbar(&self, scope: &Scope, audit: &AuditEntry) -> Result<(), StoreError>;
     /// Remembers the head a ref was seen at, so that a rewritten history is noticed after a restart.
-    async fn see_ref(&self, repository: &RepositoryName, name: &str, head: &Revision) -> Result<(), StoreError>;
-    async fn seen_ref(&self, repository: &RepositoryName, name: &str) -> Result<Option<Revision>, StoreError>;
+    async fn see_ref(
+        &self,
+        repository: &RepositoryName,
+        name: &str,
+        head: &Revision,
+    ) -> Result<(), StoreError>;
+    async fn seen_ref(&self, repository: &RepositoryName, name: &str)
+    -> Result<Option<Revision>, StoreError>;
 
     // --- plans and applies
-    /// Records a plan and, when it is approved, makes it the target: compare-and-set on `parent`.
+    /// Records a plan and, when it is approved, makes it the target: compare-and-set on `parent`. One row per
+    /// plan id: a plan that is proposed again replaces what was recorded of it. One that waits and is proposed
+    /// again unchanged writes nothing, so that `at` says since when it waits.
     async fn propose(&self, proposal: &Proposal) -> Result<(), StoreError>;
+    /// Plans whose id starts with `prefix`, latest first. Several: the prefix is not unique.
     async fn plan(&self, scope: Option<&Scope>, prefix: &str) -> Result<Vec<PlanRecord>, StoreError>;
+    /// Plans of an environment, latest first.
     async fn plans(&self, scope: &Scope, limit: u32) -> Result<Vec<PlanRecord>, StoreError>;
-    /// Starts an apply of the current target. `intents` enter the inventory in the same transaction: a superset
-    /// of what will be owned, written before the first change.
+    /// Starts an apply of the current target (of another plan: [`StoreError::Stale`]). `intents` enter the
+    /// inventory in the same transaction: a superset of what will be owned, written before the first change. An
+    /// intent never replaces what the inventory has. An older apply that never ended becomes
+    /// [`ApplyOutcome::Interrupted`], with an audit row.
     async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError>;
-    /// Records a step's outcome and what it means for the inventory, in one transaction.
-    async fn record(&self, scope: &Scope, generation: Generation, apply: ApplyId, step: &StepRecord) -> Result<(), StoreError>;
-    /// Ends an apply; audit and outbox rows are written in the same transaction.
-    async fn finish(&self, scope: &Scope, generation: Generation, apply: ApplyId, end: &ApplyEnd) -> Result<(), StoreError>;
+    /// Records a step's outcome and what it means for the inventory, in one transaction. An apply that ended
+    /// takes no more steps: [`StoreError::NotFound`].
+    async fn record(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        apply: ApplyId,
+        step: &StepRecord,
+    ) -> Result<(), StoreError>;
+    /// Ends an apply; audit and outbox rows are written in the same transaction. One that succeeded sets
+    /// [`EnvironmentRecord::applied`] and heads [`EnvironmentRecord::ran`], when it has revisions.
+    async fn finish(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        apply: ApplyId,
+        end: &ApplyEnd,
+    ) -> Result<(), StoreError>;
+    /// Applies of an environment, latest first.
     async fn applies(&self, scope: &Scope, limit: u32) -> Result<Vec<ApplyRecord>, StoreError>;
+    /// Steps of an apply, in the order they were recorded. Their effect reads [`Effect::None`]: what a step did to
+    /// the inventory is in the inventory.
     async fn steps(&self, apply: ApplyId) -> Result<Vec<StepRecord>, StoreError>;
 
     // --- inventory
     async fn inventory(&self, scope: &Scope) -> Result<Inventory, StoreError>;
-    /// Replaces marks of objects that were re-observed as in sync under a new version. No history.
-    async fn refresh_marks(&self, scope: &Scope, generation: Generation, owned: &BTreeMap<ObjectKey, Owned>) -> Result<(), StoreError>;
+    /// Replaces the rows of objects that were re-observed as in sync under a new version. No history; an object
+    /// that the inventory no longer has stays out of it.
+    async fn refresh_marks(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        owned: &BTreeMap<ObjectKey, Owned>,
+    ) -> Result<(), StoreError>;
 
     // --- acknowledgements
-    async fn acknowledge(&self, scope: &Scope, ack: &Acknowledgement, audit: &AuditEntry) -> Result<(), StoreError>;
+    /// Once per plan, person and door: a second one replaces the first.
+    async fn acknowledge(
+        &self,
+        scope: &Scope,
+        ack: &Acknowledgement,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+    /// In the order they were first given, also those that ran out.
     async fn acknowledgements(&self, scope: &Scope) -> Result<Vec<Acknowledgement>, StoreError>;
 
     // --- outbox and audit
     /// Messages that wait for delivery to `sink`, oldest first.
-    async fn pending(&self, sink: &str, now: Timestamp, limit: u32) -> Result<Vec<OutboxMessage>, StoreError>;
+    async fn pending(&self, sink: &str, now: Timestamp, limit: u32)
+    -> Result<Vec<OutboxMessage>, StoreError>;
+    /// Queues a message. It takes the place of an undelivered one with the same sink and topic, under a new id:
+    /// `delivered` of the old id does not touch it.
     async fn enqueue(&self, message: &NewMessage) -> Result<(), StoreError>;
+    /// Delivered; the message is dropped. An id that is gone is no error.
     async fn delivered(&self, id: i64) -> Result<(), StoreError>;
     /// Not delivered: try again at `retry_at`.
     async fn undelivered(&self, id: i64, error: &str, retry_at: Timestamp) -> Result<(), StoreError>;
+    /// Of one environment or of all, latest first.
     async fn audit(&self, scope: Option<&Scope>, limit: u32) -> Result<Vec<AuditRecord>, StoreError>;
 
     // --- keeping
     /// Drops history older than `keep`; never the inventory, the current target or the audit of the last apply.
+    /// The answer counts dropped rows. See docs/state.md.
     async fn retain(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError>;
-    /// A consistent copy in one file, while in use.
+    /// A consistent copy in one file, while in use. Never overwrites: [`StoreError::Exists`].
     async fn backup(&self, to: &Path) -> Result<(), StoreError>;
     /// 32 random bytes made when the store was, for keyed marks.
     async fn mark_key(&self) -> Result<[u8; 32], StoreError>;
+    /// Ends cleanly; every call after it is [`StoreError::Unavailable`]. Not needed for safety.
+    async fn close(&self) {}
 }
 
 pub type SharedStore = Arc<dyn Store>;
@@ -185,9 +258,13 @@ pub struct StepRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepOutcome {
     Done,
-    Failed { reason: String },
+    Failed {
+        reason: String,
+    },
     /// Not tried: what it waits for did not become ready, or the apply was cancelled.
-    Skipped { reason: String },
+    Skipped {
+        reason: String,
+    },
 }
 
 /// What a step means for the inventory.
@@ -211,7 +288,9 @@ pub struct ApplyEnd {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApplyOutcome {
     Succeeded,
-    Failed { reason: String },
+    Failed {
+        reason: String,
+    },
     /// A newer revision took its place.
     Superseded,
     /// The process ended in the middle; found at the next start.
@@ -278,6 +357,9 @@ pub enum StoreError {
     /// Another owner holds the lease.
     #[error("{scope} is leased by {owner} until {until}")]
     Leased { scope: Scope, owner: String, until: Timestamp },
+    /// The lease ran out and was not renewed. Nobody took it yet, but somebody may: renew, then go on.
+    #[error("the lease of {scope} ran out (generation {generation})")]
+    Lapsed { scope: Scope, generation: Generation },
     /// The target moved while the plan was made: plan again.
     #[error("plan {plan} was made on top of another target")]
     Stale { plan: PlanId },
@@ -286,6 +368,18 @@ pub enum StoreError {
     /// Refused at start: the file was written by a newer version.
     #[error("the database has schema version {found}, and this program knows {known}")]
     Newer { found: i64, known: i64 },
+    /// Refused at start: a released migration of this program is not the one that the file was made with.
+    #[error("schema version {version} of the database differs from the one that this program knows")]
+    Changed { version: i64 },
+    /// Refused at start: the file belongs to another program.
+    #[error("`{}` is the database of another program", .path.display())]
+    Foreign { path: PathBuf },
+    /// Refused at start: another process has it open.
+    #[error("`{}` is in use by {}", .path.display(), process(.pid.as_ref()))]
+    Locked { path: PathBuf, pid: Option<u32> },
+    /// A backup is not written over a file.
+    #[error("`{}` exists already", .path.display())]
+    Exists { path: PathBuf },
     /// Refused at start, never reset.
     #[error("the database is damaged: {reason}")]
     Corrupt { reason: String },
@@ -296,4 +390,51 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+fn process(pid: Option<&u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+impl StoreError {
+    /// The code under which a user finds it explained.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Locked { .. } => codes::LOCKED,
+            Self::Newer { .. } => codes::NEWER,
+            Self::Corrupt { .. } => codes::CORRUPT,
+            Self::Foreign { .. } => codes::FOREIGN,
+            Self::Changed { .. } => codes::CHANGED,
+            Self::Unavailable { .. } => codes::UNAVAILABLE,
+            Self::Fenced { .. } | Self::Lapsed { .. } => codes::FENCED,
+            Self::Leased { .. } => codes::LEASED,
+            Self::Stale { .. } => codes::STALE,
+            Self::NotFound { .. } => codes::NOT_FOUND,
+            Self::Exists { .. } => codes::EXISTS,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Locked { pid: Some(pid), .. } => format!("stop process {pid}, or use another state folder"),
+            Self::Locked { pid: None, .. } => {
+                "stop the other process, or use another state folder".to_owned()
+            }
+            Self::Newer { .. } => {
+                "run the newer version, or restore a backup made before the upgrade".to_owned()
+            }
+            Self::Corrupt { .. } => "keep the file, and restore the latest backup".to_owned(),
+            Self::Foreign { .. } => "point the configuration at the right state folder".to_owned(),
+            Self::Changed { .. } => "run the release that made the database".to_owned(),
+            Self::Unavailable { .. } => "check the disk's free space and the file's permissions".to_owned(),
+            Self::Fenced { .. } | Self::Leased { .. } => {
+                "one daemon at a time owns an environment".to_owned()
+            }
+            Self::Lapsed { .. } => "the daemon renews it by itself; check that it is not starved".to_owned(),
+            Self::Stale { .. } => "plan again".to_owned(),
+            Self::NotFound { .. } => "`naksha history` lists what is recorded".to_owned(),
+            Self::Exists { .. } => "name a file that does not exist".to_owned(),
+        }
+    }
 }

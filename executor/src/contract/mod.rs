@@ -1,0 +1,3 @@
+//! Contract suites: what every adapter of a port must pass, written once. For tests only.
+
+pub mod store;
