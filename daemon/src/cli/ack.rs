@@ -1,0 +1,32 @@
+//! `naksha ack PLAN --reason …`
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::sync::{encode, print_done};
+use super::{Context, Outcome, block_on};
+use crate::http::api::{AckRequest, Done};
+
+/// Acknowledges a held plan: its guards no longer stop it. Bound to the plan; another plan needs another word.
+#[derive(Debug, Args)]
+pub(super) struct Ack {
+    /// Plan id, or a prefix of at least eight digits
+    plan: String,
+    /// Why it is fine; kept in the audit log
+    #[arg(long)]
+    reason: String,
+    /// Until when it counts, RFC 3339 [default: as long as the plan]
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Timestamp>,
+}
+
+impl Ack {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let path = format!("/api/v1/plans/{}/ack", encode(&self.plan));
+        let request = AckRequest { reason: self.reason, expires: self.expires };
+        let client = context.client()?;
+        let done: Done = block_on(client.post(&path, &request))??;
+        print_done(context, &done);
+        Ok(Outcome::Fine)
+    }
+}

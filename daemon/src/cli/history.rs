@@ -1,0 +1,58 @@
+//! `naksha history [ENV]`
+
+use clap::Args;
+
+use super::sync::path_for;
+use super::{Context, Outcome, block_on};
+use crate::http::api::{HistoryDocument, HistoryEntry};
+
+/// Lists plans and what became of them, newest first.
+#[derive(Debug, Args)]
+pub(super) struct History {
+    /// Environment; absent: all
+    environment: Option<String>,
+    /// How many
+    #[arg(long, default_value_t = 20)]
+    limit: u32,
+}
+
+impl History {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let path = path_for("/api/v1/history", self.environment.as_deref());
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let path = format!("{path}{separator}limit={}", self.limit);
+        let client = context.client()?;
+        let history: HistoryDocument = block_on(client.get(&path))??;
+        if context.terminal.is_json() {
+            context.terminal.json(&history);
+        } else {
+            let lines: Vec<_> = history.entries.iter().map(line).collect();
+            let none = "nothing was planned yet".to_owned();
+            context.terminal.print(&if lines.is_empty() { none } else { lines.join("\n") });
+        }
+        Ok(Outcome::Fine)
+    }
+}
+
+fn line(entry: &HistoryEntry) -> String {
+    let outcome = entry.outcome.as_deref().unwrap_or(match entry.decision.as_str() {
+        "hold" => "held",
+        "wait" => "waiting",
+        _ => "not applied",
+    });
+    let revision = entry.revision.as_deref().map_or("-", |revision| &revision[..10.min(revision.len())]);
+    let mut line = format!(
+        "{}  {:<10} plan {}  {revision:<10}  {outcome:<11} {} steps",
+        entry.at.strftime("%Y-%m-%d %H:%M:%S"),
+        entry.environment,
+        &entry.plan[..12.min(entry.plan.len())],
+        entry.steps,
+    );
+    if entry.failed > 0 {
+        line.push_str(&format!(", {} failed", entry.failed));
+    }
+    for reason in entry.detail.iter().chain(&entry.reasons) {
+        line.push_str(&format!("\n    {reason}"));
+    }
+    line
+}

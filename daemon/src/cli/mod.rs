@@ -1,0 +1,201 @@
+//! The command line: one file per command.
+//!
+//! Exit codes: 0 fine, 1 findings or changes that were asked about, 2 it could not be done.
+
+mod ack;
+mod backup;
+mod check;
+mod completion;
+mod config;
+mod daemon;
+mod explain;
+mod history;
+mod init;
+mod plan;
+mod policy;
+mod promote;
+mod render;
+mod schema;
+mod show;
+mod status;
+mod suspend;
+mod sync;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::config::{Config, LogFormat, Overrides};
+use crate::terminal::{Format, Terminal};
+
+/// Turns what Git says into what runs: watches a repository, plans, applies, and reports.
+#[derive(Debug, Parser)]
+#[command(name = "naksha", version, about, disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Args {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes. Flags win over environment variables, which win over the configuration file.
+#[derive(Debug, Clone, ClapArgs)]
+struct Global {
+    /// Configuration file [default: naksha.toml, else /etc/naksha/naksha.toml]
+    #[arg(long, global = true, env = "NAKSHA_CONFIG", value_name = "FILE", help_heading = "Global options")]
+    config: Option<PathBuf>,
+    /// Folder of the daemon's state
+    #[arg(long, global = true, env = "NAKSHA_STATE", value_name = "DIR", help_heading = "Global options")]
+    state: Option<PathBuf>,
+    /// The daemon's socket [default: <state>/naksha.sock]
+    #[arg(long, global = true, env = "NAKSHA_SOCKET", value_name = "PATH", help_heading = "Global options")]
+    socket: Option<PathBuf>,
+    /// Log level, such as `info` or `info,naksha=debug`
+    #[arg(long, global = true, env = "NAKSHA_LOG", value_name = "LEVEL", help_heading = "Global options")]
+    log: Option<String>,
+    /// Log format
+    #[arg(long, global = true, env = "NAKSHA_LOG_FORMAT", value_name = "FORMAT", help_heading = "Global options")]
+    log_format: Option<LogFormat>,
+    /// How to print results
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", help_heading = "Global options")]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a starter repository
+    Init(init::Init),
+    /// Read every definition of a repository and report what is wrong
+    Check(check::Check),
+    /// Print the objects that an environment would have
+    Render(render::Render),
+    /// Show what would change
+    Plan(plan::PlanCommand),
+    /// Watch repositories and keep their environments applied
+    Daemon(daemon::Daemon),
+    /// Show every environment, and why something is not applied
+    Status(status::Status),
+    /// List what was planned and applied
+    History(history::History),
+    /// Print a plan that was made
+    Show(show::Show),
+    /// Reconcile now
+    Sync(sync::Sync),
+    /// Stop writing to an environment
+    Suspend(suspend::Suspend),
+    /// Let a suspended, held or barred environment go on
+    Resume(suspend::Resume),
+    /// Acknowledge a held plan
+    Ack(ack::Ack),
+    /// Write an environment's lock into the working tree
+    Promote(promote::Promote),
+    /// Copy the daemon's database, also while it runs
+    Backup(backup::Backup),
+    /// Print the JSON Schema of a kind
+    Schema(schema::Schema),
+    /// Explain an error code
+    Explain(explain::Explain),
+    /// Evaluate and test policies
+    Policy(policy::PolicyCommand),
+    /// Print a completion script for a shell
+    Completion(completion::Completion),
+    /// Play the whole loop in a scratch folder
+    Demo(crate::demo::Demo),
+    /// Show or describe the configuration
+    Config(config::ConfigCommand),
+    /// Render templates for a parent process, over standard input and output
+    #[command(hide = true)]
+    RenderWorker,
+}
+
+/// How a command ended, when it could do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Fine,
+    /// Findings, or changes that `--exit-code` asks about.
+    Found,
+}
+
+/// Runs the program.
+pub fn run(args: Args) -> ExitCode {
+    let Args { global, command } = args;
+    if matches!(command, Command::RenderWorker) {
+        return naksha_renderer_sandbox::worker_main();
+    }
+    // Fails only when a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let context = Context { terminal: Terminal::new(global.format), global };
+    match dispatch(&context, command) {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
+        Err(error) => {
+            context.terminal.note(&format!("error: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Init(command) => command.run(context),
+        Command::Check(command) => command.run(context),
+        Command::Render(command) => command.run(context),
+        Command::Plan(command) => command.run(context),
+        Command::Daemon(command) => command.run(context),
+        Command::Status(command) => command.run(context),
+        Command::History(command) => command.run(context),
+        Command::Show(command) => command.run(context),
+        Command::Sync(command) => command.run(context),
+        Command::Suspend(command) => command.run(context),
+        Command::Resume(command) => command.run(context),
+        Command::Ack(command) => command.run(context),
+        Command::Promote(command) => command.run(context),
+        Command::Backup(command) => command.run(context),
+        Command::Schema(command) => command.run(context),
+        Command::Explain(command) => command.run(context),
+        Command::Policy(command) => command.run(context),
+        Command::Completion(command) => command.run(context),
+        Command::Demo(command) => command.run(context),
+        Command::Config(command) => command.run(context),
+        Command::RenderWorker => Ok(Outcome::Fine),
+    }
+}
+
+/// What every command is given.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) terminal: Terminal,
+    global: Global,
+}
+
+impl Context {
+    /// The configuration: defaults, file, environment, flags.
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        self.config_with(Overrides::default())
+    }
+
+    /// As [`Context::config`], with a command's own flags on top.
+    pub(crate) fn config_with(&self, overrides: Overrides) -> anyhow::Result<Config> {
+        let Global { config, state, socket, log, log_format, format: _ } = self.global.clone();
+        let overrides = Overrides {
+            state: state.or(overrides.state),
+            socket: socket.or(overrides.socket),
+            log_level: log.or(overrides.log_level),
+            log_format: log_format.or(overrides.log_format),
+            ..overrides
+        };
+        Ok(crate::config::load(config.as_deref(), &overrides)?)
+    }
+
+    /// The API of a running daemon.
+    pub(crate) fn client(&self) -> anyhow::Result<crate::client::Client> {
+        Ok(crate::client::Client::new(self.config()?.socket()))
+    }
+}
+
+/// Runs a future on a small runtime; for commands that talk to the daemon.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,42 @@
+//! `naksha suspend ENV --reason …` and `naksha resume ENV`
+
+use clap::Args;
+
+use super::sync::{path_for, print_done};
+use super::{Context, Outcome, block_on};
+use crate::http::api::{Done, SuspendRequest};
+
+/// Stops writing to an environment: nothing is applied, pruned or healed until `naksha resume`.
+#[derive(Debug, Args)]
+pub(super) struct Suspend {
+    environment: String,
+    /// Why; shown to everybody who wonders
+    #[arg(long)]
+    reason: String,
+}
+
+/// Lifts a suspension, a bar on a rolled-back source, and the hold after a rewritten history.
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    environment: String,
+}
+
+impl Suspend {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let path = path_for("/api/v1/suspend", Some(&self.environment));
+        let client = context.client()?;
+        let done: Done = block_on(client.post(&path, &SuspendRequest { reason: self.reason }))??;
+        print_done(context, &done);
+        Ok(Outcome::Fine)
+    }
+}
+
+impl Resume {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let path = path_for("/api/v1/resume", Some(&self.environment));
+        let client = context.client()?;
+        let done: Done = block_on(client.post(&path, &serde_json::json!({})))??;
+        print_done(context, &done);
+        Ok(Outcome::Fine)
+    }
+}

@@ -1,0 +1,79 @@
+//! The API of a running daemon, over its Unix socket.
+
+use std::path::{Path, PathBuf};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use crate::http::api::Refusal;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("no daemon answers at {}; start one with `naksha daemon`, or name its socket with --socket", socket.display())]
+    NotRunning {
+        socket: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the daemon's answer could not be read")]
+    Transport(#[source] hyper::Error),
+    #[error("the daemon's answer is not what was expected; is it another version?")]
+    Decode(#[source] serde_json::Error),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Talks to one daemon; one connection per request.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    pub fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(Method::GET, path, Bytes::new()).await
+    }
+
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).expect("should encode a request of ours");
+        self.send(Method::POST, path, body.into()).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ClientError> {
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|source| ClientError::NotRunning { socket: self.socket.clone(), source })?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Transport)?;
+        let connection = tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "naksha")
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .expect("should build a request from a path of ours");
+        let response = sender.send_request(request).await.map_err(ClientError::Transport)?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(ClientError::Transport)?.to_bytes();
+        connection.abort();
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body).map_err(ClientError::Decode);
+        }
+        let refusal: Refusal = serde_json::from_slice(&body).map_err(ClientError::Decode)?;
+        Err(ClientError::Refused(refusal.error))
+    }
+}

@@ -1,0 +1,298 @@
+//! The daemon's configuration: everything that Git must not decide.
+//!
+//! Order, later wins: built-in defaults, the file, environment variables (`NAKSHA_…`), flags. Credentials are named
+//! here by file or variable, never written here. Which target an environment may use follows from this file alone:
+//! an environment's directories lie beneath a root of its own.
+
+mod read;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use read::{ConfigError, Overrides, load};
+
+/// Port of the loopback listener; not registered for anything else that this audience runs.
+const DEFAULT_PORT: u16 = 8642;
+/// Without a signal, a remote is asked for its refs this often (Argo CD asks every 3 minutes; an ls-remote is cheap).
+const DEFAULT_POLL: Duration = Duration::from_secs(60);
+/// A reconcile without progress for this long makes /readyz say no.
+const DEFAULT_STUCK_AFTER: Duration = Duration::from_secs(600);
+/// Plans, applies and steps are kept a quarter of a year: long enough for an incident review.
+const DEFAULT_HISTORY: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// The whole configuration, as `naksha config print` shows it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder for the database, the mirrors and the socket. Made with mode 0700.
+    pub state: PathBuf,
+    /// The repositories to watch.
+    pub repository: Vec<RepositoryConfig>,
+    pub targets: TargetsConfig,
+    pub secrets: SecretsConfig,
+    pub http: HttpConfig,
+    pub status: StatusConfig,
+    pub log: LogConfig,
+    pub limits: LimitsConfig,
+}
+
+/// One repository.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepositoryConfig {
+    /// The installation's own name for it; part of every target path.
+    #[schemars(with = "String")]
+    pub name: RepositoryName,
+    /// A path, `file://…`, `https://…` or `ssh://…`. Never with credentials in it.
+    pub url: String,
+    /// The branch whose head rules. Absent: what the remote's HEAD names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<String>,
+    /// Asked for changes this often, ± 20 %. A local repository is also watched.
+    #[serde(default = "default_poll", with = "duration_text")]
+    #[schemars(with = "String")]
+    pub poll: Duration,
+    #[serde(default)]
+    pub credentials: CredentialsConfig,
+    /// Environments that this daemon runs. Absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub only: Option<Vec<EnvironmentName>>,
+    /// Per environment: where its directory targets lie, when not beneath `targets.directory`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, PathBuf>")]
+    pub directories: BTreeMap<EnvironmentName, PathBuf>,
+}
+
+/// How to reach a remote. Files and variables are read anew at every fetch, so rotation needs no restart.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CredentialsConfig {
+    /// User name beside a token; most forges take any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// File with an https token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// Environment variable with an https token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_env: Option<String>,
+    /// Private key of a deploy key, for ssh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssh_key_file: Option<PathBuf>,
+    /// Host keys, in the form of `known_hosts`. Needed for ssh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_hosts_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust besides the system's, for https.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TargetsConfig {
+    /// Root of directory targets: `<root>/<repository>/<environment>/<what the environment names>`.
+    /// Absent: `<state>/targets`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretsConfig {
+    /// Folder of files that stand for `vault:PATH#FIELD` as `<folder>/PATH/FIELD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Loopback address for /healthz, /readyz, /metrics and the API (bearer token). Absent port or `off`: none.
+    #[schemars(with = "String")]
+    pub listen: Listen,
+    /// File with the API's bearer token. Absent: the API is on the socket only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// Unix socket of the API, mode 0600. Absent: `<state>/naksha.sock`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Listen {
+    Off,
+    At(SocketAddr),
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let address: SocketAddr =
+            text.parse().map_err(|_| format!("`{text}` is neither `off` nor ADDRESS:PORT"))?;
+        if address.ip().is_loopback() {
+            Ok(Self::At(address))
+        } else {
+            Err(format!("`{text}` is not a loopback address; put a proxy with TLS in front to reach it from outside"))
+        }
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        match listen {
+            Listen::Off => "off".to_owned(),
+            Listen::At(address) => address.to_string(),
+        }
+    }
+}
+
+/// Where other tools can read what was applied.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatusConfig {
+    /// JSON file with the status of every environment, replaced at each change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// JSON-lines log of what happened. Absent: `<state>/events.jsonl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<PathBuf>,
+    /// Write Git notes (`refs/notes/naksha`) on applied commits; local repositories only.
+    pub notes: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,naksha=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// A reconcile without progress for this long makes /readyz fail.
+    #[serde(with = "duration_text")]
+    #[schemars(with = "String")]
+    pub stuck_after: Duration,
+    /// Plans, applies and steps older than this are dropped.
+    #[serde(with = "duration_text")]
+    #[schemars(with = "String")]
+    pub history: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state: default_state(),
+            repository: Vec::new(),
+            targets: TargetsConfig::default(),
+            secrets: SecretsConfig::default(),
+            http: HttpConfig::default(),
+            status: StatusConfig::default(),
+            log: LogConfig::default(),
+            limits: LimitsConfig::default(),
+        }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        let listen = Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)));
+        Self { listen, token_file: None, socket: None }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { stuck_after: DEFAULT_STUCK_AFTER, history: DEFAULT_HISTORY }
+    }
+}
+
+impl Config {
+    pub fn socket(&self) -> PathBuf {
+        self.http.socket.clone().unwrap_or_else(|| self.state.join("naksha.sock"))
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.state.join("naksha.db")
+    }
+
+    pub fn events(&self) -> PathBuf {
+        self.status.events.clone().unwrap_or_else(|| self.state.join("events.jsonl"))
+    }
+
+    /// The folder that every directory target of an environment lies beneath: no other environment's can.
+    pub fn directory_root(&self, repository: &RepositoryConfig, environment: &EnvironmentName) -> PathBuf {
+        if let Some(own) = repository.directories.get(environment) {
+            return own.clone();
+        }
+        let root = self.targets.directory.clone().unwrap_or_else(|| self.state.join("targets"));
+        root.join(repository.name.as_str()).join(environment.as_str())
+    }
+}
+
+fn default_poll() -> Duration {
+    DEFAULT_POLL
+}
+
+/// `$XDG_STATE_HOME/naksha`, else `~/.local/state/naksha`, else `/var/lib/naksha`.
+fn default_state() -> PathBuf {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    match (from("XDG_STATE_HOME"), from("HOME")) {
+        (Some(state), _) => state.join("naksha"),
+        (None, Some(home)) => home.join(".local/state/naksha"),
+        (None, None) => PathBuf::from("/var/lib/naksha"),
+    }
+}
+
+/// Durations as people write them: `90d`, `1h30m`, `60s`.
+mod duration_text {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{}s", duration.as_secs_f64()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is not a duration; write `30s`, `5m`, `1h30m` or `90d`"))
+        })
+    }
+
+    fn parse(text: &str) -> Option<Duration> {
+        if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()) {
+            return Some(Duration::from_secs(days * 24 * 3600));
+        }
+        text.parse::<SignedDuration>().ok().and_then(|duration| duration.try_into().ok())
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading the configuration: the file, then what flags and environment variables override.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, Listen, LogFormat, RepositoryConfig};
+
+/// Where the file is looked for when nothing names one; the first that exists.
+const DEFAULT_FILES: [&str; 2] = ["naksha.toml", "/etc/naksha/naksha.toml"];
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("configuration file {} cannot be read", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("configuration file {} is wrong: {message}", path.display())]
+    Parse { path: PathBuf, message: String },
+    #[error("configuration is wrong: {0}")]
+    Invalid(String),
+}
+
+/// What flags (or their environment variables) set. `None` leaves the file's value.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub state: Option<PathBuf>,
+    pub repository: Option<String>,
+    pub listen: Option<String>,
+    pub socket: Option<PathBuf>,
+    pub log_level: Option<String>,
+    pub log_format: Option<LogFormat>,
+}
+
+/// Reads `file` (or the first default that exists), applies `overrides` and checks the result as a whole.
+pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
+    let found = file.map(Path::to_owned).or_else(|| {
+        DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.is_file())
+    });
+    let mut config = match &found {
+        Some(path) => parse(path)?,
+        None => Config::default(),
+    };
+    apply(&mut config, overrides)?;
+    check(&config)?;
+    Ok(config)
+}
+
+fn parse(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })
+}
+
+fn apply(config: &mut Config, overrides: &Overrides) -> Result<(), ConfigError> {
+    let Overrides { state, repository, listen, socket, log_level, log_format } = overrides.clone();
+    if let Some(state) = state {
+        config.state = state;
+    }
+    if let Some(url) = repository {
+        config.repository = vec![RepositoryConfig::from_url(&url)?];
+    }
+    if let Some(listen) = listen {
+        config.http.listen = Listen::try_from(listen).map_err(ConfigError::Invalid)?;
+    }
+    if socket.is_some() {
+        config.http.socket = socket;
+    }
+    if let Some(level) = log_level {
+        config.log.level = level;
+    }
+    if let Some(format) = log_format {
+        config.log.format = format;
+    }
+    Ok(())
+}
+
+fn check(config: &Config) -> Result<(), ConfigError> {
+    let mut names = std::collections::BTreeSet::new();
+    for repository in &config.repository {
+        if !names.insert(&repository.name) {
+            return Err(ConfigError::Invalid(format!("two repositories are named `{}`", repository.name)));
+        }
+        let credentials = &repository.credentials;
+        if credentials.token_file.is_some() && credentials.token_env.is_some() {
+            let message = format!("repository `{}` has both token_file and token_env", repository.name);
+            return Err(ConfigError::Invalid(message));
+        }
+    }
+    Ok(())
+}
+
+impl RepositoryConfig {
+    /// A repository known by its address only; its name is the address' last part.
+    pub fn from_url(url: &str) -> Result<Self, ConfigError> {
+        let last = url.trim_end_matches('/').trim_end_matches("/.git").rsplit(['/', ':']).next().unwrap_or(url);
+        let name: String = last
+            .trim_end_matches(".git")
+            .to_lowercase()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
+            .collect();
+        let name = name.trim_matches('-').parse().map_err(|error| {
+            ConfigError::Invalid(format!("no name for repository `{url}` ({error}); name it in the file"))
+        })?;
+        Ok(Self {
+            name,
+            url: url.to_owned(),
+            trunk: None,
+            poll: super::DEFAULT_POLL,
+            credentials: super::CredentialsConfig::default(),
+            only: None,
+            directories: std::collections::BTreeMap::new(),
+        })
+    }
+}

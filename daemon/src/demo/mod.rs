@@ -1,0 +1,97 @@
+//! `naksha demo`: the whole loop on a scratch repository, with the real daemon, as a story of real commits.
+//!
+//! Nothing is staged: every chapter makes a commit or edits a file, waits for what the daemon says, and checks the
+//! effect on disk. A chapter whose effect does not show ends the demo with an error.
+
+mod chapters;
+mod daemon;
+mod scratch;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::cli::{Context, Outcome};
+use crate::terminal::Terminal;
+use daemon::DaemonProcess;
+use scratch::Scratch;
+
+/// Longest wait for one effect. Each takes well under a second; a loaded machine may need more.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Plays the whole loop in a scratch folder, with the real daemon: a good commit, a bad one, drift, a dangerous
+/// deletion, a revert, a workflow change, and a daemon killed in the middle of an apply.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Keep the scratch folder
+    #[arg(long)]
+    keep: bool,
+    /// Print one line per chapter
+    #[arg(long)]
+    quiet: bool,
+    /// Afterwards, leave the daemon running on the scratch repository
+    #[arg(long)]
+    serve: bool,
+    /// Scratch folder; must not exist [default: one under the system's temporary folder]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Demo {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let started = Instant::now();
+        let Self { keep, quiet, serve, folder } = self;
+        let stage = Stage { terminal: context.terminal, quiet };
+        let scratch = Scratch::create(folder, keep || serve)?;
+        stage.say(&format!("Everything below happens in {}", scratch.root().display()));
+        let mut daemon = chapters::play(&stage, &scratch)
+            .with_context(|| format!("the demo stopped; the daemon's log is {}", scratch.log().display()))?;
+        stage.line(&format!("The demo took {:.1} s.", started.elapsed().as_secs_f64()));
+        if serve {
+            stage.line(&chapters::serving(&scratch));
+            daemon.wait()?;
+        } else {
+            daemon.stop()?;
+        }
+        if keep || serve {
+            stage.line(&format!("The scratch folder stays: {}", scratch.root().display()));
+        }
+        stage.say(chapters::WHERE_NEXT);
+        Ok(Outcome::Fine)
+    }
+}
+
+/// Where the story is told.
+struct Stage {
+    terminal: Terminal,
+    quiet: bool,
+}
+
+impl Stage {
+    /// The head of a chapter.
+    fn chapter(&self, number: usize, title: &str) {
+        let (on, off) = if self.terminal.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        let gap = if self.quiet { "" } else { "\n" };
+        self.terminal.print(&format!("{gap}{on}{number}. {title}{off}"));
+    }
+
+    /// Prose and output, left out when quiet.
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            self.terminal.print(text);
+        }
+    }
+
+    /// A command's output, indented.
+    fn show(&self, text: &str) {
+        let indented: Vec<_> = text.lines().map(|line| format!("    {line}").trim_end().to_owned()).collect();
+        self.say(&indented.join("\n"));
+    }
+
+    /// What is printed always.
+    fn line(&self, text: &str) {
+        self.terminal.print(text);
+    }
+}

@@ -1,0 +1,84 @@
+//! What the API says and takes: JSON twins, shared by server and client.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Body of every refusal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refusal {
+    pub error: String,
+}
+
+/// `POST …/suspend`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuspendRequest {
+    pub reason: String,
+}
+
+/// `POST /api/v1/plans/{plan}/ack`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AckRequest {
+    pub reason: String,
+    /// RFC 3339; absent: it lives as long as the plan.
+    #[serde(default)]
+    pub expires: Option<jiff::Timestamp>,
+}
+
+/// Answer of every command that changes something.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Done {
+    /// `repository/environment` of what was reached.
+    pub scopes: Vec<String>,
+    pub message: String,
+}
+
+/// `GET /api/v1/history`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HistoryDocument {
+    pub entries: Vec<HistoryEntry>,
+}
+
+/// One plan and what became of it, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    pub repository: String,
+    pub environment: String,
+    pub plan: String,
+    pub at: jiff::Timestamp,
+    pub revision: Option<String>,
+    /// `apply`, `hold`, `wait`
+    pub decision: String,
+    pub reasons: Vec<String>,
+    /// `succeeded`, `failed`, `superseded`, `interrupted`, `running`; absent: never applied.
+    pub outcome: Option<String>,
+    pub detail: Option<String>,
+    pub ended: Option<jiff::Timestamp>,
+    pub steps: u32,
+    pub failed: u32,
+}
+
+/// `GET /api/v1/plans/{plan}`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredPlan {
+    pub repository: String,
+    pub environment: String,
+    pub decision: String,
+    pub reasons: Vec<String>,
+    pub at: jiff::Timestamp,
+    /// The plan's documented JSON.
+    pub plan: Value,
+    pub steps: Vec<StepDocument>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StepDocument {
+    pub subject: String,
+    pub verb: String,
+    /// `done`, `failed`, `skipped`
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub attempts: u32,
+    pub milliseconds: i64,
+}

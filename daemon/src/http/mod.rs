@@ -1,0 +1,12 @@
+//! HTTP on loopback and on a Unix socket: health, metrics, and the JSON API.
+//!
+//! The socket (mode 0600) is the door of people on the machine; the TCP listener takes a bearer token for anything
+//! that reveals content. Nothing here decides: handlers read the registry and the store, or poke a loop.
+
+pub mod api;
+mod auth;
+mod routes;
+mod serve;
+
+pub use routes::ApiState;
+pub use serve::{ServeError, Servers, start};

@@ -1,0 +1,160 @@
+//! Metrics, in the names and units that Prometheus users expect. On by default.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// From 1 ms to 131 s, doubling: a cached pass and a wait for health both fall inside.
+const DURATION_BUCKETS: (f64, f64, u16) = (0.001, 2.0, 18);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EnvironmentLabels {
+    pub repository: String,
+    pub environment: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResultLabels {
+    pub repository: String,
+    pub environment: String,
+    pub result: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StateLabels {
+    pub repository: String,
+    pub environment: String,
+    pub state: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FetchLabels {
+    pub repository: String,
+    pub result: String,
+}
+
+/// Every metric of the daemon.
+pub struct Metrics {
+    registry: Registry,
+    pub reconciles: Family<ResultLabels, Counter>,
+    pub reconcile_seconds: Family<EnvironmentLabels, Histogram, fn() -> Histogram>,
+    pub state: Family<StateLabels, Gauge>,
+    pub objects: Family<EnvironmentLabels, Gauge>,
+    pub applies: Family<ResultLabels, Counter>,
+    pub steps: Family<ResultLabels, Counter>,
+    pub healed: Family<EnvironmentLabels, Counter>,
+    pub held: Family<EnvironmentLabels, Gauge>,
+    pub fetches: Family<FetchLabels, Counter>,
+    pub fetch_seconds: Histogram,
+    pub commit_to_applied_seconds: Family<EnvironmentLabels, Histogram, fn() -> Histogram>,
+    pub outbox_pending: Gauge,
+    pub resident_bytes: Gauge<i64, AtomicI64>,
+    pub start_seconds: Gauge<f64, AtomicU64>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+fn durations() -> Histogram {
+    let (start, factor, length) = DURATION_BUCKETS;
+    Histogram::new(exponential_buckets(start, factor, length))
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
+            reconciles: Family::default(),
+            reconcile_seconds: Family::new_with_constructor(durations),
+            state: Family::default(),
+            objects: Family::default(),
+            applies: Family::default(),
+            steps: Family::default(),
+            healed: Family::default(),
+            held: Family::default(),
+            fetches: Family::default(),
+            fetch_seconds: durations(),
+            commit_to_applied_seconds: Family::new_with_constructor(durations),
+            outbox_pending: Gauge::default(),
+            resident_bytes: Gauge::default(),
+            start_seconds: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let Self {
+            registry,
+            reconciles,
+            reconcile_seconds,
+            state,
+            objects,
+            applies,
+            steps,
+            healed,
+            held,
+            fetches,
+            fetch_seconds,
+            commit_to_applied_seconds,
+            outbox_pending,
+            resident_bytes,
+            start_seconds,
+        } = self;
+        registry.register("naksha_reconcile", "Reconciles by result", reconciles.clone());
+        registry.register(
+            "naksha_reconcile_duration_seconds",
+            "How long a reconcile took",
+            reconcile_seconds.clone(),
+        );
+        registry.register("naksha_environment_state", "1 for the state an environment is in", state.clone());
+        registry.register("naksha_environment_objects", "Objects that an environment owns", objects.clone());
+        registry.register("naksha_environment_held", "1 while a plan is held", held.clone());
+        registry.register("naksha_apply", "Applies by outcome", applies.clone());
+        registry.register("naksha_apply_steps", "Steps by outcome", steps.clone());
+        registry.register("naksha_drift_healed", "Objects taken back after drift", healed.clone());
+        registry.register("naksha_git_fetch", "Fetches by result", fetches.clone());
+        registry.register("naksha_git_fetch_duration_seconds", "How long a fetch took", fetch_seconds.clone());
+        registry.register(
+            "naksha_commit_to_applied_seconds",
+            "From seeing a commit to its apply having ended",
+            commit_to_applied_seconds.clone(),
+        );
+        registry.register("naksha_outbox_pending", "Status messages not delivered yet", outbox_pending.clone());
+        registry.register("process_resident_memory_bytes", "Resident memory", resident_bytes.clone());
+        registry.register("process_start_time_seconds", "Start time, Unix seconds", start_seconds.clone());
+    }
+
+    /// The exposition text (OpenMetrics).
+    pub fn text(&self) -> String {
+        if let Some(bytes) = resident_bytes() {
+            self.resident_bytes.set(bytes);
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("should write to a string");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Resident set size, where the kernel tells it (proc(5), statm).
+fn resident_bytes() -> Option<i64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: i64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    pages.checked_mul(i64::try_from(rustix::param::page_size()).ok()?)
+}

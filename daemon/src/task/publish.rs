@@ -1,0 +1,148 @@
+//! Delivers what happened to the configured sinks: a status file, a JSON-lines event log, Git notes.
+//!
+//! Messages wait in the store's outbox until a sink took them, so a crash delays a report and loses none. Delivery is
+//! at least once; an event carries its outbox id, by which a reader can drop a repetition.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use naksha_environments::ids::Revision;
+use naksha_executor::port::store::{OutboxMessage, SharedStore, StoreError};
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::Heads;
+use crate::metrics::Metrics;
+
+/// Messages taken from the outbox at once.
+const BATCH: u32 = 100;
+/// Without a nudge the outbox is looked at this often: what an earlier process left, and retries.
+const IDLE: Duration = Duration::from_secs(5);
+/// First and longest pause before a failed delivery is tried again; doubles in between.
+const RETRY: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(1), SignedDuration::from_secs(300));
+
+pub const STATUS_FILE: &str = "status-file";
+pub const EVENTS: &str = "events";
+pub const NOTES: &str = "notes";
+
+/// The configured sinks and what they need.
+#[derive(Debug)]
+pub struct Publisher {
+    pub store: SharedStore,
+    pub metrics: Arc<Metrics>,
+    pub nudge: Arc<Notify>,
+    pub heads: Heads,
+    pub status_file: Option<PathBuf>,
+    pub events: PathBuf,
+    pub notes: bool,
+}
+
+impl Publisher {
+    /// The sinks that a message must reach.
+    pub fn sinks(&self) -> Vec<&'static str> {
+        let file = self.status_file.is_some().then_some(STATUS_FILE);
+        let notes = self.notes.then_some(NOTES);
+        [Some(EVENTS), file, notes].into_iter().flatten().collect()
+    }
+
+    /// Runs until stopped; what is pending then stays in the outbox.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            for sink in self.sinks() {
+                if let Err(error) = self.drain(sink).await {
+                    warn!(sink, %error, "the outbox cannot be read");
+                }
+            }
+            tokio::select! {
+                () = self.nudge.notified() => {}
+                () = tokio::time::sleep(IDLE) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn drain(&self, sink: &'static str) -> Result<(), StoreError> {
+        loop {
+            let messages = self.store.pending(sink, Timestamp::now(), BATCH).await?;
+            self.metrics.outbox_pending.set(i64::try_from(messages.len()).unwrap_or(i64::MAX));
+            if messages.is_empty() {
+                return Ok(());
+            }
+            for message in messages {
+                match self.deliver(sink, &message).await {
+                    Ok(()) => self.store.delivered(message.id).await?,
+                    Err(reason) => {
+                        debug!(sink, %reason, "not delivered");
+                        self.store.undelivered(message.id, &reason, retry_at(message.attempts)).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn deliver(&self, sink: &str, message: &OutboxMessage) -> Result<(), String> {
+        match sink {
+            STATUS_FILE => self.write_status(message).map_err(|error| error.to_string()),
+            EVENTS => self.append_event(message).map_err(|error| error.to_string()),
+            NOTES => self.write_note(message).await,
+            other => Err(format!("there is no sink `{other}`")),
+        }
+    }
+
+    /// Replaces the environment's entry in the status file, atomically.
+    fn write_status(&self, message: &OutboxMessage) -> io::Result<()> {
+        let Some(path) = &self.status_file else { return Ok(()) };
+        let mut all: BTreeMap<String, Value> = match fs::read(path) {
+            // A file that somebody damaged is replaced: it is a copy of what the store knows.
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error),
+        };
+        all.insert(message.topic.clone(), message.body.clone());
+        let mut text = serde_json::to_vec_pretty(&all)?;
+        text.push(b'\n');
+        let temporary = path.with_extension("tmp");
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    }
+
+    fn append_event(&self, message: &OutboxMessage) -> io::Result<()> {
+        let mut event = Map::new();
+        event.insert("id".to_owned(), json!(message.id));
+        event.insert("at".to_owned(), json!(message.at));
+        event.insert("topic".to_owned(), json!(message.topic));
+        if let Value::Object(body) = &message.body {
+            event.extend(body.clone());
+        }
+        let mut line = serde_json::to_vec(&event)?;
+        line.push(b'\n');
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.events)?;
+        file.write_all(&line)?;
+        file.sync_data()
+    }
+
+    async fn write_note(&self, message: &OutboxMessage) -> Result<(), String> {
+        let text = |key: &str| message.body.get(key).and_then(Value::as_str);
+        let (Some(repository), Some(applied)) = (text("repository"), text("applied")) else {
+            return Ok(());
+        };
+        let revision = Revision::parse(applied).map_err(|error| error.to_string())?;
+        let note = format!("{}: {} (plan {})", text("environment").unwrap_or("?"), text("state").unwrap_or("?"), text("plan").unwrap_or("-"));
+        self.heads.write_note(repository, revision, note).await
+    }
+}
+
+fn retry_at(attempts: u32) -> Timestamp {
+    let (first, longest) = RETRY;
+    let pause = first.saturating_mul(1_i32 << attempts.min(16)).min(longest);
+    Timestamp::now().saturating_add(pause).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,18 @@
+//! Logs: tracing to standard error, as text for people or JSON lines for machines.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Installs the logger; a second call (tests in one process) changes nothing.
+pub fn install(config: &LogConfig) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&config.level)
+        .map_err(|error| format!("log level `{}` is wrong: {error}", config.level))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let installed = match config.format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    drop(installed);
+    Ok(())
+}
