@@ -26,9 +26,11 @@ pub mod workflow;
 pub mod workflow_change;
 
 pub mod inventory;
+pub mod merge;
 pub mod object;
 pub mod plan;
 pub mod rendered;
+pub mod stateful;
 pub mod status;
 pub mod verdict;
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use naksha_environments::merge::shape::{Shape, item_key, shape_of};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{FieldPath, Segment};
 use naksha_environments::unit::IgnoreRule;
 use serde_json::Value;
-
-use super::shape::{Shape, item_key, shape_of};
 
 /// The fields of `sides` (the versions of one object) that `rules` leave to somebody else.
 ///

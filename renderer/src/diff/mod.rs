@@ -5,17 +5,13 @@
 //! compared item by item, other lists as a whole. [`merge`] is the other half: what an object looks like after a
 //! write; comparing again after a merge finds nothing.
 
-mod field;
 mod ignore;
 mod mask;
-mod merge;
-mod same;
-mod shape;
 mod three_way;
 
 pub use ignore::ignored_fields;
 pub use mask::{shown, translate_secrets};
-pub use merge::{merge, without};
+pub use naksha_environments::merge::{merge, without};
 pub use three_way::{FieldDiff, Origin, Sides, compare};
 
 #[cfg(test)]

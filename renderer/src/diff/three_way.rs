@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use naksha_environments::merge::field::{is_targets_own, present};
+use naksha_environments::merge::same::same;
+use naksha_environments::merge::shape::{Keys, Shape, item_key, member, shape_of};
 use naksha_environments::plan::{FieldPath, Segment};
 use serde_json::{Map, Value};
-
-use super::field::{is_targets_own, present};
-use super::same::same;
-use super::shape::{Keys, Shape, item_key, member, shape_of};
 
 /// Three versions of one object.
 #[derive(Debug, Clone, Copy)]
