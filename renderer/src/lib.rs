@@ -1,1 +1,9 @@
-//! Part of naksha.
+//! From definitions to a plan: render, normalise, diff, plan, present.
+//!
+//! Pure: no clock, randomness, file system, network or environment variable. What only the outside knows comes
+//! in as values ([`naksha_environments::facts::Facts`], observations, the inventory); what must run elsewhere is
+//! behind a port ([`template::TemplateEngine`]).
+
+pub mod template;
+
+pub mod diff;
