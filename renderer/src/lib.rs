@@ -4,6 +4,9 @@
 //! in as values ([`naksha_environments::facts::Facts`], observations, the inventory); what must run elsewhere is
 //! behind a port ([`template::TemplateEngine`]).
 
+pub mod locate;
+pub mod normalise;
 pub mod template;
 
 pub mod diff;
+pub mod plan;

@@ -36,7 +36,7 @@ codes! {
     OBJECT_FIELD_MISSING = "NK0341" Error "object lacks a field that identifies it";
     OBJECT_GENERATED_NAME = "NK0342" Error "object asks for a generated name";
     OBJECT_INVALID_NAME = "NK0343" Error "object has an invalid name";
-    OBJECT_LABEL_TYPE = "NK0344" Error "label or annotation is not a string";
+    OBJECT_TEXT_EXPECTED = "NK0344" Error "value of an object must be a string";
     OBJECT_IS_DEFINITION = "NK0345" Error "naksha definition among manifests";
     OBJECT_WAVE = "NK0346" Error "wave is not a whole number";
     OBJECT_TOO_LARGE = "NK0347" Error "object is too large";

@@ -1,0 +1,154 @@
+//! Who an object is: group, kind, namespace and name, each checked before anything else is read.
+
+use naksha_environments::codes::{Code, render as codes};
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::object::ObjectKey;
+use naksha_environments::plan::FieldPath;
+use naksha_environments::yaml::Node;
+
+use super::kinds::{is_built_in, is_cluster_scoped};
+use super::origin::Origin;
+
+/// Our own definitions; they are no objects of a cluster.
+const DEFINITIONS: &str = "naksha.dev";
+/// Longest name of an object, and longest label (RFC 1123).
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
+
+pub(super) struct Identity {
+    pub(super) key: ObjectKey,
+    pub(super) api_version: String,
+}
+
+/// Reads who a document is; `None` when that cannot be told.
+pub(super) fn identify(
+    root: &Node,
+    origin: Origin<'_>,
+    default_namespace: &str,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Identity> {
+    let before = found.len();
+    let mut report = |code: Code, path: &[&str], message: String, hint: &str| {
+        let path = path.iter().fold(FieldPath::default(), |path, part| path.key(part));
+        let place = origin.place(root.nearest(&path).span);
+        let finding = Diagnostic::new(code, message).at(place);
+        found.push(if hint.is_empty() { finding } else { finding.hint(hint) });
+    };
+    let mut required = |path: &[&str]| {
+        let node = root.find(path);
+        let text = node.and_then(Node::as_str).filter(|text| !text.is_empty());
+        if text.is_none() {
+            let field = path.join(".");
+            let message = match node.filter(|node| !node.is_null() && node.as_str().is_none()) {
+                Some(node) => format!("`{field}` must be a string, and is {}", node.describe()),
+                None => format!("the object has no `{field}`"),
+            };
+            let named = path.last() == Some(&"name") && root.find(&["metadata", "generateName"]).is_some();
+            match named {
+                true => report(
+                    codes::OBJECT_GENERATED_NAME,
+                    &["metadata", "generateName"],
+                    "`generateName` makes another object on every apply".to_owned(),
+                    "give it a fixed `name`",
+                ),
+                false => report(codes::OBJECT_FIELD_MISSING, path, message, ""),
+            }
+        }
+        text
+    };
+    let (api_version, kind) = (required(&["apiVersion"]), required(&["kind"]));
+    let name = required(&["metadata", "name"]);
+    let (api_version, kind) = (api_version?, kind?);
+    let (group, _version) = api_version.split_once('/').unwrap_or(("", api_version));
+    if group == DEFINITIONS {
+        let message = format!("`{kind}` is a definition of naksha, and stands among the manifests of a unit");
+        report(
+            codes::OBJECT_IS_DEFINITION,
+            &["apiVersion"],
+            message,
+            "move it out of the files that the unit lists",
+        );
+        return None;
+    }
+    let name = name?;
+    if let Err(reason) = check_name(group, kind, name) {
+        report(
+            codes::OBJECT_INVALID_NAME,
+            &["metadata", "name"],
+            format!("name `{name}` is refused: {reason}"),
+            "",
+        );
+    }
+    let written = match root.find(&["metadata", "namespace"]) {
+        Some(node) if !node.is_null() => match node.as_str().map(|text| (text, check_label(text))) {
+            Some((text, Ok(()))) => Some(text),
+            Some((text, Err(reason))) => {
+                let message = format!("namespace `{text}` is refused: {reason}");
+                report(codes::OBJECT_INVALID_NAME, &["metadata", "namespace"], message, "");
+                None
+            }
+            None => {
+                let message = format!("`metadata.namespace` must be a string, and is {}", node.describe());
+                report(codes::OBJECT_INVALID_NAME, &["metadata", "namespace"], message, "");
+                None
+            }
+        },
+        _ => None,
+    };
+    if found.len() > before {
+        return None;
+    }
+    let cluster_scoped = is_cluster_scoped(group, kind);
+    if let Some(namespace) = written.filter(|_| cluster_scoped) {
+        let message = format!("`{kind}` has no namespace, and `{namespace}` is left out");
+        let node = root.find(&["metadata", "namespace"]).unwrap_or(root);
+        found.push(Diagnostic::new(codes::NAMESPACE_ON_CLUSTER_SCOPE, message).at(origin.place(node.span)));
+    }
+    let namespace = (!cluster_scoped).then(|| written.unwrap_or(default_namespace));
+    Some(Identity { key: ObjectKey::new(group, kind, namespace, name), api_version: api_version.to_owned() })
+}
+
+/// The rules of the API server for names: those of DNS, stricter for a few kinds, laxer where it does not check.
+fn check_name(group: &str, kind: &str, name: &str) -> Result<(), &'static str> {
+    if name.len() > MAX_NAME {
+        return Err("it is longer than 253 characters");
+    }
+    match (group, kind) {
+        ("", "Namespace") => check_label(name),
+        ("", "Service") if name.starts_with(|c: char| c.is_ascii_digit()) => {
+            Err("it must start with a letter")
+        }
+        ("", "Service") => check_label(name),
+        ("rbac.authorization.k8s.io", _) => check_segment(name),
+        (group, _) if !is_built_in(group) => check_segment(name),
+        _ => name.split('.').try_for_each(|part| check_dns(part)),
+    }
+}
+
+fn check_label(name: &str) -> Result<(), &'static str> {
+    if name.len() > MAX_LABEL { Err("it is longer than 63 characters") } else { check_dns(name) }
+}
+
+fn check_dns(part: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if part.is_empty() {
+        return Err("a part of it is empty");
+    }
+    if !part.chars().all(|c| plain(c) || c == '-') {
+        return Err("use lower-case letters, digits, `-` and `.`");
+    }
+    if !part.starts_with(plain) || !part.ends_with(plain) {
+        return Err("its parts must start and end with a letter or digit");
+    }
+    Ok(())
+}
+
+/// What any name must be, because it is part of a path.
+fn check_segment(name: &str) -> Result<(), &'static str> {
+    match name {
+        "." | ".." => Err("`.` and `..` are no names"),
+        name if name.contains(['/', '%']) => Err("`/` and `%` are not allowed"),
+        name if name.chars().any(char::is_control) => Err("it has control characters"),
+        _ => Ok(()),
+    }
+}
