@@ -1,0 +1,44 @@
+//! `naksha daemon`
+
+use clap::Args;
+
+use super::{Context, Outcome};
+use crate::config::Overrides;
+
+/// Watches repositories and keeps their environments applied, until it is told to stop.
+#[derive(Debug, Args)]
+pub(super) struct Daemon {
+    /// Watch this repository (path or URL) instead of those of the configuration file
+    #[arg(long, env = "NAKSHA_REPOSITORY", value_name = "URL")]
+    repository: Option<String>,
+    /// Listen here for /healthz, /readyz, /metrics and the API: ADDRESS:PORT on loopback, or `off`
+    #[arg(long, env = "NAKSHA_LISTEN", value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Check the configuration, and end
+    #[arg(long)]
+    check_config: bool,
+}
+
+impl Daemon {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let Self { repository, listen, check_config } = self;
+        // A path means the same whatever the folder, also after a restart from elsewhere.
+        let repository = repository.map(|url| match std::path::Path::new(&url).canonicalize() {
+            Ok(path) => path.display().to_string(),
+            Err(_) => url,
+        });
+        let config = context.config_with(Overrides { repository, listen, ..Overrides::default() })?;
+        crate::supervisor::check(&config)?;
+        if check_config {
+            context.terminal.print("the configuration is fine");
+            return Ok(Outcome::Fine);
+        }
+        crate::telemetry::install(&config.log).map_err(anyhow::Error::msg)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let result = runtime.block_on(crate::supervisor::run(config));
+        // Blocking reads that outlive the grace period must not keep the process.
+        runtime.shutdown_background();
+        result?;
+        Ok(Outcome::Fine)
+    }
+}

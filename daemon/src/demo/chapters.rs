@@ -1,0 +1,236 @@
+//! The story: nine chapters, each a real commit or a real edit, each checked by its effect on disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail, ensure};
+use naksha_environments::wire::StatusDocument;
+
+use super::Stage;
+use super::daemon::{DaemonProcess, pause, run};
+use super::scratch::Scratch;
+
+pub(super) const WHERE_NEXT: &str = "
+Where to look next:
+  naksha demo --serve              leave the daemon running and try it yourself
+  naksha init --reference shop     the same repository, to make your own
+  README.md, docs/operation.md     five minutes with naksha; what to do at 3 a.m.";
+
+/// Kills of a daemon in the middle of an apply are tried this often: on a fast disk an apply may win the race.
+const KILL_TRIES: usize = 5;
+
+/// Plays every chapter; the daemon runs in the end.
+pub(super) fn play(stage: &Stage, scratch: &Scratch) -> anyhow::Result<DaemonProcess> {
+    stage.chapter(1, "A repository and a daemon");
+    let daemon = DaemonProcess::start(scratch)?;
+    first_apply(stage, scratch, &daemon)?;
+    stage.chapter(2, "A good commit: dev gets a longer retention");
+    good_commit(stage, scratch, &daemon)?;
+    stage.chapter(3, "A bad commit: a misspelt key");
+    bad_commit(stage, scratch, &daemon)?;
+    stage.chapter(4, "Drift: somebody edits a live object");
+    drift(stage, scratch, &daemon)?;
+    stage.chapter(5, "A dangerous commit: the database goes");
+    dangerous_commit(stage, scratch, &daemon)?;
+    stage.chapter(6, "A workflow changes");
+    workflow(stage, scratch, &daemon)?;
+    stage.chapter(7, "Promotion: staging gets what dev runs");
+    promotion(stage, scratch, &daemon)?;
+    stage.chapter(8, "SIGKILL in the middle of an apply");
+    let daemon = killed(stage, scratch, daemon)?;
+    stage.chapter(9, "What was done");
+    stage.show(&run(&scratch.repository(), scratch, &["history", "dev"])?);
+    stage.show(&run(&scratch.repository(), scratch, &["status"])?);
+    Ok(daemon)
+}
+
+pub(super) fn serving(scratch: &Scratch) -> String {
+    format!(
+        "The daemon keeps running on {}; stop it with Ctrl-C. Elsewhere:\n  export NAKSHA_CONFIG={}\n  naksha status",
+        scratch.repository().display(),
+        scratch.config().display()
+    )
+}
+
+fn synced_at(commit: &str) -> impl Fn(&StatusDocument) -> bool {
+    move |status| status.state == "synced" && status.applied.as_deref() == Some(commit)
+}
+
+fn first_apply(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let status = daemon.await_status("dev", "synced", |status| status.state == "synced")?;
+    let objects = files(&scratch.target("dev"))?;
+    ensure!(!objects.is_empty(), "nothing was written");
+    stage.say(&format!(
+        "The repository holds three environments. dev follows the trunk: {} objects of {} units were applied in {} ms,\n\
+         a directory with one file per object. staging and prod wait for a promotion.",
+        status.objects,
+        status.units.len(),
+        started.elapsed().as_millis()
+    ));
+    let some: Vec<_> = objects.keys().take(6).map(String::as_str).collect();
+    stage.show(&format!("{}\n…", some.join("\n")));
+    Ok(())
+}
+
+fn good_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    scratch.edit("environments/dev/environment.yaml", "logLevel: debug", "logLevel: info")?;
+    stage.say("Before committing, `naksha plan --env dev` shows what it would do:");
+    stage.show(&run(&scratch.repository(), scratch, &["plan", "--env", "dev"])?);
+    let before = files(&scratch.target("dev"))?;
+    let started = Instant::now();
+    let commit = scratch.commit("dev: less logging")?;
+    daemon.await_status("dev", "synced", synced_at(&commit))?;
+    let changed = differences(&before, &files(&scratch.target("dev"))?);
+    ensure!(!changed.is_empty(), "no object changed");
+    stage.say(&format!("Committed. Applied {} ms later; {} files changed.", started.elapsed().as_millis(), changed.len()));
+    Ok(())
+}
+
+fn bad_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    let before = files(&scratch.target("dev"))?;
+    scratch.edit("units/postgres/unit.yaml", "dependsOn:", "dependson:")?;
+    stage.say("`naksha check` finds it before the commit does harm:");
+    stage.show(&run(&scratch.repository(), scratch, &["check"])?);
+    let commit = scratch.commit("postgres: a slip of the pen")?;
+    let status = daemon.await_status("dev", "told about the commit", |status| {
+        status.control.as_deref() == Some(commit.as_str()) && !status.why.is_empty()
+    })?;
+    let changed = differences(&before, &files(&scratch.target("dev"))?);
+    ensure!(changed.is_empty(), "a broken commit changed {}", changed.join(", "));
+    stage.say("Committed all the same. Nothing was applied, nothing was pruned, and dev says why:");
+    stage.show(&status.why.join("\n"));
+    let commit = scratch.revert()?;
+    daemon.await_status("dev", "synced", synced_at(&commit))?;
+    stage.say("Reverted: dev is synced again.");
+    Ok(())
+}
+
+fn drift(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    let folder = scratch.target("dev");
+    let objects = files(&folder)?;
+    let (name, text) = objects
+        .iter()
+        .find(|(_, text)| text.contains("kind: Service\n") && text.contains("port: 5432"))
+        .context("there is a Service of the database")?;
+    fs::write(folder.join(name), text.replace("port: 5432", "port: 6666"))?;
+    let started = Instant::now();
+    while fs::read_to_string(folder.join(name))?.contains("port: 6666") {
+        ensure!(started.elapsed() < super::PATIENCE, "the drift was not healed");
+        pause();
+    }
+    let healed = started.elapsed();
+    daemon.await_status("dev", "synced", |status| status.state == "synced")?;
+    stage.say(&format!(
+        "The port of the database's Service was set to 6666 in {name}.\nSeen and healed within {} ms.",
+        healed.as_millis()
+    ));
+    Ok(())
+}
+
+fn dangerous_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    let before = files(&scratch.target("dev"))?;
+    scratch.edit("units/postgres/unit.yaml", "templates: [manifests/*.yaml.tera]", "templates: [manifests/config.yaml.tera]")?;
+    let commit = scratch.commit("postgres: only its configuration is left")?;
+    let held = daemon.await_status("dev", "held", |status| {
+        status.state == "held" && status.control.as_deref() == Some(commit.as_str())
+    })?;
+    let after = files(&scratch.target("dev"))?;
+    ensure!(before.keys().eq(after.keys()), "a held plan deleted something");
+    stage.say("The plan would delete a StatefulSet with its data. It is held; nothing was touched:");
+    stage.show(&held.why.join("\n"));
+    let commit = scratch.revert()?;
+    daemon.await_status("dev", "synced", synced_at(&commit))?;
+    stage.say("Reverted: the held plan dissolved, dev is synced.");
+    Ok(())
+}
+
+fn workflow(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    scratch.edit("workflows/ingest.yaml", "tokens: 400", "tokens: 600")?;
+    scratch.edit("workflows/ingest.yaml", "attempts: 4", "attempts: 6")?;
+    stage.say("Workflows are diffed as graphs, node by node:");
+    stage.show(&run(&scratch.repository(), scratch, &["plan", "--env", "dev"])?);
+    let commit = scratch.commit("ingest: larger pieces, more patience")?;
+    daemon.await_status("dev", "synced", synced_at(&commit))?;
+    stage.say("Committed: a new immutable version of `ingest` is current in dev.");
+    Ok(())
+}
+
+fn promotion(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    stage.show(&run(&scratch.repository(), scratch, &["promote", "staging"])?);
+    scratch.commit("promote staging")?;
+    let status = daemon.await_status("staging", "synced", |status| status.state == "synced")?;
+    let objects = files(&scratch.target("staging"))?;
+    ensure!(!objects.is_empty(), "nothing was promoted");
+    stage.say(&format!(
+        "The lock is committed: staging runs the same source with its own variables, {} objects. Reverting that commit\n\
+         would be the rollback.",
+        status.objects
+    ));
+    Ok(())
+}
+
+/// Kills the daemon while it writes, starts it again, and compares the end with what it should be.
+fn killed(stage: &Stage, scratch: &Scratch, daemon: DaemonProcess) -> anyhow::Result<DaemonProcess> {
+    let folder = scratch.target("dev");
+    let mut daemon = daemon;
+    for attempt in 1..=KILL_TRIES {
+        let before = files(&folder)?;
+        let owner = scratch.read("naksha.yaml")?;
+        let line = owner.lines().find(|line| line.trim_start().starts_with("owner: ")).context("an owner is set")?;
+        scratch.edit("naksha.yaml", line.trim_start(), &format!("owner: platform-{attempt}"))?;
+        let commit = scratch.commit("a label on every object")?;
+        let started = Instant::now();
+        while differences(&before, &files(&folder)?).is_empty() {
+            ensure!(started.elapsed() < super::PATIENCE, "the apply did not start");
+        }
+        daemon.kill()?;
+        let written = differences(&before, &files(&folder)?).len();
+        daemon = DaemonProcess::start(scratch)?;
+        daemon.await_status("dev", "synced", synced_at(&commit))?;
+        let all = differences(&before, &files(&folder)?).len();
+        stage.say(&format!(
+            "A commit changed {all} objects. The daemon was killed after {written} of them; started again, it finished the rest."
+        ));
+        if written < all {
+            let plan = run(&scratch.repository(), scratch, &["status", "dev", "--exit-code"])?;
+            ensure!(!plan.contains("degraded"), "dev is not as it should be: {plan}");
+            return Ok(daemon);
+        }
+        stage.say("(The apply was faster than the kill; once more.)");
+    }
+    bail!("no kill came in the middle of an apply in {KILL_TRIES} tries")
+}
+
+/// Every object file below a folder; what the target keeps for itself is left out.
+fn files(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(at) = open.pop() {
+        for entry in fs::read_dir(&at).into_iter().flatten() {
+            let entry = entry?;
+            let path = entry.path();
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                // A file that vanished in between is a write in progress.
+                found.insert(path.strip_prefix(folder)?.display().to_string(), text);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Names of the files that differ.
+fn differences(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
+    let names = before.keys().chain(after.keys());
+    let mut changed: Vec<String> = names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect();
+    changed.sort();
+    changed.dedup();
+    changed
+}

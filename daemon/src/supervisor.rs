@@ -1,0 +1,267 @@
+//! Assembles the daemon, starts its tasks, and stops them in order.
+//!
+//! SIGTERM or SIGINT: no new passes, running applies stop before their next step, all within ten seconds. A second
+//! signal ends the process at once; everything it was doing is safe to be killed.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use naksha_environments::ids::EnvironmentName;
+use naksha_environments::environment::Follows;
+use naksha_environments::secret::MarkKey;
+use naksha_executor::port::secrets::SecretSource;
+use naksha_executor::port::store::{Scope, SharedStore, Store as _, StoreError};
+use naksha_executor_directory::{DirectorySecrets, NoSecrets};
+use naksha_executor_store::SqliteStore;
+use naksha_renderer_sandbox::{Workers, WorkersError};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::config::{Config, RepositoryConfig};
+use crate::git::{GitError, Mirror, MirrorConfig, RefName, RepositorySignal};
+use crate::http::{ApiState, ServeError};
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::task::publish::Publisher;
+use crate::task::{EnvironmentTask, Feed, Heads, RefState, Revisions, Shared, retain};
+
+/// Time for a graceful end.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    #[error("no repository is configured; name one with --repository or in the configuration file")]
+    NoRepository,
+    #[error("state folder {} cannot be used", path.display())]
+    State {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the database cannot be opened")]
+    Store(#[source] StoreError),
+    #[error("repository `{name}` cannot be mirrored")]
+    Repository {
+        name: String,
+        #[source]
+        source: GitError,
+    },
+    #[error("secrets cannot be read")]
+    Secrets(#[source] naksha_executor_directory::DirectoryError),
+    #[error("template workers cannot be started")]
+    Workers(#[source] WorkersError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("signals cannot be received")]
+    Signals(#[source] std::io::Error),
+}
+
+/// What can be known to be wrong before anything is started.
+pub fn check(config: &Config) -> Result<(), DaemonError> {
+    if config.repository.is_empty() {
+        return Err(DaemonError::NoRepository);
+    }
+    for repository in &config.repository {
+        let refuse = |source| DaemonError::Repository { name: repository.name.to_string(), source };
+        MirrorConfig::try_from(repository).map_err(refuse)?;
+        repository.trunk.as_deref().map(RefName::branch).transpose().map_err(refuse)?;
+    }
+    Ok(())
+}
+
+/// Runs the daemon until it is told to stop.
+pub async fn run(config: Config) -> Result<(), DaemonError> {
+    check(&config)?;
+    prepare_state(&config)?;
+    let store: SharedStore = Arc::new(SqliteStore::open(&config.database()).await.map_err(DaemonError::Store)?);
+    let stop = CancellationToken::new();
+    let heads = Heads::new(feeds(&config, &stop)?);
+    let metrics = Arc::new(Metrics::new());
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double for 285,000 years")]
+    metrics.start_seconds.set(Timestamp::now().as_millisecond() as f64 / 1000.0);
+    let registry = Arc::new(Registry::default());
+    let publisher = publisher(&config, &store, &metrics, &heads);
+    let shared = Arc::new(shared(config.clone(), &store, &registry, &metrics, &publisher).await?);
+    let mut tasks = JoinSet::new();
+    let stuck_after = config.limits.stuck_after;
+    let api = ApiState { registry, store: Arc::clone(&store), metrics, heads: heads.clone(), stuck_after };
+    let servers = crate::http::start(&config, api, &stop).await?;
+    tasks.spawn(publisher.run(stop.clone()));
+    tasks.spawn(retain::run(store, config.limits.history, stop.clone()));
+    for feed in heads.feeds() {
+        tasks.spawn(discover(Arc::clone(&shared), feed.clone(), stop.clone()));
+    }
+    info!(repositories = heads.feeds().len(), state = %config.state.display(), "started");
+    wait_for_signal().await?;
+    info!("stopping");
+    stop.cancel();
+    let ended = async {
+        while let Some(task) = tasks.join_next().await {
+            if let Err(error) = task {
+                error!(%error, "a task ended abnormally");
+            }
+        }
+        servers.ended().await;
+    };
+    tokio::select! {
+        () = ended => info!("stopped"),
+        () = tokio::time::sleep(GRACE) => warn!("not everything ended in time; what was cut off is safe to be repeated"),
+        result = wait_for_signal() => { result?; warn!("second signal: ending at once"); }
+    }
+    Ok(())
+}
+
+fn prepare_state(config: &Config) -> Result<(), DaemonError> {
+    let refuse = |source| DaemonError::State { path: config.state.clone(), source };
+    std::fs::create_dir_all(&config.state).map_err(refuse)?;
+    std::fs::set_permissions(&config.state, std::fs::Permissions::from_mode(0o700)).map_err(refuse)
+}
+
+fn feeds(config: &Config, stop: &CancellationToken) -> Result<Vec<Feed>, DaemonError> {
+    config.repository.iter().map(|repository| feed(config, repository, stop)).collect()
+}
+
+fn feed(config: &Config, repository: &RepositoryConfig, stop: &CancellationToken) -> Result<Feed, DaemonError> {
+    let refuse = |source| DaemonError::Repository { name: repository.name.to_string(), source };
+    let mirror_config = MirrorConfig::try_from(repository).map_err(refuse)?;
+    let mirror = Arc::new(Mirror::open(&mirror_config, &config.state).map_err(refuse)?);
+    let trunk = repository.trunk.as_deref().map(RefName::branch).transpose().map_err(refuse)?;
+    let refs = trunk.into_iter().collect();
+    let signal = Arc::new(RepositorySignal::start(Arc::clone(&mirror), refs, repository.poll, stop.clone()));
+    let state = signal.subscribe();
+    let revisions = Arc::new(Revisions::new(Arc::clone(&mirror)));
+    Ok(Feed { config: Arc::new(repository.clone()), mirror, revisions, signal, state })
+}
+
+fn publisher(config: &Config, store: &SharedStore, metrics: &Arc<Metrics>, heads: &Heads) -> Publisher {
+    Publisher {
+        store: Arc::clone(store),
+        metrics: Arc::clone(metrics),
+        nudge: Arc::new(Notify::new()),
+        heads: heads.clone(),
+        status_file: config.status.file.clone(),
+        events: config.events(),
+        notes: config.status.notes,
+    }
+}
+
+async fn shared(
+    config: Config,
+    store: &SharedStore,
+    registry: &Arc<Registry>,
+    metrics: &Arc<Metrics>,
+    publisher: &Publisher,
+) -> Result<Shared, DaemonError> {
+    let secrets: Arc<dyn SecretSource> = match &config.secrets.directory {
+        Some(folder) => Arc::new(DirectorySecrets::open(folder).map_err(DaemonError::Secrets)?),
+        None => Arc::new(NoSecrets),
+    };
+    let engine = Workers::of_this_program().map_err(DaemonError::Workers)?;
+    let key = MarkKey::new(store.mark_key().await.map_err(DaemonError::Store)?);
+    Ok(Shared {
+        config,
+        store: Arc::clone(store),
+        secrets,
+        engine: Arc::new(engine),
+        renders: naksha_renderer::render::RenderCache::default(),
+        findings: naksha_policies::FindingCache::default(),
+        key,
+        registry: Arc::clone(registry),
+        metrics: Arc::clone(metrics),
+        sinks: publisher.sinks(),
+        outbox: Arc::clone(&publisher.nudge),
+        owner: host_name(),
+    })
+}
+
+/// Names this machine in leases. The database admits one process at a time, so a restarted daemon is its own heir.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "naksha".to_owned() } else { name.to_owned() }
+}
+
+/// Starts a loop for every environment that the trunk defines or the store knows, as they appear.
+async fn discover(shared: Arc<Shared>, mut feed: Feed, stop: CancellationToken) {
+    let mut loops = JoinSet::new();
+    let mut running = BTreeSet::new();
+    loop {
+        feed.state.mark_unchanged();
+        for environment in environments(&shared, &feed).await {
+            if running.insert(environment.clone()) {
+                let scope = Scope { repository: feed.name().clone(), environment };
+                let task = EnvironmentTask::new(Arc::clone(&shared), feed.clone(), scope);
+                loops.spawn(task.run(stop.clone()));
+            }
+        }
+        tokio::select! {
+            changed = feed.state.changed() => if changed.is_err() { break },
+            () = stop.cancelled() => break,
+        }
+    }
+    while loops.join_next().await.is_some() {}
+}
+
+/// Every environment of a repository: defined, or known from before. Also tracks the branches that they follow.
+async fn environments(shared: &Shared, feed: &Feed) -> BTreeSet<EnvironmentName> {
+    let known = shared.store.environments(feed.name()).await;
+    let mut names: BTreeSet<EnvironmentName> =
+        known.inspect_err(|error| warn!(%error, "known environments cannot be read")).unwrap_or_default().into_iter().collect();
+    let Some(trunk) = feed.trunk() else { return BTreeSet::new() };
+    let mut refs = vec![trunk.clone()];
+    if let RefState::At(head) = feed.at(&trunk) {
+        let revisions = Arc::clone(&feed.revisions);
+        let read = tokio::task::spawn_blocking(move || revisions.read(&head)).await;
+        match read {
+            Ok(Ok(revision)) => {
+                for environment in revision.loaded.definitions.environments.values() {
+                    names.insert(environment.name.clone());
+                    if let Follows::Branch(branch) = &environment.follows {
+                        refs.extend(RefName::branch(branch));
+                    }
+                }
+                names.extend(revision.loaded.definitions.broken.environments.iter().cloned());
+            }
+            Ok(Err(error)) => warn!(%error, code = %error.code(), "the trunk cannot be read"),
+            Err(error) => error!(%error, "reading the trunk ended abnormally"),
+        }
+    }
+    feed.signal.track(refs);
+    match &feed.config.only {
+        Some(only) => names.into_iter().filter(|name| only.contains(name)).collect(),
+        None => names,
+    }
+}
+
+async fn wait_for_signal() -> Result<(), DaemonError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+impl TryFrom<&RepositoryConfig> for MirrorConfig {
+    type Error = GitError;
+
+    fn try_from(repository: &RepositoryConfig) -> Result<Self, GitError> {
+        let mut config = MirrorConfig::new(repository.name.clone(), &repository.url)?;
+        let credentials = repository.credentials.clone();
+        config.credentials.username = credentials.username;
+        config.credentials.token_file = credentials.token_file;
+        config.credentials.token_env = credentials.token_env;
+        config.credentials.ssh_key_file = credentials.ssh_key_file;
+        config.credentials.known_hosts_file = credentials.known_hosts_file;
+        config.credentials.ca_file = credentials.ca_file;
+        Ok(config)
+    }
+}

@@ -1,0 +1,101 @@
+//! Opens the target that an environment names, where the configuration lets it be.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use naksha_environments::environment::{Environment, TargetRef};
+use naksha_environments::inventory::Inventory;
+use naksha_environments::object::Observation;
+use naksha_environments::rendered::Rendered;
+use naksha_environments::secret::MarkKey;
+use naksha_environments::source::TreePath;
+use naksha_executor::port::target::{SharedTarget, TargetError, Wanted};
+use naksha_executor_directory::{DirectoryError, DirectoryTarget};
+use tokio::sync::watch;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TargetOpenError {
+    #[error("directory `{name}` is refused: {reason}")]
+    Refused { name: String, reason: &'static str },
+    #[error("directory {}", path.display())]
+    Directory {
+        path: PathBuf,
+        #[source]
+        source: DirectoryError,
+    },
+    #[error("this version cannot apply to {what}")]
+    Unsupported { what: String },
+}
+
+/// A target in use by one environment.
+#[derive(Debug, Clone)]
+pub struct OpenTarget {
+    named: TargetRef,
+    target: SharedTarget,
+    changes: watch::Receiver<u64>,
+}
+
+impl OpenTarget {
+    /// Opens the target of `environment`. Directories lie beneath `root`, which belongs to this environment alone.
+    pub fn open(environment: &Environment, root: &Path, key: MarkKey) -> Result<Self, TargetOpenError> {
+        let target: SharedTarget = match &environment.target {
+            TargetRef::Directory(name) => {
+                let path = beneath(root, name)?;
+                let opened = DirectoryTarget::open(&path, key);
+                Arc::new(opened.map_err(|source| TargetOpenError::Directory { path, source })?)
+            }
+            TargetRef::Kubernetes { cluster, .. } => {
+                return Err(TargetOpenError::Unsupported { what: format!("Kubernetes cluster `{cluster}`") });
+            }
+            TargetRef::FromUnit { unit, .. } => {
+                return Err(TargetOpenError::Unsupported { what: format!("a cluster made by unit `{unit}`") });
+            }
+        };
+        let changes = target.changes();
+        Ok(Self { named: environment.target.clone(), target, changes })
+    }
+
+    pub fn is_for(&self, environment: &Environment) -> bool {
+        self.named == environment.target
+    }
+
+    pub fn target(&self) -> &SharedTarget {
+        &self.target
+    }
+
+    /// Changes from now on count as new.
+    pub fn mark_observed(&mut self) {
+        self.changes.mark_unchanged();
+    }
+
+    /// Resolves when something changed since [`OpenTarget::mark_observed`].
+    pub async fn changed(&mut self) {
+        if self.changes.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Observes everything that is wanted or owned.
+    pub async fn observe(&self, rendered: &Rendered, inventory: &Inventory) -> Result<Observation, TargetError> {
+        let mut wanted: Vec<Wanted> = inventory
+            .objects
+            .iter()
+            .map(|(key, owned)| Wanted { key: key.clone(), mark: owned.mark.clone() })
+            .collect();
+        let new = rendered.units.values().flat_map(|unit| unit.objects());
+        let new = new.filter(|object| !inventory.objects.contains_key(&object.key));
+        wanted.extend(new.map(|object| Wanted { key: object.key.clone(), mark: None }));
+        self.target.observe(&wanted).await
+    }
+}
+
+/// The folder that an environment's `directory:` means. The name cannot leave the root.
+fn beneath(root: &Path, name: &str) -> Result<PathBuf, TargetOpenError> {
+    let trimmed = name.trim_end_matches('/');
+    if matches!(trimmed, "" | ".") {
+        return Ok(root.to_owned());
+    }
+    let path = TreePath::parse(trimmed)
+        .map_err(|error| TargetOpenError::Refused { name: name.to_owned(), reason: error.reason })?;
+    Ok(root.join(path.as_str()))
+}

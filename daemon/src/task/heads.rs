@@ -1,0 +1,122 @@
+//! Every repository's refs, objects and signal, as the environments' loops see them.
+
+use std::sync::Arc;
+
+use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
+use naksha_executor::port::store::{Scope, Store, StoreError};
+use tokio::sync::watch;
+
+use crate::config::RepositoryConfig;
+use crate::git::{GitError, Mirror, NOTES_REF, NotePlace, RefChange, RefName, RepositorySignal, RepositoryState};
+use crate::task::Revisions;
+
+/// Where a tracked ref is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefState {
+    At(Revision),
+    /// It was there and is gone. Not the same as empty.
+    Gone { last: Option<Revision> },
+    /// The remote never had it, as far as is known.
+    Missing,
+}
+
+/// One repository.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    pub config: Arc<RepositoryConfig>,
+    pub mirror: Arc<Mirror>,
+    pub revisions: Arc<Revisions>,
+    pub signal: Arc<RepositorySignal>,
+    pub state: watch::Receiver<RepositoryState>,
+}
+
+impl Feed {
+    pub fn name(&self) -> &RepositoryName {
+        &self.config.name
+    }
+
+    /// The branch whose head rules; unknown before the first fetch unless it is configured.
+    pub fn trunk(&self) -> Option<RefName> {
+        match &self.config.trunk {
+            Some(branch) => RefName::branch(branch).ok(),
+            None => self.state.borrow().default_branch.clone(),
+        }
+    }
+
+    /// Where a ref is, as of the last fetch.
+    pub fn at(&self, name: &RefName) -> RefState {
+        let state = self.state.borrow();
+        if let Some(head) = state.heads.get(name) {
+            return RefState::At(head.clone());
+        }
+        match state.updates.get(name) {
+            Some(update) if update.kind == RefChange::Deleted => RefState::Gone { last: update.old.clone() },
+            _ => RefState::Missing,
+        }
+    }
+
+    /// Why the repository cannot be fetched now, in words.
+    pub fn trouble(&self) -> Option<String> {
+        let state = self.state.borrow();
+        let failure = state.failure.as_ref()?;
+        let error = &failure.error;
+        Some(format!("{}: {error} (since {})", error.code(), failure.since.strftime("%H:%M:%S UTC")))
+    }
+}
+
+/// Every repository.
+#[derive(Debug, Clone)]
+pub struct Heads(Arc<[Feed]>);
+
+impl Heads {
+    pub fn new(feeds: Vec<Feed>) -> Self {
+        Self(feeds.into())
+    }
+
+    pub fn feeds(&self) -> &[Feed] {
+        &self.0
+    }
+
+    fn named(&self, name: &str) -> Option<&Feed> {
+        self.0.iter().find(|feed| feed.name().as_str() == name)
+    }
+
+    /// Whether every repository was read once.
+    pub fn loaded(&self) -> bool {
+        self.0.iter().all(|feed| feed.state.borrow().fetched_at.is_some())
+    }
+
+    /// Fetch soon.
+    pub fn poke(&self) {
+        for feed in &*self.0 {
+            feed.signal.poke();
+        }
+    }
+
+    /// A person says that the refs are right as they are: a rewritten history no longer holds the environment.
+    pub async fn accept(&self, store: &dyn Store, scope: &Scope) -> Result<(), StoreError> {
+        let Some(feed) = self.named(scope.repository.as_str()) else { return Ok(()) };
+        let heads = feed.state.borrow().heads.clone();
+        for (name, head) in &heads {
+            store.see_ref(&scope.repository, &seen_name(&scope.environment, name), head).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves a note on a commit of a local repository.
+    pub async fn write_note(&self, repository: &str, revision: Revision, note: String) -> Result<(), String> {
+        let Some(feed) = self.named(repository) else { return Ok(()) };
+        let mirror = Arc::clone(&feed.mirror);
+        let write = move || {
+            let notes = RefName::parse(NOTES_REF)?;
+            mirror.write_note(NotePlace::Source, &revision, &notes, &note)
+        };
+        let written: Result<(), GitError> = tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())?;
+        written.map_err(|error| error.to_string())
+    }
+}
+
+/// Under which name the store remembers the head that an environment accepted: each accepts for itself.
+pub(super) fn seen_name(environment: &EnvironmentName, name: &RefName) -> String {
+    format!("{environment}:{name}")
+}

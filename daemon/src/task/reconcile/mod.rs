@@ -1,0 +1,176 @@
+//! One pass over one environment, top to bottom: what Git wants, what is, what to do, doing it, saying so.
+//!
+//! The steps are marked pure or I/O. A pass is idempotent and takes no hint of what changed. Nothing is written in a
+//! pass that finds nothing to do.
+
+mod apply;
+mod desired;
+mod judge;
+mod ownership;
+mod report;
+mod sources;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use naksha_environments::environment::Environment;
+use naksha_environments::inventory::Inventory;
+use naksha_environments::rendered::Rendered;
+use naksha_environments::status::{EnvironmentStatus, State};
+use naksha_executor::port::store::{EnvironmentRecord, Revisions, Scope, StoreError};
+use naksha_executor::port::target::TargetError;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Feed, Shared};
+use crate::git::GitError;
+use crate::registry::Pulse;
+use crate::target::{OpenTarget, TargetOpenError};
+use ownership::Lease;
+use sources::Sources;
+
+/// Where a loop tells how far it is.
+pub type StatusSender = watch::Sender<Option<Arc<EnvironmentStatus>>>;
+
+/// What came of a pass.
+#[derive(Debug)]
+pub struct Pass {
+    pub status: Arc<EnvironmentStatus>,
+    /// Something failed that may go better later.
+    pub retry: bool,
+    /// Look again after this long, when nothing else wakes the loop.
+    pub next: Duration,
+}
+
+/// Why a pass could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    #[error("the state cannot be read or written")]
+    Store(#[source] StoreError),
+    #[error("the repository cannot be read")]
+    Git(#[source] GitError),
+    #[error("the target cannot be opened")]
+    Open(#[source] TargetOpenError),
+    #[error("the target cannot be observed")]
+    Observe(#[source] TargetError),
+    #[error("the apply could not be recorded")]
+    Realise(#[source] naksha_executor::realise::RealiseError),
+    #[error("a computation ended abnormally")]
+    Computation(#[source] tokio::task::JoinError),
+}
+
+/// Reconciles one environment. Keeps, between passes, only what it could read again.
+#[derive(Debug)]
+pub struct Reconciler {
+    shared: Arc<Shared>,
+    feed: Feed,
+    scope: Scope,
+    pulse: Arc<Pulse>,
+    lease: Lease,
+    target: Option<OpenTarget>,
+    inventory: Option<Arc<Inventory>>,
+    /// What was applied last, rendered: findings that it has too are not new.
+    base: Option<(Revisions, Arc<Rendered>)>,
+    /// The plan and decision that were recorded last, so that an unchanged one is not recorded again.
+    proposed: Option<judge::Proposed>,
+    /// The state since when.
+    state: Option<(State, Timestamp)>,
+}
+
+impl Reconciler {
+    pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>) -> Self {
+        let lease = Lease::default();
+        let (target, inventory, base, proposed, state) = (None, None, None, None, None);
+        Self { shared, feed, scope, pulse, lease, target, inventory, base, proposed, state }
+    }
+
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Resolves when the target may have changed since the last observation.
+    pub async fn target_changed(&mut self) {
+        match &mut self.target {
+            Some(target) => target.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// One pass. Errors become a status: the loop always has something to say.
+    pub async fn pass(&mut self, cancel: &CancellationToken, progress: &StatusSender) -> Pass {
+        match self.reconcile(cancel, progress).await {
+            Ok(pass) => pass,
+            Err(error) => {
+                // What we believe may be behind what is: read it again.
+                self.inventory = None;
+                self.failed(&error)
+            }
+        }
+    }
+
+    async fn reconcile(&mut self, cancel: &CancellationToken, progress: &StatusSender) -> Result<Pass, PassError> {
+        // I/O: ours to reconcile?
+        let generation = self.own().await?;
+        let record = self.shared.store.environment(&self.scope).await.map_err(PassError::Store)?;
+        // I/O: which revisions rule and fill it
+        let sources = match sources::read(self, &record).await? {
+            Sources::Ready(sources) => sources,
+            Sources::Nothing { state, why, diagnostics } => return Ok(self.idle(&record, state, why, diagnostics)),
+        };
+        self.pulse.beat();
+        // pure: what should be
+        let rendered = desired::render(self, &sources).await?;
+        let base = desired::base(self, &record, &sources).await?;
+        // I/O: what is
+        let target = self.open(&sources.environment)?;
+        let inventory = self.inventory(generation).await?;
+        let observation = target.observe(&rendered, &inventory).await.map_err(PassError::Observe)?;
+        self.pulse.beat();
+        // I/O only after a crash: writes that happened although nobody recorded them
+        let inventory = self.confirm(generation, inventory, &observation).await?;
+        // pure: what to do about it, and whether it may be done
+        let judgement = judge::judge(self, &sources, &record, &rendered, base, &observation, &inventory).await?;
+        self.settle(generation, &judgement.plan, &rendered, &observation, &inventory).await?;
+        // I/O: record the plan, once
+        judge::propose(self, generation, &record, &judgement).await?;
+        let situation = report::Situation { sources: &sources, record: &record, rendered: &rendered, judgement: &judgement };
+        // I/O: do it
+        let applied = apply::apply(self, generation, &situation, &observation, cancel, progress).await?;
+        if applied.is_some() {
+            self.inventory = None;
+        }
+        // I/O: nothing to do is worth remembering too
+        self.remember_applied(generation, &situation, applied.as_ref(), rendered.clone()).await?;
+        // I/O: say so
+        self.conclude(&situation, &observation, applied.as_ref()).await
+    }
+
+    fn open(&mut self, environment: &Environment) -> Result<OpenTarget, PassError> {
+        let shared = &self.shared;
+        if let Some(open) = self.target.take_if(|open| !open.is_for(environment)) {
+            drop(open);
+        }
+        if self.target.is_none() {
+            let root = shared.config.directory_root(&self.feed.config, &environment.name);
+            let opened = OpenTarget::open(environment, &root, shared.key.clone()).map_err(PassError::Open)?;
+            self.target = Some(opened);
+        }
+        let open = self.target.as_mut().expect("should be open: it was opened above");
+        open.mark_observed();
+        Ok(open.clone())
+    }
+
+    /// Gives up the lease, so that another process need not wait for it to run out.
+    pub async fn release(&mut self) {
+        if let Some(generation) = self.lease.generation() {
+            // The lease runs out by itself when this fails.
+            let _ = self.shared.store.release(&self.scope, generation).await;
+        }
+    }
+
+    /// When to look again although nothing woke us.
+    fn next(&self, environment: &Environment, _record: &EnvironmentRecord) -> Duration {
+        environment.sync.interval
+    }
+}

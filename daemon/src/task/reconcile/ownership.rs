@@ -1,0 +1,115 @@
+//! The lease of an environment, and the inventory that comes with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use naksha_environments::ids::Generation;
+use naksha_environments::inventory::Inventory;
+use naksha_environments::object::Observation;
+use naksha_environments::plan::Plan;
+use naksha_environments::rendered::Rendered;
+use naksha_executor::realise;
+use tracing::info;
+
+use super::{PassError, Reconciler};
+
+/// How long an owner may be silent before another takes over.
+pub(super) const LEASE: Duration = Duration::from_secs(60);
+/// Renewed when a third of it is over: two renewals may fail.
+pub(super) const RENEW: Duration = Duration::from_secs(20);
+
+/// Which generation we own, as of when.
+#[derive(Debug, Default)]
+pub(super) struct Lease(Option<(Generation, Instant)>);
+
+impl Lease {
+    pub(super) fn generation(&self) -> Option<Generation> {
+        self.0.map(|(generation, _)| generation)
+    }
+
+    fn fresh(&self) -> Option<Generation> {
+        self.0.filter(|(_, at)| at.elapsed() < RENEW).map(|(generation, _)| generation)
+    }
+}
+
+impl Reconciler {
+    /// Takes the lease, or renews it when it is time.
+    pub(super) async fn own(&mut self) -> Result<Generation, PassError> {
+        if let Some(generation) = self.lease.fresh() {
+            return Ok(generation);
+        }
+        let before = self.lease.generation();
+        let at = Instant::now();
+        let leased = self.shared.store.lease(&self.scope, &self.shared.owner, LEASE).await;
+        let generation = leased.map_err(|error| {
+            self.lease = Lease(None);
+            PassError::Store(error)
+        })?;
+        self.lease = Lease(Some((generation, at)));
+        if before != Some(generation) {
+            info!(%generation, "environment is ours");
+            self.inventory = None;
+            self.proposed = None;
+        }
+        Ok(generation)
+    }
+
+    pub(super) async fn inventory(&mut self, _generation: Generation) -> Result<Arc<Inventory>, PassError> {
+        if let Some(inventory) = &self.inventory {
+            return Ok(Arc::clone(inventory));
+        }
+        let inventory = self.shared.store.inventory(&self.scope).await.map_err(PassError::Store)?;
+        let inventory = Arc::new(inventory);
+        self.inventory = Some(Arc::clone(&inventory));
+        Ok(inventory)
+    }
+
+    /// After a crash the target may be ahead of the inventory: what is proven to be our write becomes ours.
+    pub(super) async fn confirm(
+        &mut self,
+        generation: Generation,
+        inventory: Arc<Inventory>,
+        observation: &Observation,
+    ) -> Result<Arc<Inventory>, PassError> {
+        let confirmed = realise::confirm(&self.scope.environment, &inventory, observation);
+        if confirmed.is_empty() {
+            return Ok(inventory);
+        }
+        info!(objects = confirmed.len(), "writes of an interrupted apply are confirmed");
+        self.refresh(generation, &confirmed).await?;
+        let mut proven = Inventory::clone(&inventory);
+        proven.objects.extend(confirmed);
+        let proven = Arc::new(proven);
+        self.inventory = Some(Arc::clone(&proven));
+        Ok(proven)
+    }
+
+    /// Records what the plan found to be right already, so that the next pass need not look again.
+    pub(super) async fn settle(
+        &mut self,
+        generation: Generation,
+        plan: &Plan,
+        rendered: &Rendered,
+        observation: &Observation,
+        inventory: &Arc<Inventory>,
+    ) -> Result<(), PassError> {
+        let settled = realise::settle(plan, rendered, observation, inventory);
+        if settled.is_empty() {
+            return Ok(());
+        }
+        self.refresh(generation, &settled).await?;
+        let mut newer = Inventory::clone(inventory);
+        newer.objects.extend(settled);
+        self.inventory = Some(Arc::new(newer));
+        Ok(())
+    }
+
+    async fn refresh(
+        &self,
+        generation: Generation,
+        owned: &BTreeMap<naksha_environments::object::ObjectKey, naksha_environments::inventory::Owned>,
+    ) -> Result<(), PassError> {
+        self.shared.store.refresh_marks(&self.scope, generation, owned).await.map_err(PassError::Store)
+    }
+}

@@ -1,0 +1,34 @@
+//! What every environment's loop uses, and none of them owns.
+
+use std::sync::Arc;
+
+use naksha_environments::secret::MarkKey;
+use naksha_executor::port::secrets::SecretSource;
+use naksha_executor::port::store::SharedStore;
+use naksha_policies::FindingCache;
+use naksha_renderer::render::RenderCache;
+use naksha_renderer::template::TemplateEngine;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+
+#[derive(Debug)]
+pub struct Shared {
+    pub config: Config,
+    pub store: SharedStore,
+    pub secrets: Arc<dyn SecretSource>,
+    pub engine: Arc<dyn TemplateEngine>,
+    pub renders: RenderCache,
+    pub findings: FindingCache,
+    pub key: MarkKey,
+    pub registry: Arc<Registry>,
+    pub metrics: Arc<Metrics>,
+    /// The sinks that every message goes to.
+    pub sinks: Vec<&'static str>,
+    /// Tells the publisher that the outbox has something.
+    pub outbox: Arc<Notify>,
+    /// Names this process in leases.
+    pub owner: String,
+}
