@@ -1,3 +1,4 @@
 //! Contract suites: what every adapter of a port must pass, written once. For tests only.
 
 pub mod store;
+pub mod target;

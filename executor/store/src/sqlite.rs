@@ -1,0 +1,301 @@
+//! The store itself: which connection each call uses, and where its transaction starts and ends.
+//!
+//! SQLite has one writer: writes queue for one connection, each in a transaction that takes the write lock at its
+//! start (so that no read in it is ever stale) and is on the disk before the call answers. Reads have
+//! connections of their own and see one state each. What happens inside a transaction is in the modules below.
+
+mod apply;
+mod audit;
+mod backup;
+mod environment;
+mod inventory;
+mod lease;
+pub(crate) mod open;
+mod outbox;
+mod plan;
+mod retention;
+mod row;
+mod schema;
+mod scope;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revision};
+use naksha_environments::inventory::{Inventory, Owned};
+use naksha_environments::object::ObjectKey;
+use naksha_environments::verdict::Acknowledgement;
+use naksha_executor::port::store::{
+    ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
+    OutboxMessage, PlanRecord, Proposal, Scope, StepRecord, Store, StoreError, Suspension,
+};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use crate::failure::{During as _, Failure};
+use crate::lock::FileLock;
+use open::{Opened, Options};
+
+/// Takes the write lock at once: a transaction that starts reading and then writes could fail half-way.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// The state in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Held, never read: other processes see it.
+    _lock: FileLock,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, or makes it. Refuses a file that is not ours, newer, damaged, or open in
+    /// another process; never resets anything. Owners of a process that is gone lose their leases at once.
+    pub async fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
+        let Opened { writer, readers, lock } = open::open(path, options).await.during("be opened")?;
+        Ok(Self { path: path.to_owned(), writer, readers, _lock: lock })
+    }
+
+    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
+        Ok(self.writer.begin_with(BEGIN).await?)
+    }
+
+    async fn read(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
+        Ok(self.readers.begin().await?)
+    }
+}
+
+/// One write transaction around a call; named for the error message.
+macro_rules! writing {
+    ($store:ident, $doing:literal, |$conn:ident| $call:expr) => {{
+        let done: Result<_, Failure> = async {
+            let mut transaction = $store.write().await?;
+            let $conn = &mut *transaction;
+            let answer = $call.await?;
+            transaction.commit().await?;
+            Ok(answer)
+        }
+        .await;
+        done.during($doing)
+    }};
+}
+
+/// As `writing!`, for reading one consistent state.
+macro_rules! reading {
+    ($store:ident, $doing:literal, |$conn:ident| $call:expr) => {{
+        let done: Result<_, Failure> = async {
+            let mut transaction = $store.read().await?;
+            let $conn = &mut *transaction;
+            $call.await
+        }
+        .await;
+        done.during($doing)
+    }};
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn lease(&self, scope: &Scope, owner: &str, lasts: Duration) -> Result<Generation, StoreError> {
+        writing!(self, "take a lease", |conn| lease::take(conn, scope, owner, lasts))
+    }
+
+    async fn release(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError> {
+        writing!(self, "release a lease", |conn| lease::release(conn, scope, generation))
+    }
+
+    async fn check(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError> {
+        reading!(self, "check a lease", |conn| lease::check(conn, scope, generation))
+    }
+
+    async fn environment(&self, scope: &Scope) -> Result<EnvironmentRecord, StoreError> {
+        reading!(self, "read an environment", |conn| environment::record(conn, scope))
+    }
+
+    async fn environments(&self, repository: &RepositoryName) -> Result<Vec<EnvironmentName>, StoreError> {
+        reading!(self, "list environments", |conn| environment::list(conn, repository))
+    }
+
+    async fn suspend(
+        &self,
+        scope: &Scope,
+        suspension: Option<&Suspension>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        writing!(self, "suspend an environment", |conn| environment::suspend(conn, scope, suspension, audit))
+    }
+
+    async fn bar(
+        &self,
+        scope: &Scope,
+        source: &Revision,
+        reason: &str,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        writing!(self, "bar a source", |conn| environment::bar(conn, scope, source, reason, audit))
+    }
+
+    async fn unbar(&self, scope: &Scope, audit: &AuditEntry) -> Result<(), StoreError> {
+        writing!(self, "unbar sources", |conn| environment::unbar(conn, scope, audit))
+    }
+
+    async fn see_ref(
+        &self,
+        repository: &RepositoryName,
+        name: &str,
+        head: &Revision,
+    ) -> Result<(), StoreError> {
+        writing!(self, "remember a ref", |conn| environment::see_ref(conn, repository, name, head))
+    }
+
+    async fn seen_ref(
+        &self,
+        repository: &RepositoryName,
+        name: &str,
+    ) -> Result<Option<Revision>, StoreError> {
+        reading!(self, "read a ref", |conn| environment::seen_ref(conn, repository, name))
+    }
+
+    async fn propose(&self, proposal: &Proposal) -> Result<(), StoreError> {
+        writing!(self, "record a plan", |conn| plan::propose(conn, proposal))
+    }
+
+    async fn plan(&self, scope: Option<&Scope>, prefix: &str) -> Result<Vec<PlanRecord>, StoreError> {
+        reading!(self, "read a plan", |conn| plan::find(conn, scope, prefix))
+    }
+
+    async fn plans(&self, scope: &Scope, limit: u32) -> Result<Vec<PlanRecord>, StoreError> {
+        reading!(self, "list plans", |conn| plan::list(conn, scope, limit))
+    }
+
+    async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError> {
+        writing!(self, "begin an apply", |conn| apply::begin(conn, start))
+    }
+
+    async fn record(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        apply: ApplyId,
+        step: &StepRecord,
+    ) -> Result<(), StoreError> {
+        writing!(self, "record a step", |conn| apply::record(conn, scope, (generation, apply), step))
+    }
+
+    async fn finish(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        apply: ApplyId,
+        end: &ApplyEnd,
+    ) -> Result<(), StoreError> {
+        writing!(self, "end an apply", |conn| apply::finish(conn, scope, (generation, apply), end))
+    }
+
+    async fn applies(&self, scope: &Scope, limit: u32) -> Result<Vec<ApplyRecord>, StoreError> {
+        reading!(self, "list applies", |conn| apply::list(conn, scope, limit))
+    }
+
+    async fn steps(&self, apply: ApplyId) -> Result<Vec<StepRecord>, StoreError> {
+        reading!(self, "list steps", |conn| apply::steps(conn, apply))
+    }
+
+    async fn inventory(&self, scope: &Scope) -> Result<Inventory, StoreError> {
+        reading!(self, "read the inventory", |conn| inventory::load(conn, scope))
+    }
+
+    async fn refresh_marks(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        owned: &BTreeMap<ObjectKey, Owned>,
+    ) -> Result<(), StoreError> {
+        writing!(self, "refresh marks", |conn| inventory::refresh(conn, scope, generation, owned))
+    }
+
+    async fn acknowledge(
+        &self,
+        scope: &Scope,
+        ack: &Acknowledgement,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        writing!(self, "record an acknowledgement", |conn| audit::acknowledge(conn, scope, ack, audit))
+    }
+
+    async fn acknowledgements(&self, scope: &Scope) -> Result<Vec<Acknowledgement>, StoreError> {
+        reading!(self, "list acknowledgements", |conn| audit::acknowledgements(conn, scope))
+    }
+
+    async fn pending(
+        &self,
+        sink: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        reading!(self, "list messages", |conn| outbox::pending(conn, sink, now, limit))
+    }
+
+    async fn enqueue(&self, message: &NewMessage) -> Result<(), StoreError> {
+        writing!(self, "queue a message", |conn| outbox::enqueue(conn, message))
+    }
+
+    async fn delivered(&self, id: i64) -> Result<(), StoreError> {
+        writing!(self, "drop a message", |conn| outbox::delivered(conn, id))
+    }
+
+    async fn undelivered(&self, id: i64, error: &str, retry_at: Timestamp) -> Result<(), StoreError> {
+        writing!(self, "postpone a message", |conn| outbox::undelivered(conn, id, error, retry_at))
+    }
+
+    async fn audit(&self, scope: Option<&Scope>, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        reading!(self, "read the audit", |conn| audit::list(conn, scope, limit))
+    }
+
+    async fn retain(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
+        let dropped = writing!(self, "drop history", |conn| retention::drop_history(conn, keep, now))?;
+        let shrunk: Result<(), Failure> = async {
+            let mut conn = self.writer.acquire().await?;
+            retention::shrink(&mut conn).await
+        }
+        .await;
+        shrunk.during("give space back")?;
+        Ok(dropped)
+    }
+
+    async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let written: Result<(), Failure> = async {
+            let mut conn = self.readers.acquire().await?;
+            backup::write(&mut conn, to).await
+        }
+        .await;
+        written.during("be backed up")
+    }
+
+    async fn mark_key(&self) -> Result<[u8; 32], StoreError> {
+        let key: Result<[u8; 32], Failure> = async {
+            let key: Option<Vec<u8>> =
+                sqlx::query_scalar("SELECT value FROM installation WHERE name = 'mark_key'")
+                    .fetch_optional(&self.readers)
+                    .await?;
+            let key = key.ok_or_else(|| Failure::row("mark_key", "it is gone"))?;
+            key.try_into().map_err(|_| Failure::row("mark_key", "it has not 32 bytes"))
+        }
+        .await;
+        key.during("read its key")
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

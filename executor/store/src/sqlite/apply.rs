@@ -1,0 +1,243 @@
+//! Applies and their steps: begun from the target, recorded with their effect, ended once.
+
+use naksha_environments::plan::PlanId;
+use naksha_executor::port::store::{
+    ApplyEnd, ApplyId, ApplyOutcome, ApplyRecord, ApplyStart, AuditEntry, Effect, Scope, StepOutcome,
+    StepRecord, StoreError,
+};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::{audit, inventory, outbox, row, scope};
+use crate::failure::Failure;
+
+/// Who writes the audit row of an apply that nobody ended.
+const DAEMON: &str = "daemon";
+
+pub(crate) async fn begin(conn: &mut SqliteConnection, start: &ApplyStart) -> Result<ApplyId, Failure> {
+    let environment = scope::fence(conn, &start.scope, start.generation).await?;
+    let target: Option<String> = sqlx::query_scalar("SELECT target FROM environments WHERE id = ?1")
+        .bind(environment)
+        .fetch_one(&mut *conn)
+        .await?;
+    if target.as_deref() != Some(start.plan.as_str()) {
+        return Err(StoreError::Stale { plan: start.plan.clone() }.into());
+    }
+    interrupt(conn, environment, start).await?;
+    let id = sqlx::query_scalar(
+        "INSERT INTO applies (environment, plan, control, content, started) VALUES (?1, ?2, ?3, ?4, ?5)
+         RETURNING id",
+    )
+    .bind(environment)
+    .bind(start.plan.as_str())
+    .bind(row::control(start.revisions.as_ref()))
+    .bind(row::content(start.revisions.as_ref()))
+    .bind(row::micros(start.at))
+    .fetch_one(&mut *conn)
+    .await?;
+    for (key, owned) in &start.intents {
+        inventory::intend(conn, environment, key, owned).await?;
+    }
+    Ok(ApplyId(id))
+}
+
+/// Ends the apply that a killed process left behind.
+async fn interrupt(conn: &mut SqliteConnection, environment: i64, start: &ApplyStart) -> Result<(), Failure> {
+    let left: Option<(i64, String, Option<String>)> = sqlx::query_as(
+        "UPDATE applies SET outcome = 'interrupted', ended = ?2 WHERE environment = ?1 AND outcome IS NULL
+         RETURNING id, plan, content",
+    )
+    .bind(environment)
+    .bind(row::micros(start.at))
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some((apply, plan, content)) = left else { return Ok(()) };
+    let entry = AuditEntry {
+        at: start.at,
+        who: DAEMON.to_owned(),
+        what: "apply".to_owned(),
+        revision: content.as_deref().map(row::revision).transpose()?,
+        plan: Some(row::plan(&plan)?),
+        result: "interrupted".to_owned(),
+    };
+    audit::write(conn, environment, Some(apply), &entry).await
+}
+
+pub(crate) async fn record(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    (generation, apply): (naksha_environments::ids::Generation, ApplyId),
+    step: &StepRecord,
+) -> Result<(), Failure> {
+    let environment = scope::fence(conn, scope, generation).await?;
+    let StepRecord { subject, unit, verb, outcome, attempts, started, ended, effect } = step;
+    let (outcome, reason) = match outcome {
+        StepOutcome::Done => ("done", None),
+        StepOutcome::Failed { reason } => ("failed", Some(reason)),
+        StepOutcome::Skipped { reason } => ("skipped", Some(reason)),
+    };
+    let written = sqlx::query(
+        "INSERT INTO steps (apply, subject, unit, verb, outcome, reason, attempts, started, ended)
+         SELECT id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM applies
+         WHERE id = ?1 AND environment = ?2 AND outcome IS NULL",
+    )
+    .bind(apply.0)
+    .bind(environment)
+    .bind(subject)
+    .bind(unit.as_ref().map(|unit| unit.as_str()))
+    .bind(verb)
+    .bind(outcome)
+    .bind(reason)
+    .bind(attempts)
+    .bind(row::micros(*started))
+    .bind(row::micros(*ended))
+    .execute(&mut *conn)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Err(not_running(scope, apply).into());
+    }
+    match effect {
+        Effect::None => Ok(()),
+        Effect::Own(key, owned) => inventory::own(conn, environment, key, owned).await,
+        Effect::Forget(key) => inventory::forget(conn, environment, key).await,
+        Effect::Register(name, workflow) => inventory::register(conn, environment, name, workflow).await,
+        Effect::Retire(name) => inventory::retire(conn, environment, name).await,
+    }
+}
+
+fn not_running(scope: &Scope, ApplyId(number): ApplyId) -> StoreError {
+    StoreError::NotFound { what: format!("running apply {number} of {scope}") }
+}
+
+pub(crate) async fn finish(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    (generation, apply): (naksha_environments::ids::Generation, ApplyId),
+    end: &ApplyEnd,
+) -> Result<(), Failure> {
+    let environment = scope::fence(conn, scope, generation).await?;
+    let (outcome, reason) = match &end.outcome {
+        ApplyOutcome::Succeeded => ("succeeded", None),
+        ApplyOutcome::Failed { reason } => ("failed", Some(reason)),
+        ApplyOutcome::Superseded => ("superseded", None),
+        ApplyOutcome::Interrupted => ("interrupted", None),
+    };
+    let ended: Option<(Option<String>, Option<String>)> = sqlx::query_as(
+        "UPDATE applies SET outcome = ?3, reason = ?4, ended = ?5
+         WHERE id = ?1 AND environment = ?2 AND outcome IS NULL RETURNING control, content",
+    )
+    .bind(apply.0)
+    .bind(environment)
+    .bind(outcome)
+    .bind(reason)
+    .bind(row::micros(end.at))
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(revisions) = ended else { return Err(not_running(scope, apply).into()) };
+    if let (ApplyOutcome::Succeeded, (Some(control), Some(content))) = (&end.outcome, revisions) {
+        remember(conn, environment, apply, (&control, &content)).await?;
+    }
+    audit::write(conn, environment, Some(apply.0), &end.audit).await?;
+    for message in &end.messages {
+        outbox::enqueue(conn, message).await?;
+    }
+    Ok(())
+}
+
+/// What is applied now, and what ran.
+async fn remember(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    apply: ApplyId,
+    (control, content): (&str, &str),
+) -> Result<(), Failure> {
+    sqlx::query("UPDATE environments SET applied_control = ?2, applied_content = ?3 WHERE id = ?1")
+        .bind(environment)
+        .bind(control)
+        .bind(content)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(
+        "INSERT INTO ran (environment, source, apply) VALUES (?1, ?2, ?3)
+         ON CONFLICT (environment, source) DO UPDATE SET apply = excluded.apply",
+    )
+    .bind(environment)
+    .bind(content)
+    .bind(apply.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn list(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    limit: u32,
+) -> Result<Vec<ApplyRecord>, Failure> {
+    let Some(environment) = scope::find(conn, scope).await? else { return Ok(Vec::new()) };
+    let rows = sqlx::query(
+        "SELECT a.id, a.plan, a.control, a.content, a.outcome, a.reason, a.started, a.ended,
+                (SELECT count(*) FROM steps s WHERE s.apply = a.id),
+                (SELECT count(*) FROM steps s WHERE s.apply = a.id AND s.outcome = 'failed')
+         FROM applies a WHERE a.environment = ?1 ORDER BY a.id DESC LIMIT ?2",
+    )
+    .bind(environment)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(apply_record).collect()
+}
+
+fn apply_record(columns: &SqliteRow) -> Result<ApplyRecord, Failure> {
+    let plan: PlanId = row::plan(columns.try_get(1)?)?;
+    let outcome = match columns.try_get::<Option<&str>, _>(4)? {
+        None => None,
+        Some("succeeded") => Some(ApplyOutcome::Succeeded),
+        Some("failed") => Some(ApplyOutcome::Failed { reason: columns.try_get(5)? }),
+        Some("superseded") => Some(ApplyOutcome::Superseded),
+        Some("interrupted") => Some(ApplyOutcome::Interrupted),
+        Some(other) => return Err(Failure::row("outcome", other)),
+    };
+    let ended: Option<i64> = columns.try_get(7)?;
+    Ok(ApplyRecord {
+        id: ApplyId(columns.try_get(0)?),
+        plan,
+        revisions: row::revisions(columns.try_get(2)?, columns.try_get(3)?)?,
+        outcome,
+        started: row::time(columns.try_get(6)?)?,
+        ended: ended.map(row::time).transpose()?,
+        steps: row::count(columns.try_get(8)?)?,
+        failed: row::count(columns.try_get(9)?)?,
+    })
+}
+
+pub(crate) async fn steps(conn: &mut SqliteConnection, apply: ApplyId) -> Result<Vec<StepRecord>, Failure> {
+    let rows = sqlx::query(
+        "SELECT subject, unit, verb, outcome, reason, attempts, started, ended FROM steps WHERE apply = ?1
+         ORDER BY id",
+    )
+    .bind(apply.0)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(step_record).collect()
+}
+
+fn step_record(columns: &SqliteRow) -> Result<StepRecord, Failure> {
+    let unit: Option<&str> = columns.try_get(1)?;
+    let outcome = match columns.try_get(3)? {
+        "done" => StepOutcome::Done,
+        "failed" => StepOutcome::Failed { reason: columns.try_get(4)? },
+        "skipped" => StepOutcome::Skipped { reason: columns.try_get(4)? },
+        other => return Err(Failure::row("outcome", other)),
+    };
+    Ok(StepRecord {
+        subject: columns.try_get(0)?,
+        unit: unit.map(row::name).transpose()?,
+        verb: columns.try_get(2)?,
+        outcome,
+        attempts: row::count(columns.try_get(5)?)?,
+        started: row::time(columns.try_get(6)?)?,
+        ended: row::time(columns.try_get(7)?)?,
+        effect: Effect::None,
+    })
+}

@@ -1,0 +1,261 @@
+//! The inventory: one row per owned object, plain columns, so that ten thousand load in a blink.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::TryStreamExt as _;
+use naksha_environments::ids::{Generation, UnitName, WorkflowName};
+use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
+use naksha_environments::object::{Body, Mark, ObjectKey, Uid};
+use naksha_environments::secret::SecretMark;
+use naksha_executor::port::store::Scope;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::{Row as _, SqliteConnection};
+
+use super::{row, scope};
+use crate::failure::Failure;
+
+const INTEND: &str =
+    "INSERT INTO objects (environment, api_group, kind, namespace, name, unit, api_version, desired,
+        applied, uid, version, fingerprint, secrets, stateful)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+    ON CONFLICT (environment, api_group, kind, namespace, name) DO NOTHING";
+
+const OWN: &str =
+    "INSERT INTO objects (environment, api_group, kind, namespace, name, unit, api_version, desired,
+        applied, uid, version, fingerprint, secrets, stateful)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+    ON CONFLICT (environment, api_group, kind, namespace, name) DO UPDATE SET unit = excluded.unit,
+        api_version = excluded.api_version, desired = excluded.desired, applied = excluded.applied,
+        uid = excluded.uid, version = excluded.version, fingerprint = excluded.fingerprint,
+        secrets = excluded.secrets, stateful = excluded.stateful";
+
+const REFRESH: &str = "UPDATE objects SET unit = ?6, api_version = ?7, desired = ?8, applied = ?9, uid = ?10,
+        version = ?11, fingerprint = ?12, secrets = ?13, stateful = ?14
+    WHERE environment = ?1 AND api_group = ?2 AND kind = ?3 AND namespace = ?4 AND name = ?5";
+
+type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// Binds an object to one of the statements above.
+fn bind<'q>(
+    sql: &'static str,
+    environment: i64,
+    key: &'q ObjectKey,
+    owned: &'q Owned,
+) -> Result<Statement<'q>, Failure> {
+    let Owned { unit, api_version, desired, applied, mark, secrets, stateful } = owned;
+    let uid = mark.as_ref().and_then(|mark| mark.uid.as_ref()).map(|uid| uid.0.to_string());
+    let secrets = match secrets.is_empty() {
+        true => None,
+        false => Some(serde_json::to_string(secrets).map_err(|error| Failure::row("secrets", error))?),
+    };
+    Ok(sqlx::query(sql)
+        .bind(environment)
+        .bind(key.group.to_string())
+        .bind(key.kind.to_string())
+        .bind(key.namespace.as_deref().unwrap_or_default().to_owned())
+        .bind(key.name.to_string())
+        .bind(unit.as_str().to_owned())
+        .bind(api_version.to_string())
+        .bind(desired.to_string())
+        .bind(applied.as_json().to_owned())
+        .bind(uid)
+        .bind(mark.as_ref().map(|mark| mark.version.to_string()))
+        .bind(mark.as_ref().map(|mark| mark.fingerprint.to_string()))
+        .bind(secrets)
+        .bind(*stateful))
+}
+
+/// Adds an object that will be ours, unless it is there already.
+pub(crate) async fn intend(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    key: &ObjectKey,
+    owned: &Owned,
+) -> Result<(), Failure> {
+    bind(INTEND, environment, key, owned)?.execute(conn).await?;
+    Ok(())
+}
+
+pub(crate) async fn own(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    key: &ObjectKey,
+    owned: &Owned,
+) -> Result<(), Failure> {
+    bind(OWN, environment, key, owned)?.execute(conn).await?;
+    Ok(())
+}
+
+pub(crate) async fn forget(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    key: &ObjectKey,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "DELETE FROM objects
+         WHERE environment = ?1 AND api_group = ?2 AND kind = ?3 AND namespace = ?4 AND name = ?5",
+    )
+    .bind(environment)
+    .bind(&*key.group)
+    .bind(&*key.kind)
+    .bind(key.namespace.as_deref().unwrap_or_default())
+    .bind(&*key.name)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn register(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    name: &WorkflowName,
+    workflow: &RegisteredWorkflow,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "INSERT INTO workflows (environment, name, digest, graph) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (environment, name) DO UPDATE SET digest = excluded.digest, graph = excluded.graph",
+    )
+    .bind(environment)
+    .bind(name.as_str())
+    .bind(workflow.digest.to_string())
+    .bind(&*workflow.graph)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn retire(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    name: &WorkflowName,
+) -> Result<(), Failure> {
+    sqlx::query("DELETE FROM workflows WHERE environment = ?1 AND name = ?2")
+        .bind(environment)
+        .bind(name.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn refresh(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    generation: Generation,
+    objects: &BTreeMap<ObjectKey, Owned>,
+) -> Result<(), Failure> {
+    let environment = scope::fence(conn, scope, generation).await?;
+    for (key, owned) in objects {
+        bind(REFRESH, environment, key, owned)?.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn load(conn: &mut SqliteConnection, scope: &Scope) -> Result<Inventory, Failure> {
+    let Some(environment) = scope::find(conn, scope).await? else { return Ok(Inventory::default()) };
+    Ok(Inventory {
+        objects: objects(conn, environment).await?,
+        workflows: workflows(conn, environment).await?,
+    })
+}
+
+async fn objects(
+    conn: &mut SqliteConnection,
+    environment: i64,
+) -> Result<BTreeMap<ObjectKey, Owned>, Failure> {
+    let mut rows = sqlx::query(
+        "SELECT api_group, kind, namespace, name, unit, api_version, desired, applied, uid, version, fingerprint,
+                secrets, stateful
+         FROM objects WHERE environment = ?1",
+    )
+    .bind(environment)
+    .fetch(conn);
+    let mut shared = Shared::default();
+    let mut objects = BTreeMap::new();
+    while let Some(columns) = rows.try_next().await? {
+        let (key, owned) = object(&columns, &mut shared)?;
+        objects.insert(key, owned);
+    }
+    Ok(objects)
+}
+
+fn object(columns: &SqliteRow, shared: &mut Shared) -> Result<(ObjectKey, Owned), Failure> {
+    let namespace: &str = columns.try_get(2)?;
+    let name: &str = columns.try_get(3)?;
+    let applied: &str = columns.try_get(7)?;
+    let key = ObjectKey {
+        group: shared.text(columns.try_get(0)?),
+        kind: shared.text(columns.try_get(1)?),
+        namespace: (!namespace.is_empty()).then(|| shared.text(namespace)),
+        name: name.into(),
+    };
+    let owned = Owned {
+        unit: shared.unit(columns.try_get(4)?)?,
+        api_version: shared.text(columns.try_get(5)?),
+        desired: row::digest(columns.try_get(6)?)?,
+        applied: Body::from_canonical(applied.into()),
+        mark: mark(columns)?,
+        secrets: secrets(columns.try_get(11)?)?,
+        stateful: columns.try_get(12)?,
+    };
+    Ok((key, owned))
+}
+
+fn mark(columns: &SqliteRow) -> Result<Option<Mark>, Failure> {
+    let uid: Option<&str> = columns.try_get(8)?;
+    let version: Option<&str> = columns.try_get(9)?;
+    let fingerprint: Option<&str> = columns.try_get(10)?;
+    let (Some(version), Some(fingerprint)) = (version, fingerprint) else { return Ok(None) };
+    let uid = uid.map(|uid| Uid(uid.into()));
+    Ok(Some(Mark { uid, version: version.into(), fingerprint: row::digest(fingerprint)? }))
+}
+
+fn secrets(text: Option<&str>) -> Result<BTreeMap<String, SecretMark>, Failure> {
+    let Some(text) = text else { return Ok(BTreeMap::new()) };
+    serde_json::from_str(text).map_err(|error| Failure::row("secrets", error))
+}
+
+async fn workflows(
+    conn: &mut SqliteConnection,
+    environment: i64,
+) -> Result<BTreeMap<WorkflowName, RegisteredWorkflow>, Failure> {
+    let rows: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT name, digest, graph FROM workflows WHERE environment = ?1")
+            .bind(environment)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter()
+        .map(|(name, digest, graph)| {
+            let workflow = RegisteredWorkflow { digest: row::digest(&digest)?, graph: graph.into() };
+            Ok((row::name(&name)?, workflow))
+        })
+        .collect()
+}
+
+/// Texts that many rows have in common, kept in memory once.
+#[derive(Debug, Default)]
+struct Shared {
+    texts: BTreeSet<Arc<str>>,
+    units: BTreeMap<String, UnitName>,
+}
+
+impl Shared {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(found) = self.texts.get(text) {
+            return Arc::clone(found);
+        }
+        let fresh: Arc<str> = text.into();
+        self.texts.insert(Arc::clone(&fresh));
+        fresh
+    }
+
+    fn unit(&mut self, text: &str) -> Result<UnitName, Failure> {
+        if let Some(found) = self.units.get(text) {
+            return Ok(found.clone());
+        }
+        let fresh: UnitName = row::name(text)?;
+        self.units.insert(text.to_owned(), fresh.clone());
+        Ok(fresh)
+    }
+}

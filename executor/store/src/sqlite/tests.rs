@@ -1,0 +1,177 @@
+//! What needs the inside of the store: its connections, and futures that are dropped half-way.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::future::poll_fn;
+use naksha_environments::ids::Generation;
+use naksha_environments::inventory::Owned;
+use naksha_environments::object::Body;
+use naksha_executor::contract::store::samples::{LONG, begin, end, key, lease, owned, scope, step};
+use naksha_executor::port::store::{
+    ApplyEnd, ApplyId, ApplyOutcome, Effect, SharedStore, StepRecord, Store as _, StoreError,
+};
+use serde_json::json;
+use sqlx::AssertSqlSafe;
+use tempfile::TempDir;
+
+use super::open::Options;
+use super::{SqliteStore, retention};
+
+async fn store() -> (TempDir, PathBuf, Arc<SqliteStore>) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("state.db");
+    let store = SqliteStore::open(&path, Options::default()).await.unwrap();
+    (folder, path, Arc::new(store))
+}
+
+async fn running(store: &Arc<SqliteStore>) -> (Generation, ApplyId) {
+    let shared: SharedStore = store.clone();
+    let generation = lease(&shared, &scope("dev")).await;
+    (generation, begin(&shared, &scope("dev"), generation, (None, 'a')).await)
+}
+
+/// A step that owns an object of 8 KiB.
+fn large(number: usize) -> StepRecord {
+    let body = json!({"data": "x".repeat(8 * 1024), "number": number});
+    let object = Owned { applied: Body::new(&body), ..owned("web") };
+    step(&format!("step {number}"), Effect::Own(key(&format!("web-{number}")), Box::new(object)))
+}
+
+async fn pragma(store: &SqliteStore, sql: &str) -> i64 {
+    let mut conn = store.writer.acquire().await.unwrap();
+    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *conn).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_and_goes_on() {
+    let (_folder, path, store) = store().await;
+    let dev = scope("dev");
+    let (generation, apply) = running(&store).await;
+    let pages = pragma(&store, "PRAGMA page_count").await;
+    pragma(&store, &format!("PRAGMA max_page_count = {}", pages + 20)).await;
+    let mut recorded = 0;
+    let error = loop {
+        match store.record(&dev, generation, apply, &large(recorded)).await {
+            Ok(()) => recorded += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Unavailable { doing: "record a step", .. }), "{error:?}");
+    assert_eq!(error.code().id(), "NK0806");
+    assert!(recorded > 0);
+    assert_eq!(store.steps(apply).await.unwrap().len(), recorded, "the failed one left nothing");
+    assert_eq!(store.inventory(&dev).await.unwrap().objects.len(), recorded);
+
+    // The connection that met the full disk may have been replaced, and the limit was its own.
+    pragma(&store, "PRAGMA max_page_count = 100000").await;
+    store.record(&dev, generation, apply, &large(recorded)).await.unwrap();
+    store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.unwrap();
+    assert_eq!(store.inventory(&dev).await.unwrap().objects.len(), recorded + 1);
+    store.close().await;
+    drop(store);
+    SqliteStore::open(&path, Options::default()).await.unwrap();
+}
+
+/// A caller that goes away (a timeout, a shutdown) leaves either all of a write or nothing, and no lock.
+#[tokio::test]
+async fn a_dropped_call_leaves_no_transaction_open() {
+    let (_folder, _path, store) = store().await;
+    let dev = scope("dev");
+    let (generation, apply) = running(&store).await;
+    for polls in 0..12 {
+        let step = large(polls);
+        let mut call = store.record(&dev, generation, apply, &step);
+        for _ in 0..polls {
+            let once = poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready()));
+            if once.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+        store.lease(&dev, "one", LONG).await.unwrap();
+        let steps = store.steps(apply).await.unwrap().len();
+        assert_eq!(store.inventory(&dev).await.unwrap().objects.len(), steps);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_locks_nobody_out() {
+    let (_folder, _path, store) = store().await;
+    let (generation, _) = running(&store).await;
+    sqlx::query("UPDATE leases SET until_ms = until_ms + 3600000").execute(&store.writer).await.unwrap();
+    let other = store.lease(&scope("dev"), "two", LONG).await.unwrap();
+    assert!(other > generation);
+}
+
+#[tokio::test]
+async fn a_pass_without_news_writes_nothing() {
+    let (folder, _path, store) = store().await;
+    let dev = scope("dev");
+    let (generation, _) = running(&store).await;
+    let held = naksha_executor::port::store::Proposal {
+        approved: false,
+        ..naksha_executor::contract::store::samples::proposal(&dev, generation, 'b', Some('a'))
+    };
+    let head = naksha_executor::contract::store::samples::revision('a');
+    store.propose(&held).await.unwrap();
+    store.see_ref(&dev.repository, "main", &head).await.unwrap();
+    let size = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
+    let before = size();
+    store.propose(&held).await.unwrap();
+    store.see_ref(&dev.repository, "main", &head).await.unwrap();
+    store.check(&dev, generation).await.unwrap();
+    store.inventory(&dev).await.unwrap();
+    assert_eq!(size(), before);
+}
+
+#[tokio::test]
+async fn audit_rows_are_never_edited() {
+    let (_folder, _path, store) = store().await;
+    let dev = scope("dev");
+    let (generation, apply) = running(&store).await;
+    store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.unwrap();
+    let edited = sqlx::query("UPDATE audit SET who = 'nobody'").execute(&store.writer).await;
+    assert!(edited.unwrap_err().to_string().contains("never edited"));
+}
+
+#[tokio::test]
+async fn dropped_history_gives_its_space_back() {
+    let (_folder, _path, store) = store().await;
+    let dev = scope("dev");
+    let (generation, apply) = running(&store).await;
+    let mut end = ApplyEnd { ..end(ApplyOutcome::Succeeded) };
+    for number in 0..200 {
+        end.messages.push(naksha_executor::contract::store::samples::message(
+            &number.to_string(),
+            &"x".repeat(4_000),
+        ));
+    }
+    store.finish(&dev, generation, apply, &end).await.unwrap();
+    let before = pragma(&store, "PRAGMA page_count").await;
+    let now = end.at + jiff::SignedDuration::from_hours(24 * 365);
+    let dropped = store.retain(std::time::Duration::from_secs(60), now).await.unwrap();
+    assert!(dropped >= 200, "{dropped}");
+    assert!(pragma(&store, "PRAGMA page_count").await < before / 2);
+    let mut conn = store.writer.acquire().await.unwrap();
+    retention::shrink(&mut conn).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_is_damage() {
+    let (_folder, _path, store) = store().await;
+    let dev = scope("dev");
+    let (generation, apply) = running(&store).await;
+    store.record(&dev, generation, apply, &large(1)).await.unwrap();
+    for sql in ["UPDATE objects SET desired = 'sha256:12'", "UPDATE environments SET target = 'none'"] {
+        sqlx::query(sql).execute(&store.writer).await.unwrap();
+    }
+    let inventory = store.inventory(&dev).await;
+    assert!(matches!(inventory, Err(StoreError::Corrupt { .. })), "{inventory:?}");
+    let record = store.environment(&dev).await.unwrap_err();
+    let said = "the database is damaged: a row has an impossible `plan`: plan `none` is not a valid name: \
+        a plan id has 32 lower-case hex digits";
+    assert_eq!(record.to_string(), said);
+}

@@ -1,0 +1,110 @@
+//! A process that is killed in the middle of recording loses nothing that it was told is recorded.
+//!
+//! The child is this test binary itself, started again for one "test" that records until it is killed.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use naksha_environments::ids::Generation;
+use naksha_executor::contract::store::samples::{
+    LONG, begin, key, lease, owned, plan_id, scope, start, step,
+};
+use naksha_executor::port::store::{ApplyOutcome, Effect, SharedStore, Store as _, StoreError};
+
+use crate::folder::{folder, open};
+
+/// Names the database to the child; without it the child's test does nothing.
+const CHILD: &str = "NAKSHA_STORE_TEST_CHILD";
+
+/// The part of the child: records steps, and says after each one that it is recorded.
+#[tokio::test]
+async fn child_that_records_until_it_is_killed() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let store: SharedStore = std::sync::Arc::new(open(Path::new(&path)).await.unwrap());
+    let dev = scope("dev");
+    let generation = lease(&store, &dev).await;
+    let apply = begin(&store, &dev, generation, (None, 'a')).await;
+    println!("\nbegun {}", generation.0);
+    for number in 0_u32.. {
+        let effect = Effect::Own(key(&format!("web-{number}")), Box::new(owned(&"x".repeat(2_000))));
+        store.record(&dev, generation, apply, &step(&format!("step {number}"), effect)).await.unwrap();
+        println!("recorded {number}");
+        std::io::stdout().flush().unwrap();
+    }
+}
+
+fn start_child(path: &Path) -> (Child, BufReader<ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::child_that_records_until_it_is_killed", "--nocapture", "--test-threads=1"])
+        .env(CHILD, path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap());
+    (child, lines)
+}
+
+/// Reads until the child said `count` times that a step is recorded; the number of the last one.
+fn wait_for(lines: &mut BufReader<ChildStdout>, count: usize) -> u32 {
+    let recorded = lines.lines().map(Result::unwrap).filter_map(|line| number_of(&line));
+    recorded.take(count).last().expect("should record")
+}
+
+fn number_of(line: &str) -> Option<u32> {
+    line.strip_prefix("recorded ")?.parse().ok()
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_there_after_a_kill() {
+    for count in [1, 2, 17, 60] {
+        let (_folder, path) = folder();
+        let (mut child, mut lines) = start_child(&path);
+        wait_for(&mut lines, count);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it still said before it died.
+        let last = lines.lines().map_while(Result::ok).filter_map(|line| number_of(&line)).last();
+        let acknowledged = last.map_or(count, |last| last as usize + 1);
+
+        let store: SharedStore = std::sync::Arc::new(open(&path).await.unwrap());
+        let dev = scope("dev");
+        let apply = &store.applies(&dev, 9).await.unwrap()[0];
+        assert_eq!(apply.outcome, None);
+        let steps = store.steps(apply.id).await.unwrap();
+        let objects = store.inventory(&dev).await.unwrap().objects;
+        assert!(steps.len() >= acknowledged, "{} of {acknowledged}", steps.len());
+        assert!(steps.len() <= acknowledged + 1, "one more may have been written and not acknowledged");
+        assert_eq!(objects.len(), steps.len(), "a step and its effect go together");
+        for (number, step) in steps.iter().enumerate() {
+            assert_eq!(step.subject, format!("step {number}"));
+            assert!(objects.contains_key(&key(&format!("web-{number}"))));
+        }
+        go_on(&store, apply.id).await;
+    }
+}
+
+/// The next process owns the environment at once and starts over.
+async fn go_on(store: &SharedStore, left: naksha_executor::port::store::ApplyId) {
+    let dev = scope("dev");
+    let generation = store.lease(&dev, "two", LONG).await.unwrap();
+    assert!(generation > Generation(1));
+    let late = store.record(&dev, Generation(1), left, &step("late", Effect::None)).await;
+    assert!(matches!(late, Err(StoreError::Fenced { .. })), "{late:?}");
+    assert_eq!(store.environment(&dev).await.unwrap().target, Some(plan_id('a')));
+    store.begin(&start(&dev, generation, 'a')).await.unwrap();
+    assert_eq!(store.applies(&dev, 9).await.unwrap()[1].outcome, Some(ApplyOutcome::Interrupted));
+}
+
+#[tokio::test]
+async fn another_process_is_named() {
+    let (_folder, path) = folder();
+    let (mut child, mut lines) = start_child(&path);
+    wait_for(&mut lines, 1);
+    let error = open(&path).await.expect_err("should be refused");
+    let pid = child.id();
+    assert!(matches!(error, StoreError::Locked { pid: Some(holder), .. } if holder == pid), "{error:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    open(&path).await.unwrap().mark_key().await.unwrap();
+}

@@ -1,0 +1,34 @@
+//! A store in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use naksha_executor::port::store::{SharedStore, Store, StoreError};
+use naksha_executor_store::{Options, SqliteStore};
+use tempfile::TempDir;
+
+pub(crate) const NAME: &str = "state.db";
+
+/// A new folder, and where the database goes in it.
+pub(crate) fn folder() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(NAME);
+    (folder, path)
+}
+
+pub(crate) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(path, Options::default()).await
+}
+
+pub(crate) async fn fresh() -> (TempDir, SharedStore) {
+    let (folder, path) = folder();
+    (folder, Arc::new(open(&path).await.unwrap()))
+}
+
+/// Makes a store, lets `fill` write to it, and closes it.
+pub(crate) async fn closed_store() -> (TempDir, PathBuf) {
+    let (folder, path) = folder();
+    let store = open(&path).await.unwrap();
+    store.close().await;
+    (folder, path)
+}
