@@ -1,1 +1,3 @@
 //! Part of naksha.
+
+pub mod git;
