@@ -8,4 +8,3 @@ mod lock;
 mod sqlite;
 
 pub use sqlite::SqliteStore;
-pub use sqlite::open::{Missing, Options};

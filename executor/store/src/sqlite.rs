@@ -35,11 +35,11 @@ use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
     OutboxMessage, PlanRecord, Proposal, Scope, StepRecord, Store, StoreError, Suspension,
 };
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
 use crate::failure::{During as _, Failure};
 use crate::lock::FileLock;
-use open::{Opened, Options};
+use open::Opened;
 
 /// Takes the write lock at once: a transaction that starts reading and then writes could fail half-way.
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -62,9 +62,20 @@ impl fmt::Debug for SqliteStore {
 impl SqliteStore {
     /// Opens the database at `path`, or makes it. Refuses a file that is not ours, newer, damaged, or open in
     /// another process; never resets anything. Owners of a process that is gone lose their leases at once.
-    pub async fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
-        let Opened { writer, readers, lock } = open::open(path, options).await.during("be opened")?;
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let Opened { writer, readers, lock } = open::open(path).await.during("be opened")?;
         Ok(Self { path: path.to_owned(), writer, readers, _lock: lock })
+    }
+
+    /// Copies the database at `path` to `to` while a daemon may have it open: [`Store::backup`] for another process.
+    pub async fn backup_file(path: &Path, to: &Path) -> Result<(), StoreError> {
+        let written: Result<(), Failure> = async {
+            let mut conn = open::look(path).await?;
+            backup::write(&mut conn, to).await?;
+            Ok(conn.close().await?)
+        }
+        .await;
+        written.during("be backed up")
     }
 
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, Failure> {

@@ -1,5 +1,7 @@
 //! What is remembered of an environment besides plans.
 
+use naksha_environments::ids::EnvironmentName;
+
 use super::samples::{at, audit, lease, revision, scope};
 use crate::port::store::{EnvironmentRecord, SharedStore, Suspension};
 
@@ -60,6 +62,6 @@ pub async fn environments_are_listed(store: SharedStore) {
     }
     store.bar(&scope("staging"), &revision('b'), "why", &audit("bar")).await.expect("should bar");
     let listed = store.environments(&scope("dev").repository).await.expect("should read");
-    let names: Vec<_> = listed.iter().map(|name| name.as_str()).collect();
+    let names: Vec<_> = listed.iter().map(EnvironmentName::as_str).collect();
     assert_eq!(names, ["dev", "prod", "staging"]);
 }

@@ -13,7 +13,7 @@ use crate::port::store::{
 };
 
 const DAY: i64 = 86_400;
-const KEEP: Duration = Duration::from_secs(30 * 86_400);
+const KEEP: Duration = Duration::from_hours(30 * 24);
 
 /// Applies `plan` with one step on day `day`.
 async fn apply_on(

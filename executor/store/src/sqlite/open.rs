@@ -40,22 +40,6 @@ const HEADER_BYTES: usize = 100;
 const VERSION_OFFSET: usize = 60;
 const APPLICATION_ID_OFFSET: usize = 68;
 
-/// How to open a store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Options {
-    pub missing: Missing,
-}
-
-/// What a missing file means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Missing {
-    /// A new installation.
-    #[default]
-    Create,
-    /// [`StoreError::NotFound`]: for commands that only look.
-    Refuse,
-}
-
 /// An open database.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -64,19 +48,16 @@ pub(super) struct Opened {
     pub(super) lock: FileLock,
 }
 
-pub(super) async fn open(path: &Path, options: Options) -> Result<Opened, Failure> {
+pub(super) async fn open(path: &Path) -> Result<Opened, Failure> {
     let owned = path.to_owned();
-    let prepare = move || prepare(&owned, options.missing);
+    let prepare = move || prepare(&owned);
     let lock = tokio::task::spawn_blocking(prepare).await.map_err(io::Error::other)??;
     if !path.try_exists()? {
         create(path).await?;
     }
     let writer = pool(1).connect_with(connect(path).journal_mode(SqliteJournalMode::Wal)).await?;
     let mut conn = writer.acquire().await?;
-    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *conn).await?;
-    if version > schema::VERSION {
-        return Err(StoreError::Newer { found: version, known: schema::VERSION }.into());
-    }
+    refuse_newer(&mut conn).await?;
     check(&mut conn).await?;
     migrate(&mut conn).await?;
     lease::release_all(&mut conn).await?;
@@ -85,12 +66,29 @@ pub(super) async fn open(path: &Path, options: Options) -> Result<Opened, Failur
     Ok(Opened { writer, readers, lock })
 }
 
-/// Everything before SQLite sees the file.
-fn prepare(path: &Path, missing: Missing) -> Result<FileLock, Failure> {
-    let exists = path.try_exists()?;
-    if !exists && missing == Missing::Refuse {
+/// A connection for copying alone: it changes nothing and takes no lock, so that a daemon may have the file open.
+pub(super) async fn look(path: &Path) -> Result<SqliteConnection, Failure> {
+    if !path.try_exists()? {
         return Err(StoreError::NotFound { what: format!("database at `{}`", path.display()) }.into());
     }
+    inspect(path)?;
+    let mut conn = connect(path).read_only(true).connect().await?;
+    refuse_newer(&mut conn).await?;
+    Ok(conn)
+}
+
+/// The header may be older than the log; this sees both.
+async fn refuse_newer(conn: &mut SqliteConnection) -> Result<(), Failure> {
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(conn).await?;
+    if found > schema::VERSION {
+        return Err(StoreError::Newer { found, known: schema::VERSION }.into());
+    }
+    Ok(())
+}
+
+/// Everything before SQLite sees the file.
+fn prepare(path: &Path) -> Result<FileLock, Failure> {
+    let exists = path.try_exists()?;
     if exists {
         inspect(path)?;
     } else {

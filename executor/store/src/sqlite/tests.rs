@@ -16,13 +16,12 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
-use super::open::Options;
 use super::{SqliteStore, retention};
 
 async fn store() -> (TempDir, PathBuf, Arc<SqliteStore>) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("state.db");
-    let store = SqliteStore::open(&path, Options::default()).await.unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
     (folder, path, Arc::new(store))
 }
 
@@ -71,7 +70,7 @@ async fn a_full_disk_stops_and_goes_on() {
     assert_eq!(store.inventory(&dev).await.unwrap().objects.len(), recorded + 1);
     store.close().await;
     drop(store);
-    SqliteStore::open(&path, Options::default()).await.unwrap();
+    SqliteStore::open(&path).await.unwrap();
 }
 
 /// A caller that goes away (a timeout, a shutdown) leaves either all of a write or nothing, and no lock.

@@ -12,6 +12,8 @@ use naksha_executor::contract::store::samples::{
 };
 use naksha_executor::port::store::{ApplyOutcome, Effect, SharedStore, Store as _, StoreError};
 
+use naksha_executor_store::SqliteStore;
+
 use crate::folder::{folder, open};
 
 /// Names the database to the child; without it the child's test does nothing.
@@ -104,7 +106,16 @@ async fn another_process_is_named() {
     let error = open(&path).await.expect_err("should be refused");
     let pid = child.id();
     assert!(matches!(error, StoreError::Locked { pid: Some(holder), .. } if holder == pid), "{error:?}");
+    // A copy needs no lock: the owner goes on recording meanwhile.
+    let copies = [path.with_file_name("living.db"), path.with_file_name("dead.db")];
+    SqliteStore::backup_file(&path, &copies[0]).await.unwrap();
+    wait_for(&mut lines, 1);
     child.kill().unwrap();
     child.wait().unwrap();
+    SqliteStore::backup_file(&path, &copies[1]).await.unwrap();
+    for (copy, at_least) in copies.iter().zip([1, 2]) {
+        let store = open(copy).await.unwrap();
+        assert!(store.inventory(&scope("dev")).await.unwrap().objects.len() >= at_least);
+    }
     open(&path).await.unwrap().mark_key().await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use naksha_executor::port::store::{SharedStore, Store, StoreError};
-use naksha_executor_store::{Options, SqliteStore};
+use naksha_executor_store::SqliteStore;
 use tempfile::TempDir;
 
 pub(crate) const NAME: &str = "state.db";
@@ -17,7 +17,7 @@ pub(crate) fn folder() -> (TempDir, PathBuf) {
 }
 
 pub(crate) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(path, Options::default()).await
+    SqliteStore::open(path).await
 }
 
 pub(crate) async fn fresh() -> (TempDir, SharedStore) {
@@ -25,7 +25,7 @@ pub(crate) async fn fresh() -> (TempDir, SharedStore) {
     (folder, Arc::new(open(&path).await.unwrap()))
 }
 
-/// Makes a store, lets `fill` write to it, and closes it.
+/// A store that was made and closed again.
 pub(crate) async fn closed_store() -> (TempDir, PathBuf) {
     let (folder, path) = folder();
     let store = open(&path).await.unwrap();

@@ -1,5 +1,8 @@
 //! The store as its callers see it: through the port and the file.
 
+// Clippy takes only `#[test]` functions for tests, and not what they call.
+#![allow(clippy::unwrap_used)]
+
 mod backup;
 mod contract;
 mod crash;

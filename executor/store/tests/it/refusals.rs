@@ -6,7 +6,7 @@ use std::path::Path;
 
 use naksha_environments::codes::store as codes;
 use naksha_executor::port::store::{Store as _, StoreError};
-use naksha_executor_store::{Missing, Options, SqliteStore};
+use naksha_executor_store::SqliteStore;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
@@ -136,11 +136,10 @@ async fn one_store_at_a_time() {
 }
 
 #[tokio::test]
-async fn commands_that_only_look_make_nothing() {
+async fn copying_nothing_makes_nothing() {
     let (folder, path) = folder();
-    let path = path.with_file_name("none").join("state.db");
-    let error =
-        SqliteStore::open(&path, Options { missing: Missing::Refuse }).await.expect_err("should be refused");
+    let (path, to) = (path.with_file_name("none").join("state.db"), path.with_file_name("backup.db"));
+    let error = SqliteStore::backup_file(&path, &to).await.expect_err("should be refused");
     assert_eq!(error.code(), codes::NOT_FOUND);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
