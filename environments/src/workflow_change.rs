@@ -1,6 +1,14 @@
 //! The difference of two versions of a workflow, as a graph: nodes, edges, triggers, budgets and grants.
 //!
-//! Pure comparison of two [`crate::workflow::WorkflowGraph`]s. The renderer presents it, policies judge it.
+//! Pure comparison of two [`crate::workflow::WorkflowGraph`]s ([`WorkflowChange::between`]). The renderer presents
+//! it, policies judge it.
+
+mod compare;
+
+#[cfg(test)]
+mod tests;
+
+pub use compare::{Contexts, Version};
 
 use serde_json::Value;
 

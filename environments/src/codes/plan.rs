@@ -3,4 +3,10 @@
 use super::codes;
 
 codes! {
+    CONTESTED_OBJECT = "NK0401" Error "two definitions want the same object";
+    FIELD_CONFLICT = "NK0402" Error "somebody else set a field that Git wants";
+    UNKNOWN_STATE = "NK0403" Warning "the state of an object is not known";
+    NOT_DELETED = "NK0404" Warning "an object is no longer in Git and is not deleted";
+    DRIFT = "NK0405" Warning "an object drifted and is not healed";
+    BLOCKED_BY_DEPENDENCY = "NK0406" Warning "a unit waits for one that cannot be applied";
 }

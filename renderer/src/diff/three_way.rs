@@ -47,6 +47,11 @@ pub fn compare(kind: &str, sides: Sides<'_>, ignored: &BTreeSet<FieldPath>) -> V
     walk.found
 }
 
+/// Lists that are one value, and into whose items the API server writes defaults of its own: there it is enough
+/// that the live items have what is wanted. Other such lists (RBAC rules, subjects) must be equal: an extra field
+/// in them may widen a right.
+const DEFAULTED: &[&str] = &["volumeClaimTemplates", "sources", "items"];
+
 struct Walk<'a> {
     kind: &'a str,
     ignored: &'a BTreeSet<FieldPath>,
@@ -114,7 +119,9 @@ impl Walk<'_> {
 
     fn leaf(&mut self, desired: &Value, live: Option<&Value>, applied: Option<&Value>) {
         let agrees = |other: &Value| same(self.kind, &self.path.0, desired, other);
-        if live.is_some_and(agrees) || (live.is_none() && desired.as_array().is_some_and(Vec::is_empty)) {
+        if live.is_some_and(|live| agrees(live) || self.is_covered(desired, live))
+            || (live.is_none() && desired.as_array().is_some_and(Vec::is_empty))
+        {
             return;
         }
         let origin = match (live, applied) {
@@ -123,6 +130,13 @@ impl Walk<'_> {
             (None, None) | (_, Some(_)) => Origin::Change,
         };
         self.push(live, Some(desired), origin);
+    }
+
+    /// Whether `live` is `desired` with defaults of the target's own.
+    fn is_covered(&self, desired: &Value, live: &Value) -> bool {
+        let is_defaulted =
+            matches!(self.path.0.last(), Some(Segment::Key(key)) if DEFAULTED.contains(&key.as_str()));
+        is_defaulted && covers(self.kind, &self.path.0, desired, live)
     }
 
     /// A field that was applied, is not wanted any more, and is there.
@@ -203,6 +217,21 @@ impl Walk<'_> {
         let diff =
             FieldDiff { path: self.path.clone(), live: live.cloned(), desired: desired.cloned(), origin };
         self.found.push(diff);
+    }
+}
+
+/// Whether `live` has everything that `desired` has.
+fn covers(kind: &str, path: &[Segment], desired: &Value, live: &Value) -> bool {
+    match (desired, live) {
+        (Value::Array(desired), Value::Array(live)) => {
+            let below = |(desired, live): (&Value, &Value)| covers(kind, path, desired, live);
+            desired.len() == live.len() && desired.iter().zip(live).all(below)
+        }
+        (Value::Object(desired), Value::Object(live)) => desired.iter().all(|(key, desired)| {
+            let path: Vec<Segment> = path.iter().cloned().chain([Segment::Key(key.clone())]).collect();
+            desired.is_null() || live.get(key).is_some_and(|live| covers(kind, &path, desired, live))
+        }),
+        _ => same(kind, path, desired, live),
     }
 }
 

@@ -6,7 +6,7 @@ pub const WAVE_ANNOTATION: &str = "naksha.dev/wave";
 pub const MAX_WAVE: i32 = 1000;
 
 /// The wave of a kind; a missing kind goes with the rest.
-pub(super) fn of_kind(group: &str, kind: &str) -> i32 {
+pub(crate) fn of_kind(group: &str, kind: &str) -> i32 {
     match (group, kind) {
         ("", "Namespace") => -50,
         ("apiextensions.k8s.io", "CustomResourceDefinition") => -40,
@@ -24,6 +24,6 @@ pub(super) fn of_kind(group: &str, kind: &str) -> i32 {
 }
 
 /// The wave that an annotation asks for.
-pub(super) fn parse(text: &str) -> Option<i32> {
+pub(crate) fn parse(text: &str) -> Option<i32> {
     text.parse().ok().filter(|wave| (-MAX_WAVE..=MAX_WAVE).contains(wave))
 }

@@ -1,0 +1,188 @@
+//! Puts a plan together.
+
+use std::collections::BTreeMap;
+
+use naksha_environments::environment::{Environment, Lifecycle};
+use naksha_environments::ids::UnitName;
+use naksha_environments::inventory::Inventory;
+use naksha_environments::object::{Mark, ObjectKey, Observation};
+use naksha_environments::plan::{Action, Blocked, Plan, PlanId, Preconditions};
+use naksha_environments::rendered::Rendered;
+use naksha_environments::secret::{SecretMark, SecretRef};
+use naksha_environments::workflow_change::Contexts;
+
+use super::blocked::blocked_units;
+use super::joined::{Row, Wanted, rows, wanted};
+use super::object::{Decision, Pruning, Wishes, decide_unwanted, decide_wanted, disown};
+use super::workflow::{register, retire};
+
+/// What a plan is made from.
+#[derive(Debug, Clone)]
+pub struct PlanInput<'a> {
+    pub rendered: &'a Rendered,
+    pub observation: &'a Observation,
+    pub inventory: &'a Inventory,
+    pub environment: &'a Environment,
+    pub preconditions: Preconditions,
+    /// Policy contexts before and after, for the grants of workflows. Empty: no grants are compared.
+    pub contexts: Contexts<'a>,
+    /// Marks of what the sources of secrets hold now. Absent: rotation is not looked for.
+    pub secrets: Option<&'a BTreeMap<SecretRef, SecretMark>>,
+}
+
+impl<'a> PlanInput<'a> {
+    pub fn new(
+        rendered: &'a Rendered,
+        observation: &'a Observation,
+        inventory: &'a Inventory,
+        environment: &'a Environment,
+    ) -> Self {
+        let (preconditions, contexts) = (Preconditions::default(), Contexts::default());
+        Self { rendered, observation, inventory, environment, preconditions, contexts, secrets: None }
+    }
+}
+
+/// Every object that [`plan`] needs to know about: what is wanted, and what is owned.
+///
+/// The mark is given where "it is what our last write left" is answer enough. It is withheld where Git wants
+/// something new: then the live object has to be read, so that fields which somebody else set are seen.
+pub fn objects_to_observe(rendered: &Rendered, inventory: &Inventory) -> BTreeMap<ObjectKey, Option<Mark>> {
+    let nothing = Observation::default();
+    let wanted = wanted(rendered);
+    let mark = |row: Row<'_>| {
+        let owned = row.owned?;
+        let is_applied = row.wanted.is_none_or(|wanted| wanted.object.digest() == owned.desired);
+        owned.mark.clone().filter(|_| is_applied)
+    };
+    rows(&wanted, inventory, &nothing).map(|row| (row.key.clone(), mark(row))).collect()
+}
+
+/// Compares what should be with what is. Pure; the same inputs give the same plan.
+pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let environment = &input.rendered.environment;
+    let mut draft = Draft { plan: Plan::empty(environment) };
+    draft.plan.preconditions.clone_from(&input.preconditions);
+    draft.plan.order = order(input.rendered);
+    let wanted = wanted(input.rendered);
+    match input.environment.lifecycle {
+        // Nothing may be applied or pruned while the environment's own definitions cannot be read.
+        _ if input.rendered.broken => draft.plan.blocked = blocked_units(input.rendered, &wanted),
+        Lifecycle::Active => {
+            draft.plan.blocked = blocked_units(input.rendered, &wanted);
+            draft.active(input, &wanted);
+            draft.workflows(input);
+        }
+        Lifecycle::Destroy => draft.destroy(input),
+        Lifecycle::Disown => draft.disown(input),
+    }
+    draft.finish()
+}
+
+/// What each unit waits for. A name that is no unit of the environment is nothing to wait for.
+fn order(rendered: &Rendered) -> BTreeMap<UnitName, Vec<UnitName>> {
+    let needs = |unit: &naksha_environments::rendered::RenderedUnit| {
+        unit.depends_on.keys().filter(|needed| rendered.units.contains_key(*needed)).cloned().collect()
+    };
+    rendered.units.iter().map(|(name, unit)| (name.clone(), needs(unit))).collect()
+}
+
+struct Draft {
+    plan: Plan,
+}
+
+impl Draft {
+    fn active(&mut self, input: &PlanInput<'_>, wanted: &[Wanted<'_>]) {
+        let sync = &input.environment.sync;
+        let wishes = Wishes { self_heal: sync.self_heal, sources: input.secrets };
+        let broken = self.plan.blocked.iter().find(|(_, why)| matches!(why, Blocked::Broken(_)));
+        let broken = broken.map(|(unit, _)| unit.clone());
+        let pruning = Pruning { prune: sync.prune, broken: broken.as_ref() };
+        for row in rows(wanted, input.inventory, input.observation) {
+            let Row { key, wanted, owned, observed } = row;
+            let is_frozen = owned.is_some_and(|owned| self.plan.blocked.contains_key(&owned.unit));
+            let decision = match (wanted, owned) {
+                (Some(wanted), _) if self.plan.blocked.contains_key(wanted.unit) => continue,
+                (Some(wanted), Some(owned)) if is_frozen && owned.unit != *wanted.unit => {
+                    let unit = &owned.unit;
+                    Decision::Unknown(format!("it belongs to unit `{unit}`, of which nothing is planned"))
+                }
+                (Some(wanted), owned) => decide_wanted(wishes, &wanted, owned, observed),
+                (None, Some(_)) if is_frozen => continue,
+                (None, Some(owned)) => decide_unwanted(pruning, key, owned, observed),
+                (None, None) => continue,
+            };
+            self.take(key, decision);
+        }
+    }
+
+    fn workflows(&mut self, input: &PlanInput<'_>) {
+        let current = &input.inventory.workflows;
+        let graphs = &input.rendered.workflows;
+        for (name, graph) in graphs {
+            match register(graph, current.get(name), &input.contexts) {
+                Some(action) => self.plan.actions.push(action),
+                None => self.plan.unchanged += 1,
+            }
+        }
+        let is_gone =
+            |name: &_| !graphs.contains_key(name) && !input.rendered.broken_workflows.contains(name);
+        for (name, registered) in
+            current.iter().filter(|(name, _)| is_gone(*name) && input.environment.sync.prune)
+        {
+            self.plan.actions.push(retire(name, registered, &input.contexts));
+        }
+    }
+
+    /// Everything that is owned goes, whatever renders; ownership is proven as always.
+    fn destroy(&mut self, input: &PlanInput<'_>) {
+        let pruning = Pruning { prune: true, broken: None };
+        for row in rows(&[], input.inventory, input.observation) {
+            if let Some(owned) = row.owned {
+                self.take(row.key, decide_unwanted(pruning, row.key, owned, row.observed));
+            }
+        }
+        self.retire_all(input);
+    }
+
+    /// Objects stay; workflows end, because it is we who run them.
+    fn disown(&mut self, input: &PlanInput<'_>) {
+        for (key, owned) in &input.inventory.objects {
+            self.take(key, disown(key, owned));
+        }
+        self.retire_all(input);
+    }
+
+    fn retire_all(&mut self, input: &PlanInput<'_>) {
+        let retired = input.inventory.workflows.iter().map(|(name, it)| retire(name, it, &input.contexts));
+        self.plan.actions.extend(retired);
+    }
+
+    fn take(&mut self, key: &ObjectKey, decision: Decision) {
+        let plan = &mut self.plan;
+        match decision {
+            Decision::Act(action) => plan.actions.push(*action),
+            Decision::Unchanged => plan.unchanged += 1,
+            Decision::Unknown(reason) => {
+                plan.unknown.insert(key.clone(), reason);
+            }
+            Decision::Drifted(changes) => {
+                plan.drifted.insert(key.clone(), changes);
+            }
+            Decision::Kept(reason) => {
+                plan.kept.insert(key.clone(), reason);
+            }
+            Decision::Forget => {
+                plan.forget.insert(key.clone());
+            }
+        }
+    }
+
+    fn finish(self) -> Plan {
+        let mut plan = self.plan;
+        // Workflows, which have no unit, come last.
+        let place = |action: &Action| (action.unit.is_none(), action.unit.clone(), action.subject.clone());
+        plan.actions.sort_by_cached_key(place);
+        plan.id = PlanId::of(&plan.environment, &plan.actions);
+        plan
+    }
+}

@@ -1,0 +1,31 @@
+//! The planner: what would change, from what should be, what is, and what was applied last.
+//!
+//! Pure and complete: the same inputs give a byte-identical plan whatever the order of maps, and nothing is left
+//! to choose when it is executed. What could not be observed is neither changed nor deleted; deleting needs proof
+//! of ownership.
+//!
+//! ```text
+//! blocked   which units are planned at all
+//! joined    one row per object: wanted, owned, observed, joined by key in one pass over sorted sequences
+//! object    the decision for one row          (immutable: which changes need delete and create)
+//! workflow  the same for graphs
+//! make      puts the plan together
+//! between   the same planner with a base revision in place of a target, for a laptop
+//! ```
+
+mod between;
+mod blocked;
+mod diagnose;
+mod immutable;
+mod joined;
+mod make;
+mod object;
+mod wave;
+mod workflow;
+
+pub use between::{Split, plan_between, split};
+pub use diagnose::diagnostics;
+pub use make::{PlanInput, objects_to_observe, plan};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! The decision for one object.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use naksha_environments::ids::UnitName;
+use naksha_environments::inventory::Owned;
+use naksha_environments::object::{DesiredObject, Mark, ObjectKey, Observed, SecretValue};
+use naksha_environments::plan::{
+    Action, Cause, Change, Conflict, FieldPath, Payload, Resolution, Shown, Subject, Verb,
+};
+use naksha_environments::secret::{SecretMark, SecretRef};
+use naksha_environments::stateful::is_stateful;
+use serde_json::Value;
+
+use super::immutable::needs_replace;
+use super::joined::Wanted;
+use super::wave::wave_of_applied;
+use crate::diff::{FieldDiff, Origin, Sides, compare, ignored_fields, shown, translate_secrets, without};
+
+/// What happens to one object.
+#[derive(Debug)]
+pub(super) enum Decision {
+    Act(Box<Action>),
+    Unchanged,
+    Unknown(String),
+    Drifted(Vec<Change>),
+    Kept(String),
+    Forget,
+}
+
+/// What of the environment decides about a wanted object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wishes<'a> {
+    pub(super) self_heal: bool,
+    /// Marks of what the sources of secrets hold now, as far as they were asked.
+    pub(super) sources: Option<&'a BTreeMap<SecretRef, SecretMark>>,
+}
+
+/// An object that a unit wants.
+pub(super) fn decide_wanted(
+    wishes: Wishes<'_>,
+    wanted: &Wanted<'_>,
+    owned: Option<&Owned>,
+    observed: Option<&Observed>,
+) -> Decision {
+    let key = &wanted.object.key;
+    let rotated = || rotated(wishes, wanted.object, owned);
+    match (observed, owned) {
+        (None, _) => Decision::Unknown("it was not observed".to_owned()),
+        (Some(Observed::Unknown { reason }), _) => Decision::Unknown(reason.clone()),
+        (Some(Observed::Absent), owned) => create(wishes, wanted, owned),
+        (Some(Observed::InSync { .. }), None) => {
+            Decision::Unknown("it is as our last write left it, and the inventory knows of none".to_owned())
+        }
+        // The fast path: nothing is parsed.
+        (Some(Observed::InSync { mark, .. }), Some(owned))
+            if owned.mark.is_some()
+                && owned.unit == *wanted.unit
+                && owned.desired == wanted.object.digest() =>
+        {
+            let rotated = rotated();
+            if rotated.is_empty() { Decision::Unchanged } else { rotate(wanted, mark, rotated) }
+        }
+        (Some(Observed::InSync { mark, .. }), Some(owned)) => {
+            let live = owned.applied.value();
+            Existing { key, wanted, owned: Some(owned), mark, live }.decide(wishes)
+        }
+        (Some(Observed::Live(live)), owned) => {
+            let body = live.body.value();
+            let owned = owned.filter(|owned| is_ours(key, owned, &live.mark, &body));
+            let body = match owned {
+                Some(owned) => translate_secrets(body, owned),
+                None => body,
+            };
+            Existing { key, wanted, owned, mark: &live.mark, live: body }.decide(wishes)
+        }
+    }
+}
+
+/// Whether the live object is the one the inventory speaks of. A write that was never confirmed made it ours only
+/// if it is there exactly as intended.
+fn is_ours(key: &ObjectKey, owned: &Owned, live: &Mark, body: &Value) -> bool {
+    if let Some(mark) = &owned.mark {
+        return mark.uid.is_none() || live.uid.is_none() || mark.uid == live.uid;
+    }
+    let intended = owned.applied.value();
+    let sides = Sides { desired: &intended, live: Some(body), applied: None };
+    compare(&key.kind, sides, &BTreeSet::new()).iter().all(|diff| is_secret_reference(key, diff))
+}
+
+/// A reference that was intended cannot be told from the mark that is there.
+fn is_secret_reference(key: &ObjectKey, diff: &FieldDiff) -> bool {
+    let shown = |side: &Option<Value>| side.as_ref().map(|value| shown(key, &diff.path, value));
+    let is_reference = matches!(shown(&diff.desired), Some(Shown::Secret { reference: Some(_), .. }));
+    is_reference && matches!(shown(&diff.live), Some(Shown::Secret { .. }))
+}
+
+fn create(wishes: Wishes<'_>, wanted: &Wanted<'_>, owned: Option<&Owned>) -> Decision {
+    let object = wanted.object;
+    let desired = object.body.value();
+    let sides = Sides { desired: &desired, live: None, applied: None };
+    let changes = changes_of(&object.key, &compare(&object.key.kind, sides, &BTreeSet::new()));
+    let was_applied = owned.is_some_and(|owned| owned.mark.is_some() && owned.desired == object.digest());
+    let cause = if was_applied { Cause::Drift } else { Cause::Change };
+    if cause == Cause::Drift && !wishes.self_heal {
+        return Decision::Drifted(changes);
+    }
+    let payload = Payload::Write { desired: Arc::clone(object), expect: None, leave: Vec::new() };
+    act(wanted, Verb::Create, cause, changes, Vec::new(), payload)
+}
+
+/// A wanted object that is there.
+struct Existing<'a> {
+    key: &'a ObjectKey,
+    wanted: &'a Wanted<'a>,
+    /// Present only when the live object is that one.
+    owned: Option<&'a Owned>,
+    mark: &'a Mark,
+    live: Value,
+}
+
+impl Existing<'_> {
+    fn decide(&self, wishes: Wishes<'_>) -> Decision {
+        let Self { key, wanted, owned, mark, live } = self;
+        let object = wanted.object;
+        let desired = object.body.value();
+        let applied = owned.map(|owned| owned.applied.value());
+        let ignored = ignored_fields(&wanted.rendered.ignore, key, &[&desired, live]);
+        let sides = Sides { desired: &desired, live: Some(live), applied: applied.as_ref() };
+        let diffs = compare(&key.kind, sides, &ignored);
+        let (conflicts, left) = conflicts_of(&diffs, wanted.rendered.conflicts.into());
+        let diffs: Vec<FieldDiff> = diffs.into_iter().filter(|diff| !left.contains(&diff.path)).collect();
+        let leave: Vec<FieldPath> = ignored.into_iter().chain(left).collect();
+        let changes = changes_of(key, &diffs);
+
+        let is_recorded = || {
+            let applied = applied.as_ref().filter(|_| owned.is_some_and(|owned| owned.mark.is_some()));
+            applied.is_some_and(|applied| without(&desired, &leave) == without(applied, &leave))
+        };
+        let moves_from = owned.filter(|owned| owned.unit != *wanted.unit).map(|owned| owned.unit.clone());
+        if owned.is_some() && moves_from.is_none() && changes.is_empty() && is_recorded() {
+            let rotated = rotated(wishes, object, *owned);
+            return if rotated.is_empty() { Decision::Unchanged } else { rotate(wanted, mark, rotated) };
+        }
+        let replaces = owned.is_some() && changes.iter().any(|change| needs_replace(key, live, change));
+        let verb = match (owned, moves_from) {
+            (None, _) => Verb::Adopt,
+            (Some(_), _) if replaces => Verb::Replace,
+            (Some(_), Some(from)) => Verb::Move { from },
+            (Some(_), None) => Verb::Update,
+        };
+        let cause = cause_of(&verb, &diffs);
+        if cause == Cause::Drift && !changes.is_empty() && !wishes.self_heal {
+            return Decision::Drifted(changes);
+        }
+        let payload = Payload::Write { desired: Arc::clone(object), expect: Some((*mark).clone()), leave };
+        act(wanted, verb, cause, changes, conflicts, payload)
+    }
+}
+
+/// Changes that heal are drift; so is an update without any, which only records what is already so.
+fn cause_of(verb: &Verb, diffs: &[FieldDiff]) -> Cause {
+    let in_place = matches!(verb, Verb::Update | Verb::Replace);
+    if in_place && diffs.iter().all(|diff| diff.origin == Origin::Drift) {
+        Cause::Drift
+    } else {
+        Cause::Change
+    }
+}
+
+/// The conflicts, and the fields that are left to whoever set them.
+fn conflicts_of(diffs: &[FieldDiff], resolution: Resolution) -> (Vec<Conflict>, BTreeSet<FieldPath>) {
+    let paths = diffs.iter().filter(|diff| diff.origin == Origin::Conflict).map(|diff| &diff.path);
+    let conflicts: Vec<_> =
+        paths.map(|path| Conflict { path: path.clone(), manager: None, resolution }).collect();
+    let left =
+        conflicts.iter().filter(|_| resolution == Resolution::Leave).map(|it| it.path.clone()).collect();
+    (conflicts, left)
+}
+
+fn changes_of(key: &ObjectKey, diffs: &[FieldDiff]) -> Vec<Change> {
+    let change = |diff: &FieldDiff| Change {
+        path: diff.path.clone(),
+        before: diff.live.as_ref().map(|value| shown(key, &diff.path, value)),
+        after: diff.desired.as_ref().map(|value| shown(key, &diff.path, value)),
+    };
+    diffs.iter().map(change).collect()
+}
+
+/// Keys of a Secret whose source holds another value than the one that was applied.
+fn rotated(wishes: Wishes<'_>, object: &DesiredObject, owned: Option<&Owned>) -> Vec<Change> {
+    let (Some(sources), Some(owned)) = (wishes.sources, owned) else { return Vec::new() };
+    let change = |(name, value): (&String, &SecretValue)| {
+        let SecretValue::Reference(reference) = value else { return None };
+        let (before, after) = (owned.secrets.get(name)?, sources.get(reference)?);
+        let side = |mark: &SecretMark| {
+            Some(Shown::Secret { reference: Some(reference.to_string()), mark: Some(mark.clone()) })
+        };
+        let path = FieldPath::default().key("data").key(name);
+        (before != after).then(|| Change { path, before: side(before), after: side(after) })
+    };
+    object.secrets.iter().filter_map(change).collect()
+}
+
+fn rotate(wanted: &Wanted<'_>, mark: &Mark, changes: Vec<Change>) -> Decision {
+    let payload =
+        Payload::Write { desired: Arc::clone(wanted.object), expect: Some(mark.clone()), leave: Vec::new() };
+    act(wanted, Verb::Rotate, Cause::Rotation, changes, Vec::new(), payload)
+}
+
+fn act(
+    wanted: &Wanted<'_>,
+    verb: Verb,
+    cause: Cause,
+    changes: Vec<Change>,
+    conflicts: Vec<Conflict>,
+    payload: Payload,
+) -> Decision {
+    let subject = Subject::Object(wanted.object.key.clone());
+    Decision::Act(Box::new(Action {
+        digest: Action::digest_of(&subject, &verb, &changes),
+        unit: Some(wanted.unit.clone()),
+        stateful: is_stateful(&wanted.object.key),
+        wave: wanted.object.wave,
+        subject,
+        verb,
+        cause,
+        changes,
+        conflicts,
+        payload,
+    }))
+}
+
+/// Why an owned object that nobody wants any more would stay all the same.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pruning<'a> {
+    pub(super) prune: bool,
+    /// A unit whose desired state is not known: the object may have moved there.
+    pub(super) broken: Option<&'a UnitName>,
+}
+
+/// An owned object that no unit wants.
+pub(super) fn decide_unwanted(
+    pruning: Pruning<'_>,
+    key: &ObjectKey,
+    owned: &Owned,
+    observed: Option<&Observed>,
+) -> Decision {
+    let mark = match observed {
+        None => return Decision::Unknown("it was not observed".to_owned()),
+        Some(Observed::Unknown { reason }) => return Decision::Unknown(reason.clone()),
+        Some(Observed::Absent) => return Decision::Forget,
+        Some(Observed::InSync { mark, .. }) => mark,
+        Some(Observed::Live(live)) => &live.mark,
+    };
+    let kept = |reason: String| Decision::Kept(reason);
+    let Some(recorded) = &owned.mark else {
+        return kept("its first write was never confirmed, so that it is not proven to be ours".to_owned());
+    };
+    match (&recorded.uid, &mark.uid) {
+        (Some(recorded), Some(live)) if recorded != live => return Decision::Forget,
+        (Some(_), Some(_)) => {}
+        (None, _) | (_, None) => {
+            return kept("it has no uid, so that it is not proven to be ours".to_owned());
+        }
+    }
+    let stateful = owned.stateful || is_stateful(key);
+    match pruning {
+        Pruning { prune: false, .. } => return kept("the environment does not prune".to_owned()),
+        Pruning { broken: Some(unit), .. } if stateful => {
+            return kept(format!("it holds data, and may have moved to unit `{unit}`, which is broken"));
+        }
+        Pruning { .. } => {}
+    }
+    let payload = Payload::Remove { expect: Some(mark.clone()) };
+    Decision::Act(Box::new(removal(key, owned, Verb::Delete, payload)))
+}
+
+/// Gives an object up; it stays as it is, observed or not.
+pub(super) fn disown(key: &ObjectKey, owned: &Owned) -> Decision {
+    Decision::Act(Box::new(removal(key, owned, Verb::Disown, Payload::Remove { expect: owned.mark.clone() })))
+}
+
+fn removal(key: &ObjectKey, owned: &Owned, verb: Verb, payload: Payload) -> Action {
+    let subject = Subject::Object(key.clone());
+    Action {
+        digest: Action::digest_of(&subject, &verb, &[]),
+        unit: Some(owned.unit.clone()),
+        stateful: owned.stateful || is_stateful(key),
+        wave: wave_of_applied(key, &owned.applied.value()),
+        subject,
+        verb,
+        cause: Cause::Change,
+        changes: Vec::new(),
+        conflicts: Vec::new(),
+        payload,
+    }
+}

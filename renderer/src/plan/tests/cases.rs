@@ -1,0 +1,439 @@
+//! One case per rule of the planner.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use naksha_environments::environment::{Environment, Lifecycle};
+use naksha_environments::object::{DesiredObject, Observation};
+use naksha_environments::plan::{Payload, Plan, Preconditions, Shown, Verb};
+use naksha_environments::rendered::{Rendered, UnitState};
+use naksha_environments::secret::{MarkKey, SecretRef};
+use naksha_environments::unit::{ConflictPolicy, IgnoreRule};
+use naksha_environments::workflow_change::Contexts;
+use serde_json::{Value, json};
+
+use super::world::{World, environment, graph, key, object, objects, owned, rendered, unit, unit_name};
+use crate::plan::{PlanInput, diagnostics, objects_to_observe, plan, plan_between, split};
+
+/// A plan in lines: what a reader of a test needs.
+fn lines(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for action in &plan.actions {
+        let unit = action.unit.as_ref().map_or("-", |unit| unit.as_str());
+        let mut line = format!("{unit}: {} {} ({:?})", action.verb.as_str(), action.subject, action.cause);
+        if let Verb::Move { from } = &action.verb {
+            write!(line, " from {from}").unwrap();
+        }
+        for change in action.changes.iter().filter(|_| action.verb != Verb::Create) {
+            let side = |side: &Option<Shown>| match side {
+                None => "-".to_owned(),
+                Some(Shown::Value(value)) => value.to_string(),
+                Some(Shown::Secret { reference, .. }) => {
+                    format!("<{}>", reference.as_deref().unwrap_or_default())
+                }
+            };
+            write!(line, "; {} {} {}", change.path, side(&change.before), side(&change.after)).unwrap();
+        }
+        for conflict in &action.conflicts {
+            write!(line, "; {:?} {}", conflict.resolution, conflict.path).unwrap();
+        }
+        lines.push(line);
+    }
+    lines.extend(plan.unknown.iter().map(|(key, reason)| format!("unknown {key}: {reason}")));
+    lines.extend(plan.kept.iter().map(|(key, reason)| format!("kept {key}: {reason}")));
+    lines.extend(plan.drifted.iter().map(|(key, changes)| format!("drifted {key}: {}", changes.len())));
+    lines.extend(plan.forget.iter().map(|key| format!("forget {key}")));
+    lines.extend(plan.blocked.iter().map(|(unit, why)| format!("blocked {unit}: {why:?}")));
+    lines
+}
+
+fn web(replicas: u32) -> Arc<DesiredObject> {
+    object("Deployment", "web", &json!({"spec": {"replicas": replicas, "selector": {"app": "web"}}}))
+}
+
+fn one_unit(list: &[Arc<DesiredObject>]) -> Rendered {
+    rendered(vec![unit("web", &[], objects(list))])
+}
+
+fn applied(state: &Rendered) -> World {
+    let mut world = World::default();
+    world.apply(&world.plan(state, &environment()));
+    assert_eq!(lines(&world.plan(state, &environment())), [""; 0]);
+    world
+}
+
+#[test]
+fn create_update_and_delete() {
+    let state = one_unit(&[web(1), object("ConfigMap", "web", &json!({"data": {"a": "1"}}))]);
+    let first = World::default().plan(&state, &environment());
+    assert_eq!(
+        lines(&first),
+        ["web: create ConfigMap naksha/web (Change)", "web: create apps/Deployment naksha/web (Change)"]
+    );
+    let world = applied(&state);
+    assert_eq!(world.plan(&state, &environment()).unchanged, 2);
+    let next = world.plan(&one_unit(&[web(2)]), &environment());
+    assert_eq!(
+        lines(&next),
+        [
+            "web: delete ConfigMap naksha/web (Change)",
+            "web: update apps/Deployment naksha/web (Change); spec.replicas 1 2"
+        ]
+    );
+}
+
+#[test]
+fn an_immutable_field_needs_a_replacement() {
+    let set =
+        |service: &str| one_unit(&[object("StatefulSet", "db", &json!({"spec": {"serviceName": service}}))]);
+    let world = applied(&set("a"));
+    let next = world.plan(&set("b"), &environment());
+    assert_eq!(
+        lines(&next),
+        [r#"web: replace apps/StatefulSet naksha/db (Change); spec.serviceName "a" "b""#]
+    );
+    assert!(next.actions[0].stateful);
+}
+
+#[test]
+fn drift_is_healed_or_told() {
+    let state = one_unit(&[web(1)]);
+    let mut world = applied(&state);
+    world.edit(&key("Deployment", "web"), |body| body["spec"]["replicas"] = json!(9));
+    let healing = world.plan(&state, &environment());
+    assert_eq!(lines(&healing), ["web: update apps/Deployment naksha/web (Drift); spec.replicas 9 1"]);
+    let mut watching = environment();
+    watching.sync.self_heal = false;
+    let told = world.plan(&state, &watching);
+    assert_eq!(lines(&told), ["drifted apps/Deployment naksha/web: 1"]);
+    assert!(told.is_empty());
+    world.objects.clear();
+    assert_eq!(
+        lines(&world.plan(&state, &environment())),
+        ["web: create apps/Deployment naksha/web (Drift)"]
+    );
+    assert_eq!(world.plan(&state, &watching).drifted.len(), 1);
+    // Git wants something new: the object is written whole, and what drifted is listed.
+    let mut world = applied(&state);
+    world.edit(&key("Deployment", "web"), |body| body["spec"]["selector"]["app"] = json!("x"));
+    let both = world.plan(&one_unit(&[web(2)]), &watching);
+    assert_eq!(
+        lines(&both),
+        [
+            r#"web: replace apps/Deployment naksha/web (Change); spec.replicas 1 2; spec.selector.app "x" "web""#
+        ]
+    );
+}
+
+#[test]
+fn adopting_names_conflicts() {
+    let mut world = World::default();
+    world.put(&web(5));
+    let mut state = one_unit(&[web(2)]);
+    let policies = [
+        (ConflictPolicy::Refuse, "; spec.replicas 5 2; Refuse"),
+        (ConflictPolicy::Take, "; spec.replicas 5 2; Take"),
+        (ConflictPolicy::Leave, "; Leave"),
+    ];
+    for (policy, expected) in policies {
+        state.units.values_mut().for_each(|unit| unit.conflicts = policy);
+        let adoption = world.plan(&state, &environment());
+        assert_eq!(
+            lines(&adoption),
+            [format!("web: adopt apps/Deployment naksha/web (Change){expected} spec.replicas")]
+        );
+        let mut world = world.clone();
+        world.apply(&adoption);
+        let again = world.plan(&state, &environment());
+        assert_eq!(again.is_empty(), policy != ConflictPolicy::Refuse);
+        let replicas = &world.objects[&key("Deployment", "web")].1["spec"]["replicas"];
+        assert_eq!(replicas, if policy == ConflictPolicy::Take { 2 } else { 5 });
+    }
+}
+
+#[test]
+fn ignored_fields_belong_to_somebody_else() {
+    let rule = IgnoreRule {
+        kinds: vec!["Deployment".to_owned()],
+        names: vec![],
+        fields: vec!["/spec/replicas".to_owned()],
+        reason: "an autoscaler sets it".to_owned(),
+    };
+    let with_rule = |replicas| {
+        let mut state = one_unit(&[web(replicas)]);
+        state.units.values_mut().for_each(|unit| unit.ignore = Arc::new([rule.clone()]));
+        state
+    };
+    let mut world = applied(&with_rule(1));
+    world.edit(&key("Deployment", "web"), |body| body["spec"]["replicas"] = json!(7));
+    let next = world.plan(&with_rule(1), &environment());
+    assert_eq!((lines(&next).len(), next.unchanged), (0, 1));
+    let changed = world.plan(&with_rule(3), &environment());
+    assert_eq!((lines(&changed).len(), changed.unchanged), (0, 1), "the new number is left out too");
+}
+
+#[test]
+fn an_object_that_changes_units_moves() {
+    let state = |a: &[Arc<DesiredObject>], b: &[Arc<DesiredObject>]| {
+        rendered(vec![unit("a", &[], objects(a)), unit("b", &[], objects(b))])
+    };
+    let mut world = applied(&state(&[web(1)], &[]));
+    let moved = state(&[], &[web(2)]);
+    let plan = world.plan(&moved, &environment());
+    assert_eq!(lines(&plan), ["b: move apps/Deployment naksha/web (Change) from a; spec.replicas 1 2"]);
+    world.apply(&plan);
+    assert!(world.plan(&moved, &environment()).is_empty());
+    // The old owner is broken: whether it still wants the object is not known.
+    let world = applied(&state(&[web(1)], &[]));
+    let broken = UnitState::Broken { reason: "syntax".to_owned() };
+    let unsure = rendered(vec![unit("a", &[], broken), unit("b", &[], objects(&[web(1)]))]);
+    let plan = world.plan(&unsure, &environment());
+    assert!(plan.is_empty());
+    assert!(plan.unknown[&key("Deployment", "web")].contains("belongs to unit `a`"));
+    // The new owner is blocked: the old one must not delete.
+    let blocked = rendered(vec![
+        unit("a", &[], objects(&[])),
+        unit("b", &["c"], objects(&[web(1)])),
+        unit("c", &[], UnitState::NotYet),
+    ]);
+    assert_eq!(
+        lines(&world.plan(&blocked, &environment())),
+        ["blocked b: DependsOn(\"c\")", "blocked c: NotYet"]
+    );
+}
+
+#[test]
+fn nothing_of_a_blocked_unit_is_planned() {
+    let world = applied(&rendered(vec![unit("a", &[], objects(&[web(1)])), unit("b", &[], objects(&[]))]));
+    for state in [
+        UnitState::Broken { reason: "x".to_owned() },
+        UnitState::Unsupported { source: "helm" },
+        UnitState::NotYet,
+    ] {
+        let plan = world.plan(&rendered(vec![unit("a", &[], state)]), &environment());
+        assert!(plan.is_empty() && plan.kept.is_empty() && plan.blocked.len() == 1, "{plan:?}");
+    }
+    let mut broken = rendered(vec![]);
+    broken.broken = true;
+    assert!(world.plan(&broken, &environment()).is_empty());
+    let gone = world.plan(&rendered(vec![]), &environment());
+    assert_eq!(lines(&gone), ["a: delete apps/Deployment naksha/web (Change)"]);
+}
+
+#[test]
+fn contested_objects_block_both_units_and_their_dependents() {
+    let state = rendered(vec![
+        unit("a", &[], objects(&[web(1)])),
+        unit("b", &[], objects(&[web(2)])),
+        unit("c", &["b"], objects(&[object("ConfigMap", "c", &json!({}))])),
+        unit("d", &[], objects(&[object("ConfigMap", "d", &json!({}))])),
+    ]);
+    let plan = World::default().plan(&state, &environment());
+    let contested = |unit: &str| {
+        format!(
+            "Contested(\"`apps/Deployment naksha/web` is also made by unit `{unit}`, at units/web.yaml:3\")"
+        )
+    };
+    assert_eq!(
+        lines(&plan),
+        [
+            "d: create ConfigMap naksha/d (Change)".to_owned(),
+            format!("blocked a: {}", contested("b")),
+            format!("blocked b: {}", contested("a")),
+            "blocked c: DependsOn(\"b\")".to_owned(),
+        ]
+    );
+    let codes: Vec<_> = diagnostics(&plan, &state).iter().map(|found| found.code.id()).collect();
+    assert_eq!(codes, ["NK0401", "NK0401", "NK0406"]);
+}
+
+#[test]
+fn deleting_needs_proof() {
+    let mut world = applied(&one_unit(&[web(1)]));
+    let empty = one_unit(&[]);
+    let mut keeping = environment();
+    keeping.sync.prune = false;
+    let line = |world: &World, environment: &Environment| lines(&world.plan(&empty, environment)).join("\n");
+    assert_eq!(line(&world, &keeping), "kept apps/Deployment naksha/web: the environment does not prune");
+    let key = key("Deployment", "web");
+    // Another object of the same name is not ours.
+    world.objects.get_mut(&key).unwrap().0 = 99;
+    assert_eq!(line(&world, &environment()), "forget apps/Deployment naksha/web");
+    world.objects.clear();
+    assert_eq!(line(&world, &environment()), "forget apps/Deployment naksha/web");
+    world.unreadable.insert(key.clone());
+    assert_eq!(line(&world, &environment()), "unknown apps/Deployment naksha/web: timeout");
+    let mut world = applied(&one_unit(&[web(1)]));
+    world.inventory.objects.get_mut(&key).unwrap().mark.as_mut().unwrap().uid = None;
+    assert!(line(&world, &environment()).starts_with("kept apps/Deployment naksha/web: it has no uid"));
+    world.inventory.objects.get_mut(&key).unwrap().mark = None;
+    assert!(line(&world, &environment()).contains("never confirmed"));
+}
+
+#[test]
+fn a_write_that_was_not_confirmed_is_settled_by_what_is_there() {
+    let (state, web) = (one_unit(&[web(1)]), web(1));
+    let mut world = World::default();
+    let intent = owned(&unit_name("web"), &web, None, &web.body.value());
+    world.inventory.objects.insert(web.key.clone(), intent);
+    assert_eq!(
+        lines(&world.plan(&state, &environment())),
+        ["web: create apps/Deployment naksha/web (Change)"]
+    );
+    assert_eq!(lines(&world.plan(&one_unit(&[]), &environment())), ["forget apps/Deployment naksha/web"]);
+    world.put(&web);
+    let confirm = world.plan(&state, &environment());
+    assert_eq!(lines(&confirm), ["web: update apps/Deployment naksha/web (Drift)"]);
+    world.apply(&confirm);
+    assert!(world.plan(&state, &environment()).is_empty());
+    // What is there is not what was intended: it is somebody else's.
+    world.inventory.objects.get_mut(&web.key).unwrap().mark = None;
+    world.edit(&web.key, |body| body["spec"]["replicas"] = json!(7));
+    let conflict = world.plan(&state, &environment());
+    assert_eq!(
+        lines(&conflict),
+        ["web: adopt apps/Deployment naksha/web (Change); spec.replicas 7 1; Refuse spec.replicas"]
+    );
+    assert_eq!(diagnostics(&conflict, &state)[0].code.id(), "NK0402");
+}
+
+#[test]
+fn a_lifecycle_ends_an_environment() {
+    let state = rendered(vec![unit("a", &[], objects(&[web(1)])), unit("b", &["a"], objects(&[]))]);
+    let mut world = applied(&state);
+    let mut with_flow = state.clone();
+    let flow = graph("ingest", &json!({"nodes": {"a": {"uses": "http"}}}));
+    with_flow.workflows.insert(flow.name.clone(), flow);
+    world.apply(&world.plan(&with_flow, &environment()));
+    let mut ending = environment();
+    ending.lifecycle = Lifecycle::Destroy;
+    ending.sync.prune = false;
+    let expected = ["a: delete apps/Deployment naksha/web (Change)", "-: delete Workflow ingest (Change)"];
+    assert_eq!(lines(&world.plan(&with_flow, &ending)), expected);
+    ending.lifecycle = Lifecycle::Disown;
+    world.unreadable.insert(key("Deployment", "web"));
+    let disown = world.plan(&with_flow, &ending);
+    assert_eq!(
+        lines(&disown),
+        ["a: disown apps/Deployment naksha/web (Change)", "-: delete Workflow ingest (Change)"]
+    );
+    world.apply(&disown);
+    assert!(world.inventory.objects.is_empty() && world.objects.len() == 1);
+    let mut broken = with_flow.clone();
+    broken.broken = true;
+    assert!(world.plan(&broken, &ending).is_empty());
+}
+
+#[test]
+fn secrets_are_compared_without_being_seen() {
+    let secret = |path: &str| {
+        one_unit(&[object("Secret", "db", &json!({"data": {"URL": format!("ref:vault:kv/{path}#url")}}))])
+    };
+    let mut world = applied(&secret("a"));
+    let changed = world.plan(&secret("b"), &environment());
+    assert_eq!(
+        lines(&changed),
+        ["web: update Secret naksha/db (Change); data.URL <vault:kv/a#url> <vault:kv/b#url>"]
+    );
+    world.edit(&key("Secret", "db"), |body| body["data"]["URL"] = json!("mark:0123456789abcdef"));
+    let drift = world.plan(&secret("a"), &environment());
+    assert_eq!(lines(&drift), ["web: update Secret naksha/db (Drift); data.URL <> <vault:kv/a#url>"]);
+    world.apply(&drift);
+    assert!(world.plan(&secret("a"), &environment()).is_empty());
+    // The source holds another value: that is rotation, whether the object was read or not.
+    let reference = SecretRef::parse("vault:kv/a#url").unwrap();
+    let sources = BTreeMap::from([(reference, MarkKey::new([1; 32]).mark(b"rotated"))]);
+    let (state, environment) = (secret("a"), environment());
+    let observation = world.observe(&state);
+    let mut input = PlanInput::new(&state, &observation, &world.inventory, &environment);
+    input.secrets = Some(&sources);
+    let expected = ["web: rotate Secret naksha/db (Rotation); data.URL <vault:kv/a#url> <vault:kv/a#url>"];
+    assert_eq!(lines(&plan(&input)), expected);
+}
+
+#[test]
+fn workflows_are_registered_and_retired() {
+    let state = |definition: Option<Value>| {
+        let mut state = rendered(vec![]);
+        if let Some(flow) = definition.map(|it| graph("ingest", &it)) {
+            state.workflows.insert(flow.name.clone(), flow);
+        }
+        state
+    };
+    let (one, two) = (json!({"nodes": {"a": {"uses": "http"}}}), json!({"nodes": {"a": {"uses": "llm"}}}));
+    let world = applied(&state(Some(one)));
+    let update = world.plan(&state(Some(two)), &environment());
+    assert_eq!(lines(&update), [r#"-: update Workflow ingest (Change); nodes.a.uses "http" "llm""#]);
+    let Payload::Register { change, .. } = &update.actions[0].payload else { panic!("{update:?}") };
+    assert_eq!(change.nodes.len(), 1);
+    assert_eq!(lines(&world.plan(&state(None), &environment())), ["-: delete Workflow ingest (Change)"]);
+    let mut broken = state(None);
+    broken.broken_workflows.insert("ingest".parse().unwrap());
+    assert!(world.plan(&broken, &environment()).is_empty());
+}
+
+#[test]
+fn between_two_revisions_the_base_is_the_target() {
+    let base = rendered(vec![
+        unit("web", &[], objects(&[web(1), object("ConfigMap", "old", &json!({}))])),
+        unit("sick", &[], UnitState::Broken { reason: "x".to_owned() }),
+    ]);
+    let head = rendered(vec![
+        unit("web", &[], objects(&[web(2)])),
+        unit("sick", &[], objects(&[object("ConfigMap", "healed", &json!({}))])),
+    ]);
+    let between =
+        |base, head| plan_between(base, head, &environment(), Contexts::default(), Preconditions::default());
+    let plan = between(Some(&base), &head);
+    assert_eq!(
+        lines(&plan),
+        [
+            "web: delete ConfigMap naksha/old (Change)",
+            "web: update apps/Deployment naksha/web (Change); spec.replicas 1 2",
+            "unknown ConfigMap naksha/healed: the base does not render unit `sick`",
+        ]
+    );
+    assert_eq!(between(None, &head).actions.len(), 2);
+    assert!(between(Some(&head), &head).is_empty());
+    // Against a target that the base was applied to, the same actions have the same digests.
+    let world = applied(&rendered(vec![unit(
+        "web",
+        &[],
+        objects(&[web(1), object("ConfigMap", "old", &json!({}))]),
+    )]));
+    let live = world.plan(&rendered(vec![unit("web", &[], objects(&[web(2)]))]), &environment());
+    assert_eq!(live.id, plan.id);
+}
+
+#[test]
+fn what_the_base_alone_would_cause_is_told_apart() {
+    let state = |replicas, data: &str| {
+        one_unit(&[web(replicas), object("ConfigMap", "web", &json!({"data": {"a": data}}))])
+    };
+    let mut world = applied(&state(1, "1"));
+    world.edit(&key("ConfigMap", "web"), |body| body["data"]["a"] = json!("drift"));
+    let base = world.plan(&state(1, "1"), &environment());
+    let head = world.plan(&state(2, "1"), &environment());
+    let split = split(&head, &base);
+    let kinds = |actions: &[&naksha_environments::plan::Action]| -> Vec<String> {
+        actions.iter().map(|action| action.subject.to_string()).collect()
+    };
+    assert_eq!(kinds(&split.change), ["apps/Deployment naksha/web"]);
+    assert_eq!(kinds(&split.base), ["ConfigMap naksha/web"]);
+}
+
+#[test]
+fn what_is_not_asked_about_is_unknown() {
+    let state = one_unit(&[web(1)]);
+    let world = applied(&state);
+    let (nothing, environment) = (Observation::default(), environment());
+    let blind = plan(&PlanInput::new(&state, &nothing, &world.inventory, &environment));
+    assert_eq!(lines(&blind), ["unknown apps/Deployment naksha/web: it was not observed"]);
+    let findings = diagnostics(&blind, &state);
+    assert_eq!(findings[0].place.as_ref().unwrap().to_string(), "units/web.yaml:3:1");
+    // A full read is asked for exactly where Git wants something new.
+    let asked =
+        |state: &Rendered| objects_to_observe(state, &world.inventory)[&key("Deployment", "web")].is_some();
+    assert!(asked(&state) && !asked(&one_unit(&[web(2)])));
+}

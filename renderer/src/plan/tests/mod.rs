@@ -1,0 +1,5 @@
+//! Plans over small worlds: cases, and laws over random ones.
+
+mod cases;
+mod laws;
+mod world;
