@@ -76,13 +76,15 @@ pub struct Reconciler {
     proposed: Option<judge::Proposed>,
     /// The state since when.
     state: Option<(State, Timestamp)>,
+    /// The status that was put into the outbox last.
+    said: Option<serde_json::Value>,
 }
 
 impl Reconciler {
     pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>) -> Self {
         let lease = Lease::default();
-        let (target, inventory, base, proposed, state) = (None, None, None, None, None);
-        Self { shared, feed, scope, pulse, lease, target, inventory, base, proposed, state }
+        let (target, inventory, base, proposed, state, said) = (None, None, None, None, None, None);
+        Self { shared, feed, scope, pulse, lease, target, inventory, base, proposed, state, said }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -136,7 +138,7 @@ impl Reconciler {
         judge::propose(self, generation, &record, &judgement).await?;
         let situation = report::Situation { sources: &sources, record: &record, rendered: &rendered, judgement: &judgement };
         // I/O: do it
-        let applied = apply::apply(self, generation, &situation, &observation, cancel, progress).await?;
+        let applied = apply::apply(self, generation, &situation, &target, cancel, progress).await?;
         if applied.is_some() {
             self.inventory = None;
         }
@@ -167,10 +169,5 @@ impl Reconciler {
             // The lease runs out by itself when this fails.
             let _ = self.shared.store.release(&self.scope, generation).await;
         }
-    }
-
-    /// When to look again although nothing woke us.
-    fn next(&self, environment: &Environment, _record: &EnvironmentRecord) -> Duration {
-        environment.sync.interval
     }
 }

@@ -1,0 +1,170 @@
+//! Carries out what was admitted, and keeps the lease meanwhile.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use naksha_environments::ids::Generation;
+use naksha_environments::plan::{ApprovedPlan, Cause};
+use naksha_environments::verdict::Admission;
+use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome};
+use naksha_executor::realise::{self, Conclusion, Progress, RealiseOutcome, Timeouts, realise};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::ownership::{LEASE, RENEW};
+use super::report::Situation;
+use super::{PassError, Reconciler, StatusSender};
+use crate::metrics::{EnvironmentLabels, ResultLabels};
+use crate::target::OpenTarget;
+use crate::task::publish::EVENTS;
+
+/// For units that name no timeout.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The plan that goes ahead now: all of an admitted one, or the healing part of a held one.
+pub(super) fn admitted(admission: &Admission) -> Option<&ApprovedPlan> {
+    match admission {
+        Admission::Apply(plan) => Some(plan),
+        Admission::Hold { heal, .. } | Admission::Wait { heal, .. } => heal.as_ref(),
+        Admission::Nothing => None,
+    }
+}
+
+/// Applies, unless nothing is admitted or the environment is suspended.
+pub(super) async fn apply(
+    this: &mut Reconciler,
+    generation: Generation,
+    situation: &Situation<'_>,
+    target: &OpenTarget,
+    cancel: &CancellationToken,
+    progress: &StatusSender,
+) -> Result<Option<RealiseOutcome>, PassError> {
+    let Some(plan) = admitted(&situation.judgement.admission) else { return Ok(None) };
+    if situation.record.suspension.is_some() {
+        return Ok(None);
+    }
+    progress.send_replace(Some(situation.progressing(this)));
+    let inventory = this.inventory(generation).await?;
+    let timeouts = timeouts(situation);
+    let shared = std::sync::Arc::clone(&this.shared);
+    let (scope, pulse) = (this.scope.clone(), std::sync::Arc::clone(&this.pulse));
+    let tell = |event: &Progress| {
+        pulse.beat();
+        log(event);
+    };
+    let conclude = |outcome: &RealiseOutcome| conclusion(situation, plan, outcome, &scope.to_string());
+    let running = realise(realise::Input {
+        plan,
+        scope: &scope,
+        generation,
+        inventory: &inventory,
+        target: target.target().as_ref(),
+        store: shared.store.as_ref(),
+        secrets: shared.secrets.as_ref(),
+        timeouts: &timeouts,
+        cancel,
+        progress: &tell,
+        conclude: &conclude,
+    });
+    tokio::pin!(running);
+    // A wait for health may outlast the lease.
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut running => break outcome.map_err(PassError::Realise)?,
+            () = tokio::time::sleep(RENEW) => {
+                shared.store.lease(&scope, &shared.owner, LEASE).await.map_err(PassError::Store)?;
+            }
+        }
+    };
+    measure(this, plan, &outcome);
+    this.shared.outbox.notify_one();
+    Ok(Some(outcome))
+}
+
+fn timeouts(situation: &Situation<'_>) -> Timeouts {
+    let units = &situation.sources.content.loaded.definitions.units;
+    let units = units.iter().map(|(name, unit)| (name.clone(), unit.timeout)).collect();
+    Timeouts { units, default: DEFAULT_TIMEOUT }
+}
+
+fn log(event: &Progress) {
+    match event {
+        Progress::Started { .. } | Progress::Finished { .. } | Progress::Waiting { .. } => info!("{event}"),
+        Progress::StepRetried { .. } | Progress::UnitFailed { .. } => warn!("{event}"),
+        Progress::StepEnded { outcome: StepOutcome::Failed { .. }, .. } => warn!("{event}"),
+        Progress::StepStarted { .. }
+        | Progress::StepWritten { .. }
+        | Progress::StepEnded { .. }
+        | Progress::UnitReady { .. } => debug!("{event}"),
+    }
+}
+
+/// What the end of the apply leaves in audit and outbox.
+fn conclusion(situation: &Situation<'_>, plan: &ApprovedPlan, outcome: &RealiseOutcome, scope: &str) -> Conclusion {
+    let (plan, at) = (plan.plan(), Timestamp::now());
+    let heals = plan.actions.iter().all(|action| action.cause != Cause::Change);
+    let what = if heals { "heal" } else { "apply" };
+    let result = outcome_word(&outcome.outcome);
+    let revision = situation.sources.content.revision.clone();
+    let failed: Vec<_> = outcome
+        .steps
+        .iter()
+        .filter_map(|step| match &step.outcome {
+            StepOutcome::Failed { reason } => Some(json!({"subject": step.subject, "reason": reason})),
+            StepOutcome::Done | StepOutcome::Skipped { .. } => None,
+        })
+        .collect();
+    let body = json!({
+        "event": what,
+        "scope": scope,
+        "revision": revision,
+        "plan": plan.id,
+        "outcome": result,
+        "steps": outcome.steps.len(),
+        "failed": failed,
+    });
+    let topic = format!("{what}/{scope}/{}", outcome.apply.0);
+    let audit = AuditEntry {
+        at,
+        who: "daemon".to_owned(),
+        what: what.to_owned(),
+        revision: Some(revision),
+        plan: Some(plan.id.clone()),
+        result: result.to_owned(),
+    };
+    Conclusion { audit, messages: vec![NewMessage { sink: EVENTS.to_owned(), topic, body, at }] }
+}
+
+fn outcome_word(outcome: &ApplyOutcome) -> &'static str {
+    match outcome {
+        ApplyOutcome::Succeeded => "succeeded",
+        ApplyOutcome::Failed { .. } => "failed",
+        ApplyOutcome::Superseded => "superseded",
+        ApplyOutcome::Interrupted => "interrupted",
+    }
+}
+
+fn measure(this: &Reconciler, plan: &ApprovedPlan, outcome: &RealiseOutcome) {
+    let metrics = &this.shared.metrics;
+    let (repository, environment) = (this.scope.repository.to_string(), this.scope.environment.to_string());
+    let labels = |result: &str| {
+        let (repository, environment) = (repository.clone(), environment.clone());
+        ResultLabels { repository, environment, result: result.to_owned() }
+    };
+    metrics.applies.get_or_create(&labels(outcome_word(&outcome.outcome))).inc();
+    let mut done = 0;
+    for step in &outcome.steps {
+        let word = match step.outcome {
+            StepOutcome::Done => "done",
+            StepOutcome::Failed { .. } => "failed",
+            StepOutcome::Skipped { .. } => "skipped",
+        };
+        done += u64::from(word == "done");
+        metrics.steps.get_or_create(&labels(word)).inc();
+    }
+    if done > 0 && plan.plan().actions.iter().all(|action| action.cause == Cause::Drift) {
+        let environment = EnvironmentLabels { repository: repository.clone(), environment: environment.clone() };
+        metrics.healed.get_or_create(&environment).inc_by(done);
+    }
+}

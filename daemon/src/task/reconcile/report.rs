@@ -1,0 +1,370 @@
+//! What a pass says: the environment's status, derived from what was just seen and done, in words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::environment::Environment;
+use naksha_environments::ids::UnitName;
+use naksha_environments::object::{Health, Observation, Observed};
+use naksha_environments::plan::{Blocked, Plan};
+use naksha_environments::rendered::Rendered;
+use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
+use naksha_environments::verdict::Admission;
+use naksha_environments::wire::StatusDocument;
+use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, StepOutcome};
+use naksha_executor::realise::RealiseOutcome;
+use serde_json::json;
+
+use super::judge::Judgement;
+use super::sources::Ready;
+use super::{Pass, PassError, Reconciler};
+use crate::task::publish::EVENTS;
+
+/// With nothing to wait for, a pass without an environment is made again this often.
+const IDLE: Duration = Duration::from_secs(300);
+/// A wait for health is looked at this often when the target does not tell of changes.
+const UNHEALTHY: Duration = Duration::from_secs(5);
+/// Reasons listed one by one; more are counted.
+const MAX_REASONS: usize = 20;
+
+/// Everything a pass found out.
+pub(super) struct Situation<'a> {
+    pub(super) sources: &'a Ready,
+    pub(super) record: &'a EnvironmentRecord,
+    pub(super) rendered: &'a Rendered,
+    pub(super) judgement: &'a Judgement,
+}
+
+impl Situation<'_> {
+    /// The status while an apply runs.
+    pub(super) fn progressing(&self, this: &Reconciler) -> Arc<EnvironmentStatus> {
+        let plan = &self.judgement.plan;
+        let why = vec![format!("applying plan {}: {} actions", plan.id.short(), plan.actions.len())];
+        Arc::new(EnvironmentStatus {
+            environment: this.scope.environment.clone(),
+            state: State::Progressing,
+            why,
+            control: Some(self.sources.control.revision.clone()),
+            content: Some(self.sources.content.revision.clone()),
+            applied: self.record.applied.as_ref().map(|applied| applied.content.clone()),
+            plan: Some(plan.id.clone()),
+            objects: self.rendered.units.values().map(|unit| unit.objects().len()).sum(),
+            units: BTreeMap::new(),
+            diagnostics: self.rendered.diagnostics.clone(),
+            since: Timestamp::now(),
+        })
+    }
+}
+
+impl Reconciler {
+    /// The end of a full pass.
+    pub(super) async fn conclude(
+        &mut self,
+        situation: &Situation<'_>,
+        observation: &Observation,
+        applied: Option<&RealiseOutcome>,
+    ) -> Result<Pass, PassError> {
+        let Situation { sources, record, rendered, judgement } = *situation;
+        let units = units(rendered, &judgement.plan, observation, applied);
+        let (state, mut why) = state(situation, &units, applied);
+        why.extend(self.feed.trouble());
+        let succeeded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Succeeded);
+        let complete = matches!(judgement.admission, Admission::Apply(_) | Admission::Nothing);
+        let now_applied = (succeeded || judgement.plan.is_empty()) && complete && record.suspension.is_none();
+        let applied_revision = if now_applied && !rendered.broken {
+            Some(sources.content.revision.clone())
+        } else {
+            record.applied.as_ref().map(|applied| applied.content.clone())
+        };
+        let failed = applied.is_some_and(|outcome| matches!(outcome.outcome, ApplyOutcome::Failed { .. }));
+        let status = EnvironmentStatus {
+            environment: self.scope.environment.clone(),
+            since: self.since(&state),
+            state,
+            why,
+            control: Some(sources.control.revision.clone()),
+            content: Some(sources.content.revision.clone()),
+            applied: applied_revision,
+            plan: (!judgement.plan.is_empty()).then(|| judgement.plan.id.clone()),
+            objects: rendered.units.values().map(|unit| unit.objects().len()).sum(),
+            units,
+            diagnostics: diagnostics(sources, rendered),
+        };
+        let next = next(&sources.environment, &status);
+        let status = self.say(status).await?;
+        Ok(Pass { status, retry: failed, next })
+    }
+
+    /// The end of a pass that had nothing to reconcile.
+    pub(super) fn idle(
+        &mut self,
+        record: &EnvironmentRecord,
+        state: State,
+        why: Vec<String>,
+        diagnostics: Vec<Diagnostic>,
+    ) -> Pass {
+        let status = self.bare(state, why, diagnostics, record.applied.as_ref().map(|applied| applied.content.clone()));
+        Pass { status, retry: false, next: IDLE }
+    }
+
+    /// The end of a pass that failed: the last words stand, with the reason on top.
+    pub(super) fn failed(&mut self, error: &PassError) -> Pass {
+        let reason = chain(error);
+        tracing::warn!(error = %reason, "reconcile failed");
+        let applied = None;
+        let state = State::Unknown { reason: reason.clone() };
+        Pass { status: self.bare(state, vec![reason], Vec::new(), applied), retry: true, next: IDLE }
+    }
+
+    fn bare(
+        &mut self,
+        state: State,
+        why: Vec<String>,
+        diagnostics: Vec<Diagnostic>,
+        applied: Option<naksha_environments::ids::Revision>,
+    ) -> Arc<EnvironmentStatus> {
+        Arc::new(EnvironmentStatus {
+            environment: self.scope.environment.clone(),
+            since: self.since(&state),
+            state,
+            why,
+            control: None,
+            content: None,
+            applied,
+            plan: None,
+            objects: 0,
+            units: BTreeMap::new(),
+            diagnostics,
+        })
+    }
+
+    /// Since when the environment is in this state.
+    fn since(&mut self, state: &State) -> Timestamp {
+        let now = Timestamp::now();
+        let since = match &self.state {
+            Some((before, since)) if before.word() == state.word() => *since,
+            _ => now,
+        };
+        self.state = Some((state.clone(), since));
+        since
+    }
+
+    /// Puts a new status into the outbox; one that says what was said before stays out of it.
+    async fn say(&mut self, status: EnvironmentStatus) -> Result<Arc<EnvironmentStatus>, PassError> {
+        let document = StatusDocument::of(self.scope.repository.as_str(), &status);
+        let body = json!(document);
+        if self.said.as_ref() != Some(&body) {
+            let at = Timestamp::now();
+            for sink in &self.shared.sinks {
+                let (topic, body) = if *sink == EVENTS {
+                    let event = json!({
+                        "event": "state",
+                        "scope": self.scope.to_string(),
+                        "state": document.state,
+                        "why": document.why,
+                        "applied": document.applied,
+                        "plan": document.plan,
+                    });
+                    (format!("state/{}/{}", self.scope, at.as_nanosecond()), event)
+                } else {
+                    (self.scope.to_string(), body.clone())
+                };
+                let message = NewMessage { sink: (*sink).to_owned(), topic, body, at };
+                self.shared.store.enqueue(&message).await.map_err(PassError::Store)?;
+            }
+            self.said = Some(body);
+            self.shared.outbox.notify_one();
+        }
+        Ok(Arc::new(status))
+    }
+}
+
+fn next(environment: &Environment, status: &EnvironmentStatus) -> Duration {
+    let interval = environment.sync.interval;
+    match &status.state {
+        State::Progressing | State::Degraded => interval.min(UNHEALTHY),
+        State::Waiting { until, .. } => {
+            let left = until.as_millisecond() - Timestamp::now().as_millisecond();
+            interval.min(Duration::from_millis(u64::try_from(left).unwrap_or(0) + 1))
+        }
+        _ => interval,
+    }
+}
+
+/// The error and everything behind it, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+fn diagnostics(sources: &Ready, rendered: &Rendered) -> Vec<Diagnostic> {
+    let mut all = rendered.diagnostics.clone();
+    all.extend(sources.control.loaded.diagnostics.iter().cloned());
+    if sources.content.revision != sources.control.revision {
+        all.extend(sources.content.loaded.diagnostics.iter().cloned());
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// The environment's state, and the answer to "why is this not applied?".
+fn state(
+    situation: &Situation<'_>,
+    units: &BTreeMap<UnitName, UnitStatus>,
+    applied: Option<&RealiseOutcome>,
+) -> (State, Vec<String>) {
+    let Situation { sources, record, rendered, judgement } = situation;
+    let mut why = unit_reasons(units);
+    if let Some(suspension) = &record.suspension {
+        let (by, reason) = (suspension.by.clone(), suspension.reason.clone());
+        why.insert(0, format!("suspended by {by}: {reason}; `naksha resume {}` lifts it", rendered.environment));
+        return (State::Suspended { by, reason }, why);
+    }
+    if rendered.broken {
+        why.insert(0, "its definitions have errors; nothing is applied or pruned".to_owned());
+        return (State::Broken, why);
+    }
+    match &judgement.admission {
+        Admission::Hold { reasons, .. } => {
+            let mut said: Vec<_> = reasons.iter().map(|reason| format!("{}; {}", reason.message, reason.lift)).collect();
+            said.extend(why);
+            return (State::Held { reasons: reasons.clone() }, said);
+        }
+        Admission::Wait { until, reason, .. } => {
+            why.insert(0, reason.clone());
+            return (State::Waiting { until: *until, reason: reason.clone() }, why);
+        }
+        Admission::Apply(_) | Admission::Nothing => {}
+    }
+    if let Some(frozen) = &sources.frozen {
+        why.insert(0, format!("{}; {}", frozen.message, frozen.lift));
+        return (State::Held { reasons: vec![frozen.clone()] }, why);
+    }
+    why.extend(failures(applied));
+    why.extend(judgement.plan.unknown.iter().take(MAX_REASONS).map(|(key, reason)| format!("{key} is unknown: {reason}")));
+    let superseded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Superseded);
+    let on_its_way = units.values().any(|unit| matches!(unit.health, Health::Progressing(_)));
+    let state = match why.is_empty() {
+        true => State::Synced,
+        false if superseded || only_progress(units, applied, &judgement.plan) => State::Progressing,
+        false => State::Degraded,
+    };
+    let state = if state == State::Synced && (superseded || on_its_way) { State::Progressing } else { state };
+    (state, why)
+}
+
+/// Whether everything that is not as it should be is on its way there.
+fn only_progress(units: &BTreeMap<UnitName, UnitStatus>, applied: Option<&RealiseOutcome>, plan: &Plan) -> bool {
+    let failed = applied.is_some_and(|outcome| matches!(outcome.outcome, ApplyOutcome::Failed { .. }));
+    let fine = |unit: &UnitStatus| {
+        let sync = matches!(unit.state, UnitSync::Synced | UnitSync::Pending | UnitSync::Waiting(_));
+        sync && matches!(unit.health, Health::Healthy | Health::Progressing(_) | Health::Suspended)
+    };
+    !failed && plan.unknown.is_empty() && units.values().all(fine)
+}
+
+fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
+    let reason = |name: &UnitName, unit: &UnitStatus| match &unit.state {
+        UnitSync::Waiting(reason) => Some(format!("{name}: {reason}")),
+        UnitSync::Failed(reason) => Some(format!("{name} failed: {reason}")),
+        UnitSync::Broken(reason) => Some(format!("{name} is left as it is: {reason}")),
+        UnitSync::Drifted(reason) => Some(format!("{name} drifted: {reason}")),
+        UnitSync::Unsupported(source) => Some(format!("{name}: this version cannot apply {source} units")),
+        UnitSync::NotYet => Some(format!("{name} comes with the next promotion")),
+        UnitSync::Synced | UnitSync::Pending => match &unit.health {
+            Health::Healthy | Health::Suspended => None,
+            other => Some(format!("{name} is {}: {}", other.word().to_lowercase(), other.message().unwrap_or("no details"))),
+        },
+    };
+    units.iter().filter_map(|(name, unit)| reason(name, unit)).take(MAX_REASONS).collect()
+}
+
+fn failures(applied: Option<&RealiseOutcome>) -> Vec<String> {
+    let steps = applied.map(|outcome| outcome.steps.as_slice()).unwrap_or_default();
+    steps
+        .iter()
+        .filter(|step| step.unit.is_none())
+        .filter_map(|step| match &step.outcome {
+            StepOutcome::Failed { reason } => Some(format!("{}: {reason}", step.subject)),
+            StepOutcome::Done | StepOutcome::Skipped { .. } => None,
+        })
+        .take(MAX_REASONS)
+        .collect()
+}
+
+/// Every unit: what of it is applied, and how it does.
+fn units(
+    rendered: &Rendered,
+    plan: &Plan,
+    observation: &Observation,
+    applied: Option<&RealiseOutcome>,
+) -> BTreeMap<UnitName, UnitStatus> {
+    let mut units = BTreeMap::new();
+    for (name, unit) in &rendered.units {
+        let end = applied.and_then(|outcome| outcome.units.get(name));
+        let observed = || worst(unit.objects().iter().filter_map(|object| health_of(observation, &object.key)));
+        let health = end.map_or_else(observed, |end| end.health.clone());
+        let state = match (plan.blocked.get(name), end) {
+            (Some(blocked), _) => blocked_sync(blocked),
+            (None, Some(end)) => end.sync.clone(),
+            (None, None) => planned_sync(name, plan, unit.objects().iter().map(|object| &object.key)),
+        };
+        units.insert(name.clone(), UnitStatus { state, health, objects: unit.objects().len() });
+    }
+    units
+}
+
+fn blocked_sync(blocked: &Blocked) -> UnitSync {
+    match blocked {
+        Blocked::Broken(reason) | Blocked::Contested(reason) => UnitSync::Broken(reason.clone()),
+        Blocked::Unsupported(source) => UnitSync::Unsupported(source),
+        Blocked::NotYet => UnitSync::NotYet,
+        Blocked::DependsOn(unit) => UnitSync::Waiting(format!("waiting for {unit}")),
+    }
+}
+
+fn planned_sync<'a>(
+    name: &UnitName,
+    plan: &Plan,
+    mut keys: impl Iterator<Item = &'a naksha_environments::object::ObjectKey>,
+) -> UnitSync {
+    if plan.actions.iter().any(|action| action.unit.as_ref() == Some(name)) {
+        return UnitSync::Pending;
+    }
+    match keys.find(|key| plan.drifted.contains_key(*key)) {
+        Some(key) => UnitSync::Drifted(format!("{key} was changed, and this environment does not heal")),
+        None => UnitSync::Synced,
+    }
+}
+
+fn health_of(observation: &Observation, key: &naksha_environments::object::ObjectKey) -> Option<Health> {
+    match observation.objects.get(key)? {
+        // What is absent is pending, or was just made; that is the unit's state, not its health.
+        Observed::Absent => None,
+        Observed::InSync { health, .. } => Some(health.clone()),
+        Observed::Live(live) => Some(live.health.clone()),
+        Observed::Unknown { reason } => Some(Health::Unknown(reason.clone())),
+    }
+}
+
+fn worst(healths: impl Iterator<Item = Health>) -> Health {
+    let rank = |health: &Health| match health {
+        Health::Healthy => 0,
+        Health::Suspended => 1,
+        Health::Progressing(_) => 2,
+        Health::Unknown(_) => 3,
+        Health::Missing => 4,
+        Health::Degraded(_) => 5,
+    };
+    healths.max_by_key(rank).unwrap_or(Health::Healthy)
+}

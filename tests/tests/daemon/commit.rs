@@ -1,0 +1,102 @@
+//! A commit becomes an applied environment; a broken one changes nothing.
+
+use crate::{DEPLOYMENT_FILE, SETTINGS_FILE, shop};
+
+#[test]
+fn a_commit_is_applied_and_a_file_per_object_is_written() {
+    let shop = shop();
+    let daemon = shop.start();
+    let first = shop.repository.head();
+    daemon.await_applied("dev", &first);
+    let objects = shop.objects("dev");
+    assert_eq!(objects.keys().map(String::as_str).collect::<Vec<_>>(), [SETTINGS_FILE, DEPLOYMENT_FILE]);
+    assert!(objects[DEPLOYMENT_FILE].contains("replicas: 2"), "{}", objects[DEPLOYMENT_FILE]);
+
+    shop.repository.edit("environments/dev/environment.yaml", "replicas: 2", "replicas: 3");
+    let second = shop.repository.commit("three");
+    daemon.await_applied("dev", &second);
+    assert!(shop.objects("dev")[DEPLOYMENT_FILE].contains("replicas: 3"));
+}
+
+#[test]
+fn what_git_drops_is_deleted_and_nothing_else() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let foreign = shop.target("dev").join("shop/configmap/foreign.yaml");
+    std::fs::write(&foreign, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: foreign, namespace: shop}\n").unwrap();
+    shop.repository.write(
+        "units/settings/settings.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, namespace: shop}\ndata: {level: info}\n",
+    );
+    let commit = shop.repository.commit("another name");
+    daemon.await_applied("dev", &commit);
+    let objects = shop.objects("dev");
+    assert!(!objects.contains_key(SETTINGS_FILE));
+    assert!(objects.contains_key("shop/configmap/other.yaml"));
+    assert!(foreign.exists(), "what is not ours is not deleted");
+}
+
+#[test]
+fn a_broken_unit_keeps_its_state_and_does_not_block_the_others() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    shop.repository.edit("units/web/web.yaml.tera", "variables.replicas", "variables.replica");
+    shop.repository.edit("units/settings/settings.yaml", "level: info", "level: debug");
+    let commit = shop.repository.commit("one good, one bad");
+    let status = daemon.await_status("dev", "degraded", |status| {
+        status["control"] == commit && status["state"] == "degraded"
+    });
+    let objects = shop.objects("dev");
+    assert!(objects[DEPLOYMENT_FILE].contains("replicas: 2"));
+    assert!(objects[SETTINGS_FILE].contains("level: debug"));
+    assert!(status["why"].to_string().contains("web"), "{status}");
+}
+
+#[test]
+fn a_broken_environment_prunes_nothing() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let before = shop.objects("dev");
+    shop.repository.edit("environments/dev/environment.yaml", "units:", "unitz:");
+    shop.repository.commit("a slip");
+    daemon.await_state("dev", "broken");
+    assert_eq!(shop.objects("dev"), before);
+    shop.repository.remove("environments/dev/environment.yaml");
+    shop.repository.commit("gone");
+    daemon.await_state("dev", "orphaned");
+    assert_eq!(shop.objects("dev"), before);
+}
+
+#[test]
+fn the_daemon_stops_gracefully_and_leaves_no_socket() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(!shop.root().join("state/naksha.sock").exists());
+    // What it did is found again.
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+}
+
+#[test]
+fn status_is_written_where_other_tools_read_it() {
+    let shop = shop();
+    let daemon = shop.start();
+    let commit = shop.repository.head();
+    daemon.await_applied("dev", &commit);
+    let file = shop.root().join("status.json");
+    naksha_tests::await_true("the status file", || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let status: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        status["infra/dev"]["applied"] == commit && status["infra/dev"]["state"] == "synced"
+    });
+    let events = std::fs::read_to_string(shop.root().join("state/events.jsonl")).unwrap();
+    let applies: Vec<serde_json::Value> =
+        events.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|event: &serde_json::Value| event["event"] == "apply").collect();
+    assert_eq!(applies.len(), 1, "{events}");
+    assert_eq!(applies[0]["revision"], commit);
+}

@@ -1,0 +1,117 @@
+//! Dangerous plans wait for a person, in every way a person can answer.
+
+use serde_json::Value;
+
+use crate::{REPOSITORY, shop};
+
+const DATABASE: &str = "apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: shop}
+spec:
+  replicas: 1
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      containers:
+        - name: db
+          image: docker.io/library/postgres:17.6
+          resources: {requests: {cpu: 10m, memory: 16Mi}, limits: {memory: 32Mi}}
+";
+
+/// A shop with a database, applied; then a commit that drops the database.
+fn dangerous() -> (naksha_tests::Installation, naksha_tests::DaemonProcess, Value) {
+    let shop = shop();
+    shop.repository.write("units/settings/database.yaml", DATABASE);
+    shop.repository.edit("units/settings/unit.yaml", "[settings.yaml]", "[settings.yaml, database.yaml]");
+    let commit = shop.repository.commit("a database");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &commit);
+    shop.repository.edit("units/settings/unit.yaml", "[settings.yaml, database.yaml]", "[settings.yaml]");
+    shop.repository.remove("units/settings/database.yaml");
+    shop.repository.commit("no database");
+    let held = daemon.await_state("dev", "held");
+    assert!(shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+    (shop, daemon, held)
+}
+
+#[test]
+fn deleting_data_is_held_until_it_is_acknowledged_on_the_socket() {
+    let (shop, daemon, held) = dangerous();
+    let plan = held["plan"].as_str().unwrap();
+    assert!(held["why"].to_string().contains("naksha ack"), "{held}");
+    shop.program.run(shop.root(), &["ack", plan, "--reason", "it moved elsewhere"]).expect_code(0);
+    daemon.await_applied("dev", &shop.repository.head());
+    assert!(!shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+    let history = shop.program.run(shop.root(), &["history", "dev", "--format", "json"]).expect_code(0).json();
+    assert_eq!(history["entries"][0]["outcome"], "succeeded", "{history}");
+}
+
+#[test]
+fn an_approvals_file_does_the_same() {
+    let (shop, daemon, held) = dangerous();
+    let plan = held["plan"].as_str().unwrap();
+    shop.repository.write(
+        &format!("approvals/{plan}.yaml"),
+        &format!(
+            "apiVersion: naksha.dev/v1alpha1\nkind: Approval\nmetadata: {{name: a{}}}\nspec:\n  plan: {plan}\n  by: ada\n  reason: it moved elsewhere\n",
+            &plan[..8]
+        ),
+    );
+    let commit = shop.repository.commit("acknowledged");
+    daemon.await_applied("dev", &commit);
+    assert!(!shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+}
+
+#[test]
+fn a_revert_dissolves_the_held_plan() {
+    let (shop, daemon, _) = dangerous();
+    let commit = shop.repository.revert();
+    daemon.await_applied("dev", &commit);
+    assert!(shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+}
+
+#[test]
+fn a_suspended_environment_writes_nothing() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    shop.program.run(shop.root(), &["suspend", "dev", "--reason", "maintenance"]).expect_code(0);
+    daemon.await_state("dev", "suspended");
+    let before = shop.objects("dev");
+    shop.repository.edit("environments/dev/environment.yaml", "replicas: 2", "replicas: 5");
+    let commit = shop.repository.commit("five");
+    let status = daemon.await_status("dev", "aware of the commit", |status| status["control"] == commit);
+    assert_eq!(status["state"], "suspended");
+    assert!(status["why"].to_string().contains("maintenance"));
+    assert_eq!(shop.objects("dev"), before);
+    shop.program.run(shop.root(), &["resume", "dev"]).expect_code(0);
+    daemon.await_applied("dev", &commit);
+}
+
+#[test]
+fn a_policy_of_the_repository_holds_what_it_calls_an_error() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    shop.repository.write("naksha.yaml", REPOSITORY);
+    shop.repository.write(
+        "policies/few-replicas.yaml",
+        "apiVersion: naksha.dev/v1alpha1
+kind: Policy
+metadata: {name: few-replicas}
+spec:
+  match: {kinds: [Deployment]}
+  rule: object.spec.replicas <= 4
+  message: more than four replicas
+  severity: error
+",
+    );
+    let commit = shop.repository.commit("a policy");
+    daemon.await_applied("dev", &commit);
+    shop.repository.edit("environments/dev/environment.yaml", "replicas: 2", "replicas: 9");
+    shop.repository.commit("nine");
+    let held = daemon.await_state("dev", "held");
+    assert!(held["why"].to_string().contains("more than four replicas"), "{held}");
+}

@@ -1,0 +1,79 @@
+//! What somebody else changes: healed, reported, or left alone.
+
+use std::fs;
+
+use naksha_tests::await_true;
+
+use crate::{DEPLOYMENT_FILE, SETTINGS_FILE, shop};
+
+#[test]
+fn an_edited_object_is_healed() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let file = shop.target("dev").join(DEPLOYMENT_FILE);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("replicas: 2", "replicas: 7")).unwrap();
+    await_true("the edit to be healed", || fs::read_to_string(&file).unwrap_or_default().contains("replicas: 2"));
+    daemon.await_state("dev", "synced");
+}
+
+#[test]
+fn a_deleted_object_comes_back() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let file = shop.target("dev").join(SETTINGS_FILE);
+    fs::remove_file(&file).unwrap();
+    await_true("the object to come back", || file.exists());
+    daemon.await_state("dev", "synced");
+}
+
+#[test]
+fn foreign_fields_stay() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let file = shop.target("dev").join(SETTINGS_FILE);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("  level: info", "  level: info\n  foreign: \"yes\"")).unwrap();
+    shop.repository.edit("units/settings/settings.yaml", "level: info", "level: debug");
+    let commit = shop.repository.commit("debug");
+    daemon.await_applied("dev", &commit);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("level: debug") && text.contains("foreign: \"yes\""), "{text}");
+}
+
+#[test]
+fn without_self_heal_drift_is_told_and_left() {
+    let shop = shop();
+    shop.repository.edit(
+        "environments/dev/environment.yaml",
+        "  units:",
+        "  sync: {prune: true, selfHeal: false}\n  units:",
+    );
+    let commit = shop.repository.commit("no healing");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &commit);
+    let file = shop.target("dev").join(DEPLOYMENT_FILE);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("replicas: 2", "replicas: 7")).unwrap();
+    let status = daemon.await_state("dev", "degraded");
+    assert!(status["why"].to_string().contains("drifted"), "{status}");
+    assert!(fs::read_to_string(&file).unwrap().contains("replicas: 7"));
+}
+
+#[test]
+fn a_vanished_target_is_not_an_empty_one() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let (target, away) = (shop.target("dev"), shop.root().join("away"));
+    fs::rename(&target, &away).unwrap();
+    shop.program.run(shop.root(), &["sync"]).expect_code(0);
+    daemon.await_status("dev", "unknown", |status| status["state"] == "unknown");
+    assert!(!target.join(DEPLOYMENT_FILE).exists(), "nothing is written where the target is not mounted");
+    fs::rename(&away, &target).unwrap();
+    shop.program.run(shop.root(), &["sync"]).expect_code(0);
+    daemon.await_state("dev", "synced");
+}

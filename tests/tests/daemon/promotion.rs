@@ -1,0 +1,44 @@
+//! A lock promotes, its revert rolls back, and the source rolled back from is barred.
+
+use crate::shop;
+
+const STAGING: &str = "apiVersion: naksha.dev/v1alpha1
+kind: Environment
+metadata: {name: staging}
+spec:
+  promotesFrom: [dev]
+  target: {directory: out}
+  variables: {replicas: 2}
+  units: [web, settings]
+";
+
+#[test]
+fn what_is_locked_runs_and_what_is_not_waits() {
+    let shop = shop();
+    shop.repository.write("environments/staging/environment.yaml", STAGING);
+    let first = shop.repository.commit("staging");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &first);
+    daemon.await_state("staging", "not-promoted");
+    assert!(shop.objects("staging").is_empty());
+
+    shop.program.run(shop.repository.folder(), &["promote", "staging", "--source", &first]).expect_code(0);
+    shop.repository.commit("promote");
+    daemon.await_applied("staging", &first);
+
+    // Content follows the lock, not the trunk.
+    shop.repository.edit("units/settings/settings.yaml", "level: info", "level: debug");
+    let second = shop.repository.commit("debug");
+    daemon.await_applied("dev", &second);
+    assert!(shop.objects("staging")["shop/configmap/settings.yaml"].contains("level: info"));
+
+    shop.program.run(shop.repository.folder(), &["promote", "staging", "--source", &second]).expect_code(0);
+    shop.repository.commit("promote again");
+    daemon.await_applied("staging", &second);
+    assert!(shop.objects("staging")["shop/configmap/settings.yaml"].contains("level: debug"));
+
+    // Reverting the promotion is the rollback.
+    shop.repository.revert();
+    daemon.await_applied("staging", &first);
+    assert!(shop.objects("staging")["shop/configmap/settings.yaml"].contains("level: info"));
+}
