@@ -7,9 +7,12 @@
 pub mod field;
 pub mod same;
 pub mod shape;
+mod widen;
 
 #[cfg(test)]
 mod tests;
+
+pub use self::widen::{UNCONFIRMED, widen};
 
 use serde_json::{Map, Value};
 

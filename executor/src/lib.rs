@@ -3,4 +3,7 @@
 //! Executing makes no choices; what is chosen at apply time is a planner bug.
 
 pub mod contract;
+pub mod health;
 pub mod port;
+pub mod realise;
+pub mod retry;

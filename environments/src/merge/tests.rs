@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{merge, without};
+use super::{UNCONFIRMED, merge, widen, without};
 use crate::plan::{FieldPath, Segment};
 
 fn check(live: &Value, previous: Option<&Value>, desired: &Value, leave: &[FieldPath], expected: &Value) {
@@ -18,7 +18,8 @@ fn container(name: &str) -> Segment {
 
 #[test]
 fn fields_of_others_stay_and_ours_that_were_dropped_go() {
-    let live = json!({"metadata": {"labels": {"a": "1", "theirs": "x"}}, "spec": {"replicas": 3, "old": true}});
+    let live =
+        json!({"metadata": {"labels": {"a": "1", "theirs": "x"}}, "spec": {"replicas": 3, "old": true}});
     let previous = json!({"metadata": {"labels": {"a": "1"}}, "spec": {"replicas": 2, "old": true}});
     let desired = json!({"metadata": {"labels": {"a": "2"}}, "spec": {"replicas": 2}});
     let expected = json!({"metadata": {"labels": {"a": "2", "theirs": "x"}}, "spec": {"replicas": 2}});
@@ -46,7 +47,10 @@ fn what_is_left_to_others_is_neither_set_nor_removed() {
     let expected =
         json!({"spec": {"replicas": 7, "paused": true}, "containers": [{"name": "app", "image": "theirs"}]});
     check(&live, Some(&previous), &desired, &leave, &expected);
-    assert_eq!(without(&desired, &[image]), json!({"spec": {"paused": true}, "containers": [{"name": "app"}]}));
+    assert_eq!(
+        without(&desired, &[image]),
+        json!({"spec": {"paused": true}, "containers": [{"name": "app"}]})
+    );
 }
 
 #[test]
@@ -59,5 +63,31 @@ fn what_the_target_writes_is_never_ours() {
 #[test]
 fn onto_nothing_the_desired_object_is_the_result() {
     let desired = json!({"kind": "Deployment", "spec": {"x": null, "y": 1}});
-    assert_eq!(merge("Deployment", None, None, &desired, &[]), json!({"kind": "Deployment", "spec": {"y": 1}}));
+    assert_eq!(
+        merge("Deployment", None, None, &desired, &[]),
+        json!({"kind": "Deployment", "spec": {"y": 1}})
+    );
+}
+
+#[test]
+fn a_write_on_its_way_widens_what_may_be_ours() {
+    let applied = json!({"metadata": {"finalizers": ["a"]}, "spec": {"replicas": 1, "old": true, "args": ["x"]},
+        "containers": [{"name": "app", "image": "1"}]});
+    let desired = json!({"metadata": {"finalizers": ["b"], "labels": {"l": "1"}},
+        "spec": {"replicas": 2, "new": {"deep": [1]}, "args": ["y"], "none": null, "empty": {}},
+        "containers": [{"name": "app", "image": "2", "tty": true}, {"name": "side", "image": "s"}]});
+    let x = UNCONFIRMED;
+    let expected = json!({"metadata": {"finalizers": ["a", "b"], "labels": {"l": x}},
+        "spec": {"replicas": 1, "old": true, "args": ["x"], "new": {"deep": x}, "empty": x},
+        "containers": [{"name": "app", "image": "1", "tty": x}, {"name": "side", "image": x}]});
+    let widened = widen(&applied, &desired);
+    assert_eq!(widened, expected);
+    assert_eq!(widen(&widened, &desired), widened, "a second time adds nothing");
+    assert_eq!(widen(&desired, &applied)["spec"]["old"], x);
+    // Killed after the write and reverted: nothing of it stays.
+    let live = merge("Deployment", Some(&applied), Some(&applied), &desired, &[]);
+    let reverted = merge("Deployment", Some(&live), Some(&widened), &applied, &[]);
+    assert_eq!(reverted, applied);
+    // A change of values alone widens nothing.
+    assert_eq!(widen(&applied, &json!({"spec": {"replicas": 9, "args": []}})), applied);
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::secret::{Secret, SecretRef};
 
 /// Resolves references. Values live in memory, in [`Secret`], for the length of one write.
@@ -22,4 +23,22 @@ pub enum SecretError {
     /// Transient.
     #[error("secret {reference} cannot be read now: {reason}")]
     Unavailable { reference: SecretRef, reason: String },
+}
+
+impl SecretError {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NotFound { .. } => codes::SECRET_MISSING,
+            Self::Denied { .. } => codes::SECRET_DENIED,
+            Self::Unavailable { .. } => codes::SECRET_UNAVAILABLE,
+        }
+    }
+
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "write the value where the reference points, or correct the reference",
+            Self::Denied { .. } => "allow the daemon to read it",
+            Self::Unavailable { .. } => "it is read again with the next reconcile",
+        }
+    }
 }

@@ -2,17 +2,30 @@
 //!
 //! An adapter tries once, within a timeout of its own; retrying is the driver's business. It masks what it reads
 //! (`data` of Secrets becomes marks) before anything leaves it. "Could not be read" is never "is not there".
+//!
+//! Every adapter runs the suite in [`crate::contract`]: it says in code what these comments say in words.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::ids::{EnvironmentName, UnitName};
-use naksha_environments::object::{Body, Health, Mark, Observation, ObjectKey};
+use naksha_environments::object::{Body, Health, Mark, ObjectKey, Observation};
 use naksha_environments::plan::FieldPath;
 use naksha_environments::secret::{Secret, SecretMark};
-use std::sync::Arc;
 use tokio::sync::watch;
+
+/// The annotation that says which unit of which environment wrote an object: `<environment>/<unit>`. Adapters
+/// set it with every write. It is a hint for people and a filter, never proof: anybody can copy it.
+pub const OWNER_ANNOTATION: &str = "naksha.dev/owner";
+
+/// The value of [`OWNER_ANNOTATION`].
+pub fn owner_of(environment: &EnvironmentName, unit: &UnitName) -> String {
+    format!("{environment}/{unit}")
+}
 
 /// One place to apply to, as one environment sees it. Cheap to share.
 #[async_trait]
@@ -21,10 +34,11 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// `Observed::Unknown`. An error means that nothing could be observed at all.
     async fn observe(&self, wanted: &[Wanted]) -> Result<Observation, TargetError>;
 
-    /// Writes one object: creates, updates, adopts or replaces it, as `write.mode` says.
+    /// Writes one object: creates, updates or adopts it, as `write.mode` says.
     async fn write(&self, write: &Write) -> Result<Written, WriteError>;
 
-    /// Deletes one object that is ours. Deleting what is gone already is success.
+    /// Deletes one object that is ours, and returns when it is gone. Deleting what is gone already is success;
+    /// what does not go within the adapter's timeout is [`WriteError::Transient`] and says what holds it.
     async fn remove(&self, removal: &Removal) -> Result<(), WriteError>;
 
     /// Counts up whenever something under the target may have changed without us: the reconciler wakes on it.
@@ -66,8 +80,6 @@ pub enum WriteMode {
     Update { expect: Mark },
     /// As update; fields of other owners stay unless `body` sets them.
     Adopt { expect: Mark },
-    /// Delete, wait until it is gone, create.
-    Replace { expect: Mark },
 }
 
 /// What the target answered to our own write: recorded, and compared with later.
@@ -101,9 +113,10 @@ pub enum TargetError {
 /// Why one write did not happen. The variants decide what the driver does next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// Try again, with backoff.
+    /// Try again, with backoff; `after` is what the target itself asked for (Retry-After). The write may or may
+    /// not have happened.
     #[error("{key} was not written: {reason}")]
-    Transient { key: ObjectKey, reason: String },
+    Transient { key: ObjectKey, reason: String, after: Option<Duration> },
     /// It moved since it was observed: observe and plan again.
     #[error("{key} changed since it was planned: {reason}")]
     Moved { key: ObjectKey, reason: String },
@@ -113,6 +126,36 @@ pub enum WriteError {
     /// The object itself is wrong; trying again is pointless until Git changes.
     #[error("{key} is invalid: {reason}")]
     Invalid { key: ObjectKey, field: Option<String>, reason: String },
+}
+
+impl TargetError {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unreachable { .. } => codes::TARGET_UNREACHABLE,
+            Self::Denied { .. } => codes::TARGET_DENIED,
+        }
+    }
+}
+
+impl WriteError {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Transient { .. } => codes::WRITE_GAVE_UP,
+            Self::Moved { .. } => codes::OBJECT_MOVED,
+            Self::Blocked { .. } => codes::WRITE_BLOCKED,
+            Self::Invalid { .. } => codes::OBJECT_INVALID,
+        }
+    }
+
+    /// What somebody can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Transient { .. } => "it is tried again with the next reconcile",
+            Self::Moved { .. } => "nothing to do: the next reconcile plans with what is there now",
+            Self::Blocked { .. } => "remove what blocks it; the next reconcile tries again",
+            Self::Invalid { .. } => "correct the object in the repository",
+        }
+    }
 }
 
 /// A target shared between tasks.

@@ -9,7 +9,7 @@ use super::Fixture;
 use super::samples::{config, create, edit, key, observe, update};
 
 /// Only how long a broken target may hang a test; every wait below ends as soon as what it waits for happens.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub async fn outside_edits_are_seen(fixture: &impl Fixture) {
     let target = fixture.target();

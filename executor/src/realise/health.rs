@@ -1,0 +1,169 @@
+//! Waiting for health: until a unit's objects do their work, so that what depends on them may start.
+//!
+//! Wakes when the target says that something changed, and by timer. Says what it waits for, once per reason.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use naksha_environments::codes::apply as codes;
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::ids::UnitName;
+use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
+use tokio::time::Instant;
+
+use super::run::Run;
+use crate::port::target::Wanted;
+
+/// How often health is looked at when the target does not say that anything changed: its changes are a hint only.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Who is waited for, and by whom.
+#[derive(Clone, Copy)]
+pub(super) struct Awaited<'a> {
+    pub unit: &'a UnitName,
+    pub by: &'a [UnitName],
+    pub workflows: bool,
+}
+
+/// Waits until every object is healthy, the time is up, or the apply is halted. Returns the health at the end.
+pub(super) async fn await_healthy(
+    run: &Run<'_>,
+    awaited: Awaited<'_>,
+    objects: &BTreeSet<ObjectKey>,
+    timeout: Duration,
+) -> Health {
+    // What was just written and answered "healthy" needs no second look.
+    let open: Vec<Wanted> = objects.iter().filter_map(|key| wanted(run, key)).collect();
+    if open.is_empty() {
+        return Health::Healthy;
+    }
+    let deadline = Instant::now() + timeout;
+    let mut changes = run.input.target.changes();
+    loop {
+        // Before looking: what changes meanwhile must wake us again.
+        changes.borrow_and_update();
+        let health = look(run, &open).await;
+        if matches!(health, Health::Healthy | Health::Suspended) {
+            tell_no_more(run, awaited);
+            return health;
+        }
+        tell(run, awaited, &words(&health));
+        let timer = tokio::time::sleep_until(deadline.min(Instant::now() + POLL_INTERVAL));
+        let woken = async {
+            if changes.changed().await.is_err() {
+                // The target stopped watching; the timer remains.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = run.halt.cancelled() => return health,
+            () = woken => {}
+            () = timer => {}
+        }
+        if Instant::now() >= deadline {
+            return gave_up(run, awaited, look(run, &open).await, timeout);
+        }
+    }
+}
+
+fn gave_up(run: &Run<'_>, awaited: Awaited<'_>, health: Health, timeout: Duration) -> Health {
+    if matches!(health, Health::Healthy | Health::Suspended) {
+        tell_no_more(run, awaited);
+        return health;
+    }
+    let message =
+        format!("unit `{}` is not healthy after {} s: {}", awaited.unit, timeout.as_secs(), words(&health));
+    let hint = "look at its objects; `timeout` in the unit says how long it may take";
+    run.found(Diagnostic::new(codes::UNIT_NOT_HEALTHY, message).hint(hint).unit(awaited.unit));
+    tell(run, awaited, &words(&health));
+    health
+}
+
+/// An object to look at, unless this apply's own write answered that it is healthy.
+fn wanted(run: &Run<'_>, key: &ObjectKey) -> Option<Wanted> {
+    match run.written(key) {
+        Some((_, Health::Healthy)) => None,
+        Some((mark, _)) => Some(Wanted { key: key.clone(), mark: Some(mark) }),
+        None => {
+            let mark = run.input.inventory.objects.get(key).and_then(|owned| owned.mark.clone());
+            Some(Wanted { key: key.clone(), mark })
+        }
+    }
+}
+
+async fn look(run: &Run<'_>, open: &[Wanted]) -> Health {
+    let observation = match run.input.target.observe(open).await {
+        Ok(observation) => observation,
+        Err(error) => return Health::Unknown(error.to_string()),
+    };
+    let healths: Vec<(&ObjectKey, Health)> =
+        open.iter().map(|wanted| (&wanted.key, health_of(&observation, &wanted.key))).collect();
+    worst(healths.iter().map(|(key, health)| (*key, health)))
+}
+
+fn health_of(observation: &Observation, key: &ObjectKey) -> Health {
+    match observation.objects.get(key) {
+        Some(Observed::InSync { health, .. }) => health.clone(),
+        Some(Observed::Live(live)) => live.health.clone(),
+        Some(Observed::Absent) => Health::Missing,
+        Some(Observed::Unknown { reason }) => Health::Unknown(reason.clone()),
+        None => Health::Unknown("it was not observed".to_owned()),
+    }
+}
+
+/// The health of a whole: that of its sickest object, in words that say how many more there are.
+pub(super) fn worst<'a>(healths: impl Iterator<Item = (&'a ObjectKey, &'a Health)>) -> Health {
+    let mut sick: Vec<(&ObjectKey, &Health)> = healths.filter(|(_, health)| rank(health) > 0).collect();
+    // Stable: among equals the first object in order speaks.
+    sick.sort_by_key(|(_, health)| std::cmp::Reverse(rank(health)));
+    let Some((key, health)) = sick.first() else { return Health::Healthy };
+    let more = match sick.len() - 1 {
+        0 => String::new(),
+        1 => ", and one more object is not ready".to_owned(),
+        more => format!(", and {more} more objects are not ready"),
+    };
+    match health {
+        Health::Healthy => Health::Healthy,
+        Health::Suspended => Health::Suspended,
+        Health::Progressing(message) => Health::Progressing(format!("{message}{more}")),
+        Health::Degraded(message) => Health::Degraded(format!("{message}{more}")),
+        Health::Unknown(message) => Health::Unknown(format!("{message}{more}")),
+        // An object that is not there: the whole goes on as soon as it is.
+        Health::Missing => Health::Progressing(format!("{} is missing{more}", key.short())),
+    }
+}
+
+fn rank(health: &Health) -> u8 {
+    match health {
+        Health::Healthy | Health::Suspended => 0,
+        Health::Progressing(_) => 1,
+        Health::Missing => 2,
+        Health::Unknown(_) => 3,
+        Health::Degraded(_) => 4,
+    }
+}
+
+/// "1 of 2 replicas ready", or the word itself where there are no others.
+pub(super) fn words(health: &Health) -> String {
+    health.message().map_or_else(|| health.word().to_lowercase(), str::to_owned)
+}
+
+fn tell(run: &Run<'_>, awaited: Awaited<'_>, reason: &str) {
+    for unit in awaited.by {
+        run.waits(Some(unit), awaited.unit, reason);
+    }
+    if awaited.workflows {
+        run.waits(None, awaited.unit, reason);
+    }
+    if awaited.by.is_empty() && !awaited.workflows {
+        run.waits(Some(awaited.unit), awaited.unit, reason);
+    }
+}
+
+fn tell_no_more(run: &Run<'_>, awaited: Awaited<'_>) {
+    for unit in awaited.by {
+        run.waits_no_more(Some(unit), awaited.unit);
+    }
+    run.waits_no_more(None, awaited.unit);
+    run.waits_no_more(Some(awaited.unit), awaited.unit);
+}

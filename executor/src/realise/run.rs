@@ -1,0 +1,288 @@
+//! One apply, from fence to finish, and what its parts share while it runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::ids::{Generation, UnitName};
+use naksha_environments::inventory::{Inventory, Owned};
+use naksha_environments::object::{Health, Mark, ObjectKey};
+use naksha_environments::plan::{ApprovedPlan, Payload, Plan, Subject};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
+use super::progress::Progress;
+use super::schedule::Schedule;
+use super::{deletions, step, units, workflows};
+use crate::port::secrets::SecretSource;
+use crate::port::store::{
+    ApplyEnd, ApplyId, ApplyOutcome, ApplyStart, AuditEntry, NewMessage, Revisions, Scope, StepOutcome,
+    StepRecord, Store, StoreError,
+};
+use crate::port::target::Target;
+use crate::retry;
+
+/// Writes to one target at a time, over all units. A directory gains nothing beyond the queue depth of a disk, and
+/// an API server's own flow control comes before this; its adapter may hold back more.
+pub const MAX_WRITES_IN_FLIGHT: usize = 32;
+
+/// What is realised, for whom, and with what.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    pub plan: &'a ApprovedPlan,
+    pub scope: &'a Scope,
+    pub generation: Generation,
+    /// The inventory that the plan was made with.
+    pub inventory: &'a Inventory,
+    pub target: &'a dyn Target,
+    pub store: &'a dyn Store,
+    pub secrets: &'a dyn SecretSource,
+    pub timeouts: &'a Timeouts,
+    /// Cancelled when a newer revision should take this one's place, or the process ends: no further step starts,
+    /// and waiting for health ends at once.
+    pub cancel: &'a CancellationToken,
+    /// Told synchronously; must be quick.
+    pub progress: &'a (dyn Fn(&Progress) + Send + Sync),
+    /// What is written to audit and outbox together with the end.
+    pub conclude: &'a (dyn Fn(&RealiseOutcome) -> Conclusion + Send + Sync),
+}
+
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scope, generation) = (self.scope, self.generation);
+        write!(f, "Input({scope}, plan {}, generation {generation})", self.plan.plan().id)
+    }
+}
+
+/// How long a unit's objects may take to become healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeouts {
+    pub units: BTreeMap<UnitName, Duration>,
+    /// For units that name none.
+    pub default: Duration,
+}
+
+impl Timeouts {
+    pub(super) fn of(&self, unit: &UnitName) -> Duration {
+        self.units.get(unit).copied().unwrap_or(self.default)
+    }
+}
+
+/// What the end of an apply leaves in audit and outbox.
+#[derive(Debug, Clone)]
+pub struct Conclusion {
+    pub audit: AuditEntry,
+    pub messages: Vec<NewMessage>,
+}
+
+/// Carries out an approved plan. `Err` means that it could not be recorded (or not be executed at all), and that
+/// nothing was written after that; what happened to single objects is in the outcome.
+pub async fn realise(input: Input<'_>) -> Result<RealiseOutcome, RealiseError> {
+    let plan: &Plan = input.plan.plan();
+    // pure: who waits for whom
+    let schedule = Schedule::of(plan, input.inventory)?;
+    // I/O: still the owner?
+    let fence = || input.store.check(input.scope, input.generation);
+    stored("check the ownership of the environment", fence).await?;
+    // I/O: a superset of what will be owned, before the first change
+    let (intents, renewed) = intents(plan, input.inventory);
+    if !renewed.is_empty() {
+        let renew = || input.store.refresh_marks(input.scope, input.generation, &renewed);
+        stored("renew what is intended", renew).await?;
+    }
+    let start = ApplyStart {
+        scope: input.scope.clone(),
+        generation: input.generation,
+        plan: plan.id.clone(),
+        revisions: revisions(plan),
+        intents,
+        at: Timestamp::now(),
+    };
+    let apply = stored("start the apply", || input.store.begin(&start)).await?;
+    let run = Run::new(input, apply);
+    run.tell(&Progress::Started { apply, plan: plan.id.clone(), steps: plan.actions.len() });
+    // I/O: units, each when what it needs is ready
+    let ends = units::apply(&run, &schedule).await;
+    // I/O: workflows switch when the units are ready
+    workflows::switch(&run, &schedule, &ends).await;
+    // I/O: deletions, last
+    deletions::remove(&run, &schedule, &ends).await;
+    finish(run, ends).await
+}
+
+type Intents = BTreeMap<ObjectKey, Owned>;
+
+/// Pure: objects that will be ours and that the inventory cannot prove yet. First those that it does not have, then
+/// those of which an earlier apply left an unconfirmed intent: what is intended may have changed since.
+fn intents(plan: &Plan, inventory: &Inventory) -> (Intents, Intents) {
+    let (mut new, mut renewed) = (Intents::new(), Intents::new());
+    for action in &plan.actions {
+        let (Payload::Write { desired, leave, .. }, Subject::Object(key), Some(unit)) =
+            (&action.payload, &action.subject, &action.unit)
+        else {
+            continue;
+        };
+        let intent = || step::intent(unit, desired, leave, action.stateful);
+        match inventory.objects.get(key) {
+            None => drop(new.insert(key.clone(), intent())),
+            Some(owned) if owned.mark.is_none() => drop(renewed.insert(key.clone(), intent())),
+            Some(_) => {}
+        }
+    }
+    (new, renewed)
+}
+
+fn revisions(plan: &Plan) -> Option<Revisions> {
+    let (control, content) = (plan.preconditions.control.clone()?, plan.preconditions.content.clone()?);
+    Some(Revisions { control, content })
+}
+
+async fn finish(run: Run<'_>, ends: BTreeMap<UnitName, UnitEnd>) -> Result<RealiseOutcome, RealiseError> {
+    let Run { input, apply, state, .. } = run;
+    let State { steps, waiting, diagnostics, failure, written: _ } =
+        state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let outcome = judge(&steps, input.cancel.is_cancelled());
+    let waiting =
+        waiting.into_iter().map(|((unit, for_unit), reason)| Waiting { unit, for_unit, reason }).collect();
+    let outcome = RealiseOutcome { apply, outcome, steps, units: ends, waiting, diagnostics };
+    let Conclusion { audit, messages } = (input.conclude)(&outcome);
+    let end = ApplyEnd { outcome: outcome.outcome.clone(), at: Timestamp::now(), audit, messages };
+    let finish = || input.store.finish(input.scope, input.generation, apply, &end);
+    stored("record the end of the apply", finish).await?;
+    (input.progress)(&Progress::Finished { outcome: outcome.outcome.clone() });
+    Ok(outcome)
+}
+
+/// Pure: the word for the whole.
+fn judge(steps: &[StepRecord], cancelled: bool) -> ApplyOutcome {
+    let skipped = steps.iter().filter(|step| matches!(step.outcome, StepOutcome::Skipped { .. })).count();
+    if cancelled && skipped > 0 {
+        return ApplyOutcome::Superseded;
+    }
+    let mut failed = steps.iter().filter_map(|step| match &step.outcome {
+        StepOutcome::Failed { reason } => Some((&step.subject, reason)),
+        StepOutcome::Done | StepOutcome::Skipped { .. } => None,
+    });
+    let first = failed.next();
+    let more = failed.count() + skipped;
+    let and_more = if more > 0 { format!(" (and {more} more steps were not done)") } else { String::new() };
+    match first {
+        Some((subject, reason)) => ApplyOutcome::Failed { reason: format!("{subject}: {reason}{and_more}") },
+        None if skipped > 0 => {
+            let reason = steps.iter().find_map(|step| match &step.outcome {
+                StepOutcome::Skipped { reason } => Some(reason.clone()),
+                StepOutcome::Done | StepOutcome::Failed { .. } => None,
+            });
+            ApplyOutcome::Failed { reason: reason.unwrap_or_default() }
+        }
+        None => ApplyOutcome::Succeeded,
+    }
+}
+
+/// Calls the store, again with backoff when it is only busy or away.
+pub(super) async fn stored<T, F>(doing: &'static str, mut call: impl FnMut() -> F) -> Result<T, RealiseError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut attempt = 1;
+    loop {
+        let error = match call().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let transient = matches!(error, StoreError::Unavailable { .. });
+        let pause = retry::STORE.pause(attempt, retry::spread()).filter(|_| transient);
+        let Some(pause) = pause else { return Err(RealiseError::Store { doing, source: error }) };
+        debug!(attempt, %error, "the store is away; trying again");
+        tokio::time::sleep(pause).await;
+        attempt += 1;
+    }
+}
+
+/// One apply while it runs.
+pub(super) struct Run<'a> {
+    pub input: Input<'a>,
+    pub apply: ApplyId,
+    pub permits: Semaphore,
+    /// Cancelled with the input's token, and when the store cannot be written: nothing further starts.
+    pub halt: CancellationToken,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    steps: Vec<StepRecord>,
+    written: BTreeMap<ObjectKey, (Mark, Health)>,
+    waiting: BTreeMap<(Option<UnitName>, UnitName), String>,
+    diagnostics: Vec<Diagnostic>,
+    failure: Option<RealiseError>,
+}
+
+impl<'a> Run<'a> {
+    fn new(input: Input<'a>, apply: ApplyId) -> Self {
+        let halt = input.cancel.child_token();
+        let permits = Semaphore::new(MAX_WRITES_IN_FLIGHT);
+        Self { input, apply, permits, halt, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tell(&self, progress: &Progress) {
+        (self.input.progress)(progress);
+    }
+
+    /// The store is lost or somebody else owns the environment: nothing further starts.
+    pub(super) fn fail(&self, error: RealiseError) {
+        self.state().failure.get_or_insert(error);
+        self.halt.cancel();
+    }
+
+    pub(super) fn ended(&self, step: StepRecord) {
+        self.state().steps.push(step);
+    }
+
+    pub(super) fn found(&self, diagnostic: Diagnostic) {
+        self.state().diagnostics.push(diagnostic);
+    }
+
+    pub(super) fn wrote(&self, key: &ObjectKey, mark: Mark, health: Health) {
+        self.state().written.insert(key.clone(), (mark, health));
+    }
+
+    /// What this apply wrote of an object.
+    pub(super) fn written(&self, key: &ObjectKey) -> Option<(Mark, Health)> {
+        self.state().written.get(key).cloned()
+    }
+
+    /// Tells that `unit` waits, once per reason.
+    pub(super) fn waits(&self, unit: Option<&UnitName>, for_unit: &UnitName, reason: &str) {
+        let pair = (unit.cloned(), for_unit.clone());
+        let before = self.state().waiting.insert(pair, reason.to_owned());
+        if before.as_deref() != Some(reason) {
+            let (unit, for_unit) = (unit.cloned(), for_unit.clone());
+            self.tell(&Progress::Waiting { unit, for_unit, reason: reason.to_owned() });
+        }
+    }
+
+    /// As [`Self::waits`], unless a better reason was told already.
+    pub(super) fn begins_to_wait(&self, unit: &UnitName, for_unit: &UnitName, reason: &str) {
+        let told = self.state().waiting.contains_key(&(Some(unit.clone()), for_unit.clone()));
+        if !told {
+            self.waits(Some(unit), for_unit, reason);
+        }
+    }
+
+    pub(super) fn waits_no_more(&self, unit: Option<&UnitName>, for_unit: &UnitName) {
+        self.state().waiting.remove(&(unit.cloned(), for_unit.clone()));
+    }
+}

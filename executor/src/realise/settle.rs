@@ -1,0 +1,178 @@
+//! What an observation proves about the inventory. Pure.
+//!
+//! An apply that was killed leaves the target ahead of the inventory by the steps that were in flight (see the
+//! head of [`super`]). Before planning, [`confirm`] turns intents whose write did happen into ownership; after
+//! planning, [`settle`] records what the plan found to be right already. The results go to
+//! [`Store::refresh_marks`](crate::port::store::Store::refresh_marks), and `confirm`'s also into the inventory
+//! that is planned with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use naksha_environments::codes::apply as codes;
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::ids::EnvironmentName;
+use naksha_environments::inventory::{Inventory, Owned};
+use naksha_environments::merge::UNCONFIRMED;
+use naksha_environments::object::{DesiredObject, Mark, ObjectKey, Observation, Observed};
+use naksha_environments::plan::{Plan, Subject};
+use naksha_environments::rendered::{Rendered, RenderedUnit};
+use naksha_environments::secret::SecretMark;
+use serde_json::Value;
+
+use crate::port::target::{OWNER_ANNOTATION, owner_of};
+
+/// Intents whose write is seen to have happened: the object carries our owner annotation and everything that was
+/// intended. Neither is proof alone. The annotation can be copied and the content may be a coincidence; but the
+/// intent says that we were about to make just this where nothing of ours was.
+pub fn confirm(
+    environment: &EnvironmentName,
+    inventory: &Inventory,
+    observation: &Observation,
+) -> BTreeMap<ObjectKey, Owned> {
+    let mut confirmed = BTreeMap::new();
+    for (key, owned) in inventory.objects.iter().filter(|(_, owned)| owned.mark.is_none()) {
+        if let Some(Observed::Live(live)) = observation.objects.get(key)
+            && live.mark.uid.is_some()
+            && was_written(environment, owned, &live.body.value())
+        {
+            let secrets = marks_of(&owned.applied.value(), &live.body.value());
+            let owned = Owned { mark: Some(live.mark.clone()), secrets, ..owned.clone() };
+            confirmed.insert(key.clone(), owned);
+        }
+    }
+    confirmed
+}
+
+fn was_written(environment: &EnvironmentName, owned: &Owned, live: &Value) -> bool {
+    let annotation =
+        live.get("metadata").and_then(|metadata| metadata.get("annotations")?.get(OWNER_ANNOTATION));
+    if annotation.and_then(Value::as_str) != Some(&owner_of(environment, &owned.unit)) {
+        return false;
+    }
+    let mut intended = owned.applied.value();
+    if intended.get("kind").and_then(Value::as_str) == Some("Secret") {
+        // The values are marks on one side and references on the other: their names have to do.
+        let has = |name: &String| live.get("data").is_some_and(|data| data.get(name).is_some());
+        let data = intended.get("data").and_then(Value::as_object);
+        if !data.is_none_or(|data| data.keys().all(has)) {
+            return false;
+        }
+        if let Some(fields) = intended.as_object_mut() {
+            fields.shift_remove("data");
+        }
+    }
+    contains(live, &intended)
+}
+
+/// Whether `live` has everything that `intended` has. Lists are compared as a whole; where the target rewrites
+/// them, the intent stays unconfirmed and the plan treats the object as somebody else's.
+fn contains(live: &Value, intended: &Value) -> bool {
+    match (live, intended) {
+        (Value::Object(live), Value::Object(intended)) => intended
+            .iter()
+            .all(|(key, value)| value.is_null() || live.get(key).is_some_and(|live| contains(live, value))),
+        (live, intended) => live == intended,
+    }
+}
+
+/// The marks of the values that we wrote, by key of `data`.
+fn marks_of(applied: &Value, live: &Value) -> BTreeMap<String, SecretMark> {
+    let ours = applied.get("data").and_then(Value::as_object);
+    let mark = |name: &String| {
+        let text = live.get("data")?.get(name)?.as_str()?.strip_prefix("mark:")?;
+        serde_json::from_value(Value::String(text.to_owned())).ok()
+    };
+    ours.into_iter()
+        .flat_map(|ours| ours.keys())
+        .filter_map(|name| Some((name.clone(), mark(name)?)))
+        .collect()
+}
+
+/// Inventory entries to refresh after planning: new marks of objects that are in sync, and objects for which the
+/// plan had nothing to do although they were written since, by us (and not recorded) or by others beside us.
+pub fn settle(
+    plan: &Plan,
+    rendered: &Rendered,
+    inventory: &Inventory,
+    observation: &Observation,
+) -> BTreeMap<ObjectKey, Owned> {
+    let mut settled = BTreeMap::new();
+    let mut changed: Vec<(&ObjectKey, &Owned, &Mark)> = Vec::new();
+    for (key, owned) in &inventory.objects {
+        let Some(before) = &owned.mark else { continue };
+        match observation.objects.get(key) {
+            // Announced by an apply that died before it wrote, and Git went back.
+            Some(Observed::InSync { mark, .. }) if owned.applied.as_json().contains(UNCONFIRMED) => {
+                changed.push((key, owned, mark));
+            }
+            Some(Observed::InSync { mark, .. }) if mark != before => {
+                settled.insert(key.clone(), Owned { mark: Some(mark.clone()), ..owned.clone() });
+            }
+            Some(Observed::Live(live)) if live.mark.uid == before.uid => {
+                changed.push((key, owned, &live.mark));
+            }
+            _ => {}
+        }
+    }
+    if changed.is_empty() {
+        return settled;
+    }
+    let acted: BTreeSet<&ObjectKey> =
+        plan.actions.iter().filter_map(|action| object_of(&action.subject)).collect();
+    let desired = desired_objects(rendered);
+    for (key, owned, mark) in changed {
+        let open = acted.contains(key) || plan.drifted.contains_key(key) || plan.unknown.contains_key(key);
+        let blocked = plan.blocked.contains_key(&owned.unit);
+        if open || blocked {
+            continue;
+        }
+        if let Some(desired) = desired.get(key) {
+            settled.insert(key.clone(), as_applied(owned, desired, mark));
+        }
+    }
+    settled
+}
+
+/// The plan found nothing to do, so what is wanted is what is applied. The marks of secrets stay: another value at a
+/// known reference would have been something to do.
+fn as_applied(owned: &Owned, desired: &DesiredObject, mark: &Mark) -> Owned {
+    let mut owned = Owned { mark: Some(mark.clone()), ..owned.clone() };
+    if owned.desired == desired.digest() {
+        // Fields that are left to others are in `desired` and never were in `applied`.
+        if owned.applied.as_json().contains(UNCONFIRMED) {
+            owned.applied = desired.body.clone();
+        }
+    } else {
+        owned.desired = desired.digest();
+        owned.applied = desired.body.clone();
+        owned.api_version = desired.api_version.clone();
+    }
+    owned
+}
+
+fn object_of(subject: &Subject) -> Option<&ObjectKey> {
+    match subject {
+        Subject::Object(key) => Some(key),
+        Subject::Workflow(_) => None,
+    }
+}
+
+fn desired_objects(rendered: &Rendered) -> BTreeMap<&ObjectKey, &DesiredObject> {
+    let objects = rendered.units.values().flat_map(RenderedUnit::objects);
+    objects.map(|object| (&object.key, &**object)).collect()
+}
+
+/// Objects that could not be observed, as they are told to people.
+pub fn unreadable(observation: &Observation) -> Vec<Diagnostic> {
+    let unknown = observation.objects.iter().filter_map(|(key, observed)| match observed {
+        Observed::Unknown { reason } => Some((key, reason)),
+        Observed::Absent | Observed::InSync { .. } | Observed::Live(_) => None,
+    });
+    unknown
+        .map(|(key, reason)| {
+            let message = format!("{key} cannot be read: {reason}");
+            let hint = "it is neither changed nor deleted until it can be read again";
+            Diagnostic::new(codes::OBJECT_UNREADABLE, message).hint(hint)
+        })
+        .collect()
+}

@@ -1,0 +1,11 @@
+//! Applies over a store and a target with state: order, failures, waiting, and a cut after every single call.
+
+mod crash;
+mod failures;
+mod fuse;
+mod order;
+mod planner;
+mod store;
+mod target;
+mod waiting;
+mod world;

@@ -1,0 +1,168 @@
+//! Waiting for health, and saying so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use naksha_environments::codes::apply as codes;
+use naksha_environments::object::{DesiredObject, Health};
+use naksha_environments::status::UnitSync;
+use serde_json::{Value, json};
+
+use super::world::{Desired, World, config, key, object, unit};
+use crate::port::store::{ApplyOutcome, StepOutcome};
+use crate::realise::Progress;
+
+fn postgres() -> DesiredObject {
+    object("StatefulSet", "postgres", 0, &json!({"spec": {"replicas": 2}}))
+}
+
+fn desired(page: &str) -> Desired {
+    Desired::new()
+        .unit("postgres", &[], vec![postgres()])
+        .unit("web", &["postgres"], vec![config("page", 0, page)])
+        .unit("other", &[], vec![config("other", 0, page)])
+}
+
+/// Its controller writes a status.
+fn report(world: &World, ready: u32) {
+    let key = key("StatefulSet", "postgres");
+    let mut stored = world.target.get(&key).expect("should exist");
+    stored.object["status"] = json!({"readyReplicas": ready});
+    world.target.put(&key, stored.uid, stored.object);
+}
+
+async fn applied() -> World {
+    let world = World::new();
+    world.converge(desired("1").rendered()).await;
+    report(&world, 1);
+    world.told.lock().unwrap().clear();
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_starts_when_what_it_needs_is_healthy() {
+    let world = Arc::new(applied().await);
+    let apply = tokio::spawn({
+        let world = world.clone();
+        async move { world.reconcile(desired("2").rendered()).await }
+    });
+    let waits = "waiting for postgres: 1 of 2 replicas ready";
+    while !world.told().iter().any(|told| told == waits) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.target.contents()[&key("ConfigMap", "page")]["data"]["value"], "1");
+    assert_eq!(world.target.contents()[&key("ConfigMap", "other")]["data"]["value"], "2", "others go on");
+    report(&world, 2);
+    let outcome = apply.await.unwrap().unwrap().expect("should apply");
+    assert_eq!(outcome.outcome, ApplyOutcome::Succeeded);
+    assert!(outcome.waiting.is_empty(), "{:?}", outcome.waiting);
+    assert_eq!(world.told().iter().filter(|told| *told == waits).count(), 1, "said once: {:?}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_and_says_for_what() {
+    let mut world = applied().await;
+    world.inventory_timeout = Duration::from_secs(30);
+    let outcome = world.reconcile(desired("2").rendered()).await.unwrap().expect("should apply");
+    assert_eq!(
+        outcome.outcome,
+        ApplyOutcome::Failed { reason: "waiting for postgres: 1 of 2 replicas ready".to_owned() }
+    );
+    let waiting: Vec<_> = outcome.waiting.iter().map(ToString::to_string).collect();
+    assert_eq!(waiting, ["waiting for postgres: 1 of 2 replicas ready"]);
+    assert_eq!(outcome.units[&unit("web")].sync, UnitSync::Waiting(waiting[0].clone()));
+    assert_eq!(
+        outcome.units[&unit("postgres")].health,
+        Health::Progressing("1 of 2 replicas ready".to_owned())
+    );
+    assert_eq!(outcome.units[&unit("other")].sync, UnitSync::Synced);
+    let found: Vec<_> =
+        outcome.diagnostics.iter().map(|found| (found.code, found.message.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            (codes::UNIT_NOT_HEALTHY, "unit `postgres` is not healthy after 30 s: 1 of 2 replicas ready"),
+            (codes::UNIT_WAITS, "unit `web` is waiting for postgres: 1 of 2 replicas ready"),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_revision_ends_the_waiting_at_once() {
+    let mut world = applied().await;
+    let cancel = world.cancel.clone();
+    world.watcher = Some(Box::new(move |progress| {
+        if matches!(progress, Progress::Waiting { reason, .. } if reason.contains("1 of 2")) {
+            cancel.cancel();
+        }
+    }));
+    let start = tokio::time::Instant::now();
+    let outcome = world.reconcile(desired("2").rendered()).await.unwrap().expect("should end well");
+    assert_eq!(outcome.outcome, ApplyOutcome::Superseded);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    let skipped =
+        outcome.steps.iter().filter(|step| matches!(step.outcome, StepOutcome::Skipped { .. })).count();
+    assert_eq!(skipped, 1, "the page waits, the rest was done: {:?}", outcome.steps);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_cannot_be_read_is_not_healthy() {
+    let mut world = applied().await;
+    world.inventory_timeout = Duration::from_secs(10);
+    // Nothing but waiting is left when the target goes away.
+    report(&world, 0);
+    let world = Arc::new(world);
+    let apply = tokio::spawn({
+        let world = world.clone();
+        async move { world.reconcile(desired("2").rendered()).await }
+    });
+    while !world.told().iter().any(|told| told.contains("0 of 2")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.target.cut_off(true);
+    let outcome = apply.await.unwrap().unwrap().expect("should end");
+    let waiting: Vec<_> = outcome.waiting.iter().map(ToString::to_string).collect();
+    assert_eq!(waiting, ["waiting for postgres: target fake is unreachable: no answer"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn chains_wait_through_units_without_changes() {
+    let mut world = World::new();
+    let chain = |page: &str| {
+        Desired::new()
+            .unit("postgres", &[], vec![postgres()])
+            .unit("api", &["postgres"], vec![config("api", 0, "1")])
+            .unit("web", &["api"], vec![config("page", 0, page)])
+    };
+    world.converge(chain("1").rendered()).await;
+    report(&world, 1);
+    world.inventory_timeout = Duration::from_secs(10);
+    let outcome = world.reconcile(chain("2").rendered()).await.unwrap().expect("should apply");
+    let expected = "waiting for api: it is waiting for postgres: 1 of 2 replicas ready itself";
+    assert_eq!(outcome.steps[0].outcome, StepOutcome::Skipped { reason: expected.to_owned() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn later_waves_wait_for_what_they_cannot_be_written_without() {
+    let world = Arc::new(World::new());
+    let namespace = |status: Value| object("Namespace", "ns", -9, &json!({"spec": status}));
+    let desired = Desired::new().unit("a", &[], vec![namespace(json!({})), config("c", 0, "1")]);
+    world.converge(desired.rendered()).await;
+    let key = key("Namespace", "ns");
+    let mut stored = world.target.get(&key).expect("should exist");
+    stored.object["status"] = json!({"phase": "Starting"});
+    world.target.put(&key, stored.uid, stored.object.clone());
+    let desired = Desired::new().unit("a", &[], vec![namespace(json!({"x": 1})), config("c", 0, "2")]);
+    let apply = tokio::spawn({
+        let world = world.clone();
+        async move { world.reconcile(desired.rendered()).await }
+    });
+    while !world.told().iter().any(|told| told == "waiting for a: not active yet") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut stored = world.target.get(&key).expect("should exist");
+    stored.object["status"] = json!({"phase": "Active"});
+    world.target.put(&key, stored.uid, stored.object);
+    let outcome = apply.await.unwrap().unwrap().expect("should apply");
+    assert_eq!(outcome.outcome, ApplyOutcome::Succeeded);
+}
