@@ -18,7 +18,7 @@ codes! {
     TEMPLATE_FAILED = "NK0311" Error "template failed";
     TEMPLATE_UNDEFINED = "NK0312" Error "undefined variable in a template";
     TEMPLATE_DOLLAR_BRACES = "NK0313" Error "`${{` in a template";
-    TEMPLATE_INCLUDE_REFUSED = "NK0314" Error "template includes a file it must not read";
+    TEMPLATE_INCLUDE_REFUSED = "NK0314" Error "template includes a file it cannot read";
     TEMPLATE_INCLUDE_LOOP = "NK0315" Error "templates include each other";
     TEMPLATE_OUTPUT_LIMIT = "NK0316" Error "template makes too much text";
     TEMPLATE_TIME_LIMIT = "NK0317" Error "template runs too long";
@@ -48,5 +48,4 @@ codes! {
 
     DEPENDENCY_CIRCLE_AVOIDED = "NK0360" Info "inferred dependency is left out";
     DEPENDENCY_CIRCLE = "NK0361" Error "units wait for each other";
-    DEPENDENCY_NOT_LISTED = "NK0362" Warning "dependency is not in this environment";
 }

@@ -33,6 +33,9 @@ pub(super) fn server_fields(object: &mut Value) -> Vec<&'static str> {
         && annotations.shift_remove(LAST_APPLIED).is_some()
     {
         dropped.push(LAST_APPLIED);
+        if annotations.is_empty() {
+            metadata.shift_remove("annotations");
+        }
     }
     dropped
 }

@@ -93,7 +93,7 @@ impl Normaliser<'_> {
         if !dropped.is_empty() {
             let fields: Vec<_> = dropped.iter().map(|field| format!("`{field}`")).collect();
             let message =
-                format!("{} of {} is set by the server and left out", fields.join(", "), key.short());
+                format!("only the server sets {} of {}, and it is left out", fields.join(", "), key.short());
             let metadata = root.get("metadata").unwrap_or(root);
             found.push(Diagnostic::new(codes::SERVER_FIELDS, message).at(origin.place(metadata.span)));
         }

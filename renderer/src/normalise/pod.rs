@@ -23,6 +23,11 @@ pub(super) fn spec_pointer(group: &str, kind: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether objects of this kind run pods.
+pub(crate) fn has_pods(key: &ObjectKey) -> bool {
+    spec_pointer(&key.group, &key.kind).is_some()
+}
+
 /// Puts a pod's spec into the spelling that the server answers with.
 pub(super) fn spell(spec: &mut Value) {
     for list in CONTAINERS {

@@ -58,7 +58,7 @@ fn objects_get_their_namespace_and_wave() {
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: naksha}\n\
          ---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n\
          ---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: other, annotations: {naksha.dev/wave: '7'}}\n\
-         ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: 'system:x', namespace: no}\n\
+         ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: 'system:x', namespace: other}\n\
          ---\napiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\nspec: {a: null}\nstatus: {b: 1}\n"
     ));
 }

@@ -4,7 +4,7 @@
 //! follows the template language's own rules for delimiters, strings, comments and raw blocks, and nothing else:
 //! a text that it misjudges fails to parse later, with the language's own message.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use naksha_environments::diagnostic::Span;
 
@@ -18,8 +18,8 @@ const DUMP: &str = "__tera_context";
 pub struct Scan {
     /// Included or extended files, as written, in order.
     pub includes: Vec<(String, Span)>,
-    /// Outputs of other units: (unit, output).
-    pub outputs: BTreeSet<(String, String)>,
+    /// Outputs of other units, (unit, output), and where each is first read.
+    pub outputs: BTreeMap<(String, String), Span>,
     pub problems: Vec<(ScanProblem, Span)>,
 }
 
@@ -114,7 +114,7 @@ fn tag(text: &str, at: usize, end: [u8; 2], found: &mut Scan) -> usize {
             let names = path_behind(&tokens[index + 1..]);
             match names.as_slice() {
                 [unit, "outputs", output, ..] => {
-                    found.outputs.insert(((*unit).to_owned(), (*output).to_owned()));
+                    found.outputs.entry(((*unit).to_owned(), (*output).to_owned())).or_insert(*span);
                 }
                 _ => found.problems.push((ScanProblem::DynamicUnits, *span)),
             }
@@ -239,7 +239,7 @@ mod tests {
     fn outputs_are_found_in_both_notations() {
         let text = "{{ units.cluster.outputs.endpoint }} {% if units['object-store'].outputs.url == 'x' %}\
                     {{ {'a': {'b': units?.db.outputs[\"port\"]}} }} units.text.outputs.none {{ x.units.a.outputs.b }}";
-        let found: Vec<_> = scan(text).outputs.into_iter().collect();
+        let found: Vec<_> = scan(text).outputs.into_keys().collect();
         let pair = |unit: &str, output: &str| (unit.to_owned(), output.to_owned());
         assert_eq!(found, [pair("cluster", "endpoint"), pair("db", "port"), pair("object-store", "url")]);
         assert_eq!(problems(text), []);

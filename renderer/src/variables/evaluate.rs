@@ -1,0 +1,431 @@
+//! Evaluates variables and outputs on demand, each once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use naksha_environments::codes::render as codes;
+use naksha_environments::diagnostic::{Diagnostic, Place, did_you_mean};
+use naksha_environments::environment::{Environment, UnitUse};
+use naksha_environments::expression::{Bindings, EvaluationError, Text};
+use naksha_environments::facts::Facts;
+use naksha_environments::ids::UnitName;
+use naksha_environments::repository::Repository;
+use naksha_environments::unit::{Unit, UnitSource};
+use naksha_environments::variables::{Variable, Variables};
+use serde_json::{Map, Value, json};
+
+/// Namespace of objects that name none, where the environment's target names none either.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// What `environment` is in expressions and templates.
+pub(crate) fn environment_value(environment: &Environment) -> Value {
+    json!({
+        "name": environment.name.as_str(),
+        "namespace": environment.target.namespace().unwrap_or(DEFAULT_NAMESPACE),
+        "production": environment.production,
+    })
+}
+
+/// A unit's variables as written: unit defaults → repository → environment → the environment's entry.
+pub(crate) fn layered(
+    unit: &Unit,
+    repository: Option<&Repository>,
+    environment: &Environment,
+    entry: &UnitUse,
+) -> Variables {
+    let shared = repository
+        .map_or_else(|| unit.variables.clone(), |repository| unit.variables.layered(&repository.variables));
+    shared.layered(&environment.variables).layered(&entry.variables)
+}
+
+/// A unit of the environment, with its variables as written.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) unit: Arc<Unit>,
+    pub(crate) variables: Variables,
+}
+
+/// Why a value is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It will be, once that unit has run.
+    Waits { unit: UnitName, output: String },
+    /// It was reported.
+    Failed,
+}
+
+/// Something that has a value: a variable or an output of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Item {
+    Variable(UnitName, String),
+    Output(UnitName, String),
+}
+
+impl Item {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Variable(unit, name) => format!("variable `{name}` of unit `{unit}`"),
+            Self::Output(unit, name) => format!("output `{name}` of unit `{unit}`"),
+        }
+    }
+
+    fn unit(&self) -> &UnitName {
+        match self {
+            Self::Variable(unit, _) | Self::Output(unit, _) => unit,
+        }
+    }
+}
+
+type Answer = Result<Arc<Value>, Trouble>;
+
+/// Evaluation over all units of one environment.
+#[derive(Debug)]
+pub(crate) struct Evaluation<'a> {
+    environment: Arc<Value>,
+    subjects: &'a BTreeMap<UnitName, Subject>,
+    /// Listed, but without a readable definition.
+    broken: &'a BTreeSet<UnitName>,
+    facts: &'a Facts,
+    known: BTreeMap<Item, Answer>,
+    /// What is being evaluated, outermost first.
+    open: Vec<Item>,
+    /// Outputs of other units that a unit's variables read.
+    reads: BTreeMap<UnitName, BTreeSet<(UnitName, String)>>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Evaluation<'a> {
+    pub(crate) fn new(
+        environment: Value,
+        subjects: &'a BTreeMap<UnitName, Subject>,
+        broken: &'a BTreeSet<UnitName>,
+        facts: &'a Facts,
+    ) -> Self {
+        Self {
+            environment: Arc::new(environment),
+            subjects,
+            broken,
+            facts,
+            known: BTreeMap::new(),
+            open: Vec::new(),
+            reads: BTreeMap::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// A unit's variables with their final values, and the first trouble with one of them. A variable in trouble
+    /// keeps what was written.
+    pub(crate) fn variables(&mut self, unit: &UnitName) -> (Variables, Option<Trouble>) {
+        let Some(subject) = self.subjects.get(unit) else {
+            return (Variables::default(), Some(Trouble::Failed));
+        };
+        let mut done = subject.variables.clone();
+        let mut trouble = None;
+        for (name, variable) in &mut done.0 {
+            if !holds_expression(&variable.value) {
+                continue;
+            }
+            match self.item(&Item::Variable(unit.clone(), name.clone()), None) {
+                Ok(value) => variable.value = Value::clone(&value),
+                Err(found) => {
+                    trouble.get_or_insert(found);
+                }
+            }
+        }
+        (done, trouble)
+    }
+
+    /// One variable's final value; `None` when it is in trouble.
+    pub(crate) fn value(&mut self, unit: &UnitName, name: &str) -> Option<Value> {
+        let answer = self.item(&Item::Variable(unit.clone(), name.to_owned()), None);
+        answer.ok().map(|value| Value::clone(&value))
+    }
+
+    /// Outputs of other units that the variables of `unit` read.
+    pub(crate) fn reads(&self, unit: &UnitName) -> BTreeSet<(UnitName, String)> {
+        self.reads.get(unit).cloned().unwrap_or_default()
+    }
+
+    /// An output, read from `reader` at `place`.
+    pub(crate) fn output(
+        &mut self,
+        reader: &UnitName,
+        unit: &str,
+        output: &str,
+        place: Option<&Place>,
+    ) -> Answer {
+        match UnitName::parse(unit) {
+            Ok(name) if self.subjects.contains_key(&name) || self.broken.contains(&name) => {
+                let answer = self.item(&Item::Output(name, output.to_owned()), place);
+                answer.inspect_err(|trouble| self.blame(reader, trouble, unit, output, place))
+            }
+            _ => {
+                let message = format!("unit `{unit}` is not part of this environment");
+                let known = self.subjects.keys().map(UnitName::as_str);
+                let hint = did_you_mean(unit, known).map(|near| format!("did you mean `{near}`?"));
+                let hint = hint.unwrap_or_else(|| "list it under `units` of the environment".to_owned());
+                self.report(
+                    Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).hint(hint).unit(reader),
+                    place,
+                );
+                Err(Trouble::Failed)
+            }
+        }
+    }
+
+    /// A reader that fails because of another unit says so itself.
+    fn blame(
+        &mut self,
+        reader: &UnitName,
+        trouble: &Trouble,
+        unit: &str,
+        output: &str,
+        place: Option<&Place>,
+    ) {
+        let says = |finding: &Diagnostic| finding.unit.as_ref() == Some(reader) && finding.is_error();
+        if *trouble == Trouble::Failed && reader.as_str() != unit && !self.diagnostics.iter().any(says) {
+            let message =
+                format!("output `{output}` of unit `{unit}` cannot be read, because that unit has errors");
+            self.report(Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).unit(reader), place);
+        }
+    }
+
+    fn item(&mut self, item: &Item, place: Option<&Place>) -> Answer {
+        if let Some(answer) = self.known.get(item) {
+            return answer.clone();
+        }
+        if let Some(at) = self.open.iter().position(|open| open == item) {
+            self.circle(at, place);
+            return Err(Trouble::Failed);
+        }
+        self.open.push(item.clone());
+        let answer = match item {
+            Item::Variable(unit, name) => self.variable(unit, name),
+            Item::Output(unit, name) => self.declared_output(unit, name, place),
+        };
+        self.open.pop();
+        self.known.insert(item.clone(), answer.clone());
+        answer
+    }
+
+    fn circle(&mut self, at: usize, place: Option<&Place>) {
+        let steps = self.open[at..].iter().chain(self.open.get(at)).map(Item::in_words);
+        let message =
+            format!("values refer to each other in a circle: {}", steps.collect::<Vec<_>>().join(" → "));
+        let unit = self.open[at].unit().clone();
+        let finding = Diagnostic::new(codes::EXPRESSION_CIRCLE, message).unit(&unit);
+        self.report(finding.hint("give one of them a value that reads none of the others"), place);
+    }
+
+    fn variable(&mut self, unit: &UnitName, name: &str) -> Answer {
+        let subjects = self.subjects;
+        let Some(variable) = subjects.get(unit).and_then(|subject| subject.variables.0.get(name)) else {
+            return Err(Trouble::Failed);
+        };
+        let Variable { value, origins } = variable;
+        let place = origins.last().and_then(|(_, place)| place.as_ref());
+        let subject = format!("variable `{name}`");
+        Ok(Arc::new(self.tree(unit, value, place, &subject)?))
+    }
+
+    /// Every text of a value. All of them are tried, so that all problems show.
+    fn tree(
+        &mut self,
+        unit: &UnitName,
+        value: &Value,
+        place: Option<&Place>,
+        subject: &str,
+    ) -> Result<Value, Trouble> {
+        match value {
+            Value::String(text) if Text::may_hold_expression(text) => match Text::parse(text, None) {
+                Ok(text) => self.text(unit, &text, place, subject),
+                Err(error) => {
+                    let message = format!("{subject} cannot be read: {error}");
+                    let finding = Diagnostic::new(codes::EXPRESSION_FAILED, message).unit(unit);
+                    self.report(with_hint(finding, error.hint), place);
+                    Err(Trouble::Failed)
+                }
+            },
+            Value::Array(items) => {
+                let made: Vec<_> = items.iter().map(|item| self.tree(unit, item, place, subject)).collect();
+                made.into_iter().collect::<Result<Vec<_>, _>>().map(Value::Array)
+            }
+            Value::Object(map) => {
+                let made: Vec<_> = map
+                    .iter()
+                    .map(|(key, item)| Ok((key.clone(), self.tree(unit, item, place, subject)?)))
+                    .collect();
+                made.into_iter().collect::<Result<Map<_, _>, _>>().map(Value::Object)
+            }
+            plain => Ok(plain.clone()),
+        }
+    }
+
+    fn declared_output(&mut self, unit: &UnitName, name: &str, place: Option<&Place>) -> Answer {
+        let subjects = self.subjects;
+        let Some(subject) = subjects.get(unit) else { return Err(Trouble::Failed) };
+        if let Some(text) = subject.unit.outputs.get(name) {
+            let own = text.place.clone();
+            let subject = format!("output `{name}` of unit `{unit}`");
+            return self.text(unit, text, own.as_ref().or(place), &subject).map(Arc::new);
+        }
+        if let Some(value) = self.facts.outputs.get(unit).and_then(|outputs| outputs.get(name)) {
+            return Ok(Arc::new(value.clone()));
+        }
+        match &subject.unit.source {
+            UnitSource::Manifests(_) | UnitSource::Templates(_) => {
+                let message = format!("unit `{unit}` has no output `{name}`");
+                let known: Vec<&str> = subject.unit.outputs.keys().map(String::as_str).collect();
+                let hint = match (did_you_mean(name, known.iter().copied()), known.is_empty()) {
+                    (Some(near), _) => format!("did you mean `{near}`?"),
+                    (None, true) => format!("declare it under `outputs` in {}", subject.unit.place.path),
+                    (None, false) => format!(
+                        "it has {}",
+                        known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                    ),
+                };
+                self.report(Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).hint(hint), place);
+                Err(Trouble::Failed)
+            }
+            // Only running them tells what they give.
+            _ => Err(Trouble::Waits { unit: unit.clone(), output: name.to_owned() }),
+        }
+    }
+
+    fn text(
+        &mut self,
+        unit: &UnitName,
+        text: &Text,
+        place: Option<&Place>,
+        subject: &str,
+    ) -> Result<Value, Trouble> {
+        let (bindings, unknown) = self.bindings(unit, text, place)?;
+        text.evaluate(&bindings).map_err(|error| match &error {
+            EvaluationError::Unknown { reference } => {
+                let found = unknown
+                    .into_iter()
+                    .find(|(unit, output)| *reference == format!("units.{unit}.outputs.{output}"));
+                found.map_or(Trouble::Failed, |(unit, output)| Trouble::Waits { unit, output })
+            }
+            error => {
+                let message = format!("{subject} cannot be evaluated: {error}");
+                let finding = Diagnostic::new(codes::EXPRESSION_FAILED, message).unit(unit);
+                let hint = self.nearest(unit, error).or_else(|| error.hint());
+                self.report(with_hint(finding, hint), place);
+                Trouble::Failed
+            }
+        })
+    }
+
+    /// The values that a text reads, and no others; and the outputs among them that are not known yet.
+    fn bindings(
+        &mut self,
+        unit: &UnitName,
+        text: &Text,
+        place: Option<&Place>,
+    ) -> Result<(Bindings, Vec<(UnitName, String)>), Trouble> {
+        let subjects = self.subjects;
+        let mut variables = Map::new();
+        let mut units = Map::new();
+        let mut unknown: Vec<(UnitName, String)> = Vec::new();
+        let mut trouble = None;
+        for path in text.references() {
+            let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+            match parts.as_slice() {
+                ["variables", rest @ ..] => {
+                    let all = subjects.get(unit).into_iter().flat_map(|subject| subject.variables.0.keys());
+                    let wanted = all.filter(|name| rest.first().is_none_or(|first| first == name));
+                    for name in wanted {
+                        match self.item(&Item::Variable(unit.clone(), name.clone()), place) {
+                            Ok(value) => {
+                                variables.insert(name.clone(), Value::clone(&value));
+                            }
+                            Err(found) => {
+                                trouble.get_or_insert(found);
+                            }
+                        }
+                    }
+                }
+                ["units", other, "outputs", output, ..] => {
+                    if let Ok(name) = UnitName::parse(other) {
+                        let read = (name, (*output).to_owned());
+                        self.reads.entry(unit.clone()).or_default().insert(read);
+                    }
+                    match self.output(unit, other, output, place) {
+                        Ok(value) => {
+                            outputs_of(&mut units, other).insert((*output).to_owned(), Value::clone(&value));
+                        }
+                        Err(Trouble::Waits { unit: source, output: wanted }) if source.as_str() == *other => {
+                            unknown.push((source, wanted));
+                        }
+                        // An output that reads an unknown output is no more known than that one.
+                        Err(found) => {
+                            trouble.get_or_insert(found);
+                        }
+                    }
+                }
+                ["units", ..] => {
+                    let message =
+                        "an output is read as `units.NAME.outputs.NAME`, with both names written out";
+                    self.report(Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).unit(unit), place);
+                    trouble.get_or_insert(Trouble::Failed);
+                }
+                // `environment` is bound below; what is not bound fails with its name.
+                _ => {}
+            }
+        }
+        if let Some(trouble) = trouble {
+            return Err(trouble);
+        }
+        let mut bindings = Bindings::new()
+            .with("environment", Arc::clone(&self.environment))
+            .with("variables", Value::Object(variables))
+            .with("units", Value::Object(units));
+        for (unit, output) in &unknown {
+            bindings.set_unknown(&["units", unit.as_str(), "outputs", output]);
+        }
+        Ok((bindings, unknown))
+    }
+
+    /// "Did you mean" for a variable that is not there.
+    fn nearest(&self, unit: &UnitName, error: &EvaluationError) -> Option<String> {
+        let EvaluationError::Missing { key, .. } = error else { return None };
+        let names = self.subjects.get(unit)?.variables.0.keys().map(String::as_str);
+        did_you_mean(key, names).map(|near| format!("did you mean `{near}`?"))
+    }
+
+    fn report(&mut self, finding: Diagnostic, place: Option<&Place>) {
+        let finding = match place {
+            Some(place) => finding.at(place.clone()),
+            None => finding,
+        };
+        if !self.diagnostics.contains(&finding) {
+            self.diagnostics.push(finding);
+        }
+    }
+}
+
+/// Whether `${{` stands anywhere in a value.
+fn holds_expression(value: &Value) -> bool {
+    match value {
+        Value::String(text) => Text::may_hold_expression(text),
+        Value::Array(items) => items.iter().any(holds_expression),
+        Value::Object(map) => map.values().any(holds_expression),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn outputs_of<'m>(units: &'m mut Map<String, Value>, unit: &str) -> &'m mut Map<String, Value> {
+    let entry = units.entry(unit.to_owned()).or_insert_with(|| json!({"outputs": {}}));
+    entry
+        .get_mut("outputs")
+        .and_then(Value::as_object_mut)
+        .expect("should hold the map that was just put there")
+}
+
+fn with_hint(finding: Diagnostic, hint: Option<String>) -> Diagnostic {
+    match hint {
+        Some(hint) => finding.hint(hint),
+        None => finding,
+    }
+}

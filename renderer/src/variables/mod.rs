@@ -1,0 +1,15 @@
+//! Variables and outputs: layered, evaluated, explained.
+//!
+//! Layers are put over each other as written; then the `${{ }}` in what won is evaluated. A variable may read
+//! other variables of its unit, the environment, and outputs of other units; an output reads the variables of its
+//! own unit. Who reads whom is a graph over all units of the environment; a circle in it is a finding.
+
+mod evaluate;
+mod explain;
+
+#[cfg(test)]
+mod tests;
+
+pub use explain::{Explained, Overridden, explain_values};
+
+pub(crate) use evaluate::{Evaluation, Subject, Trouble, environment_value, layered};
