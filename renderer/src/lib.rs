@@ -6,7 +6,9 @@
 
 pub mod locate;
 pub mod normalise;
+pub mod render;
 pub mod template;
+pub mod variables;
 
 pub mod diff;
 pub mod plan;
