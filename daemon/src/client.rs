@@ -52,7 +52,22 @@ impl Client {
         self.send(Method::POST, path, body.into()).await
     }
 
+    /// As [`Client::get`], for answers that are no JSON.
+    pub async fn get_text(&self, path: &str) -> Result<String, ClientError> {
+        let (_, body) = self.exchange(Method::GET, path, Bytes::new()).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     async fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ClientError> {
+        let (status, body) = self.exchange(method, path, body).await?;
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body).map_err(ClientError::Decode);
+        }
+        let refusal: Refusal = serde_json::from_slice(&body).map_err(ClientError::Decode)?;
+        Err(ClientError::Refused(refusal.error))
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), ClientError> {
         let stream = UnixStream::connect(&self.socket)
             .await
             .map_err(|source| ClientError::NotRunning { socket: self.socket.clone(), source })?;
@@ -70,10 +85,6 @@ impl Client {
         let status = response.status();
         let body = response.into_body().collect().await.map_err(ClientError::Transport)?.to_bytes();
         connection.abort();
-        if status == StatusCode::OK {
-            return serde_json::from_slice(&body).map_err(ClientError::Decode);
-        }
-        let refusal: Refusal = serde_json::from_slice(&body).map_err(ClientError::Decode)?;
-        Err(ClientError::Refused(refusal.error))
+        Ok((status, body))
     }
 }

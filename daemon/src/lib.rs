@@ -1,3 +1,19 @@
-//! Part of naksha.
+//! The daemon and the command line of naksha: assembles the other crates, and is the only one that does.
 
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod demo;
 pub mod git;
+pub mod history;
+pub mod http;
+pub mod laptop;
+pub mod metrics;
+pub mod pages;
+pub mod registry;
+pub mod starter;
+pub mod supervisor;
+pub mod target;
+pub mod task;
+pub mod telemetry;
+pub mod terminal;

@@ -57,6 +57,14 @@ file = "{root}/status.json"
         fs::write(&self.program.config, config).expect("should write the configuration");
     }
 
+    /// Lets the daemon run these environments only.
+    pub fn only(&self, environments: &[&str]) {
+        let config = fs::read_to_string(&self.program.config).expect("should read the configuration");
+        let only = format!("name = \"infra\"\nonly = {environments:?}");
+        let config = config.replacen("name = \"infra\"", &only, 1);
+        fs::write(&self.program.config, config).expect("should write the configuration");
+    }
+
     /// Where an environment's objects live.
     pub fn target(&self, environment: &str) -> PathBuf {
         self.root().join("targets/infra").join(environment).join("out")

@@ -1,1 +1,11 @@
-//! tests
+//! Git against real repositories, made with libgit2 in temporary folders, and real servers on loopback.
+
+mod fixture;
+mod history;
+mod hostile;
+mod https;
+mod mirror;
+mod server;
+mod signal;
+mod ssh;
+mod worktree;

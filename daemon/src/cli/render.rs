@@ -1,0 +1,139 @@
+//! `naksha render --env ENV`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use naksha_environments::diagnostic::{Diagnostic, Place};
+use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::rendered::{Rendered, RenderedUnit};
+use naksha_environments::wire::DiagnosticDocument;
+use naksha_environments::yaml;
+use naksha_renderer::present;
+use naksha_renderer::variables::{Explained, Overridden};
+use serde_json::{Value, json};
+
+use super::{Context, Outcome};
+use crate::laptop::{EnvironmentView, Laptop, Side};
+
+/// Prints the objects that an environment would have, secrets masked.
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// The repository, or a folder in it
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Environment; several may be given [default: all]
+    #[arg(long = "env", value_name = "ENV")]
+    environments: Vec<EnvironmentName>,
+    /// Only this unit
+    #[arg(long)]
+    unit: Option<UnitName>,
+    /// Render this revision instead of the files on disk
+    #[arg(long, value_name = "REV")]
+    revision: Option<String>,
+    /// Tell where each value came from, instead of printing objects
+    #[arg(long)]
+    explain_values: bool,
+}
+
+impl Render {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let Self { folder, environments, unit, revision, explain_values } = self;
+        let progress = context.terminal.progress("rendering");
+        let laptop = Laptop::open(&folder)?;
+        let side = Arc::new(match revision {
+            Some(revision) => laptop.at(&revision)?,
+            None => laptop.on_disk()?,
+        });
+        let selected = laptop.select(&side, &environments)?;
+        let views = laptop.views(&side, &selected);
+        progress.finish_and_clear();
+        let mut diagnostics: Vec<Diagnostic> = views.iter().flat_map(|view| view.rendered.diagnostics.clone()).collect();
+        diagnostics.extend(side.loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned());
+        diagnostics.sort();
+        diagnostics.dedup();
+        let wanted = |candidate: &RenderedUnit| unit.as_ref().is_none_or(|unit| *unit == candidate.name);
+        if context.terminal.is_json() {
+            let document = |view: &EnvironmentView| {
+                if explain_values { values_document(&laptop, &side, view, wanted) } else { document(&view.rendered, wanted) }
+            };
+            let documents: Vec<Value> = views.iter().map(document).collect();
+            let diagnostics: Vec<_> = diagnostics.iter().map(DiagnosticDocument::of).collect();
+            context.terminal.json(&json!({"environments": documents, "diagnostics": diagnostics}));
+        } else {
+            for view in &views {
+                let text = if explain_values { values_text(&laptop, &side, view, wanted) } else { objects_text(&view.rendered, wanted) };
+                context.terminal.print(&text);
+            }
+            if !diagnostics.is_empty() {
+                context.terminal.note(&present::diagnostics(&diagnostics, present::Style::new(context.terminal.colour)));
+            }
+        }
+        let failed = diagnostics.iter().any(Diagnostic::is_error);
+        Ok(if failed { Outcome::Found } else { Outcome::Fine })
+    }
+}
+
+fn objects_text(rendered: &Rendered, wanted: impl Fn(&RenderedUnit) -> bool) -> String {
+    let mut text = String::new();
+    for unit in rendered.units.values().filter(|unit| wanted(unit)) {
+        for object in unit.objects() {
+            let line = object.provenance.line;
+            text.push_str(&format!("---\n# {}/{}: {}:{line}\n", rendered.environment, unit.name, object.provenance.path));
+            text.push_str(&yaml::emit(&object.body.value()));
+        }
+    }
+    text
+}
+
+/// Every variable of the wanted units, with the layer that won and the ones it replaced.
+fn values_text(laptop: &Laptop, side: &Side, view: &EnvironmentView, wanted: impl Fn(&RenderedUnit) -> bool) -> String {
+    let mut text = String::new();
+    for unit in view.rendered.units.values().filter(|unit| wanted(unit)) {
+        text.push_str(&format!("{}/{}\n", view.environment.name, unit.name));
+        for explained in laptop.explain(side, view, &unit.name) {
+            let Explained { name, value, written, layer, place, overridden } = explained;
+            let value = value.map_or_else(|| "(not known yet)".to_owned(), |value| value.to_string());
+            let written = written.map(|written| format!(", written as {written}")).unwrap_or_default();
+            text.push_str(&format!("  {name} = {value}  from {}{}{written}\n", layer.as_str(), at(place.as_ref())));
+            for Overridden { layer, place, value } in overridden {
+                text.push_str(&format!("    over {value}  from {}{}\n", layer.as_str(), at(place.as_ref())));
+            }
+        }
+    }
+    text
+}
+
+fn at(place: Option<&Place>) -> String {
+    place.map(|place| format!(" ({place})")).unwrap_or_default()
+}
+
+fn values_document(laptop: &Laptop, side: &Side, view: &EnvironmentView, wanted: impl Fn(&RenderedUnit) -> bool) -> Value {
+    let units = view.rendered.units.values().filter(|unit| wanted(unit)).map(|unit| {
+        let values: Vec<Value> = laptop.explain(side, view, &unit.name).into_iter().map(|explained| {
+            let place = explained.place.map(|place| place.to_string());
+            let over: Vec<Value> = explained.overridden.iter().map(|lower| {
+                let place = lower.place.as_ref().map(ToString::to_string);
+                json!({"value": lower.value, "layer": lower.layer.as_str(), "place": place})
+            }).collect();
+            json!({
+                "name": explained.name, "value": explained.value, "layer": explained.layer.as_str(),
+                "place": place, "overridden": over,
+            })
+        }).collect();
+        json!({"unit": unit.name, "values": values})
+    });
+    json!({"environment": view.environment.name, "units": units.collect::<Vec<_>>()})
+}
+
+fn document(rendered: &Rendered, wanted: impl Fn(&RenderedUnit) -> bool) -> Value {
+    let units = rendered.units.values().filter(|unit| wanted(unit)).map(|unit| {
+        let objects: Vec<Value> = unit.objects().iter().map(|object| object.body.value()).collect();
+        json!({"unit": unit.name, "digest": unit.digest.to_string(), "objects": objects})
+    });
+    json!({
+        "environment": rendered.environment,
+        "digest": rendered.digest().to_string(),
+        "units": units.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,185 @@
+//! A working copy on a laptop: the functions that the daemon runs, without a daemon, cluster, token or network.
+//!
+//! A *side* is one state of the repository: the files on disk, or a revision. Commands compare sides.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use naksha_environments::environment::{Environment, Follows};
+use naksha_environments::facts::Facts;
+use naksha_environments::ids::{EnvironmentName, Revision, UnitName};
+use naksha_environments::load::{Loaded, Loader};
+use naksha_environments::rendered::Rendered;
+use naksha_environments::secret::MarkKey;
+use naksha_environments::source::SourceTree;
+use naksha_renderer::render::{RenderCache, RenderInput, render};
+use naksha_renderer::variables::{Explained, explain_values};
+use naksha_renderer_sandbox::Workers;
+use rayon::prelude::*;
+
+use crate::git::{GitError, Trunk, WorkTree};
+
+/// Why a working copy cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LaptopError {
+    #[error("the working copy cannot be read")]
+    Git(#[from] GitError),
+    #[error("`{revision}` needs a Git repository, and {folder} is none")]
+    NoRepository { revision: String, folder: String },
+    #[error("template workers cannot be started")]
+    Workers(#[from] naksha_renderer_sandbox::Error),
+    #[error("there is no environment `{name}`; there are: {known}")]
+    NoEnvironment { name: String, known: String },
+}
+
+/// One state of the repository, read and parsed.
+#[derive(Debug)]
+pub struct Side {
+    /// Absent: the files on disk.
+    pub revision: Option<Revision>,
+    pub tree: SourceTree,
+    pub loaded: Loaded,
+}
+
+/// What an environment is on one side.
+#[derive(Debug)]
+pub struct EnvironmentView {
+    pub environment: Arc<Environment>,
+    pub rendered: Rendered,
+    /// Where its content came from: the side itself, or the source that its lock names.
+    pub content: Arc<Side>,
+    /// Set when the environment was never promoted: it is shown as if this side were promoted to it.
+    pub preview: bool,
+}
+
+/// A working copy and what is needed to render it.
+#[derive(Debug)]
+pub struct Laptop {
+    pub work: WorkTree,
+    loader: Loader,
+    engine: Workers,
+    renders: RenderCache,
+    /// Marks are compared within one run only.
+    key: MarkKey,
+}
+
+impl Laptop {
+    pub fn open(folder: &Path) -> Result<Self, LaptopError> {
+        let work = WorkTree::open(folder)?;
+        let (one, two) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(one.as_bytes());
+        key[16..].copy_from_slice(two.as_bytes());
+        Ok(Self {
+            work,
+            loader: Loader::new(naksha_policies::known_rules()),
+            engine: Workers::of_this_program()?,
+            renders: RenderCache::default(),
+            key: MarkKey::new(key),
+        })
+    }
+
+    /// The files as they are on disk.
+    pub fn on_disk(&self) -> Result<Side, LaptopError> {
+        let tree = self.work.tree()?;
+        let loaded = self.loader.load(&tree);
+        Ok(Side { revision: None, tree, loaded })
+    }
+
+    /// A revision, by any name that Git knows it by.
+    pub fn at(&self, name: &str) -> Result<Side, LaptopError> {
+        let Some(objects) = self.work.objects() else {
+            let folder = self.work.root().display().to_string();
+            return Err(LaptopError::NoRepository { revision: name.to_owned(), folder });
+        };
+        let revision = objects.resolve(name)?;
+        let tree = objects.snapshot(&revision)?;
+        let loaded = self.loader.load(&tree);
+        Ok(Side { revision: Some(revision), tree, loaded })
+    }
+
+    /// The trunk, as the side's `naksha.yaml` or Git names it.
+    pub fn trunk(&self, side: &Side) -> Result<Option<Trunk>, LaptopError> {
+        let configured = side.loaded.definitions.repository.as_ref().map(|repository| repository.trunk.as_str());
+        Ok(self.work.trunk(configured)?)
+    }
+
+    /// The environments asked for, in the order of promotion; all of them when none is named.
+    pub fn select(&self, side: &Side, asked: &[EnvironmentName]) -> Result<Vec<Arc<Environment>>, LaptopError> {
+        let environments = &side.loaded.definitions.environments;
+        if let Some(name) = asked.iter().find(|name| !environments.contains_key(*name)) {
+            let known: Vec<_> = environments.keys().map(ToString::to_string).collect();
+            return Err(LaptopError::NoEnvironment { name: name.to_string(), known: known.join(", ") });
+        }
+        let mut selected: Vec<_> =
+            environments.values().filter(|environment| asked.is_empty() || asked.contains(&environment.name)).cloned().collect();
+        selected.sort_by_cached_key(|environment| (depth(environments, environment, 0), environment.name.clone()));
+        Ok(selected)
+    }
+
+    /// Renders one environment as this side would have it.
+    pub fn view(&self, side: &Arc<Side>, environment: &Arc<Environment>) -> EnvironmentView {
+        let (content, preview) = self.content(side, environment);
+        let rendered = self.render(side, &content, environment);
+        EnvironmentView { environment: Arc::clone(environment), rendered, content, preview }
+    }
+
+    /// Renders an environment from a side that rules it and one that fills it.
+    pub fn render(&self, control: &Side, content: &Side, environment: &Environment) -> Rendered {
+        self.with_input(control, content, environment, render)
+    }
+
+    /// Where each value of a unit came from.
+    pub fn explain(&self, control: &Side, view: &EnvironmentView, unit: &UnitName) -> Vec<Explained> {
+        self.with_input(control, &view.content, &view.environment, |input| explain_values(input, unit)).unwrap_or_default()
+    }
+
+    fn with_input<T>(
+        &self,
+        control: &Side,
+        content: &Side,
+        environment: &Environment,
+        with: impl FnOnce(&RenderInput<'_>) -> T,
+    ) -> T {
+        let facts = Facts::default();
+        with(&RenderInput {
+            control: &control.loaded.definitions,
+            content: &content.loaded.definitions,
+            tree: &content.tree,
+            environment: &environment.name,
+            facts: &facts,
+            engine: &self.engine,
+            cache: &self.renders,
+            key: &self.key,
+        })
+    }
+
+    /// Renders several environments, in their order.
+    pub fn views(&self, side: &Arc<Side>, environments: &[Arc<Environment>]) -> Vec<EnvironmentView> {
+        environments.par_iter().map(|environment| self.view(side, environment)).collect()
+    }
+
+    /// Where an environment's content is read: at its lock's source, when it has one and Git has the commit.
+    fn content(&self, side: &Arc<Side>, environment: &Environment) -> (Arc<Side>, bool) {
+        if !matches!(environment.follows, Follows::Promotion { .. }) {
+            return (Arc::clone(side), false);
+        }
+        let lock = side.loaded.definitions.locks.get(&environment.name);
+        let locked = lock.and_then(|lock| self.at(lock.source.as_str()).ok());
+        locked.map_or_else(|| (Arc::clone(side), true), |locked| (Arc::new(locked), false))
+    }
+}
+
+/// How many promotions an environment is away from the trunk. Circles are findings; here they only end.
+fn depth(
+    environments: &std::collections::BTreeMap<EnvironmentName, Arc<Environment>>,
+    environment: &Environment,
+    seen: usize,
+) -> usize {
+    let Follows::Promotion { from } = &environment.follows else { return 0 };
+    if seen > environments.len() {
+        return seen;
+    }
+    let upstream = from.iter().filter_map(|name| environments.get(name));
+    1 + upstream.map(|upstream| depth(environments, upstream, seen + 1)).max().unwrap_or(0)
+}
