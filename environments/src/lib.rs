@@ -13,10 +13,12 @@ pub mod secret;
 pub mod source;
 pub mod yaml;
 
+pub mod definition;
 pub mod environment;
 pub mod expression;
 pub mod facts;
 pub mod globs;
+pub mod load;
 pub mod policy;
 pub mod repository;
 pub mod unit;

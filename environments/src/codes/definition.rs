@@ -31,4 +31,38 @@ codes! {
     TOO_MANY_DEFINITIONS = "NK0126" Error "too many definitions";
     MORE_PROBLEMS = "NK0127" Info "more problems";
     UNREADABLE_FILE = "NK0128" Error "file that cannot be read";
+    // Values
+    NUMBER_OUT_OF_RANGE = "NK0130" Error "number out of range";
+    INVALID_NAME = "NK0131" Error "invalid name";
+    INVALID_DURATION = "NK0132" Error "invalid duration";
+    INVALID_PATTERN = "NK0133" Error "invalid pattern";
+    INVALID_SCHEDULE = "NK0134" Error "invalid schedule";
+    UNKNOWN_TIME_ZONE = "NK0135" Error "unknown time zone";
+    INVALID_EXPRESSION = "NK0136" Error "invalid expression";
+    INVALID_SECRET_REFERENCE = "NK0137" Error "invalid reference to a secret";
+    INVALID_JSON_POINTER = "NK0138" Error "invalid JSON pointer";
+    INVALID_DATE = "NK0139" Error "invalid date";
+    INVALID_ID = "NK0140" Error "invalid commit id, digest or plan id";
+    EMPTY_TEXT = "NK0141" Error "nothing written where something is needed";
+    NOT_EXACTLY_ONE = "NK0142" Error "not exactly one of several keys";
+    INEXACT_VERSION = "NK0143" Error "version that is not exact";
+    INVALID_PATH = "NK0144" Error "path that is refused";
+    CONFLICTING_KEYS = "NK0145" Error "keys that do not go together";
+    NAME_DIFFERS = "NK0146" Warning "name that differs from its folder or file";
+    NOT_EVALUATED = "NK0147" Info "policy that is not evaluated";
+    INVALID_OWNER = "NK0148" Error "invalid owner";
+    REPEATED_ENTRY = "NK0149" Error "entry that is listed twice";
+    UNKNOWN_ROOT = "NK0150" Error "unknown name in an expression";
+    // Workflows
+    UNKNOWN_NODE = "NK0160" Error "unknown node";
+    NEEDS_ITSELF = "NK0161" Error "node that needs itself";
+    NODE_CYCLE = "NK0162" Error "nodes that wait for each other";
+    MISSING_NEEDS = "NK0163" Error "node read without waiting for it";
+    SKIPPABLE_OUTPUT = "NK0164" Error "output that may be missing";
+    UNREACHABLE_NODE = "NK0165" Warning "node that never runs";
+    TRIGGER_INPUT = "NK0166" Error "trigger that does not fill the input";
+    UNKNOWN_INPUT = "NK0167" Error "unknown input";
+    INVALID_INPUT_SCHEMA = "NK0168" Error "input that is no JSON Schema";
+    INVALID_NODE_TYPE = "NK0169" Error "invalid type of node";
+    NO_NODES = "NK0170" Error "workflow without nodes";
 }

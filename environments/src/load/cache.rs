@@ -1,0 +1,125 @@
+//! Parsed files by path and content: what did not change is neither read nor parsed again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::codes::definition as codes;
+use crate::definition::{FileReading, Files, read};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::source::{ContentId, ReadError, SourceTree, TreePath};
+use crate::yaml::limits::MAX_DEFINITION_BYTES;
+
+/// Loads after which an unused file is forgotten. A daemon alternates between the trunk, the pin of each
+/// environment, and base and head of a few pull requests.
+const KEPT_LOADS: u64 = 16;
+/// Largest text that a definition refers to, such as a prompt.
+const MAX_TEXT_BYTES: u64 = 256 * 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    load: u64,
+    files: BTreeMap<TreePath, BTreeMap<ContentId, Cached>>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    /// Absent: looked at, and it holds no definition.
+    reading: Option<Arc<FileReading>>,
+    /// Other files that were read for it: with another content, it must be read again.
+    reads: Vec<(TreePath, Option<ContentId>)>,
+    used: u64,
+}
+
+/// What to make of a file without definitions.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Expect {
+    Definitions,
+    /// Only look whether there are any.
+    Anything,
+}
+
+impl Cache {
+    pub(super) fn start_load(&mut self) {
+        self.load += 1;
+    }
+
+    /// Forgets what the last loads did not use.
+    pub(super) fn end_load(&mut self) {
+        let oldest = self.load.saturating_sub(KEPT_LOADS);
+        self.files.retain(|_, contents| {
+            contents.retain(|_, cached| cached.used >= oldest);
+            !contents.is_empty()
+        });
+    }
+
+    /// The file's definitions; none when it holds none and need not.
+    pub(super) fn file(
+        &mut self,
+        tree: &SourceTree,
+        path: &TreePath,
+        expect: Expect,
+    ) -> Option<Arc<FileReading>> {
+        let content = match tree.follow(path) {
+            Ok((_, entry)) => entry.content,
+            Err(error) => return (expect == Expect::Definitions).then(|| Arc::new(unreadable(path, &error))),
+        };
+        let load = self.load;
+        if let Some(cached) = self.files.get_mut(path).and_then(|contents| contents.get_mut(&content))
+            && cached.reads.iter().all(|(path, content)| content_of(tree, path) == *content)
+        {
+            cached.used = load;
+            return cached.reading.clone();
+        }
+        let mut files = TreeFiles { tree, reads: Vec::new() };
+        let reading = match tree.read_text(path, MAX_DEFINITION_BYTES as u64) {
+            Ok(text) if expect == Expect::Anything && !text.contains("apiVersion: naksha.dev/") => None,
+            Ok(text) => Some(read(path, &text, &mut files)),
+            Err(_) if expect == Expect::Anything => None,
+            Err(error) => Some(unreadable(path, &error)),
+        };
+        let reading = reading.map(Arc::new);
+        let cached = Cached { reading: reading.clone(), reads: files.reads, used: load };
+        self.files.entry(path.clone()).or_default().insert(content, cached);
+        reading
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.files.values().map(BTreeMap::len).sum()
+    }
+}
+
+fn content_of(tree: &SourceTree, path: &TreePath) -> Option<ContentId> {
+    tree.follow(path).ok().map(|(_, entry)| entry.content)
+}
+
+fn unreadable(path: &TreePath, error: &ReadError) -> FileReading {
+    let (code, reason) = match error {
+        ReadError::Blob { source: crate::source::BlobError::TooLarge { size, limit }, .. } => {
+            (codes::FILE_TOO_LARGE, format!("the file has {size} bytes, and {limit} are read at most"))
+        }
+        ReadError::Blob { source, .. } => {
+            (codes::UNREADABLE_FILE, format!("the file cannot be read: {source}"))
+        }
+        other => (codes::UNREADABLE_FILE, format!("the file cannot be read: {other}")),
+    };
+    let hint = match code == codes::FILE_TOO_LARGE {
+        true => "split it into several files",
+        false => "definitions are UTF-8 text inside the repository",
+    };
+    let diagnostic = Diagnostic::new(code, reason).at(Place::file(path)).hint(hint);
+    FileReading { found: Vec::new(), diagnostics: vec![diagnostic] }
+}
+
+/// Reads texts for definitions, and notes what they were.
+struct TreeFiles<'a> {
+    tree: &'a SourceTree,
+    reads: Vec<(TreePath, Option<ContentId>)>,
+}
+
+impl Files for TreeFiles<'_> {
+    fn read(&mut self, path: &TreePath) -> Result<Arc<str>, ReadError> {
+        self.reads.push((path.clone(), content_of(self.tree, path)));
+        self.tree.read_text(path, MAX_TEXT_BYTES)
+    }
+}
