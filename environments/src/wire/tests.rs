@@ -3,7 +3,13 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{is_sensitive_name, scrub, scrub_value};
+use super::shown::{Marks, value_document};
+use super::{MAX_TEXT, ShownDocument, StatusDocument, is_sensitive_name, scrub, scrub_value};
+use crate::ids::{EnvironmentName, UnitName};
+use crate::object::Health;
+use crate::plan::Shown;
+use crate::secret::MarkKey;
+use crate::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
 
 #[test]
 fn secrets_in_plain_text_are_masked() {
@@ -62,4 +68,59 @@ proptest! {
         let once = scrub(&text).into_owned();
         prop_assert_eq!(scrub(&once).into_owned(), once);
     }
+}
+
+#[test]
+fn long_texts_are_cut_and_say_so() {
+    let text = "é".repeat(MAX_TEXT);
+    let cut = value_document(&json!({"data": text}));
+    let shown = cut["data"].as_str().unwrap();
+    assert!(
+        shown.len() < MAX_TEXT + 40 && shown.ends_with("… (16384 more bytes)"),
+        "{}",
+        &shown[shown.len() - 40..]
+    );
+}
+
+#[test]
+fn marks_become_numbers() {
+    let marks = MarkKey::new([3; 32]);
+    let secret = |value: &[u8]| Shown::Secret { reference: None, mark: Some(marks.mark(value)) };
+    let mut numbered = Marks::default();
+    let mut same = |value: &[u8]| match numbered.shown(&secret(value)) {
+        ShownDocument::Secret { same, .. } => same,
+        ShownDocument::Value(value) => panic!("{value}"),
+    };
+    assert_eq!([same(b"x"), same(b"y"), same(b"x")], [Some(1), Some(2), Some(1)]);
+}
+
+#[test]
+fn a_status_answers_why() {
+    let status = EnvironmentStatus {
+        environment: EnvironmentName::parse("dev").unwrap(),
+        state: State::Suspended { by: "ada".to_owned(), reason: "password=hunter2".to_owned() },
+        why: vec![],
+        control: None,
+        content: None,
+        applied: None,
+        plan: None,
+        objects: 3,
+        units: [(
+            UnitName::parse("web").unwrap(),
+            UnitStatus {
+                state: UnitSync::Waiting("waiting for db".to_owned()),
+                health: Health::Progressing("1 of 2".to_owned()),
+                objects: 2,
+            },
+        )]
+        .into_iter()
+        .collect(),
+        diagnostics: vec![],
+        since: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let document = StatusDocument::of("shop", &status);
+    assert_eq!(document.why, ["suspended by ada: password=(secret)"]);
+    assert_eq!(document.units[0].state, "waiting");
+    let json = serde_json::to_value(&document).unwrap();
+    assert_eq!(serde_json::from_value::<StatusDocument>(json).unwrap(), document);
 }

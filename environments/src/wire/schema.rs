@@ -1,0 +1,17 @@
+//! JSON Schemas of the documents.
+
+use schemars::schema_for;
+use serde_json::Value;
+
+use super::diagnostic::DiagnosticDocument;
+use super::plan::PlanDocument;
+use super::status::StatusDocument;
+
+/// Name and JSON Schema of every document; `docs/schema/<name>.json` holds the same.
+pub fn schemas() -> [(&'static str, Value); 3] {
+    [
+        ("plan", schema_for!(PlanDocument).to_value()),
+        ("status", schema_for!(StatusDocument).to_value()),
+        ("diagnostic", schema_for!(DiagnosticDocument).to_value()),
+    ]
+}
