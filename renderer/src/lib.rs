@@ -12,3 +12,4 @@ pub mod variables;
 
 pub mod diff;
 pub mod plan;
+pub mod present;

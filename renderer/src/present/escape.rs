@@ -1,0 +1,115 @@
+//! Text from outside inside Markdown: it says what it says, and does nothing.
+
+use super::clean::clean_line;
+
+/// Breaks the words that a forge makes links and mentions of. Put in by us; the same character in the text itself
+/// was taken out before.
+const ZERO_WIDTH_SPACE: char = '\u{200b}';
+
+/// Text within a paragraph, a list item or a table cell.
+pub(super) fn inline(text: &str) -> String {
+    escaped(text, |c| matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$'))
+}
+
+/// Text inside an HTML element, where Markdown is not read.
+pub(super) fn html(text: &str) -> String {
+    escaped(text, |_| false)
+}
+
+fn escaped(text: &str, backslashed: impl Fn(char) -> bool) -> String {
+    let text = clean_line(text);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            c => {
+                out.extend(backslashed(c).then_some('\\'));
+                out.push(c);
+            }
+        }
+        // `@team`, `#12`, `https://…`, `www.…`: recognised after rendering, where a backslash is gone.
+        let is_link = match c {
+            '@' | '#' => true,
+            ':' => rest.peek() == Some(&'/'),
+            '.' => ends_with_www(&out),
+            _ => false,
+        };
+        out.extend(is_link.then_some(ZERO_WIDTH_SPACE));
+    }
+    out
+}
+
+fn ends_with_www(out: &str) -> bool {
+    out.len() >= 4 && out.is_char_boundary(out.len() - 4) && out[out.len() - 4..].eq_ignore_ascii_case("www.")
+}
+
+/// Text as a code span: the fence is longer than any run of back-ticks in it.
+pub(super) fn code(text: &str) -> String {
+    let text = break_mentions(&clean_line(text));
+    let ticks = "`".repeat(longest_run(&text) + 1);
+    // A space keeps a back-tick at the edge apart from the fence; Markdown takes one off again.
+    let space = if text.is_empty() || text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{ticks}{space}{text}{space}{ticks}")
+}
+
+/// As [`code`], in a table cell, where a pipe ends the cell even inside a code span.
+pub(super) fn cell_code(text: &str) -> String {
+    code(&text.replace('|', "¦"))
+}
+
+/// A line inside a fence.
+pub(super) fn fenced_line(text: &str) -> String {
+    break_mentions(text)
+}
+
+/// A fence longer than any run of back-ticks in `lines`.
+pub(super) fn fence(lines: &[String]) -> String {
+    let longest = lines.iter().map(|line| longest_run(line)).max().unwrap_or_default();
+    "`".repeat((longest + 1).max(3))
+}
+
+fn break_mentions(text: &str) -> String {
+    text.replace('@', "@\u{200b}")
+}
+
+fn longest_run(text: &str) -> usize {
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outside_text_does_nothing() {
+        for (text, expected) in [
+            ("ping @org/team", "ping @\u{200b}org/team"),
+            ("<img src=x>", "&lt;img src=x&gt;"),
+            ("a|b `c` *d* _e_ [f](g)", r"a\|b \`c\` \*d\* \_e\_ \[f\](g)"),
+            ("see https://evil.example", "see https:\u{200b}//evil.example"),
+            ("www.evil.example", "www.\u{200b}evil.example"),
+            ("fixes #12", "fixes #\u{200b}12"),
+            ("a\nb\u{1b}[0m", "a b"),
+        ] {
+            assert_eq!(inline(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn code_spans_close_where_they_should() {
+        assert_eq!(code("a"), "`a`");
+        assert_eq!(code("`a``"), "``` `a`` ```");
+        assert_eq!(code(""), "`  `");
+        assert_eq!(cell_code("a|b"), "`a¦b`");
+        assert_eq!(fence(&["a ```` b".to_owned()]), "`````");
+    }
+}

@@ -1,0 +1,228 @@
+//! Plans for a pull request: a summary, what needs attention, the rest folded, within a byte budget.
+
+use naksha_environments::wire::{ActionDocument, PlanDocument};
+
+use super::clean::clean_line;
+use super::diagnostics::diagnostics;
+use super::escape::{cell_code, code, fence, fenced_line, html, inline};
+use super::lines::{
+    Detail, Line, action_lines, by_unit, finding_lines, is_settled, left_alone, plural, settled,
+};
+use super::mermaid::mermaid;
+use super::page::Page;
+use super::style::{Style, Tone};
+
+/// Bytes of a comment: forges take 65,536 characters, and the marker of the comment needs some.
+pub const COMMENT_BUDGET: usize = 65_000;
+
+/// Longest line inside a fence, in characters. The document has the whole value.
+const MAX_LINE: usize = 400;
+/// Values are shortened to this width.
+const WIDTH: usize = 160;
+/// Digits of a plan id in the table.
+const SHORT_ID: usize = 12;
+
+/// One comment for the plans of a change, at most `budget` bytes long. Deletions, lost data, refused conflicts,
+/// blocking findings and held plans stand open; everything else is folded.
+pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
+    let mut page = Page::new(budget);
+    table(&mut page, plans);
+    let attention: Vec<String> = plans.iter().flat_map(attention).collect();
+    page.part("\n**Needs attention**\n\n", &attention, "");
+    for plan in plans {
+        actions(&mut page, plan);
+    }
+    for plan in plans {
+        pictures(&mut page, plan);
+    }
+    for plan in plans {
+        rest(&mut page, plan);
+    }
+    page.finish("`naksha plan --format json` has everything.")
+}
+
+fn short(id: &str) -> String {
+    clean_line(id).chars().take(SHORT_ID).collect()
+}
+
+fn table(page: &mut Page, plans: &[PlanDocument]) {
+    let row = |plan: &PlanDocument| {
+        let own = plan.actions.iter().filter(|action| !action.from_base);
+        let count =
+            |verbs: &[&str]| own.clone().filter(|action| verbs.contains(&action.verb.as_str())).count();
+        let loud = |count: usize| if count > 0 { format!("**{count}**") } else { count.to_string() };
+        let others = count(&["adopt", "move", "disown", "rotate"]);
+        format!(
+            "| {} | {} | {} | {} | {} | {others} | {} | {} | {} |",
+            inline(&plan.environment),
+            count(&["create"]),
+            count(&["update"]),
+            loud(count(&["replace"])),
+            loud(count(&["delete"])),
+            plan.counts.unchanged,
+            result(plan),
+            cell_code(&short(&plan.id)),
+        )
+    };
+    let rows: Vec<String> = plans.iter().map(row).collect();
+    let head = "| Environment | Create | Update | Replace | Delete | Other | Unchanged | Result | Plan |\n\
+                |---|--:|--:|--:|--:|--:|--:|---|---|\n";
+    page.part(head, &rows, "");
+}
+
+/// The plan in two words.
+fn result(plan: &PlanDocument) -> String {
+    let blocking = plan.findings.iter().filter(|finding| finding.blocks).count();
+    let decision = plan.decision.as_ref().map(|decision| decision.decision.as_str());
+    let errors = plan.diagnostics.iter().filter(|found| found.is_error()).count();
+    match decision {
+        _ if errors > 0 => format!("{errors} {}", plural(errors, "error")),
+        Some("hold") => "held".to_owned(),
+        Some("wait") => "waits".to_owned(),
+        _ if blocking > 0 => format!("{blocking} {} to settle", plural(blocking, "finding")),
+        _ if plan.actions.iter().all(|action| action.from_base) => "no changes".to_owned(),
+        _ => "ready".to_owned(),
+    }
+}
+
+/// What a reviewer must not miss, one list item each.
+fn attention(plan: &PlanDocument) -> Vec<String> {
+    let environment = inline(&plan.environment);
+    let mut items = Vec::new();
+    for action in plan.actions.iter().filter(|action| !action.from_base) {
+        let subject = code(&action.subject.to_string());
+        let verb = inline(&action.verb);
+        if action.loses_data() {
+            items.push(format!("- :rotating_light: {environment}: **{verb}** {subject} **loses data**"));
+        } else if matches!(action.verb.as_str(), "delete" | "replace") {
+            items.push(format!("- {environment}: **{verb}** {subject}"));
+        }
+        for conflict in action.conflicts.iter().filter(|conflict| conflict.resolution == "refuse") {
+            let who = conflict.manager.as_deref().map_or_else(|| "somebody else".to_owned(), code);
+            items.push(format!(
+                "- {environment}: {subject} is refused: {} was set by {who}",
+                code(&conflict.path)
+            ));
+        }
+    }
+    for finding in plan.findings.iter().filter(|finding| finding.blocks) {
+        let subject =
+            finding.subject.as_ref().map(|it| format!(" {}", code(&it.to_string()))).unwrap_or_default();
+        let place = finding
+            .place
+            .as_ref()
+            .map(|place| format!(" at {}", code(&place.to_string())))
+            .unwrap_or_default();
+        let fix = finding.fix.as_deref().map(|fix| format!(". Fix: {}", inline(fix))).unwrap_or_default();
+        let (rule, message) = (code(&finding.rule), inline(&finding.message));
+        items.push(format!("- {environment}: {rule}{subject}: {message}{place}{fix}"));
+    }
+    for hold in plan.decision.iter().flat_map(|decision| &decision.holds) {
+        items.push(format!(
+            "- {environment} is held: {}. To go on: {}",
+            inline(&hold.message),
+            inline(&hold.lift)
+        ));
+    }
+    let errors = plan.diagnostics.iter().filter(|found| found.is_error());
+    items.extend(errors.map(|found| {
+        let place =
+            found.place.as_ref().map(|place| format!(" at {}", code(&place.to_string()))).unwrap_or_default();
+        format!("- {environment}: {}: {}{place}", code(&found.code), inline(&found.message))
+    }));
+    items
+}
+
+/// The actions of one plan, folded.
+fn actions(page: &mut Page, plan: &PlanDocument) {
+    let detail = Detail { full: true, width: WIDTH };
+    let mut lines = Vec::new();
+    for (unit, actions) in by_unit(plan) {
+        lines.push(Line::new(0, Tone::Heading, unit));
+        lines.extend(actions.iter().flat_map(|action| action_lines(action, detail)));
+    }
+    let count = plan.actions.iter().filter(|action| !action.from_base).count();
+    fold(
+        page,
+        &format!("{}: {count} {}", plan.environment, plural(count, "action")),
+        "diff",
+        &diff_lines(&lines),
+    );
+}
+
+/// Pictures of the workflows that changed. Each is whole or left out.
+fn pictures(page: &mut Page, plan: &PlanDocument) {
+    let changed = plan.actions.iter().filter(|action| !action.from_base);
+    let workflows = changed.filter_map(|action| Some((action, mermaid(action.workflow.as_ref()?)?)));
+    for (action, picture) in workflows {
+        let title = format!("{}: picture of {}", plan.environment, action.subject);
+        let part = format!("{}```mermaid\n{picture}```\n\n</details>\n", summary(&title));
+        page.whole(&part, picture.lines().count());
+    }
+}
+
+/// Everything that needs no decision: what is left alone, settled findings, diagnostics, what the base causes.
+fn rest(page: &mut Page, plan: &PlanDocument) {
+    let environment = &plan.environment;
+    let detail = Detail { full: true, width: WIDTH };
+    fold(page, &format!("{environment}: left alone"), "", &plain_lines(&left_alone(plan, detail)));
+    let open = plan.findings.iter().filter(|finding| !is_settled(finding) && !finding.blocks);
+    let open: Vec<Line> = open.flat_map(finding_lines).collect();
+    fold(page, &format!("{environment}: findings that do not block"), "", &plain_lines(&open));
+    let known: Vec<Line> =
+        plan.findings.iter().filter(|finding| is_settled(finding)).flat_map(finding_lines).collect();
+    let title = format!("{environment}: {} known, waived or acknowledged findings", settled(plan));
+    fold(page, &title, "", &plain_lines(&known));
+    let found = diagnostics(&plan.diagnostics, Style::new(false));
+    let found: Vec<String> = found.lines().map(cut).collect();
+    fold(page, &format!("{environment}: diagnostics"), "", &found);
+    let base: Vec<&ActionDocument> = plan.actions.iter().filter(|action| action.from_base).collect();
+    let lines: Vec<Line> = base.iter().flat_map(|action| action_lines(action, detail)).collect();
+    let title =
+        format!("{environment}: {} {} not from this change", base.len(), plural(base.len(), "action"));
+    fold(page, &title, "diff", &diff_lines(&lines));
+}
+
+fn summary(title: &str) -> String {
+    format!("\n<details>\n<summary>{}</summary>\n\n", html(title))
+}
+
+/// A folded fence. Nothing when there are no lines.
+fn fold(page: &mut Page, title: &str, language: &str, lines: &[String]) {
+    let lines: Vec<String> = lines.iter().map(|line| fenced_line(line)).collect();
+    let fence = fence(&lines);
+    page.part(&format!("{}{fence}{language}\n", summary(title)), &lines, &format!("{fence}\n\n</details>\n"));
+}
+
+/// Lines of a `diff` fence: the first character gives the colour.
+fn diff_lines(lines: &[Line]) -> Vec<String> {
+    let line = |line: &Line| {
+        let colour = match line.tone {
+            Tone::Add => '+',
+            Tone::Remove | Tone::Danger => '-',
+            Tone::Change => '!',
+            Tone::Heading | Tone::Dim | Tone::Plain => ' ',
+        };
+        let Line { depth, symbol, text, .. } = line;
+        let space = if symbol.is_empty() { "" } else { " " };
+        cut(&format!("{colour} {:indent$}{symbol}{space}{text}", "", indent = depth.saturating_sub(1) * 2))
+    };
+    lines.iter().map(line).collect()
+}
+
+fn plain_lines(lines: &[Line]) -> Vec<String> {
+    let line = |line: &Line| {
+        let Line { depth, symbol, text, .. } = line;
+        let space = if symbol.is_empty() { "" } else { " " };
+        cut(&format!("{:indent$}{symbol}{space}{text}", "", indent = depth * 2))
+    };
+    lines.iter().map(line).collect()
+}
+
+fn cut(line: &str) -> String {
+    if line.chars().count() <= MAX_LINE {
+        return line.trim_end().to_owned();
+    }
+    let kept: String = line.chars().take(MAX_LINE - 1).collect();
+    format!("{kept}…")
+}

@@ -1,0 +1,34 @@
+//! Plans, states and diagnostics for people: terminal text, Markdown for pull requests, pictures of graphs.
+//!
+//! Everything is made from documents ([`naksha_environments::wire`]), which are masked, so that a stored plan is
+//! shown exactly as it was made. Every text from outside loses control, bidirectional and invisible characters
+//! here ([`clean_line`]); Markdown neutralises the rest.
+//!
+//! ```text
+//! PlanDocument ── lines (what is said, in which tone) ──┬─ text      colours, symbols
+//!                                                       └─ markdown  tables, folds, fences, a byte budget
+//! ```
+
+mod clean;
+mod diagnostics;
+mod escape;
+mod lines;
+mod markdown;
+mod mermaid;
+mod page;
+mod status;
+mod style;
+mod text;
+mod value;
+
+pub use clean::{clean_block, clean_line};
+pub use diagnostics::{diagnostics, summary};
+pub use markdown::{COMMENT_BUDGET, markdown};
+pub use mermaid::mermaid;
+pub use naksha_environments::wire::scrub;
+pub use status::status;
+pub use style::Style;
+pub use text::{counts, text};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The state of environments for the terminal: a line each, and in words why something is not applied.
+
+use naksha_environments::wire::{StatusDocument, UnitStatusDocument};
+
+use super::clean::clean_line;
+use super::diagnostics::summary;
+use super::lines::{Line, plural};
+use super::style::{Style, Tone};
+use super::text::render;
+
+/// Digits of a commit or plan id that people read.
+const SHORT_ID: usize = 12;
+
+/// All environments. No newline at its end.
+pub fn status(documents: &[StatusDocument], style: Style) -> String {
+    if documents.is_empty() {
+        return "no environments".to_owned();
+    }
+    let width = documents.iter().map(|document| name_of(document).chars().count()).max().unwrap_or_default();
+    let mut lines = Vec::new();
+    for document in documents {
+        lines.extend(environment(document, width));
+    }
+    render(&lines, style)
+}
+
+fn name_of(document: &StatusDocument) -> String {
+    clean_line(&format!("{}/{}", document.repository, document.environment))
+}
+
+fn short(id: &str) -> String {
+    clean_line(id).chars().take(SHORT_ID).collect()
+}
+
+fn environment(document: &StatusDocument, width: usize) -> Vec<Line> {
+    let tone = match document.state.as_str() {
+        "synced" => Tone::Add,
+        "progressing" | "waiting" | "held" => Tone::Change,
+        "degraded" | "broken" | "unknown" => Tone::Danger,
+        _ => Tone::Dim,
+    };
+    let mut facts = Vec::new();
+    match (&document.applied, &document.content) {
+        (Some(applied), Some(content)) if applied != content => {
+            facts.push(format!("{} applied, {} wanted", short(applied), short(content)));
+        }
+        (Some(applied), _) => facts.push(format!("{} applied", short(applied))),
+        (None, Some(content)) => facts.push(format!("nothing applied, {} wanted", short(content))),
+        (None, None) => {}
+    }
+    facts.push(format!("{} {}", document.objects, plural(document.objects, "object")));
+    if let Some(plan) = &document.plan {
+        facts.push(format!("plan {}", short(plan)));
+    }
+    facts.push(format!("since {}", clean_line(&document.since)));
+    let title =
+        format!("{:<width$}  {:<12}  {}", name_of(document), clean_line(&document.state), facts.join(", "));
+    let mut lines = vec![Line::new(0, tone, title)];
+    lines.extend(document.why.iter().map(|why| Line::new(1, Tone::Plain, clean_line(why))));
+    if let Some(until) = &document.until {
+        lines.push(Line::new(1, Tone::Plain, format!("until {}", clean_line(until))));
+    }
+    for hold in &document.holds {
+        let message = clean_line(&hold.message);
+        if !document.why.iter().any(|why| clean_line(why) == message) {
+            lines.push(Line::new(1, Tone::Plain, message));
+        }
+        lines.push(Line::new(2, Tone::Heading, format!("= {}", clean_line(&hold.lift))));
+    }
+    lines.extend(units(&document.units));
+    if !document.diagnostics.is_empty() {
+        lines.push(Line::new(1, Tone::Change, summary(&document.diagnostics)));
+    }
+    lines
+}
+
+/// Units with something to say; the others are counted.
+fn units(units: &[UnitStatusDocument]) -> Vec<Line> {
+    let is_quiet = |unit: &&UnitStatusDocument| unit.state == "synced" && unit.health == "Healthy";
+    let width = units.iter().map(|unit| unit.unit.chars().count()).max().unwrap_or_default();
+    let line = |unit: &UnitStatusDocument| {
+        let words: Vec<_> =
+            [&unit.message, &unit.health_message].into_iter().flatten().map(|it| clean_line(it)).collect();
+        let tone = match unit.state.as_str() {
+            "failed" | "broken" => Tone::Danger,
+            _ => Tone::Change,
+        };
+        let name = clean_line(&unit.unit);
+        let text = format!(
+            "{name:<width$}  {:<11}  {:<11}  {}",
+            clean_line(&unit.state),
+            clean_line(&unit.health),
+            words.join("; ")
+        );
+        Line::new(1, tone, text.trim_end())
+    };
+    let mut lines: Vec<Line> = units.iter().filter(|unit| !is_quiet(unit)).map(line).collect();
+    let quiet = units.iter().filter(is_quiet).count();
+    if quiet > 0 {
+        lines.push(Line::new(1, Tone::Dim, format!("{quiet} {} synced and healthy", plural(quiet, "unit"))));
+    }
+    lines
+}

@@ -1,0 +1,117 @@
+//! A plan for the terminal.
+
+use std::fmt::Write as _;
+
+use naksha_environments::wire::{CountsDocument, PlanDocument};
+
+use super::clean::clean_line;
+use super::lines::{
+    Detail, Line, action_lines, action_title, by_unit, decision_lines, finding_lines, is_settled, left_alone,
+    plural, settled, severity_counts, verb_mark,
+};
+use super::style::{Style, Tone};
+
+/// Digits of a plan id that people read and type.
+const SHORT_ID: usize = 12;
+
+/// The plan as text: counts, actions by unit, what is left alone, findings, the decision. No newline at its end.
+pub fn text(plan: &PlanDocument, style: Style) -> String {
+    let detail = Detail { full: false, width: style.width };
+    let mut lines = header(plan);
+    for (unit, actions) in by_unit(plan) {
+        lines.push(Line::new(0, Tone::Plain, ""));
+        lines.push(Line::new(0, Tone::Heading, unit));
+        lines.extend(actions.iter().flat_map(|action| action_lines(action, detail)));
+    }
+    let base: Vec<_> = plan.actions.iter().filter(|action| action.from_base).collect();
+    if !base.is_empty() {
+        lines.push(Line::new(0, Tone::Plain, ""));
+        lines.push(Line::new(0, Tone::Heading, "Not from this change: the base alone would cause it"));
+        lines.extend(base.iter().map(|action| {
+            let (symbol, tone) = verb_mark(action);
+            Line { depth: 1, tone, symbol, text: action_title(action) }
+        }));
+    }
+    let mut section = |section: Vec<Line>| {
+        if !section.is_empty() {
+            lines.push(Line::new(0, Tone::Plain, ""));
+            lines.extend(section);
+        }
+    };
+    section(left_alone(plan, detail));
+    section(findings(plan));
+    section(decision_lines(plan));
+    render(&lines, style)
+}
+
+fn header(plan: &PlanDocument) -> Vec<Line> {
+    let id: String = plan.id.chars().take(SHORT_ID).collect();
+    let title = format!("Plan {} for {}", clean_line(&id), clean_line(&plan.environment));
+    let mut lines = vec![Line::new(0, Tone::Heading, title), Line::new(0, Tone::Plain, counts(&plan.counts))];
+    let losses = plan.actions.iter().filter(|action| action.loses_data()).count();
+    if losses > 0 {
+        let verb = if losses == 1 { "loses" } else { "lose" };
+        let text = format!("{losses} {} {verb} data", plural(losses, "action"));
+        lines.push(Line { depth: 0, tone: Tone::Danger, symbol: "!", text });
+    }
+    let problems = severity_counts(&plan.diagnostics);
+    if !problems.is_empty() {
+        lines.push(Line::new(
+            0,
+            Tone::Change,
+            format!("{} in the files; `naksha check` shows them", problems.join(", ")),
+        ));
+    }
+    lines
+}
+
+/// `2 to create, 1 to delete; 40 unchanged`, or `Nothing to do; 40 unchanged`.
+pub fn counts(counts: &CountsDocument) -> String {
+    let CountsDocument { create, update, replace, delete, adopt, moved, disown, rotate, unchanged } = counts;
+    let verbs = [
+        (create, "create"),
+        (update, "update"),
+        (replace, "replace"),
+        (delete, "delete"),
+        (adopt, "adopt"),
+        (moved, "move"),
+        (disown, "give up"),
+        (rotate, "rotate"),
+    ];
+    let said: Vec<_> = verbs
+        .iter()
+        .filter(|(count, _)| **count > 0)
+        .map(|(count, verb)| format!("{count} to {verb}"))
+        .collect();
+    let said = if said.is_empty() { "Nothing to do".to_owned() } else { said.join(", ") };
+    format!("{said}; {unchanged} unchanged")
+}
+
+fn findings(plan: &PlanDocument) -> Vec<Line> {
+    if plan.findings.is_empty() {
+        return Vec::new();
+    }
+    let settled = settled(plan);
+    let title = match settled {
+        0 => "Findings".to_owned(),
+        settled => format!("Findings ({settled} more are known, waived or acknowledged)"),
+    };
+    let open = plan.findings.iter().filter(|finding| !is_settled(finding));
+    [Line::new(0, Tone::Heading, title)].into_iter().chain(open.flat_map(finding_lines)).collect()
+}
+
+/// Lines as text: two spaces per depth, the symbol in its own column.
+pub(super) fn render(lines: &[Line], style: Style) -> String {
+    let mut out = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        let Line { depth, tone, symbol, text } = line;
+        let space = if symbol.is_empty() { "" } else { " " };
+        let painted = tone.paint(style, &format!("{symbol}{space}{text}"));
+        write!(out, "{:indent$}{painted}", "", indent = depth * 2).expect("should write to a string");
+    }
+    // A line of a text that ends in spaces keeps them; ours have none.
+    out
+}
