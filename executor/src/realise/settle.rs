@@ -93,8 +93,8 @@ fn marks_of(applied: &Value, live: &Value) -> BTreeMap<String, SecretMark> {
 pub fn settle(
     plan: &Plan,
     rendered: &Rendered,
-    inventory: &Inventory,
     observation: &Observation,
+    inventory: &Inventory,
 ) -> BTreeMap<ObjectKey, Owned> {
     let mut settled = BTreeMap::new();
     let mut changed: Vec<(&ObjectKey, &Owned, &Mark)> = Vec::new();

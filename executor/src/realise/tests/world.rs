@@ -109,7 +109,7 @@ impl World {
         refreshed.map_err(|error| error.to_string())?;
         inventory.objects.extend(confirmed);
         let plan = planner::plan(rendered, &inventory, &observation);
-        let settled = settle(&plan, rendered, &inventory, &observation);
+        let settled = settle(&plan, rendered, &observation, &inventory);
         let refreshed = self.store.refresh_marks(&self.scope, generation, &settled).await;
         refreshed.map_err(|error| error.to_string())?;
         inventory.objects.extend(settled);

@@ -1,0 +1,115 @@
+//! The target port over a directory. File work runs on the blocking pool.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use naksha_environments::object::Observation;
+use naksha_environments::secret::MarkKey;
+use naksha_executor::port::target::{Removal, Target, TargetError, Wanted, Write, WriteError, Written};
+use rustix::io::Errno;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tracing::info;
+
+use super::error::DirectoryError;
+use super::marker::Seen;
+use super::place::Folder;
+use super::watch::Watch;
+use super::{change, observe};
+
+pub use super::watch::Watching;
+
+/// A directory that holds one file per object. See the module's head and `docs/directory-target.md`.
+pub struct DirectoryTarget {
+    inner: Arc<Inner>,
+    watch: Watch,
+}
+
+/// What the work on files needs.
+pub(crate) struct Inner {
+    pub root: PathBuf,
+    pub marks: MarkKey,
+    pub seen: Seen,
+    /// Held while the directory becomes a target.
+    pub marking: Mutex<()>,
+}
+
+impl Inner {
+    /// How the target is called in messages.
+    pub(crate) fn name(&self) -> String {
+        self.root.display().to_string()
+    }
+}
+
+impl DirectoryTarget {
+    /// Opens the directory at `root`, which need not exist yet, and removes what killed writes left in it. `marks`
+    /// is the installation's key for values of Secrets.
+    pub fn open(root: &Path, marks: MarkKey) -> Result<Self, DirectoryError> {
+        Self::open_watching(root, marks, Watching::Kernel)
+    }
+
+    /// As [`Self::open`], for directories that the kernel tells nothing about.
+    pub fn open_watching(root: &Path, marks: MarkKey, watching: Watching) -> Result<Self, DirectoryError> {
+        let path = || root.to_owned();
+        match Folder::root(root) {
+            Ok(folder) => {
+                let removed =
+                    folder.clean().map_err(|source| DirectoryError::Clean { path: path(), source })?;
+                if removed > 0 {
+                    info!(root = %root.display(), removed, "removed what killed writes left");
+                }
+            }
+            Err(Errno::NOENT) => {}
+            Err(Errno::NOTDIR) => return Err(DirectoryError::NotADirectory { path: path() }),
+            Err(source) => return Err(DirectoryError::Open { path: path(), source }),
+        }
+        let watch =
+            Watch::start(root, watching).map_err(|source| DirectoryError::Watch { path: path(), source })?;
+        let inner = Arc::new(Inner { root: path(), marks, seen: Seen::default(), marking: Mutex::default() });
+        Ok(Self { inner, watch })
+    }
+}
+
+impl fmt::Debug for DirectoryTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DirectoryTarget({})", self.inner.root.display())
+    }
+}
+
+#[async_trait]
+impl Target for DirectoryTarget {
+    async fn observe(&self, wanted: &[Wanted]) -> Result<Observation, TargetError> {
+        let (inner, wanted) = (Arc::clone(&self.inner), wanted.to_vec());
+        let observed = spawn_blocking(move || observe::observe(&inner, &wanted)).await;
+        observed.unwrap_or_else(|_| {
+            let reason = "observing it was broken off".to_owned();
+            Err(TargetError::Unreachable { target: self.inner.name(), reason })
+        })
+    }
+
+    async fn write(&self, write: &Write) -> Result<Written, WriteError> {
+        let (inner, owned) = (Arc::clone(&self.inner), write.clone());
+        let existed = self.inner.root.exists();
+        let written = spawn_blocking(move || change::write(&inner, &owned)).await;
+        if !existed {
+            self.watch.poke();
+        }
+        written.unwrap_or_else(|_| Err(broken_off(&write.key)))
+    }
+
+    async fn remove(&self, removal: &Removal) -> Result<(), WriteError> {
+        let (inner, owned) = (Arc::clone(&self.inner), removal.clone());
+        let removed = spawn_blocking(move || change::remove(&inner, &owned)).await;
+        removed.unwrap_or_else(|_| Err(broken_off(&removal.key)))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.watch.subscribe()
+    }
+}
+
+fn broken_off(key: &naksha_environments::object::ObjectKey) -> WriteError {
+    WriteError::Transient { key: key.clone(), reason: "it was broken off".to_owned(), after: None }
+}

@@ -1,0 +1,53 @@
+//! The contract suite over real files, and what is particular to a directory.
+
+mod contract;
+mod secrets;
+mod volume;
+
+use std::path::Path;
+
+use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::object::{Body, ObjectKey, Observed};
+use naksha_environments::secret::MarkKey;
+use naksha_executor::port::target::{Target, TargetError, Wanted, Write, WriteMode};
+use serde_json::{Value, json};
+
+use super::DirectoryTarget;
+
+fn open(root: &Path) -> DirectoryTarget {
+    DirectoryTarget::open(root, MarkKey::new([7; 32])).expect("should open")
+}
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::new("", "ConfigMap", Some("ns"), name)
+}
+
+fn config(name: &str, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "ns"}, "data": {"v": value}})
+}
+
+fn write(key: &ObjectKey, mode: WriteMode, body: &Value) -> Write {
+    Write {
+        key: key.clone(),
+        environment: EnvironmentName::parse("dev").unwrap(),
+        unit: UnitName::parse("web").unwrap(),
+        mode,
+        previous: None,
+        body: Body::new(body),
+        secrets: std::collections::BTreeMap::new(),
+        leave: Vec::new(),
+    }
+}
+
+fn create(name: &str) -> Write {
+    write(&key(name), WriteMode::Create, &config(name, "1"))
+}
+
+async fn observe(target: &DirectoryTarget, wanted: Wanted) -> Result<Observed, TargetError> {
+    let key = wanted.key.clone();
+    target.observe(&[wanted]).await.map(|observation| observation.of(&key))
+}
+
+fn wanted(name: &str) -> Wanted {
+    Wanted { key: key(name), mark: None }
+}

@@ -1,0 +1,197 @@
+//! Watching: a count that grows when something in the directory may have changed.
+//!
+//! One thread per target. It listens to the kernel where that can be done, looks at the clock where it cannot, and
+//! begins anew when the directory is made, unmounted or replaced. A count is a hint; observing decides.
+//!
+//! ```text
+//! kernel ──notify──▶ ┐
+//! first write ─────▶ ├─ channel of one ──▶ thread: wait for quiet ──▶ count + 1
+//! drop ────────────▶ ┘
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use super::place::identity;
+
+/// How long nothing must happen before it counts as one change: an editor's save is several events.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// A directory in which something happens all the time still counts this often.
+const MAX_DELAY: Duration = Duration::from_millis(500);
+
+/// How often it is checked that the directory is still the one that is watched.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// How changes are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watching {
+    /// By the kernel; by [`Watching::POLL`] where it has no watches left.
+    Kernel,
+    /// By looking at the clock: for file systems that tell nothing, such as network ones.
+    Every(Duration),
+}
+
+impl Watching {
+    /// For when the kernel cannot tell: a pass over a directory without changes costs next to nothing.
+    pub const POLL: Duration = Duration::from_secs(15);
+}
+
+/// The thread's handle; dropping it ends the thread.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    changes: watch::Sender<u64>,
+    wake: SyncSender<()>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Watch {
+    pub(crate) fn start(root: &Path, watching: Watching) -> Result<Self, std::io::Error> {
+        // One place: a wake that is not taken yet stands for every further one.
+        let (wake, woken) = sync_channel(1);
+        let changes = watch::Sender::new(0);
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut eye = Eye {
+            root: root.to_owned(),
+            watching,
+            wake: wake.clone(),
+            changes: changes.clone(),
+            kernel: None,
+            seen: identity(root),
+            warned: false,
+        };
+        // Before this returns: what changes from now on is noticed.
+        eye.look_again();
+        let handle = Self { changes, wake, ended: Arc::clone(&ended) };
+        thread::Builder::new().name("naksha-watch".to_owned()).spawn(move || eye.run(&woken, &ended))?;
+        Ok(handle)
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// The directory may have been made just now.
+    pub(crate) fn poke(&self) {
+        // Full: it is awake already.
+        let _ = self.wake.try_send(());
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Release);
+        self.poke();
+    }
+}
+
+struct Eye {
+    root: PathBuf,
+    watching: Watching,
+    wake: SyncSender<()>,
+    changes: watch::Sender<u64>,
+    kernel: Option<(RecommendedWatcher, (u64, u64))>,
+    seen: Option<(u64, u64)>,
+    warned: bool,
+}
+
+impl Eye {
+    fn run(mut self, woken: &Receiver<()>, ended: &AtomicBool) {
+        loop {
+            let happened = woken.recv_timeout(self.patience());
+            if ended.load(Ordering::Acquire) || happened == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
+            let replaced = self.look_again();
+            if happened.is_ok() {
+                wait_for_quiet(woken);
+            } else if self.kernel.is_some() && !replaced {
+                continue;
+            } else if self.seen.is_none() && !replaced {
+                // Nothing is there, as before.
+                continue;
+            }
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        match self.watching {
+            Watching::Every(interval) => interval,
+            Watching::Kernel if self.kernel.is_some() || self.seen.is_none() => RECHECK,
+            Watching::Kernel => Watching::POLL,
+        }
+    }
+
+    /// Watches the directory that is at the root now. True: it is not the one that was there before.
+    fn look_again(&mut self) -> bool {
+        let now = identity(&self.root);
+        let replaced = now != self.seen;
+        self.seen = now;
+        if self.watching != Watching::Kernel {
+            return replaced;
+        }
+        let Some(now) = now else {
+            self.kernel = None;
+            return replaced;
+        };
+        if self.kernel.as_ref().is_none_or(|(_, watched)| *watched != now) {
+            self.kernel = None;
+            match watch_kernel(&self.root, self.wake.clone()) {
+                Ok(watcher) => self.kernel = Some((watcher, now)),
+                Err(error) if self.warned => {
+                    debug!(root = %self.root.display(), %error, "still cannot watch");
+                }
+                Err(error) => {
+                    self.warned = true;
+                    let every_s = Watching::POLL.as_secs();
+                    warn!(root = %self.root.display(), %error, every_s, "cannot watch a directory; looking regularly instead");
+                }
+            }
+        }
+        replaced
+    }
+}
+
+fn watch_kernel(root: &Path, wake: SyncSender<()>) -> notify::Result<RecommendedWatcher> {
+    let on_event = move |event: notify::Result<Event>| {
+        // An error may mean that events were lost.
+        if event.is_ok_and(|event| !changes_something(event.kind)) {
+            return;
+        }
+        let _ = wake.try_send(());
+    };
+    let mut watcher = RecommendedWatcher::new(on_event, Config::default().with_follow_symlinks(false))?;
+    watcher.watch(root, RecursiveMode::Recursive)?;
+    Ok(watcher)
+}
+
+/// Opening and reading change nothing. Our own observing does both.
+fn changes_something(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(kind) => matches!(kind, AccessKind::Close(AccessMode::Write)),
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    }
+}
+
+fn wait_for_quiet(woken: &Receiver<()>) {
+    let end = Instant::now() + MAX_DELAY;
+    while woken.recv_timeout(QUIET).is_ok() {
+        if Instant::now() >= end {
+            return;
+        }
+    }
+}
