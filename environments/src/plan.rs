@@ -125,6 +125,15 @@ impl Plan {
         self.actions.is_empty()
     }
 
+    /// The plan with only some of its actions. It has an id of its own, and forgets nothing: what is left out is
+    /// left as it is.
+    #[must_use]
+    pub fn subset(&self, keep: impl Fn(&Action) -> bool) -> Plan {
+        let actions: Vec<Action> = self.actions.iter().filter(|action| keep(action)).cloned().collect();
+        let id = PlanId::of(&self.environment, &actions);
+        Plan { id, actions, forget: BTreeSet::new(), ..self.clone() }
+    }
+
     pub fn count(&self, verb: fn(&Verb) -> bool) -> usize {
         self.actions.iter().filter(|action| verb(&action.verb)).count()
     }
@@ -215,7 +224,9 @@ pub enum Verb {
     /// It exists, we never owned it, and would from now on.
     Adopt,
     /// Another unit of the same environment owned it before.
-    Move { from: UnitName },
+    Move {
+        from: UnitName,
+    },
     /// Give up ownership; the object stays.
     Disown,
     /// A secret's value changed at its source; nothing in Git did.
@@ -270,7 +281,10 @@ pub struct Change {
 pub enum Shown {
     Value(Value),
     /// A secret. The mark tells only whether two of one plan are equal; a reference may be shown.
-    Secret { reference: Option<String>, mark: Option<SecretMark> },
+    Secret {
+        reference: Option<String>,
+        mark: Option<SecretMark>,
+    },
 }
 
 impl Shown {

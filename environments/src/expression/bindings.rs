@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::expression::{convert, meter};
 
-/// Deepest value that is bound. Kubernetes' own decoder stops at 10,000; no API object of the wild passes 40.
-pub const MAX_VALUE_DEPTH: usize = 64;
+/// Deepest value that is bound: what YAML files may nest.
+pub const MAX_VALUE_DEPTH: usize = 100;
 
 /// Named values. Converted once, on first use; many expressions may be evaluated over the same bindings.
 #[derive(Default)]

@@ -14,9 +14,14 @@ use crate::expression::{convert, meter};
 impl Expression {
     /// Evaluates over `bindings`. Bounded by fixed budgets; needs little stack; may run on any thread.
     pub fn evaluate(&self, bindings: &Bindings) -> Result<Value, EvaluationError> {
+        self.evaluate_counted(bindings).0
+    }
+
+    /// As [`Expression::evaluate`], with the steps it took: for who evaluates many times and has a budget for all.
+    pub fn evaluate_counted(&self, bindings: &Bindings) -> (Result<Value, EvaluationError>, u64) {
         let bound = bindings.bound();
         if bound.too_deep {
-            return Err(EvaluationError::Limit(Limit::Depth));
+            return (Err(EvaluationError::Limit(Limit::Depth)), 0);
         }
         let run = || {
             let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
@@ -27,18 +32,15 @@ impl Expression {
         };
         // The interpreter is not ours; should it panic on some value, that evaluation fails and the process lives.
         let (outcome, meter) = meter::metered(|| catch_unwind(AssertUnwindSafe(run)));
-        if let Some(limit) = meter.limit {
-            return Err(EvaluationError::Limit(limit));
-        }
-        if let Some(reference) = meter.unknown {
-            return Err(EvaluationError::Unknown { reference });
-        }
-        match outcome {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(Failure::Conversion(error))) => Err(error),
-            Ok(Err(Failure::Execution(error))) => Err(self.explain(error)),
-            Err(_) => Err(EvaluationError::Internal),
-        }
+        let result = match (meter.limit, meter.unknown, outcome) {
+            (Some(limit), _, _) => Err(EvaluationError::Limit(limit)),
+            (None, Some(reference), _) => Err(EvaluationError::Unknown { reference }),
+            (None, None, Ok(Ok(value))) => Ok(value),
+            (None, None, Ok(Err(Failure::Conversion(error)))) => Err(error),
+            (None, None, Ok(Err(Failure::Execution(error)))) => Err(self.explain(error)),
+            (None, None, Err(_)) => Err(EvaluationError::Internal),
+        };
+        (result, meter.spent)
     }
 
     /// The interpreter's error in our words: its own messages print values.

@@ -31,7 +31,7 @@ const MAX_NEEDLE: usize = 1024;
 /// What an evaluation has cost, and why it had to stop.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    spent: u64,
+    pub(super) spent: u64,
     pub(super) limit: Option<Limit>,
     pub(super) unknown: Option<String>,
     /// Patterns that this evaluation has paid for.

@@ -291,7 +291,7 @@ fn bombs_end_in_named_errors() {
     }
     let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
     let outcome = Expression::parse("d", None).unwrap().evaluate(&Bindings::new().with("d", deep));
-    assert_eq!(outcome.unwrap_err().to_string(), "evaluation stopped: a value is nested deeper than 64");
+    assert_eq!(outcome.unwrap_err().to_string(), "evaluation stopped: a value is nested deeper than 100");
 }
 
 /// What tokio's workers and Rust's threads have.

@@ -1,0 +1,195 @@
+//! Admission: whether a plan may be applied now, must wait for a person, or for time.
+//!
+//! Everything that holds a plan is said at once, each with what lifts it. A held or waiting plan still lets the
+//! part of it through that only heals.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use naksha_environments::plan::{Action, Cause, Plan, Resolution, Subject, Verb};
+use naksha_environments::repository::Unreviewed;
+use naksha_environments::verdict::{
+    Acknowledgement, Admission, Finding, HoldKind, HoldReason, Shown, Standing, Verdict,
+};
+use naksha_environments::window::{Opening, Window, opening};
+
+use crate::standing::acknowledgement;
+
+/// Actions that a reason names one by one; the rest is counted.
+const MAX_NAMED: usize = 10;
+
+/// Everything that is decided on.
+#[derive(Debug, Clone)]
+pub struct AdmitInput<'a> {
+    pub plan: Arc<Plan>,
+    pub verdict: &'a Verdict,
+    /// What people have seen on merged pull requests.
+    pub shown: &'a Shown,
+    /// What happens to actions that nobody has seen, with the default already filled in.
+    pub unreviewed: Unreviewed,
+    /// Whether anything was ever applied here. The first plan onto objects that exist is an adoption.
+    pub ever_applied: bool,
+    pub acknowledgements: &'a [Acknowledgement],
+    /// Why the history cannot be trusted: the branch was rewritten, or is gone.
+    pub history: Option<&'a str>,
+    pub windows: &'a [Window],
+    /// The content goes back to what ran here before.
+    pub rollback: bool,
+    pub now: Timestamp,
+}
+
+/// Decides.
+pub fn admit(input: AdmitInput<'_>) -> Admission {
+    let plan = Arc::clone(&input.plan);
+    let heal = heal(&input);
+    let reasons = reasons(&input);
+    let only_heals = plan.actions.iter().all(heals);
+    if reasons.is_empty()
+        && !plan.is_empty()
+        && !only_heals
+        && !input.rollback
+        && let Opening::Closed { until, reason } = opening(input.windows, input.now)
+    {
+        return Admission::wait(until, reason, heal);
+    }
+    Admission::of(plan, reasons, heal)
+}
+
+/// Takes back what somebody else changed, or follows a secret: nothing that Git asks for newly.
+fn heals(action: &Action) -> bool {
+    matches!(action.cause, Cause::Drift | Cause::Rotation)
+}
+
+/// The part that may go ahead: what heals, unless a guard or a conflict stops just that.
+fn heal(input: &AdmitInput<'_>) -> Option<Arc<Plan>> {
+    let guarded = |action: &Action| {
+        input.verdict.findings.iter().any(|finding| {
+            finding.standing == Standing::NeedsAcknowledgement
+                && (finding.subject.as_ref() == Some(&action.subject)
+                    || (finding.subject.is_none() && action.verb == Verb::Delete))
+        })
+    };
+    let part =
+        input.plan.subset(|action| heals(action) && !guarded(action) && refused(action).next().is_none());
+    (!part.is_empty()).then(|| Arc::new(part))
+}
+
+fn refused(action: &Action) -> impl Iterator<Item = &naksha_environments::plan::Conflict> {
+    action.conflicts.iter().filter(|conflict| conflict.resolution == Resolution::Refuse)
+}
+
+fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
+    let acknowledged = acknowledgement(&input.plan.id, input.acknowledgements, input.now).is_some();
+    let mut reasons: Vec<HoldReason> =
+        input.verdict.blocking().map(|finding| finding_reason(finding, &input.plan)).collect();
+    reasons.extend(input.plan.actions.iter().flat_map(conflict_reasons));
+    if !acknowledged {
+        reasons.extend(adoption(input));
+        reasons.extend(unreviewed(input));
+        reasons.extend(input.history.map(|why| HoldReason {
+            kind: HoldKind::History,
+            message: format!("the history is not what it was: {why}"),
+            lift: format!("push the old history back, or accept the new one: {}", ack(&input.plan)),
+        }));
+    }
+    if !reasons.is_empty() {
+        expired(input).into_iter().for_each(|note| {
+            for reason in reasons.iter_mut().filter(|reason| reason.kind == HoldKind::Guard) {
+                reason.message.push_str(&note);
+            }
+        });
+    }
+    reasons.sort();
+    reasons.dedup();
+    reasons
+}
+
+/// The two doors to an acknowledgement.
+fn ack(plan: &Plan) -> String {
+    let id = &plan.id;
+    format!("`naksha ack {} --reason …`, or commit approvals/{id}.yaml", id.short())
+}
+
+fn finding_reason(finding: &Finding, plan: &Plan) -> HoldReason {
+    let place = finding.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+    let subject = finding.subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
+    let message = format!("{}: {subject}{}{place}", finding.rule, finding.message);
+    if finding.standing == Standing::NeedsAcknowledgement {
+        return HoldReason { kind: HoldKind::Guard, message, lift: ack(plan) };
+    }
+    let waive = "or waive it with a reason and a day under `policies.waivers` in naksha.yaml";
+    let lift = match &finding.fix {
+        Some(fix) => format!("{fix}; {waive}"),
+        None => format!("fix it, {waive}"),
+    };
+    HoldReason { kind: HoldKind::Policy, message, lift }
+}
+
+fn conflict_reasons(action: &Action) -> impl Iterator<Item = HoldReason> {
+    refused(action).map(|conflict| {
+        let who = conflict.manager.as_deref().unwrap_or("somebody else");
+        let unit = action.unit.as_ref().map_or("the unit", |unit| unit.as_str());
+        HoldReason {
+            kind: HoldKind::Conflict,
+            message: format!("{}: field `{}` was set by `{who}`", action.subject, conflict.path),
+            lift: format!(
+                "set `conflicts: take` or `conflicts: leave` in unit.yaml of `{unit}`, or let `{who}` give the field up"
+            ),
+        }
+    })
+}
+
+fn adoption(input: &AdmitInput<'_>) -> Option<HoldReason> {
+    let adopted: Vec<&Action> =
+        input.plan.actions.iter().filter(|action| action.verb == Verb::Adopt).collect();
+    if input.ever_applied || adopted.is_empty() {
+        return None;
+    }
+    Some(HoldReason {
+        kind: HoldKind::Adoption,
+        message: format!("the first plan takes over what exists: {}", named(&adopted)),
+        lift: ack(&input.plan),
+    })
+}
+
+fn unreviewed(input: &AdmitInput<'_>) -> Option<HoldReason> {
+    if input.unreviewed == Unreviewed::Apply {
+        return None;
+    }
+    let unseen = |action: &&Action| !heals(action) && !input.shown.0.contains(&action.digest);
+    let unseen: Vec<&Action> = input.plan.actions.iter().filter(unseen).collect();
+    if unseen.is_empty() {
+        return None;
+    }
+    Some(HoldReason {
+        kind: HoldKind::Unreviewed,
+        message: format!("no pull request showed this: {}", named(&unseen)),
+        lift: ack(&input.plan),
+    })
+}
+
+fn named(actions: &[&Action]) -> String {
+    let mut words: Vec<String> = actions
+        .iter()
+        .take(MAX_NAMED)
+        .map(|action| format!("{} {}", action.verb.as_str(), subject(action)))
+        .collect();
+    if actions.len() > MAX_NAMED {
+        words.push(format!("and {} more", actions.len() - MAX_NAMED));
+    }
+    words.join(", ")
+}
+
+fn subject(action: &Action) -> String {
+    match &action.subject {
+        Subject::Object(key) => key.to_string(),
+        Subject::Workflow(name) => format!("Workflow {name}"),
+    }
+}
+
+/// A plan that was acknowledged too long ago says so.
+fn expired(input: &AdmitInput<'_>) -> Option<String> {
+    let old = input.acknowledgements.iter().find(|one| one.plan == input.plan.id)?;
+    let expires = old.expires.filter(|expires| *expires <= input.now)?;
+    Some(format!("; the acknowledgement of {} ended at {expires}", old.by))
+}

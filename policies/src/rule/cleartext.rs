@@ -1,0 +1,209 @@
+//! cleartext-secret: secrets written into objects, variables, values files and workflow graphs.
+//!
+//! Messages name what kind of secret stands where, never any part of it; source lines are not shown.
+
+use std::collections::BTreeMap;
+
+use naksha_environments::expression::Bindings;
+use naksha_environments::ids::UnitName;
+use naksha_environments::plan::{FieldPath, Segment, Subject};
+use naksha_environments::rendered::Rendered;
+use naksha_environments::source::TreePath;
+use naksha_environments::unit::{Unit, UnitSource};
+use naksha_environments::variables::Layer;
+use naksha_environments::workflow::WorkflowGraph;
+use naksha_environments::yaml::{self, Dialect, Lines, Node};
+use serde_json::{Value, json};
+
+use crate::found::{Found, Located, named, path};
+use crate::pod::{items, text};
+use crate::rule::object::Object;
+use crate::rule::shape::{self, Shape};
+use crate::sources::Sources;
+
+const RULE: &str = "cleartext-secret";
+
+/// Keys of Secrets that are public by nature.
+const PUBLIC_KEYS: &[&str] = &["tls.crt", "ca.crt", "ca-bundle.crt", "service-ca.crt"];
+
+fn finding(field: FieldPath, what: &str, shape: Shape) -> Found {
+    Found::new(RULE, field, format!("{what} holds {} in clear", shape.words())).secret()
+}
+
+pub(super) fn in_object(object: &Object<'_>, found: &mut Vec<Found>) {
+    let core = object.key.group.is_empty();
+    match &*object.key.kind {
+        "Secret" if core => in_secret(object.body, found),
+        "ConfigMap" if core => in_config_map(object.body, found),
+        _ => in_fields(object, found),
+    }
+}
+
+/// The values were taken out; where one was written in the repository a mark stands.
+fn in_secret(body: &Value, found: &mut Vec<Found>) {
+    let data = body.get("data").and_then(Value::as_object);
+    for (key, value) in data.into_iter().flatten() {
+        let inline = value.as_str().is_some_and(|value| value.starts_with("mark:"));
+        if inline && !PUBLIC_KEYS.contains(&key.as_str()) {
+            let message = format!("key `{key}` is written in clear in the repository");
+            found.push(Found::new(RULE, path(&["data"]).key(key), message).secret());
+        }
+    }
+}
+
+fn in_config_map(body: &Value, found: &mut Vec<Found>) {
+    let data = body.get("data").and_then(Value::as_object);
+    for (key, value) in data.into_iter().flatten() {
+        let Some(value) = value.as_str() else { continue };
+        let shape =
+            if value.trim_end().contains('\n') { shape::in_lines(value) } else { shape::behind(key, value) };
+        if let Some(shape) = shape {
+            found.push(finding(path(&["data"]).key(key), &format!("key `{key}`"), shape));
+        }
+    }
+}
+
+/// Environment variables by their names; everything else by its shape.
+fn in_fields(object: &Object<'_>, found: &mut Vec<Found>) {
+    let mut variables = Vec::new();
+    for container in object.pod.iter().flat_map(crate::pod::Pod::containers) {
+        for (index, variable) in items(container.value, "env").enumerate() {
+            let (Some(name), Some(value)) = (text(variable, "name"), text(variable, "value")) else {
+                continue;
+            };
+            if let Some(shape) = shape::behind(name, value) {
+                let field = named(&container.path.key("env"), Some(name), index).key("value");
+                let what = format!("variable `{name}` of {}", container.words());
+                found.push(finding(field.clone(), &what, shape));
+                variables.push(field);
+            }
+        }
+    }
+    walk(object.body, &FieldPath::default(), &mut |field, _, value| {
+        let shape = shape::in_text(value).filter(|_| !variables.contains(field));
+        if let Some(shape) = shape {
+            found.push(finding(field.clone(), &format!("`{field}`"), shape));
+        }
+    });
+}
+
+/// Every text of a tree, with its path and the key it stands behind.
+fn walk(value: &Value, at: &FieldPath, visit: &mut impl FnMut(&FieldPath, &str, &str)) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let field = at.key(key);
+                match value {
+                    Value::String(text) => visit(&field, key, text),
+                    value => walk(value, &field, visit),
+                }
+            }
+        }
+        Value::Array(list) => {
+            for (index, item) in list.iter().enumerate() {
+                let field = named(at, item.get("name").and_then(Value::as_str), index);
+                match item {
+                    Value::String(text) => visit(&field, "", text),
+                    item => walk(item, &field, visit),
+                }
+            }
+        }
+        Value::String(text) => visit(at, "", text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Variables of every unit, each layer's once.
+pub(crate) fn in_variables(rendered: &Rendered) -> Vec<Located> {
+    let mut found: BTreeMap<(Option<UnitName>, FieldPath, Option<String>), Located> = BTreeMap::new();
+    for (unit, made) in &rendered.units {
+        for (name, variable) in &made.variables.0 {
+            let (layer, place) = match variable.origins.last() {
+                Some((layer, place)) => {
+                    (*layer, place.clone().map(naksha_environments::diagnostic::Place::without_text))
+                }
+                None => continue,
+            };
+            let owner = match layer {
+                Layer::Repository | Layer::Environment => None,
+                Layer::Unit | Layer::EnvironmentUnit => Some(unit.clone()),
+            };
+            let root = json!({ name.as_str(): variable.value });
+            walk(&root, &path(&["variables"]), &mut |field, key, value| {
+                if let Some(shape) = shape::behind(key, value) {
+                    let made = finding(field.clone(), &format!("variable `{name}`"), shape);
+                    let at = place.as_ref().map(ToString::to_string);
+                    let located =
+                        Located { unit: owner.clone(), subject: None, place: place.clone(), found: made };
+                    found.entry((owner.clone(), field.clone(), at)).or_insert(located);
+                }
+            });
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Files that units list as values.
+pub(crate) fn in_values_files(sources: Sources<'_>, rendered: &Rendered) -> Vec<Located> {
+    let mut found = Vec::new();
+    for name in rendered.units.keys() {
+        let Some(unit) = sources.definitions.units.get(name) else { continue };
+        for file in values_files(unit, rendered) {
+            let limit = yaml::limits::MAX_MANIFEST_BYTES as u64;
+            // A file that is missing or broken is a diagnostic of its unit.
+            let Ok(text) = sources.tree.read_text(&file, limit) else { continue };
+            let lines = Lines::new(&file, &text);
+            for document in yaml::parse_lines(&lines, Dialect::Manifest).documents {
+                in_values(&document.root, &FieldPath::default(), "", &mut |field, shape, node| {
+                    let place = Some(lines.place(node.span).without_text());
+                    let made = finding(field.clone(), &format!("`{field}`"), shape);
+                    found.push(Located { unit: Some(name.clone()), subject: None, place, found: made });
+                });
+            }
+        }
+    }
+    found
+}
+
+fn values_files(unit: &Unit, rendered: &Rendered) -> Vec<TreePath> {
+    let UnitSource::Helm(helm) = &unit.source else { return Vec::new() };
+    let bindings = Bindings::new().with("environment", json!({"name": rendered.environment.as_str()}));
+    let names = helm.values.iter().filter_map(|values| values.file.evaluate(&bindings).ok());
+    names.filter_map(|name| TreePath::resolve(unit.folder.as_ref(), name.as_str()?).ok()).collect()
+}
+
+fn in_values(node: &Node, at: &FieldPath, key: &str, visit: &mut impl FnMut(&FieldPath, Shape, &Node)) {
+    if let Some(mapping) = node.as_mapping() {
+        for entry in mapping {
+            in_values(&entry.value, &at.key(&entry.key), &entry.key, visit);
+        }
+    } else if let Some(list) = node.as_sequence() {
+        for (index, item) in list.iter().enumerate() {
+            in_values(item, &at.with(Segment::Index(index)), "", visit);
+        }
+    } else if let Value::String(text) = node.to_json() {
+        let shape = if text.contains('\n') { shape::in_lines(&text) } else { shape::behind(key, &text) };
+        if let Some(shape) = shape {
+            visit(at, shape, node);
+        }
+    }
+}
+
+/// What the nodes of a graph are given.
+pub(crate) fn in_workflow(graph: &WorkflowGraph) -> Vec<Located> {
+    let mut found = Vec::new();
+    for (id, node) in &graph.nodes {
+        let base = path(&["nodes", id.as_str(), "with"]);
+        walk(&node.with, &base, &mut |field, key, value| {
+            if let Some(shape) = shape::behind(key, value) {
+                found.push(Located {
+                    unit: None,
+                    subject: Some(Subject::Workflow(graph.name.clone())),
+                    place: Some(node.place.clone().without_text()),
+                    found: finding(field.clone(), &format!("node `{id}`"), shape),
+                });
+            }
+        });
+    }
+    found
+}

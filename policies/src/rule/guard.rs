@@ -1,0 +1,135 @@
+//! guard-mass-delete, guard-empty-render, guard-prune-unit, guard-stateful, guard-crd-removal: what a person must
+//! have said yes to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use naksha_environments::environment::{Environment, Lifecycle};
+use naksha_environments::ids::UnitName;
+use naksha_environments::inventory::Inventory;
+use naksha_environments::object::ObjectKey;
+use naksha_environments::plan::{Action, FieldPath, Plan, Subject, Verb};
+use naksha_environments::rendered::{Rendered, UnitState};
+use naksha_environments::stateful::is_stateful;
+
+use crate::found::{Found, Located};
+
+/// Fewer deletions than this are no share of anything: one of three objects is 33 %, and an ordinary change.
+const MIN_FOR_PERCENT: usize = 5;
+
+pub(crate) fn guards(
+    plan: &Plan,
+    rendered: &Rendered,
+    inventory: &Inventory,
+    environment: &Environment,
+) -> Vec<Located> {
+    let mut found = Vec::new();
+    found.extend(mass_delete(plan, inventory, environment));
+    found.extend(units(plan, rendered, inventory));
+    found.extend(plan.actions.iter().filter_map(|action| one(action, inventory)));
+    found
+}
+
+fn deletes(plan: &Plan) -> impl Iterator<Item = (&Action, &ObjectKey)> {
+    plan.actions.iter().filter_map(|action| match (&action.verb, &action.subject) {
+        (Verb::Delete, Subject::Object(key)) => Some((action, key)),
+        _ => None,
+    })
+}
+
+fn mass_delete(plan: &Plan, inventory: &Inventory, environment: &Environment) -> Option<Located> {
+    let deleted = deletes(plan).count();
+    let owned = inventory.objects.len();
+    let guards = environment.guards;
+    let percent = if owned == 0 { 0 } else { deleted * 100 / owned };
+    let message = if environment.lifecycle == Lifecycle::Destroy && deleted > 0 {
+        format!("the environment is being destroyed: {}", objects(deleted))
+    } else if deleted > guards.max_deletions {
+        format!("{} would be deleted, more than {}", objects(deleted), guards.max_deletions)
+    } else if deleted >= MIN_FOR_PERCENT && percent > usize::from(guards.max_deletion_percent) {
+        let limit = guards.max_deletion_percent;
+        format!("{} of {owned} would be deleted, more than {limit} %", objects(deleted))
+    } else {
+        return None;
+    };
+    Some(located(None, None, Found::new("guard-mass-delete", FieldPath::default(), message)))
+}
+
+fn objects(count: usize) -> String {
+    if count == 1 { "1 object".to_owned() } else { format!("{count} objects") }
+}
+
+/// Units that lose everything they own.
+fn units(plan: &Plan, rendered: &Rendered, inventory: &Inventory) -> Vec<Located> {
+    let mut losing: BTreeMap<&UnitName, usize> = BTreeMap::new();
+    for (_, key) in deletes(plan) {
+        if let Some(owned) = inventory.objects.get(key) {
+            *losing.entry(&owned.unit).or_default() += 1;
+        }
+    }
+    let owners: BTreeSet<&UnitName> = inventory.objects.values().map(|owned| &owned.unit).collect();
+    let lost = losing.into_iter().filter(|(unit, _)| owners.contains(unit));
+    lost.filter_map(|(unit, count)| {
+        let found = match rendered.units.get(unit).map(|made| &made.state) {
+            None => Found::new(
+                "guard-prune-unit",
+                FieldPath::default(),
+                format!("unit `{unit}` is no longer listed, and {} of it would be deleted", objects(count)),
+            ),
+            Some(UnitState::Rendered(made)) if made.is_empty() => Found::new(
+                "guard-empty-render",
+                FieldPath::default(),
+                format!(
+                    "unit `{unit}` renders nothing any more, and {} of it would be deleted",
+                    objects(count)
+                ),
+            ),
+            Some(_) => return None,
+        };
+        Some(located(Some(unit.clone()), None, found))
+    })
+    .collect()
+}
+
+fn one(action: &Action, inventory: &Inventory) -> Option<Located> {
+    let Subject::Object(key) = &action.subject else { return None };
+    let what = match action.verb {
+        Verb::Delete => "deleted",
+        Verb::Replace => "deleted and made again",
+        _ => return None,
+    };
+    let owned = inventory.objects.get(key);
+    let found = if is_definition(key) {
+        let lost = objects_of(key, inventory);
+        let also =
+            if lost == 0 { String::new() } else { format!(", and {} of its kind with it", objects(lost)) };
+        let message = format!("the definition `{}` would be {what}{also}", key.name);
+        Found::new("guard-crd-removal", FieldPath::default(), message)
+    } else if action.stateful || is_stateful(key) || owned.is_some_and(|owned| owned.stateful) {
+        let message = format!("{} holds data and would be {what}", key.short());
+        Found::new("guard-stateful", FieldPath::default(), message)
+    } else {
+        return None;
+    };
+    let unit = action.unit.clone().or_else(|| owned.map(|owned| owned.unit.clone()));
+    Some(located(unit, Some(action.subject.clone()), found))
+}
+
+fn is_definition(key: &ObjectKey) -> bool {
+    &*key.group == "apiextensions.k8s.io" && &*key.kind == "CustomResourceDefinition"
+}
+
+/// Owned objects of the kind that a definition defines. Its name is `<plural>.<group>`; its body says the kind.
+fn objects_of(definition: &ObjectKey, inventory: &Inventory) -> usize {
+    let Some(owned) = inventory.objects.get(definition) else { return 0 };
+    let body = owned.applied.value();
+    let spec = body.get("spec");
+    let group = spec.and_then(|spec| spec.get("group")).and_then(serde_json::Value::as_str);
+    let names = spec.and_then(|spec| spec.get("names"));
+    let kind = names.and_then(|names| names.get("kind")).and_then(serde_json::Value::as_str);
+    let (Some(group), Some(kind)) = (group, kind) else { return 0 };
+    inventory.objects.keys().filter(|key| &*key.group == group && &*key.kind == kind).count()
+}
+
+fn located(unit: Option<UnitName>, subject: Option<Subject>, found: Found) -> Located {
+    Located { unit, subject, place: None, found }
+}
