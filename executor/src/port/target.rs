@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use naksha_environments::codes::{Code, apply as codes};
+use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::object::{Body, Health, Mark, ObjectKey, Observation};
 use naksha_environments::plan::FieldPath;
@@ -134,6 +135,20 @@ impl TargetError {
             Self::Unreachable { .. } => codes::TARGET_UNREACHABLE,
             Self::Denied { .. } => codes::TARGET_DENIED,
         }
+    }
+
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => {
+                "nothing is written or deleted until it is back; it is looked for again"
+            }
+            Self::Denied { .. } => "give the daemon the right to use it, or correct its configuration",
+        }
+    }
+
+    /// As it is told to people.
+    pub fn diagnostic(&self) -> Diagnostic {
+        Diagnostic::new(self.code(), self.to_string()).hint(self.hint())
     }
 }
 

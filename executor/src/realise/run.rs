@@ -10,8 +10,8 @@ use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{Generation, UnitName};
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::{Health, Mark, ObjectKey};
-use naksha_environments::plan::{ApprovedPlan, Payload, Plan, Subject};
-use tokio::sync::Semaphore;
+use naksha_environments::plan::{ApprovedPlan, Cause, Payload, Plan, Subject};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -137,7 +137,12 @@ fn intents(plan: &Plan, inventory: &Inventory) -> (Intents, Intents) {
     (new, renewed)
 }
 
+/// Pure: where the environment is when the plan succeeded. A plan that only heals leaves it where it was: it may be
+/// part of a plan that is held.
 fn revisions(plan: &Plan) -> Option<Revisions> {
+    if !plan.actions.iter().any(|action| action.cause == Cause::Change) {
+        return None;
+    }
     let (control, content) = (plan.preconditions.control.clone()?, plan.preconditions.content.clone()?);
     Some(Revisions { control, content })
 }
@@ -211,7 +216,7 @@ where
 pub(super) struct Run<'a> {
     pub input: Input<'a>,
     pub apply: ApplyId,
-    pub permits: Semaphore,
+    permits: Semaphore,
     /// Cancelled with the input's token, and when the store cannot be written: nothing further starts.
     pub halt: CancellationToken,
     state: Mutex<State>,
@@ -231,6 +236,13 @@ impl<'a> Run<'a> {
         let halt = input.cancel.child_token();
         let permits = Semaphore::new(MAX_WRITES_IN_FLIGHT);
         Self { input, apply, permits, halt, state: Mutex::default() }
+    }
+
+    /// Waits for one's turn to write.
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        let mut turn = Turn { permits: &self.permits, permit: None };
+        turn.take().await;
+        turn
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -284,5 +296,23 @@ impl<'a> Run<'a> {
 
     pub(super) fn waits_no_more(&self, unit: Option<&UnitName>, for_unit: &UnitName) {
         self.state().waiting.remove(&(unit.cloned(), for_unit.clone()));
+    }
+}
+
+/// One of the writes that may run at a time. Given back while a write only waits for its next try, so that trouble
+/// with some objects does not hold up the others.
+pub(super) struct Turn<'r> {
+    permits: &'r Semaphore,
+    permit: Option<SemaphorePermit<'r>>,
+}
+
+impl Turn<'_> {
+    pub(super) fn give_back(&mut self) {
+        self.permit = None;
+    }
+
+    pub(super) async fn take(&mut self) {
+        // The semaphore lives as long as the apply and is never closed.
+        self.permit = self.permits.acquire().await.ok();
     }
 }

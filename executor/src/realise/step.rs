@@ -13,7 +13,7 @@ use naksha_environments::plan::{Action, FieldPath, Payload, Subject, Verb};
 use tracing::warn;
 
 use super::progress::Progress;
-use super::run::{Run, stored};
+use super::run::{Run, Turn, stored};
 use super::write::{refused_conflict, remove, write};
 use crate::port::store::{Effect, StepOutcome, StepRecord};
 
@@ -32,8 +32,8 @@ pub(super) fn failed(code: Code, reason: String, hint: &'static str) -> Refusal 
 
 /// Carries out one action; true when it is done.
 pub(super) async fn perform(run: &Run<'_>, action: &Action) -> bool {
-    let permit = run.permits.acquire().await;
-    if permit.is_err() || run.halt.is_cancelled() {
+    let mut turn = run.turn().await;
+    if run.halt.is_cancelled() {
         skip(run, action, SUPERSEDED).await;
         return false;
     }
@@ -41,11 +41,11 @@ pub(super) async fn perform(run: &Run<'_>, action: &Action) -> bool {
         (Payload::Write { desired, expect: Some(expect), leave }, Subject::Object(key))
             if action.verb == Verb::Replace =>
         {
-            replace(run, action, key, desired, expect, leave).await
+            replace(run, &mut turn, action, key, desired, expect, leave).await
         }
         (Payload::Write { desired, expect, leave }, Subject::Object(key)) => {
             let verb = action.verb.as_str();
-            step(run, action, verb, write(run, action, key, desired, expect.as_ref(), leave)).await
+            step(run, action, verb, write(run, &mut turn, action, key, desired, expect.as_ref(), leave)).await
         }
         (Payload::Remove { .. }, Subject::Object(key)) if action.verb == Verb::Disown => {
             let forget = std::future::ready((0, Ok(Effect::Forget(key.clone()))));
@@ -56,7 +56,7 @@ pub(super) async fn perform(run: &Run<'_>, action: &Action) -> bool {
                 run,
                 action,
                 action.verb.as_str(),
-                remove(run, key, expect.as_ref(), Effect::Forget(key.clone())),
+                remove(run, &mut turn, key, expect.as_ref(), Effect::Forget(key.clone())),
             )
             .await
         }
@@ -191,6 +191,7 @@ fn record_of(
 /// intent like any other.
 async fn replace(
     run: &Run<'_>,
+    turn: &mut Turn<'_>,
     action: &Action,
     key: &ObjectKey,
     desired: &DesiredObject,
@@ -202,9 +203,9 @@ async fn replace(
         return step(run, action, action.verb.as_str(), std::future::ready((0, Err(refusal)))).await;
     }
     let intended = intent(unit, desired, leave, action.stateful);
-    let removal = remove(run, key, Some(expect), Effect::Own(key.clone(), Box::new(intended)));
+    let removal = remove(run, turn, key, Some(expect), Effect::Own(key.clone(), Box::new(intended)));
     step(run, action, "delete", removal).await
-        && step(run, action, "create", write(run, action, key, desired, None, leave)).await
+        && step(run, action, "create", write(run, turn, action, key, desired, None, leave)).await
 }
 
 /// What stands in the inventory for an object that is about to be written.

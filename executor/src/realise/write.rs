@@ -15,7 +15,7 @@ use naksha_environments::secret::Secret;
 use tracing::{debug, warn};
 
 use super::progress::Progress;
-use super::run::{Run, stored};
+use super::run::{Run, Turn, stored};
 use super::step::{Refusal, Tried, failed, intent};
 use crate::port::secrets::SecretError;
 use crate::port::store::Effect;
@@ -25,6 +25,7 @@ use crate::retry;
 /// Writes the desired object, with retries. The answer says what the inventory should hold from now on.
 pub(super) async fn write(
     run: &Run<'_>,
+    turn: &mut Turn<'_>,
     action: &Action,
     key: &ObjectKey,
     desired: &DesiredObject,
@@ -71,7 +72,7 @@ pub(super) async fn write(
             Err(Stop::Refused(refusal)) => return (attempt, Err(refusal)),
         };
         certain &= !matches!(trouble, Trouble::Write(WriteError::Transient { .. }));
-        if let Err(refusal) = pause(run, &action.subject, attempt, trouble).await {
+        if let Err(refusal) = pause(run, turn, &action.subject, attempt, trouble).await {
             let known = owned.filter(|_| announced && certain);
             return (attempt, Err(restoring(refusal, key, known)));
         }
@@ -128,7 +129,13 @@ fn restoring(refusal: Refusal, key: &ObjectKey, known: Option<&Owned>) -> Refusa
 }
 
 /// Deletes, with the inventory's word for it that the object is ours, whatever the plan says.
-pub(super) async fn remove(run: &Run<'_>, key: &ObjectKey, expect: Option<&Mark>, effect: Effect) -> Tried {
+pub(super) async fn remove(
+    run: &Run<'_>,
+    turn: &mut Turn<'_>,
+    key: &ObjectKey,
+    expect: Option<&Mark>,
+    effect: Effect,
+) -> Tried {
     let unproven = |reason: &str| {
         let hint = "look at the object; delete it by hand, or let `lifecycle: disown` give it up";
         Err(failed(codes::NOT_PROVEN_OURS, reason.to_owned(), hint))
@@ -152,7 +159,7 @@ pub(super) async fn remove(run: &Run<'_>, key: &ObjectKey, expect: Option<&Mark>
         }
         match run.input.target.remove(&removal).await {
             Ok(()) => return (attempt, Ok(effect)),
-            Err(error) => match pause(run, &subject, attempt, Trouble::Write(error)).await {
+            Err(error) => match pause(run, turn, &subject, attempt, Trouble::Write(error)).await {
                 Ok(()) => {}
                 Err(refusal) => return (attempt, Err(refusal)),
             },
@@ -213,7 +220,13 @@ async fn fence(run: &Run<'_>) -> Result<(), Refusal> {
 }
 
 /// Waits before the next try, when there is one; otherwise says why not.
-async fn pause(run: &Run<'_>, subject: &Subject, attempt: u32, trouble: Trouble) -> Result<(), Refusal> {
+async fn pause(
+    run: &Run<'_>,
+    turn: &mut Turn<'_>,
+    subject: &Subject,
+    attempt: u32,
+    trouble: Trouble,
+) -> Result<(), Refusal> {
     let (asked, refusal) = match trouble {
         Trouble::Write(error) => {
             let (code, hint) = (error.code(), error.hint());
@@ -243,8 +256,11 @@ async fn pause(run: &Run<'_>, subject: &Subject, attempt: u32, trouble: Trouble)
     let pause = own.max(asked);
     debug!(%subject, attempt, %reason, "a write failed; trying again");
     run.tell(&Progress::StepRetried { subject: subject.clone(), attempt, pause, reason });
+    turn.give_back();
     tokio::select! {
-        () = tokio::time::sleep(pause) => Ok(()),
-        () = run.halt.cancelled() => Err(Refusal::Halted),
+        () = tokio::time::sleep(pause) => {}
+        () = run.halt.cancelled() => return Err(Refusal::Halted),
     }
+    turn.take().await;
+    Ok(())
 }

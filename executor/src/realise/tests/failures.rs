@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::planner;
 use super::world::{Desired, World, config, key, reference, secret, unit};
+use crate::port::secrets::SecretError;
 use crate::port::store::{ApplyOutcome, StepOutcome, Store};
-use crate::port::target::{Target, Wanted, WriteError};
+use crate::port::target::{Removal, Target, TargetError, Wanted, WriteError};
 use crate::realise::{Progress, RealiseOutcome};
 
 fn invalid(key: &ObjectKey) -> WriteError {
@@ -262,6 +263,94 @@ async fn a_newer_revision_stops_before_the_next_step() {
     assert_eq!(world.store.recorded().len(), 3, "the end says it for the others");
     assert!(outcomes(&outcome)[9].ends_with("skipped: a newer revision takes its place"));
     assert!(world.store.check(&world.scope, Generation(1)).await.is_ok());
+}
+
+/// More objects than writes may run at a time, all of them in trouble.
+#[tokio::test(start_paused = true)]
+async fn waiting_for_another_try_holds_nobody_up() {
+    let world = World::new();
+    let objects: Vec<_> =
+        (0..2 * crate::realise::MAX_WRITES_IN_FLIGHT).map(|n| config(&format!("a{n}"), 0, "1")).collect();
+    for object in &objects {
+        world.target.fail(&object.key, (0..9).map(|_| transient(&object.key)));
+    }
+    let desired = Desired::new().unit("a", &[], objects).unit("b", &[], vec![config("b", 0, "1")]);
+    world.reconcile(desired.rendered()).await.unwrap().expect("should apply");
+    let told = world.told();
+    let at = |text: &str| told.iter().position(|told| told == text).expect("should be told");
+    let given_up = told
+        .iter()
+        .position(|told| told.contains("failed: too many requests") && !told.contains("try"))
+        .unwrap();
+    assert!(at("create ConfigMap ns/b: done") < given_up);
+}
+
+/// One write or reference per way to fail, with the code that it is told under.
+#[tokio::test(start_paused = true)]
+async fn every_failure_has_its_code() {
+    let object = key("ConfigMap", "c");
+    let reason = || "because".to_owned();
+    for (error, code) in [
+        (WriteError::Moved { key: object.clone(), reason: reason() }, codes::OBJECT_MOVED),
+        (WriteError::Blocked { key: object.clone(), reason: reason() }, codes::WRITE_BLOCKED),
+        (WriteError::Invalid { key: object.clone(), field: None, reason: reason() }, codes::OBJECT_INVALID),
+        (WriteError::Transient { key: object.clone(), reason: reason(), after: None }, codes::WRITE_GAVE_UP),
+    ] {
+        let world = World::new();
+        world.target.fail(&object, (0..9).map(|_| error.clone()));
+        let desired = Desired::new().unit("a", &[], vec![config("c", 0, "1")]);
+        let outcome = world.reconcile(desired.rendered()).await.unwrap().expect("should apply");
+        let found = &outcome.diagnostics[0];
+        assert_eq!((found.code, found.hint.as_deref()), (code, Some(error.hint())));
+        assert_eq!(found.unit, Some(unit("a")));
+    }
+    let name = reference("url");
+    for (error, code) in [
+        (SecretError::NotFound { reference: name.clone() }, codes::SECRET_MISSING),
+        (SecretError::Denied { reference: name.clone(), reason: reason() }, codes::SECRET_DENIED),
+        (SecretError::Unavailable { reference: name.clone(), reason: reason() }, codes::SECRET_UNAVAILABLE),
+    ] {
+        let world = World::new();
+        *world.vault.refuses.lock().unwrap() = Some(error.clone());
+        let desired = Desired::new().unit("a", &[], vec![secret("db", &["url"])]);
+        let outcome = world.reconcile(desired.rendered()).await.unwrap().expect("should apply");
+        assert_eq!((outcome.diagnostics[0].code, error.code()), (code, code));
+    }
+    let target = || "t".to_owned();
+    for (error, code) in [
+        (TargetError::Unreachable { target: target(), reason: reason() }, codes::TARGET_UNREACHABLE),
+        (TargetError::Denied { target: target(), reason: reason() }, codes::TARGET_DENIED),
+    ] {
+        assert_eq!(error.diagnostic().code, code);
+    }
+}
+
+/// What was announced of a write that certainly did not happen is taken back.
+#[tokio::test(start_paused = true)]
+async fn a_refused_write_leaves_the_inventory_as_it_was() {
+    let world = World::new();
+    let desired = |data: serde_json::Value| {
+        Desired::new().unit("a", &[], vec![super::world::object("ConfigMap", "c", 0, &json!({"data": data}))])
+    };
+    world.converge(desired(json!({"old": "1"})).rendered()).await;
+    let before = world.store.known();
+    let object = key("ConfigMap", "c");
+    world.target.fail(&object, [invalid(&object)]);
+    let after = desired(json!({"old": "1", "new": "1"}));
+    world.reconcile(after.rendered()).await.unwrap().expect("should apply");
+    assert_eq!(world.store.known(), before);
+    // Deleted by somebody, and not to be made again.
+    let mark = before.objects[&object].mark.clone().expect("should be proven");
+    world.target.remove(&Removal { key: object.clone(), expect: mark }).await.expect("should delete");
+    world.target.fail(&object, [invalid(&object)]);
+    world.reconcile(after.rendered()).await.unwrap().expect("should apply");
+    assert_eq!(world.store.known(), before);
+    // When it may have happened, both must stay possible.
+    world.target.fail(&object, (0..9).map(|_| transient(&object)));
+    world.reconcile(after.rendered()).await.unwrap().expect("should apply");
+    assert_eq!(world.store.known().objects[&object].mark, None, "an intent");
+    world.converge(after.rendered()).await;
+    assert!(world.store.known().objects[&object].mark.is_some());
 }
 
 #[test]

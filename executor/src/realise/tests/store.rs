@@ -2,7 +2,7 @@
 //!
 //! Everything else answers that it is not there: this store is for applies alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,8 +17,8 @@ use naksha_environments::verdict::Acknowledgement;
 use super::fuse::{Fate, Fuse};
 use crate::port::store::{
     ApplyEnd, ApplyId, ApplyOutcome, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, Effect,
-    EnvironmentRecord, NewMessage, OutboxMessage, PlanRecord, Proposal, Scope, StepRecord, Store, StoreError,
-    Suspension,
+    EnvironmentRecord, NewMessage, OutboxMessage, PlanRecord, Proposal, Revisions, Scope, StepRecord, Store,
+    StoreError, Suspension,
 };
 
 #[derive(Debug)]
@@ -212,6 +212,15 @@ impl Store for FakeStore {
         absent()
     }
     async fn plans(&self, _: &Scope, _: u32) -> Result<Vec<PlanRecord>, StoreError> {
+        absent()
+    }
+    async fn advance(
+        &self,
+        _: &Scope,
+        _: Generation,
+        _: Option<&Revisions>,
+        _: &BTreeSet<ObjectKey>,
+    ) -> Result<(), StoreError> {
         absent()
     }
     async fn applies(&self, _: &Scope, _: u32) -> Result<Vec<ApplyRecord>, StoreError> {

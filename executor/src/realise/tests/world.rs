@@ -53,11 +53,16 @@ pub(super) struct World {
 pub(super) struct Vault {
     pub missing: Mutex<Vec<SecretRef>>,
     pub away: Mutex<u32>,
+    /// Answers everything with this.
+    pub refuses: Mutex<Option<SecretError>>,
 }
 
 #[async_trait]
 impl SecretSource for Vault {
     async fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
+        if let Some(error) = self.refuses.lock().unwrap().clone() {
+            return Err(error);
+        }
         let mut away = self.away.lock().unwrap();
         if *away > 0 {
             *away -= 1;
