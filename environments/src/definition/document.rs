@@ -19,12 +19,13 @@ use super::v1alpha1::{
 use crate::codes::definition as codes;
 use crate::diagnostic::{Diagnostic, Place, Span, did_you_mean};
 use crate::environment::{Approval, Environment, Lock};
-use crate::ids::InvalidName;
+use crate::ids::{InvalidName, UnitName};
 use crate::policy::Policy;
 use crate::repository::Repository;
 use crate::source::TreePath;
 use crate::unit::Unit;
 use crate::workflow::{PolicyContext, WorkflowGraph};
+use crate::yaml::limits::MAX_PROBLEMS;
 use crate::yaml::{self, Dialect, Document, Lines, Node};
 
 /// What a file defines.
@@ -84,11 +85,23 @@ pub(crate) fn read(path: &TreePath, text: &str, files: &mut dyn Files) -> FileRe
     for Document { root, .. } in &parsed.fragments {
         out.found.push(nameplate(root, &lines));
     }
+    limit(&mut out.diagnostics, path);
     if out.found.is_empty() && sound {
         let diagnostic = Diagnostic::new(codes::NO_DEFINITION, "the file is empty").at(Place::file(path));
         out.diagnostics.push(diagnostic.hint("write a definition, or remove the file"));
     }
     out
+}
+
+/// The first problems of a file, errors before warnings, and how many more there are.
+fn limit(diagnostics: &mut Vec<Diagnostic>, path: &TreePath) {
+    if diagnostics.len() <= MAX_PROBLEMS {
+        return;
+    }
+    diagnostics.sort_by_key(|found| !found.is_error());
+    let message = format!("{} more problems of this file are not listed", diagnostics.len() - MAX_PROBLEMS);
+    diagnostics.truncate(MAX_PROBLEMS);
+    diagnostics.push(Diagnostic::new(codes::MORE_PROBLEMS, message).at(Place::file(path)));
 }
 
 /// What a document says of itself, without looking at the rest.
@@ -149,7 +162,12 @@ fn document(
     let value = value.and_then(|value| convert(&mut reading, known, &value, root));
     let Reading { found: problems, references, claims, mentions, incomplete, .. } = reading;
     let broken = incomplete || problems.iter().any(Diagnostic::is_error);
-    diagnostics.extend(problems);
+    let unit =
+        found.name.as_deref().filter(|_| known == Kind::Unit).and_then(|name| UnitName::parse(name).ok());
+    diagnostics.extend(problems.into_iter().map(|problem| match &unit {
+        Some(unit) => problem.unit(unit),
+        None => problem,
+    }));
     Found { value: value.filter(|_| !broken), references, claims, mentions, ..found }
 }
 

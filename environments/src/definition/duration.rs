@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longest duration: beyond it nobody means what they wrote.
-pub const MAX_DURATION: Duration = Duration::from_secs(3 * 365 * 24 * 60 * 60);
+pub const MAX_DURATION: Duration = Duration::from_hours(3 * 365 * 24);
 
 /// Units from large to small, in milliseconds.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -27,7 +27,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
         let letters = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
         let word = &rest[..letters];
         if word.is_empty() {
-            return Err(if rest.starts_with('.') { "it has a fraction" } else { "a unit is missing" });
+            return Err(match rest.chars().next() {
+                Some('.') => "it has a fraction",
+                Some(' ') => "it has a space",
+                _ => "a unit is missing",
+            });
         }
         let Some(at) = units.iter().position(|(unit, _)| *unit == word) else {
             let known = UNITS.iter().any(|(unit, _)| *unit == word);
@@ -52,7 +56,8 @@ pub fn format_duration(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, millis) in UNITS {
         if rest >= millis {
-            text.push_str(&format!("{}{unit}", rest / millis));
+            text += &(rest / millis).to_string();
+            text += unit;
             rest %= millis;
         }
     }
@@ -78,7 +83,7 @@ mod tests {
             ("-1h", Err("it has a sign")),
             ("30m1h", Err("large units go first, each once")),
             ("1h1h", Err("large units go first, each once")),
-            ("3 min", Err("a unit is missing")),
+            ("3 min", Err("it has a space")),
             ("3min", Err("its unit is none of d, h, m, s, ms")),
             ("soon", Err("it must be whole numbers with units, such as `1h30m`")),
             ("99999999999999999999s", Err("it is too long")),

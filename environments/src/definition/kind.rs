@@ -202,6 +202,10 @@ fn tidy(schema: &mut Schema) {
         }
         _ => {}
     }
+    // "Nothing" as a default says nothing.
+    if object.get("default").is_some_and(|value| value.is_null() || value == &json!([])) {
+        object.shift_remove("default");
+    }
     if let Some(Value::String(description)) = object.get_mut("description") {
         *description = description.replace('\n', " ");
     }

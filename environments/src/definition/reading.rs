@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cronexpr::{FallbackTimezoneOption, ParseOptions, parse_crontab_with};
+use jiff::tz::TimeZoneDatabase;
 use serde_json::Value;
 
 use super::duration::parse_duration;
@@ -16,7 +17,16 @@ use crate::globs::Globs;
 use crate::ids::{InvalidName, UnitName};
 use crate::source::{ReadError, TreePath};
 use crate::variables::{Layer, Variables};
+use crate::window::{Window, WindowKind};
 use crate::yaml::{Content, Lines, Node};
+
+/// "Did you mean" per document: each compares with every name there is.
+pub(super) const MAX_SUGGESTIONS: usize = 100;
+/// Expressions per document. Parsing one takes some 50 µs; big workflows have about a hundred.
+const MAX_EXPRESSIONS: usize = 2_000;
+
+/// Any length: only whether a schedule ever comes is asked.
+const ONE_MINUTE: Duration = Duration::from_mins(1);
 
 /// Files that a definition reads at load time, such as prompts.
 pub(crate) trait Files {
@@ -78,6 +88,8 @@ pub(super) struct Reading<'a> {
     pub(super) mentions: Vec<Mention>,
     /// Something is wrong that is reported when all files are known: the definition has no value.
     pub(super) incomplete: bool,
+    suggestions: usize,
+    expressions: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -90,6 +102,8 @@ impl<'a> Reading<'a> {
             claims: Vec::new(),
             mentions: Vec::new(),
             incomplete: false,
+            suggestions: MAX_SUGGESTIONS,
+            expressions: 0,
         }
     }
 
@@ -129,13 +143,13 @@ impl<'a> Reading<'a> {
     }
 
     /// Notes a name of another definition; whether that exists is checked when all of them are known.
-    pub(super) fn mention(&mut self, what: Mentioned, name: impl ToString, at: At<'_>) {
+    pub(super) fn mention(&mut self, what: Mentioned, name: &impl ToString, at: At<'_>) {
         let (name, place) = (name.to_string(), self.place(at));
         self.mentions.push(Mention { what, name, place });
     }
 
     /// As [`Reading::mention`], for a name that is a key.
-    pub(super) fn key_mention(&mut self, what: Mentioned, name: impl ToString, at: At<'_>) {
+    pub(super) fn key_mention(&mut self, what: Mentioned, name: &impl ToString, at: At<'_>) {
         let (name, place) = (name.to_string(), self.key_place(at));
         self.mentions.push(Mention { what, name, place });
     }
@@ -216,6 +230,8 @@ impl<'a> Reading<'a> {
         } else {
             Some(format!("it has {fields} fields, and cron has five"))
         };
+        let never = || Window::parse(WindowKind::Allow, text, ONE_MINUTE, "UTC").is_err();
+        let reason = reason.or_else(|| never().then(|| "that day never comes".to_owned()));
         let Some(reason) = reason else { return Some(text.to_owned()) };
         let message = format!("`{text}` is no schedule: {reason}");
         let hint = "write minute, hour, day of month, month, day of week: `0 9 * * 1-5`";
@@ -225,11 +241,13 @@ impl<'a> Reading<'a> {
 
     pub(super) fn time_zone(&mut self, text: Option<&str>, at: At<'_>) -> Option<String> {
         let name = text.unwrap_or("UTC");
-        if jiff::tz::TimeZone::get(name).is_ok() {
+        // The zones that are compiled in: every machine agrees.
+        let zones = TimeZoneDatabase::bundled();
+        if zones.get(name).is_ok() {
             return Some(name.to_owned());
         }
-        let names: Vec<String> = jiff::tz::db().available().map(|known| known.as_str().to_owned()).collect();
-        let hint = match did_you_mean(name, names.iter().map(String::as_str)) {
+        let names: Vec<String> = zones.available().map(|known| known.as_str().to_owned()).collect();
+        let hint = match self.near(name, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "write an IANA name such as `Europe/Berlin`, or `UTC`".to_owned(),
         };
@@ -283,7 +301,34 @@ impl<'a> Reading<'a> {
 
     // --- expressions
 
+    pub(super) fn near<'n>(
+        &mut self,
+        given: &str,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Option<&'n str> {
+        self.suggestions = self.suggestions.checked_sub(1)?;
+        did_you_mean(given, names)
+    }
+
+    /// Whether one expression more may be parsed.
+    fn counts(&mut self, at: At<'_>) -> bool {
+        self.expressions += 1;
+        if self.expressions == MAX_EXPRESSIONS + 1 {
+            let message = format!("the definition has more than {MAX_EXPRESSIONS} expressions");
+            self.problem(
+                codes::TOO_MANY_VALUES,
+                at,
+                message,
+                "split it, or write values instead of expressions",
+            );
+        }
+        self.expressions <= MAX_EXPRESSIONS
+    }
+
     pub(super) fn expression(&mut self, source: &str, at: At<'_>) -> Option<Expression> {
+        if !self.counts(at) {
+            return None;
+        }
         match Expression::parse(source, Some(self.place(at))) {
             Ok(expression) => Some(expression),
             Err(error) => {
@@ -294,6 +339,9 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) fn text(&mut self, source: &str, at: At<'_>) -> Option<Text> {
+        if Text::may_hold_expression(source) && !self.counts(at) {
+            return None;
+        }
         match Text::parse(source, Some(self.place(at))) {
             Ok(text) => Some(text),
             Err(error) => {
@@ -336,7 +384,7 @@ impl<'a> Reading<'a> {
             }
             Content::Sequence(items) => (0..items.len()).for_each(|index| self.texts(at.item(index), visit)),
             Content::Mapping(mapping) => {
-                mapping.iter().for_each(|entry| self.texts(at.key(&entry.key), visit))
+                mapping.iter().for_each(|entry| self.texts(at.key(&entry.key), visit));
             }
             _ => {}
         }
@@ -350,8 +398,8 @@ impl<'a> Reading<'a> {
     ) {
         for (span, expression) in text.expressions() {
             for read in expression.uses() {
-                let name = read.path.last().and_then(|name| expression.span_of(name)).unwrap_or_default();
-                let inner = Span { start: span.start + name.start, end: span.start + name.end };
+                let own = read_span(expression, read);
+                let inner = Span { start: span.start + own.start, end: span.start + own.end };
                 let place = self.lines.place(self.inner_span(&text.source, inner, at));
                 visit(self, expression, read, place);
             }
@@ -366,7 +414,7 @@ impl<'a> Reading<'a> {
         visit: &mut dyn FnMut(&mut Self, &Expression, &Use, Place),
     ) {
         for read in expression.uses() {
-            let inner = read.path.last().and_then(|name| expression.span_of(name)).unwrap_or_default();
+            let inner = read_span(expression, read);
             let place = self.lines.place(self.inner_span(&expression.source, inner, at));
             visit(self, expression, read, place);
         }
@@ -384,7 +432,7 @@ impl<'a> Reading<'a> {
         if roots.contains(&root) {
             return true;
         }
-        let hint = match (expression.hyphen_hint(root), did_you_mean(root, roots.iter().copied())) {
+        let hint = match (expression.hyphen_hint(root), self.near(root, roots.iter().copied())) {
             (Some(hint), _) => hint,
             (None, Some(near)) => format!("did you mean `{near}`?"),
             (None, None) => format!("here there are {}", quoted(roots)),
@@ -422,13 +470,29 @@ impl<'a> Reading<'a> {
 /// Names that expressions of infrastructure may start with.
 const INFRASTRUCTURE_ROOTS: [&str; 4] = ["variables", "environment", "units", "unit"];
 
+/// The bytes of a read: the whole chain where it is written with dots, its variable otherwise.
+fn read_span(expression: &Expression, read: &Use) -> Span {
+    let chain = read.path.join(".");
+    if let Some(start) = expression.source.find(&chain) {
+        return Span { start, end: start + chain.len() };
+    }
+    let start = expression.span_of(&read.path[0]).unwrap_or_default().start;
+    Span { start, end: start + read.path[0].len() }
+}
+
 pub(super) fn infrastructure_read(
     reading: &mut Reading<'_>,
     expression: &Expression,
     read: &Use,
     place: Place,
 ) {
-    if reading.known_root(expression, read, &place, &INFRASTRUCTURE_ROOTS) {
+    // `units.object-store` subtracts `store` from `units.object`: one finding is enough.
+    let hyphen = |used: &Use| {
+        let root = used.path[0].as_str();
+        !INFRASTRUCTURE_ROOTS.contains(&root) && expression.hyphen_hint(root).is_some()
+    };
+    let known = reading.known_root(expression, read, &place, &INFRASTRUCTURE_ROOTS);
+    if known && !expression.uses().iter().any(hyphen) {
         reading.references.push(Reference { path: read.path.clone(), guarded: read.is_guarded(), place });
     }
 }

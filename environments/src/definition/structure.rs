@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::reading::MAX_SUGGESTIONS;
 use crate::codes::definition as codes;
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::yaml::{Content, Entry, Lines, Mapping, Node};
@@ -13,7 +14,7 @@ use crate::yaml::{Content, Entry, Lines, Mapping, Node};
 /// The sound part of a document, and everything that does not fit its schema. Nothing is sound when what is
 /// needed lacks.
 pub(super) fn check(root: &Node, schema: &Value, lines: &Lines<'_>) -> (Option<Value>, Vec<Diagnostic>) {
-    let mut walker = Walker { lines, path: Vec::new(), found: Vec::new() };
+    let mut walker = Walker { lines, path: Vec::new(), found: Vec::new(), suggestions: MAX_SUGGESTIONS };
     let start = Span { start: root.span.start, end: root.span.start };
     let value = walker.value(root, schema, start);
     (value, walker.found)
@@ -24,6 +25,8 @@ struct Walker<'a> {
     /// Keys and positions down to here: `spec`, `units`, `[2]`.
     path: Vec<String>,
     found: Vec<Diagnostic>,
+    /// "Did you mean" that may still be asked.
+    suggestions: usize,
 }
 
 impl Walker<'_> {
@@ -34,7 +37,7 @@ impl Walker<'_> {
             return self.alternative(node, options, owner);
         }
         if let Some(constant) = schema.get("const") {
-            return self.one_of(node, &[constant.clone()], owner);
+            return self.one_of(node, std::slice::from_ref(constant), owner);
         }
         if let Some(Value::Array(words)) = schema.get("enum") {
             return self.one_of(node, words, owner);
@@ -149,7 +152,7 @@ impl Walker<'_> {
             return self.wrong_type(node, &wanted, owner);
         };
         let message = format!("{} cannot be `{given}`", self.here());
-        let hint = match did_you_mean(given, names.iter().copied()) {
+        let hint = match self.near(given, &names) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it is one of {}", quoted(&names)),
         };
@@ -182,7 +185,7 @@ impl Walker<'_> {
     fn unknown_key(&mut self, entry: &Entry, properties: &Map<String, Value>) {
         let message = format!("unknown key `{}` in {}", entry.key, self.here());
         let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-        let hint = match did_you_mean(&entry.key, known.iter().copied()) {
+        let hint = match self.near(&entry.key, &known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known keys: {}", quoted(&known)),
         };
@@ -205,6 +208,11 @@ impl Walker<'_> {
         };
         let place = self.lines.place(owner);
         self.found.push(Diagnostic::new(codes::MISSING_KEY, message).at(place).hint(hint));
+    }
+
+    fn near<'n>(&mut self, given: &str, names: &[&'n str]) -> Option<&'n str> {
+        self.suggestions = self.suggestions.checked_sub(1)?;
+        did_you_mean(given, names.iter().copied())
     }
 
     /// Where we are, for sentences: `` `spec.units[2]` ``.

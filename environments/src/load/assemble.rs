@@ -11,7 +11,7 @@ use super::loader::FileEntry;
 use crate::codes::{definition as codes, reference};
 use crate::definition::{Found, FoundValue, Kind};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::ids::EnvironmentName;
+use crate::ids::{EnvironmentName, UnitName};
 use crate::repository::{Broken, Definitions};
 use crate::source::TreePath;
 
@@ -55,7 +55,7 @@ fn add<'a>(out: &mut Assembled, seen: &mut Seen<'a>, path: &'a TreePath, found: 
         return;
     };
     if let Some(place) = wrong_place(kind, path) {
-        let message = format!("the {} does not belong into this file", kind.noun());
+        let message = format!("the {} cannot stand in this file", kind.noun());
         let diagnostic = Diagnostic::new(codes::MISPLACED_DEFINITION, message).at(found.place.clone());
         out.diagnostics.push(diagnostic.hint(format!("move it to {place}")));
         note_broken(&mut out.definitions.broken, kind, found.name.as_deref(), path);
@@ -118,7 +118,7 @@ fn misnamed(kind: Kind, found: &Found, path: &TreePath) -> Option<Diagnostic> {
                 format!("rename the folder to `environments/{name}`, or the environment to `{folder}`");
             Some(Diagnostic::new(codes::MISPLACED_DEFINITION, message).at(found.place.clone()).hint(hint))
         }
-        Kind::Unit if path.file_name() == "unit.yaml" => {
+        Kind::Unit if path.file_name() == "unit.yaml" && UnitName::parse(name).is_ok() => {
             let folder = path.parent()?;
             let folder = folder.file_name().to_owned();
             if folder == name {

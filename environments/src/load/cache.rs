@@ -82,11 +82,6 @@ impl Cache {
         self.files.entry(path.clone()).or_default().insert(content, cached);
         reading
     }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.files.values().map(BTreeMap::len).sum()
-    }
 }
 
 fn content_of(tree: &SourceTree, path: &TreePath) -> Option<ContentId> {
@@ -103,9 +98,10 @@ fn unreadable(path: &TreePath, error: &ReadError) -> FileReading {
         }
         other => (codes::UNREADABLE_FILE, format!("the file cannot be read: {other}")),
     };
-    let hint = match code == codes::FILE_TOO_LARGE {
-        true => "split it into several files",
-        false => "definitions are UTF-8 text inside the repository",
+    let hint = if code == codes::FILE_TOO_LARGE {
+        "split it into several files"
+    } else {
+        "definitions are UTF-8 text inside the repository"
     };
     let diagnostic = Diagnostic::new(code, reason).at(Place::file(path)).hint(hint);
     FileReading { found: Vec::new(), diagnostics: vec![diagnostic] }

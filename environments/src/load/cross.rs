@@ -12,7 +12,7 @@ use crate::definition::references::{Mention, Mentioned};
 use crate::definition::{Found, FoundValue, Kind};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::environment::{Environment, Follows, TargetRef};
-use crate::ids::EnvironmentName;
+use crate::ids::{ContextName, EnvironmentName, RuleName, UnitName, WorkflowName};
 use crate::repository::Definitions;
 
 /// Findings that are listed per load. A renamed unit may be mentioned a thousand times; the first tell enough.
@@ -151,11 +151,11 @@ impl<'a> Names<'a> {
         let bundled = (!rules.rules.is_empty()).then_some(&rules.rules);
         let sets = (!rules.sets.is_empty()).then(|| rules.sets.iter().map(String::as_str).collect());
         let by_sort = [
-            set(environments.map(|name| name.as_str()).collect()),
-            set(units.map(|name| name.as_str()).collect()),
-            set(workflows.map(|name| name.as_str()).collect()),
-            set(contexts.map(|name| name.as_str()).collect()),
-            bundled.and_then(|rules| set(own.chain(rules).map(|name| name.as_str()).collect())),
+            set(environments.map(EnvironmentName::as_str).collect()),
+            set(units.map(UnitName::as_str).collect()),
+            set(workflows.map(WorkflowName::as_str).collect()),
+            set(contexts.map(ContextName::as_str).collect()),
+            bundled.and_then(|rules| set(own.chain(rules).map(RuleName::as_str).collect())),
             sets,
         ];
         Self { by_sort }

@@ -7,7 +7,7 @@ use crate::source::TreePath;
 pub(super) const REPOSITORY_FILE: &str = "naksha.yaml";
 
 pub(super) fn is_yaml(path: &TreePath) -> bool {
-    path.as_str().ends_with(".yaml") || path.as_str().ends_with(".yml")
+    matches!(path.file_name().rsplit_once('.'), Some((_, "yaml" | "yml")))
 }
 
 /// Whether a file must hold definitions because of where it stands.

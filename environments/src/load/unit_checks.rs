@@ -21,12 +21,12 @@ pub(super) fn check(cross: &mut Cross<'_>) {
     let mut units = ListedBy::new();
     let mut workflows = ListedBy::new();
     for environment in environments {
-        environment
-            .units
-            .iter()
-            .for_each(|own| units.entry(own.name.as_str()).or_default().push(environment));
-        let names = environment.workflows.iter().map(|(name, _)| name.as_str());
-        names.for_each(|name| workflows.entry(name).or_default().push(environment));
+        for own in &environment.units {
+            units.entry(own.name.as_str()).or_default().push(environment);
+        }
+        for (name, _) in &environment.workflows {
+            workflows.entry(name.as_str()).or_default().push(environment);
+        }
     }
     // Uses of units that were read, by unit: dependencies that nobody declared.
     let mut reads: BTreeMap<UnitName, BTreeSet<UnitName>> = BTreeMap::new();
@@ -42,7 +42,9 @@ pub(super) fn check(cross: &mut Cross<'_>) {
             }
             Some(FoundValue::Workflow(workflow)) => {
                 let listing = workflows.get(workflow.name.as_str()).map(Vec::as_slice).unwrap_or_default();
-                references.iter().for_each(|reference| check_variable(cross, reference, None, listing));
+                for reference in references {
+                    check_variable(cross, reference, None, listing);
+                }
             }
             Some(FoundValue::Environment(environment)) => {
                 for reference in references {
@@ -50,7 +52,11 @@ pub(super) fn check(cross: &mut Cross<'_>) {
                     check_environment_variable(cross, reference, environment);
                 }
             }
-            _ => references.iter().for_each(|reference| check_output(cross, reference, None, &mut reads)),
+            _ => {
+                for reference in references {
+                    check_output(cross, reference, None, &mut reads);
+                }
+            }
         }
     }
     dependency_cycles(cross, &reads);

@@ -1,5 +1,6 @@
 //! The tree of values that a YAML document is, with the place of each.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Number, Value};
@@ -34,7 +35,14 @@ pub enum Content {
 
 /// Keys and values in the order they were written; no key stands twice.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Mapping(pub(super) Vec<Entry>);
+pub struct Mapping {
+    entries: Vec<Entry>,
+    /// Positions by key, in large maps: looking up every key of one must not take the square of its size.
+    index: Option<BTreeMap<Arc<str>, usize>>,
+}
+
+/// Maps up to this size are searched from the start.
+const SMALL_MAP: usize = 16;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -44,20 +52,35 @@ pub struct Entry {
 }
 
 impl Mapping {
+    /// `entries` must not hold a key twice.
+    pub(super) fn new(entries: Vec<Entry>) -> Self {
+        let large = entries.len() > SMALL_MAP;
+        let index = || entries.iter().enumerate().map(|(at, entry)| (Arc::clone(&entry.key), at)).collect();
+        let index = large.then(index);
+        Self { entries, index }
+    }
+
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
     pub fn get(&self, key: &str) -> Option<&Entry> {
-        self.0.iter().find(|entry| &*entry.key == key)
+        match &self.index {
+            Some(index) => index.get(key).map(|at| &self.entries[*at]),
+            None => self.entries.iter().find(|entry| &*entry.key == key),
+        }
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Entry> {
-        self.0.iter()
+        self.entries.iter()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 }
 

@@ -339,7 +339,7 @@ impl<'a> Reader<'a> {
             Frame::Sequence { open, items } => (open, Content::Sequence(items)),
             Frame::Mapping { open, entries, .. } => {
                 let entries = self.merged(entries);
-                (open, Content::Mapping(Mapping(entries)))
+                (open, Content::Mapping(Mapping::new(entries)))
             }
         };
         let last = match &content {
@@ -453,8 +453,10 @@ impl<'a> Reader<'a> {
         if entries.keys.insert(Arc::clone(&name)) {
             return Key::Named(name, span);
         }
-        let first =
-            entries.list.iter().find(|entry| entry.key == name).map(|entry| self.lines.place(entry.key_span));
+        // Beyond the limit nothing is shown, so nothing is searched for.
+        let listed = self.problems < MAX_PROBLEMS;
+        let first = entries.list.iter().find(|entry| listed && entry.key == name);
+        let first = first.map(|entry| self.lines.place(entry.key_span));
         let diagnostic =
             Diagnostic::new(codes::DUPLICATE_KEY, format!("the key `{name}` stands here a second time"))
                 .at(self.lines.place(span))
@@ -515,7 +517,9 @@ impl<'a> Reader<'a> {
                     );
                     continue;
                 };
-                list.extend(mapping.0.into_iter().filter(|entry| keys.insert(Arc::clone(&entry.key))));
+                list.extend(
+                    mapping.into_entries().into_iter().filter(|entry| keys.insert(Arc::clone(&entry.key))),
+                );
             }
         }
         list
@@ -598,6 +602,9 @@ fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
         }
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
             Some("line up the keys of one map in one column")
+        }
+        ErrorKind::InvalidColonPlacement => {
+            Some("a bracket or quote above may be open still; quote a value with `: ` in it")
         }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             Some("a key needs `:` and a space behind it; quote a value with `: ` in it")

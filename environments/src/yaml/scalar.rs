@@ -35,6 +35,10 @@ fn resolve_definition(text: &str) -> Plain {
     let (core, legacy) = (resolve_core(text), resolve_manifest(text));
     let digits = text.trim_start_matches(['+', '-']);
     let padded = digits.len() > 1 && digits.bytes().all(|b| b.is_ascii_digit()) && digits.starts_with('0');
+    // Single letters are names of nodes and axes; no reader of definitions takes them for booleans.
+    if text.len() == 1 && core == Plain::Text {
+        return core;
+    }
     match (&core, &legacy) {
         (Plain::Text, Plain::Bool(true)) => Plain::Ambiguous("the boolean true"),
         (Plain::Text, Plain::Bool(false)) => Plain::Ambiguous("the boolean false"),

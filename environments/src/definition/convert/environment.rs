@@ -14,7 +14,7 @@ use crate::environment::{Environment, Follows, Gates, Guards, Lifecycle, Sync, T
 use crate::ids::{EnvironmentName, UnitName, WorkflowName};
 use crate::source::TreePath;
 use crate::variables::{Layer, Variables};
-use crate::window::{Window, WindowKind};
+use crate::window::{MAX_WINDOW, Window, WindowKind};
 
 /// How often to look at what cannot be watched. Flux's habit is 10 minutes, Argo CD's 3.
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(5);
@@ -137,9 +137,10 @@ fn window(reading: &mut Reading<'_>, spec: &WindowSpec, at: At<'_>) -> Option<Wi
     let WindowSpec { kind, schedule, duration, time_zone } = spec;
     let schedule = reading.schedule(schedule, at.key("schedule"));
     let length = reading.duration(&duration.0, at.key("duration"));
-    if length == Some(Duration::ZERO) {
-        let hint = "write how long it stays open: `8h`";
-        reading.problem(codes::INVALID_DURATION, at.key("duration"), "the window never opens", hint);
+    if length.is_some_and(|length| length.is_zero() || length > MAX_WINDOW) {
+        let message = "a window stays open for more than nothing and at most 31 days";
+        let hint = "write how long it stays open: `8h`; what always holds needs no window";
+        reading.problem(codes::INVALID_DURATION, at.key("duration"), message, hint);
     }
     let time_zone = reading.time_zone(time_zone.as_deref(), at.key("timeZone"));
     Some(Window {

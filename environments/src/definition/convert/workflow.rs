@@ -15,7 +15,7 @@ use crate::definition::v1alpha1::{
     BudgetSpec, BudgetsSpec, ConcurrencySpec, EffectWord, NodeSpec, PolicyContextSpec, RetrySpec,
     WhenFullWord, WorkflowSpec,
 };
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::Diagnostic;
 use crate::digest::{Digest, canonical_json};
 use crate::expression::{Expression, Text};
 use crate::ids::{ContextName, NodeId, WorkflowName};
@@ -24,6 +24,8 @@ use crate::workflow::{
 };
 use crate::yaml::Lines;
 
+/// Nodes of one workflow. Whether one waits for another is worked out for every pair.
+const MAX_NODES: usize = 500;
 /// What the second attempt waits.
 const DEFAULT_INITIAL: Duration = Duration::from_secs(1);
 /// What no attempt waits longer than.
@@ -106,7 +108,12 @@ fn graph_nodes(
             "add one: `fetch: {uses: http}`",
         );
     }
-    let names: Vec<String> = specs.keys().cloned().collect();
+    if specs.len() > MAX_NODES {
+        let message = format!("the workflow has {} nodes, and {MAX_NODES} are allowed", specs.len());
+        reading.key_problem(codes::TOO_MANY_VALUES, at, message, "split it into several workflows");
+        return IndexMap::new();
+    }
+    let names: BTreeSet<String> = specs.keys().cloned().collect();
     let mut drafts = Vec::with_capacity(specs.len());
     for (text, spec) in specs {
         let own = at.key(&text);
@@ -123,7 +130,7 @@ fn node(
     reading: &mut Reading<'_>,
     id: NodeId,
     spec: NodeSpec,
-    names: &[String],
+    names: &BTreeSet<String>,
     resolved: Option<&mut Map<String, Value>>,
     at: At<'_>,
 ) -> Draft {
@@ -291,7 +298,7 @@ fn needs_of(
     reading: &mut Reading<'_>,
     id: &NodeId,
     needs: &[String],
-    names: &[String],
+    names: &BTreeSet<String>,
     at: At<'_>,
 ) -> Vec<NodeId> {
     let mut out: Vec<NodeId> = Vec::new();
@@ -302,7 +309,7 @@ fn needs_of(
             reading.problem(codes::NEEDS_ITSELF, own, message, "remove it from its own `needs`");
         } else if !names.contains(text) {
             let message = format!("node `{id}` needs `{text}`, and there is no such node");
-            let hint = match did_you_mean(text, names.iter().map(String::as_str)) {
+            let hint = match reading.near(text, names.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("add the node, or remove `{text}`"),
             };

@@ -7,7 +7,7 @@ use crate::codes::definition as codes;
 use crate::definition::cycle::{cycles, path_text};
 use crate::definition::reading::Reading;
 use crate::definition::references::Reference;
-use crate::diagnostic::{Diagnostic, Place, did_you_mean};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::expression::{Expression, Use};
 use crate::ids::NodeId;
 use crate::workflow::Node;
@@ -23,7 +23,7 @@ pub(super) struct Draft {
 /// One read of one of a node's expressions.
 pub(super) struct Read {
     expression: Expression,
-    read: Use,
+    used: Use,
     place: Place,
     has_items: bool,
     /// It is evaluated after the node ran: its own output is there.
@@ -31,8 +31,8 @@ pub(super) struct Read {
 }
 
 impl Read {
-    pub(super) fn new(expression: &Expression, read: &Use, place: Place, has_items: bool) -> Self {
-        Self { expression: expression.clone(), read: read.clone(), place, has_items, after: false }
+    pub(super) fn new(expression: &Expression, used: &Use, place: Place, has_items: bool) -> Self {
+        Self { expression: expression.clone(), used: used.clone(), place, has_items, after: false }
     }
 }
 
@@ -41,7 +41,12 @@ const NODE_ROOTS: [&str; 5] = ["input", "nodes", "environment", "variables", "ru
 /// The same under `forEach`.
 const ITEM_ROOTS: [&str; 7] = ["input", "nodes", "environment", "variables", "run", "item", "index"];
 
-pub(super) fn check_graph(reading: &mut Reading<'_>, drafts: &[Draft], names: &[String], input: &Input) {
+pub(super) fn check_graph(
+    reading: &mut Reading<'_>,
+    drafts: &[Draft],
+    names: &BTreeSet<String>,
+    input: &Input,
+) {
     let edges: BTreeMap<NodeId, Vec<NodeId>> =
         drafts.iter().map(|draft| (draft.id.clone(), draft.node.needs.clone())).collect();
     let nodes: BTreeMap<&str, &Draft> = drafts.iter().map(|draft| (draft.id.as_str(), draft)).collect();
@@ -121,20 +126,20 @@ fn check_read(
     read: &Read,
     nodes: &BTreeMap<&str, &Draft>,
     before: &BTreeSet<&NodeId>,
-    names: &[String],
+    names: &BTreeSet<String>,
     input: &Input,
 ) {
     let roots: &[&str] = if read.has_items { &ITEM_ROOTS } else { &NODE_ROOTS };
-    if !reading.known_root(&read.expression, &read.read, &read.place, roots) {
+    if !reading.known_root(&read.expression, &read.used, &read.place, roots) {
         return;
     }
-    let path = &read.read.path;
+    let path = &read.used.path;
     match (path[0].as_str(), path.get(1)) {
         ("nodes", Some(target)) => check_node_read(reading, draft, read, target, nodes, before, names),
         ("input", _) => input.check_read(reading, path, &read.place),
         ("variables", Some(_)) => reading.references.push(Reference {
             path: path.clone(),
-            guarded: read.read.is_guarded(),
+            guarded: read.used.is_guarded(),
             place: read.place.clone(),
         }),
         _ => {}
@@ -148,7 +153,7 @@ fn check_node_read(
     target: &str,
     nodes: &BTreeMap<&str, &Draft>,
     before: &BTreeSet<&NodeId>,
-    names: &[String],
+    names: &BTreeSet<String>,
 ) {
     let id = &draft.id;
     let report = |code, message: String, hint: String| {
@@ -156,8 +161,8 @@ fn check_node_read(
     };
     // A name that is no identifier was reported where it stands.
     let Some(found) = nodes.get(target) else {
-        if !names.iter().any(|name| name == target) {
-            let hint = match did_you_mean(target, names.iter().map(String::as_str)) {
+        if !names.contains(target) {
+            let hint = match reading.near(target, names.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `nodes.{near}`?"),
                 None => format!("the nodes are {}", listed(names)),
             };
@@ -168,7 +173,7 @@ fn check_node_read(
     };
     if target == id.as_str() {
         // With `until`, an earlier round may have left an output; the first round has none.
-        let earlier = draft.node.until.is_some() && read.read.is_guarded_within(3);
+        let earlier = draft.node.until.is_some() && read.used.is_guarded_within(3);
         if !read.after && !earlier {
             let message = format!("node `{id}` reads its own output before it ran");
             let hint = format!("with `until`, test for the round before: `has(nodes.{id}.output) ? … : …`");
@@ -181,8 +186,8 @@ fn check_node_read(
         reading.found.push(report(codes::MISSING_NEEDS, message, format!("add `{target}` to its `needs`")));
         return;
     }
-    let reads_output = read.read.path.get(2).is_none_or(|field| field == "output");
-    if reads_output && found.node.when.is_some() && !read.read.is_guarded_within(3) {
+    let reads_output = read.used.path.get(2).is_none_or(|field| field == "output");
+    if reads_output && found.node.when.is_some() && !read.used.is_guarded_within(3) {
         let message = format!("node `{target}` may be skipped, and `{id}` reads its output without a test");
         let hint = format!("write `has(nodes.{target}.output) ? nodes.{target}.output : …`");
         let diagnostic = report(codes::SKIPPABLE_OUTPUT, message, hint);
@@ -190,6 +195,6 @@ fn check_node_read(
     }
 }
 
-fn listed(names: &[String]) -> String {
+fn listed(names: &BTreeSet<String>) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

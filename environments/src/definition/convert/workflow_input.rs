@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::codes::definition as codes;
 use crate::definition::reading::{At, Reading};
 use crate::definition::v1alpha1::TriggerSpec;
-use crate::diagnostic::{Diagnostic, Place, did_you_mean};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::expression::Text;
 use crate::workflow::Trigger;
 
@@ -28,7 +28,10 @@ impl Input {
                 Ok(index) if at.node().is_some_and(|node| node.as_sequence().is_some()) => at.item(index),
                 _ => at.key(part),
             });
-            let message = format!("the input is no JSON Schema: {error}");
+            let message = match path.as_str() {
+                "" => "the input is no JSON Schema".to_owned(),
+                path => format!("the input is no JSON Schema: what stands at `{path}` means nothing"),
+            };
             let hint = "write it as `{type: object, properties: {url: {type: string}}, required: [url]}`";
             reading.problem(codes::INVALID_INPUT_SCHEMA, place, message, hint);
         }
@@ -50,7 +53,7 @@ impl Input {
         let (Some(name), Some(properties)) = (path.get(1), &self.properties) else { return };
         if !properties.contains_key(name) {
             let message = format!("the workflow's input has no `{name}`");
-            let hint = match did_you_mean(name, properties.keys().map(String::as_str)) {
+            let hint = match reading.near(name, properties.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `input.{near}`?"),
                 None => format!("declare it: `input: {{properties: {{{name}: {{type: string}}}}}}`"),
             };
@@ -70,7 +73,7 @@ impl Input {
             let own = at.key("input").key(name);
             let Some(schema) = properties.get(name) else {
                 let message = format!("the workflow's input has no `{name}`");
-                let hint = match did_you_mean(name, properties.keys().map(String::as_str)) {
+                let hint = match reading.near(name, properties.keys().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "remove it, or declare it in the workflow's `input`".to_owned(),
                 };
@@ -83,7 +86,8 @@ impl Input {
             if let Ok(validator) = jsonschema::validator_for(schema)
                 && let Err(error) = validator.validate(value)
             {
-                let message = format!("the trigger's `{name}` does not fit the workflow's input: {error}");
+                let message =
+                    format!("the trigger's `{name}` does not fit the workflow's input: {}", error.masked());
                 reading.problem(codes::TRIGGER_INPUT, own, message, "change the value, or the schema");
             }
         }
