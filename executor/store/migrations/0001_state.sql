@@ -23,10 +23,13 @@ CREATE TABLE refs (
     PRIMARY KEY (repository, name)
 ) STRICT, WITHOUT ROWID;
 
+-- `inventory` counts the transactions that changed its objects or workflows: what is cached in memory is current
+-- exactly when it was read at this number.
 CREATE TABLE environments (
     id               INTEGER PRIMARY KEY,
     repository       INTEGER NOT NULL REFERENCES repositories (id),
     name             TEXT NOT NULL,
+    inventory        INTEGER NOT NULL DEFAULT 0,
     target           TEXT,
     applied_control  TEXT,
     applied_content  TEXT,
@@ -59,7 +62,8 @@ CREATE TABLE barred (
 CREATE TABLE ran (
     environment INTEGER NOT NULL REFERENCES environments (id),
     source      TEXT NOT NULL,
-    apply       INTEGER NOT NULL,
+    -- Grows with every source that took its turn.
+    turn        INTEGER NOT NULL,
     PRIMARY KEY (environment, source)
 ) STRICT, WITHOUT ROWID;
 

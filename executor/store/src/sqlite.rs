@@ -2,11 +2,12 @@
 //!
 //! SQLite has one writer: writes queue for one connection, each in a transaction that takes the write lock at its
 //! start (so that no read in it is ever stale) and is on the disk before the call answers. Reads have
-//! connections of their own and see one state each. What happens inside a transaction is in the modules below.
+//! connections of their own and see one state each. Inventories are also kept in memory. What happens inside a transaction is in the modules below.
 
 mod apply;
 mod audit;
 mod backup;
+mod cache;
 mod environment;
 mod inventory;
 mod lease;
@@ -20,9 +21,10 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,12 +35,13 @@ use naksha_environments::object::ObjectKey;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
-    OutboxMessage, PlanRecord, Proposal, Scope, StepRecord, Store, StoreError, Suspension,
+    OutboxMessage, PlanRecord, Proposal, Revisions, Scope, StepRecord, Store, StoreError, Suspension,
 };
 use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
 use crate::failure::{During as _, Failure};
 use crate::lock::FileLock;
+use cache::Cache;
 use open::Opened;
 
 /// Takes the write lock at once: a transaction that starts reading and then writes could fail half-way.
@@ -49,6 +52,7 @@ pub struct SqliteStore {
     path: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
+    cache: Cache,
     /// Held, never read: other processes see it.
     _lock: FileLock,
 }
@@ -64,7 +68,7 @@ impl SqliteStore {
     /// another process; never resets anything. Owners of a process that is gone lose their leases at once.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let Opened { writer, readers, lock } = open::open(path).await.during("be opened")?;
-        Ok(Self { path: path.to_owned(), writer, readers, _lock: lock })
+        Ok(Self { path: path.to_owned(), writer, readers, cache: Cache::default(), _lock: lock })
     }
 
     /// Copies the database at `path` to `to` while a daemon may have it open: [`Store::backup`] for another process.
@@ -190,7 +194,16 @@ impl Store for SqliteStore {
     }
 
     async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError> {
-        writing!(self, "begin an apply", |conn| apply::begin(conn, start))
+        let _turn = self.cache.turn.lock().await;
+        let (id, version) = writing!(self, "begin an apply", |conn| apply::begin(conn, start))?;
+        if let Some(version) = version {
+            self.cache.follow(&start.scope, version, |inventory| {
+                for (key, owned) in &start.intents {
+                    inventory.objects.entry(key.clone()).or_insert_with(|| owned.clone());
+                }
+            });
+        }
+        Ok(id)
     }
 
     async fn record(
@@ -200,7 +213,13 @@ impl Store for SqliteStore {
         apply: ApplyId,
         step: &StepRecord,
     ) -> Result<(), StoreError> {
-        writing!(self, "record a step", |conn| apply::record(conn, scope, (generation, apply), step))
+        let _turn = self.cache.turn.lock().await;
+        let version =
+            writing!(self, "record a step", |conn| apply::record(conn, scope, (generation, apply), step))?;
+        if let Some(version) = version {
+            self.cache.follow(scope, version, |inventory| cache::apply(inventory, &step.effect));
+        }
+        Ok(())
     }
 
     async fn finish(
@@ -222,7 +241,27 @@ impl Store for SqliteStore {
     }
 
     async fn inventory(&self, scope: &Scope) -> Result<Inventory, StoreError> {
-        reading!(self, "read the inventory", |conn| inventory::load(conn, scope))
+        let inventory =
+            reading!(self, "read the inventory", |conn| inventory::load(conn, scope, &self.cache))?;
+        Ok(Arc::unwrap_or_clone(inventory))
+    }
+
+    async fn advance(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        revisions: Option<&Revisions>,
+        forget: &BTreeSet<ObjectKey>,
+    ) -> Result<(), StoreError> {
+        let _turn = self.cache.turn.lock().await;
+        let version = writing!(self, "remember a revision", |conn| apply::advance(
+            conn, scope, generation, revisions, forget
+        ))?;
+        if let Some(version) = version {
+            self.cache
+                .follow(scope, version, |inventory| inventory.objects.retain(|key, _| !forget.contains(key)));
+        }
+        Ok(())
     }
 
     async fn refresh_marks(
@@ -231,7 +270,15 @@ impl Store for SqliteStore {
         generation: Generation,
         owned: &BTreeMap<ObjectKey, Owned>,
     ) -> Result<(), StoreError> {
-        writing!(self, "refresh marks", |conn| inventory::refresh(conn, scope, generation, owned))
+        let _turn = self.cache.turn.lock().await;
+        let version =
+            writing!(self, "refresh marks", |conn| inventory::refresh(conn, scope, generation, owned))?;
+        self.cache.follow(scope, version, |inventory| {
+            for (key, owned) in owned {
+                inventory.objects.entry(key.clone()).and_modify(|old| old.clone_from(owned));
+            }
+        });
+        Ok(())
     }
 
     async fn acknowledge(

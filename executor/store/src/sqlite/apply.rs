@@ -1,9 +1,13 @@
 //! Applies and their steps: begun from the target, recorded with their effect, ended once.
 
+use std::collections::BTreeSet;
+
+use naksha_environments::ids::{Generation, UnitName};
+use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::PlanId;
 use naksha_executor::port::store::{
-    ApplyEnd, ApplyId, ApplyOutcome, ApplyRecord, ApplyStart, AuditEntry, Effect, Scope, StepOutcome,
-    StepRecord, StoreError,
+    ApplyEnd, ApplyId, ApplyOutcome, ApplyRecord, ApplyStart, AuditEntry, Effect, Revisions, Scope,
+    StepOutcome, StepRecord, StoreError,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
@@ -14,7 +18,11 @@ use crate::failure::Failure;
 /// Who writes the audit row of an apply that nobody ended.
 const DAEMON: &str = "daemon";
 
-pub(crate) async fn begin(conn: &mut SqliteConnection, start: &ApplyStart) -> Result<ApplyId, Failure> {
+/// The new apply, and the version of the inventory if it moved.
+pub(crate) async fn begin(
+    conn: &mut SqliteConnection,
+    start: &ApplyStart,
+) -> Result<(ApplyId, Option<i64>), Failure> {
     let environment = scope::fence(conn, &start.scope, start.generation).await?;
     let target: Option<String> = sqlx::query_scalar("SELECT target FROM environments WHERE id = ?1")
         .bind(environment)
@@ -38,7 +46,11 @@ pub(crate) async fn begin(conn: &mut SqliteConnection, start: &ApplyStart) -> Re
     for (key, owned) in &start.intents {
         inventory::intend(conn, environment, key, owned).await?;
     }
-    Ok(ApplyId(id))
+    if start.intents.is_empty() {
+        return Ok((ApplyId(id), None));
+    }
+    let version = inventory::moved(conn, environment).await?;
+    Ok((ApplyId(id), Some(version)))
 }
 
 /// Ends the apply that a killed process left behind.
@@ -63,12 +75,13 @@ async fn interrupt(conn: &mut SqliteConnection, environment: i64, start: &ApplyS
     audit::write(conn, environment, Some(apply), &entry).await
 }
 
+/// The version of the inventory if it moved.
 pub(crate) async fn record(
     conn: &mut SqliteConnection,
     scope: &Scope,
-    (generation, apply): (naksha_environments::ids::Generation, ApplyId),
+    (generation, apply): (Generation, ApplyId),
     step: &StepRecord,
-) -> Result<(), Failure> {
+) -> Result<Option<i64>, Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
     let StepRecord { subject, unit, verb, outcome, attempts, started, ended, effect } = step;
     let (outcome, reason) = match outcome {
@@ -84,7 +97,7 @@ pub(crate) async fn record(
     .bind(apply.0)
     .bind(environment)
     .bind(subject)
-    .bind(unit.as_ref().map(|unit| unit.as_str()))
+    .bind(unit.as_ref().map(UnitName::as_str))
     .bind(verb)
     .bind(outcome)
     .bind(reason)
@@ -97,12 +110,13 @@ pub(crate) async fn record(
         return Err(not_running(scope, apply).into());
     }
     match effect {
-        Effect::None => Ok(()),
-        Effect::Own(key, owned) => inventory::own(conn, environment, key, owned).await,
-        Effect::Forget(key) => inventory::forget(conn, environment, key).await,
-        Effect::Register(name, workflow) => inventory::register(conn, environment, name, workflow).await,
-        Effect::Retire(name) => inventory::retire(conn, environment, name).await,
+        Effect::None => return Ok(None),
+        Effect::Own(key, owned) => inventory::own(conn, environment, key, owned).await?,
+        Effect::Forget(key) => inventory::forget(conn, environment, key).await?,
+        Effect::Register(name, workflow) => inventory::register(conn, environment, name, workflow).await?,
+        Effect::Retire(name) => inventory::retire(conn, environment, name).await?,
     }
+    Ok(Some(inventory::moved(conn, environment).await?))
 }
 
 fn not_running(scope: &Scope, ApplyId(number): ApplyId) -> StoreError {
@@ -112,7 +126,7 @@ fn not_running(scope: &Scope, ApplyId(number): ApplyId) -> StoreError {
 pub(crate) async fn finish(
     conn: &mut SqliteConnection,
     scope: &Scope,
-    (generation, apply): (naksha_environments::ids::Generation, ApplyId),
+    (generation, apply): (Generation, ApplyId),
     end: &ApplyEnd,
 ) -> Result<(), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
@@ -135,7 +149,7 @@ pub(crate) async fn finish(
     .await?;
     let Some(revisions) = ended else { return Err(not_running(scope, apply).into()) };
     if let (ApplyOutcome::Succeeded, (Some(control), Some(content))) = (&end.outcome, revisions) {
-        remember(conn, environment, apply, (&control, &content)).await?;
+        remember(conn, environment, (&control, &content)).await?;
     }
     audit::write(conn, environment, Some(apply.0), &end.audit).await?;
     for message in &end.messages {
@@ -144,11 +158,32 @@ pub(crate) async fn finish(
     Ok(())
 }
 
-/// What is applied now, and what ran.
+/// There was nothing to do at these revisions; these objects are gone and wanted by nobody. The inventory's new
+/// version, when it changed.
+pub(crate) async fn advance(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    generation: Generation,
+    revisions: Option<&Revisions>,
+    forget: &BTreeSet<ObjectKey>,
+) -> Result<Option<i64>, Failure> {
+    let environment = scope::fence(conn, scope, generation).await?;
+    if let Some(Revisions { control, content }) = revisions {
+        remember(conn, environment, (control.as_str(), content.as_str())).await?;
+    }
+    for key in forget {
+        inventory::forget(conn, environment, key).await?;
+    }
+    if forget.is_empty() {
+        return Ok(None);
+    }
+    inventory::moved(conn, environment).await.map(Some)
+}
+
+/// What is applied now, and what ran, in the order of the applies before it.
 async fn remember(
     conn: &mut SqliteConnection,
     environment: i64,
-    apply: ApplyId,
     (control, content): (&str, &str),
 ) -> Result<(), Failure> {
     sqlx::query("UPDATE environments SET applied_control = ?2, applied_content = ?3 WHERE id = ?1")
@@ -158,12 +193,12 @@ async fn remember(
         .execute(&mut *conn)
         .await?;
     sqlx::query(
-        "INSERT INTO ran (environment, source, apply) VALUES (?1, ?2, ?3)
-         ON CONFLICT (environment, source) DO UPDATE SET apply = excluded.apply",
+        "INSERT INTO ran (environment, source, turn)
+         SELECT ?1, ?2, coalesce(max(turn), 0) + 1 FROM ran WHERE environment = ?1
+         ON CONFLICT (environment, source) DO UPDATE SET turn = excluded.turn",
     )
     .bind(environment)
     .bind(content)
-    .bind(apply.0)
     .execute(conn)
     .await?;
     Ok(())

@@ -1,5 +1,7 @@
 //! The audit trail and acknowledgements: who did what. Rows are added, never edited.
 
+use naksha_environments::ids::Revision;
+use naksha_environments::plan::PlanId;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_executor::port::store::{AuditEntry, AuditRecord, Scope};
 use sqlx::sqlite::SqliteRow;
@@ -25,8 +27,8 @@ pub(crate) async fn write(
     .bind(row::micros(*at))
     .bind(who)
     .bind(what)
-    .bind(revision.as_ref().map(|revision| revision.as_str()))
-    .bind(plan.as_ref().map(|plan| plan.as_str()))
+    .bind(revision.as_ref().map(Revision::as_str))
+    .bind(plan.as_ref().map(PlanId::as_str))
     .bind(result)
     .execute(conn)
     .await?;

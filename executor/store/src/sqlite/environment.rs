@@ -46,7 +46,7 @@ async fn barred(
 
 async fn ran(conn: &mut SqliteConnection, environment: i64) -> Result<Vec<Revision>, Failure> {
     let rows: Vec<String> =
-        sqlx::query_scalar("SELECT source FROM ran WHERE environment = ?1 ORDER BY apply DESC")
+        sqlx::query_scalar("SELECT source FROM ran WHERE environment = ?1 ORDER BY turn DESC")
             .bind(environment)
             .fetch_all(conn)
             .await?;

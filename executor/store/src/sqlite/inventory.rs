@@ -13,6 +13,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Row as _, SqliteConnection};
 
+use super::cache::Cache;
 use super::{row, scope};
 use crate::failure::Failure;
 
@@ -46,9 +47,10 @@ fn bind<'q>(
 ) -> Result<Statement<'q>, Failure> {
     let Owned { unit, api_version, desired, applied, mark, secrets, stateful } = owned;
     let uid = mark.as_ref().and_then(|mark| mark.uid.as_ref()).map(|uid| uid.0.to_string());
-    let secrets = match secrets.is_empty() {
-        true => None,
-        false => Some(serde_json::to_string(secrets).map_err(|error| Failure::row("secrets", error))?),
+    let secrets = if secrets.is_empty() {
+        None
+    } else {
+        Some(serde_json::to_string(secrets).map_err(|error| Failure::row("secrets", error))?)
     };
     Ok(sqlx::query(sql)
         .bind(environment)
@@ -144,20 +146,43 @@ pub(crate) async fn refresh(
     scope: &Scope,
     generation: Generation,
     objects: &BTreeMap<ObjectKey, Owned>,
-) -> Result<(), Failure> {
+) -> Result<i64, Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
     for (key, owned) in objects {
         bind(REFRESH, environment, key, owned)?.execute(&mut *conn).await?;
     }
-    Ok(())
+    moved(conn, environment).await
 }
 
-pub(crate) async fn load(conn: &mut SqliteConnection, scope: &Scope) -> Result<Inventory, Failure> {
-    let Some(environment) = scope::find(conn, scope).await? else { return Ok(Inventory::default()) };
-    Ok(Inventory {
-        objects: objects(conn, environment).await?,
-        workflows: workflows(conn, environment).await?,
-    })
+/// Every transaction that changes an inventory moves its version once; the new one.
+pub(crate) async fn moved(conn: &mut SqliteConnection, environment: i64) -> Result<i64, Failure> {
+    let version = sqlx::query_scalar(
+        "UPDATE environments SET inventory = inventory + 1 WHERE id = ?1 RETURNING inventory",
+    )
+    .bind(environment)
+    .fetch_one(conn)
+    .await?;
+    Ok(version)
+}
+
+/// The inventory, from memory where that is current.
+pub(crate) async fn load(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    cache: &Cache,
+) -> Result<Arc<Inventory>, Failure> {
+    let Some(environment) = scope::find(conn, scope).await? else { return Ok(Arc::default()) };
+    let version: i64 = sqlx::query_scalar("SELECT inventory FROM environments WHERE id = ?1")
+        .bind(environment)
+        .fetch_one(&mut *conn)
+        .await?;
+    if let Some(inventory) = cache.get(scope, version) {
+        return Ok(inventory);
+    }
+    let objects = objects(conn, environment).await?;
+    let inventory = Arc::new(Inventory { objects, workflows: workflows(conn, environment).await? });
+    cache.put(scope, version, Arc::clone(&inventory));
+    Ok(inventory)
 }
 
 async fn objects(

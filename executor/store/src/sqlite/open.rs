@@ -34,9 +34,10 @@ const READERS: u32 = 4;
 /// A log that grew beyond this (64 MiB) is cut back when it is folded in, so that one burst does not keep the space.
 const LOG_LIMIT: &str = "67108864";
 
-/// The first bytes of every SQLite file, and where its application id and version stand (SQLite file format, 1.3).
+/// The first bytes of every SQLite file, and where its fields stand (SQLite file format, 1.3).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_BYTES: usize = 100;
+const WRITE_FORMAT_OFFSET: usize = 18;
 const VERSION_OFFSET: usize = 60;
 const APPLICATION_ID_OFFSET: usize = 68;
 
@@ -122,6 +123,12 @@ fn inspect(path: &Path) -> Result<(), Failure> {
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     if number(APPLICATION_ID_OFFSET) != schema::APPLICATION_ID {
         return Err(StoreError::Foreign { path: path.to_owned() }.into());
+    }
+    // A backup was never in WAL mode: format 1. SQLite would take any log beside it for its own, and mix the two.
+    let log = beside(path, "-wal");
+    if header[WRITE_FORMAT_OFFSET] == 1 && fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        let reason = format!("`{}` is the log of another database; move it away", log.display());
+        return Err(StoreError::Corrupt { reason }.into());
     }
     let found = i64::from(number(VERSION_OFFSET));
     if found > schema::VERSION {

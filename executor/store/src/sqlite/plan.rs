@@ -1,5 +1,6 @@
 //! Plans and the target: compare-and-set on the parent.
 
+use naksha_environments::plan::PlanId;
 use naksha_executor::port::store::{PlanRecord, Proposal, Scope, StoreError};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
@@ -26,7 +27,7 @@ pub(crate) async fn propose(conn: &mut SqliteConnection, proposal: &Proposal) ->
     )
     .bind(environment)
     .bind(proposal.plan.as_str())
-    .bind(proposal.parent.as_ref().map(|plan| plan.as_str()))
+    .bind(proposal.parent.as_ref().map(PlanId::as_str))
     .bind(row::control(proposal.revisions.as_ref()))
     .bind(row::content(proposal.revisions.as_ref()))
     .bind(&proposal.decision)
@@ -46,7 +47,7 @@ async fn move_target(
 ) -> Result<(), Failure> {
     let moved = sqlx::query("UPDATE environments SET target = ?3 WHERE id = ?1 AND target IS ?2")
         .bind(environment)
-        .bind(proposal.parent.as_ref().map(|plan| plan.as_str()))
+        .bind(proposal.parent.as_ref().map(PlanId::as_str))
         .bind(proposal.plan.as_str())
         .execute(conn)
         .await?;
@@ -70,7 +71,7 @@ async fn is_recorded(
     )
     .bind(environment)
     .bind(proposal.plan.as_str())
-    .bind(proposal.parent.as_ref().map(|plan| plan.as_str()))
+    .bind(proposal.parent.as_ref().map(PlanId::as_str))
     .bind(row::control(proposal.revisions.as_ref()))
     .bind(row::content(proposal.revisions.as_ref()))
     .bind(&proposal.decision)

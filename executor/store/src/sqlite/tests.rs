@@ -1,5 +1,6 @@
 //! What needs the inside of the store: its connections, and futures that are dropped half-way.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
@@ -8,15 +9,19 @@ use futures::future::poll_fn;
 use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::Body;
-use naksha_executor::contract::store::samples::{LONG, begin, end, key, lease, owned, scope, step};
+use naksha_executor::contract::store::samples::{
+    LONG, begin, end, intent, key, lease, message, owned, proposal, revision, scope, start, step,
+};
 use naksha_executor::port::store::{
-    ApplyEnd, ApplyId, ApplyOutcome, Effect, SharedStore, StepRecord, Store as _, StoreError,
+    ApplyEnd, ApplyId, ApplyOutcome, ApplyStart, Effect, Proposal, SharedStore, StepRecord, Store as _,
+    StoreError,
 };
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
-use super::{SqliteStore, retention};
+use super::cache::Cache;
+use super::{SqliteStore, inventory, retention};
 
 async fn store() -> (TempDir, PathBuf, Arc<SqliteStore>) {
     let folder = TempDir::new().unwrap();
@@ -110,17 +115,13 @@ async fn a_pass_without_news_writes_nothing() {
     let (folder, _path, store) = store().await;
     let dev = scope("dev");
     let (generation, _) = running(&store).await;
-    let held = naksha_executor::port::store::Proposal {
-        approved: false,
-        ..naksha_executor::contract::store::samples::proposal(&dev, generation, 'b', Some('a'))
-    };
-    let head = naksha_executor::contract::store::samples::revision('a');
+    let held = Proposal { approved: false, ..proposal(&dev, generation, 'b', Some('a')) };
     store.propose(&held).await.unwrap();
-    store.see_ref(&dev.repository, "main", &head).await.unwrap();
+    store.see_ref(&dev.repository, "main", &revision('a')).await.unwrap();
     let size = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
     let before = size();
     store.propose(&held).await.unwrap();
-    store.see_ref(&dev.repository, "main", &head).await.unwrap();
+    store.see_ref(&dev.repository, "main", &revision('a')).await.unwrap();
     store.check(&dev, generation).await.unwrap();
     store.inventory(&dev).await.unwrap();
     assert_eq!(size(), before);
@@ -143,15 +144,12 @@ async fn dropped_history_gives_its_space_back() {
     let (generation, apply) = running(&store).await;
     let mut end = ApplyEnd { ..end(ApplyOutcome::Succeeded) };
     for number in 0..200 {
-        end.messages.push(naksha_executor::contract::store::samples::message(
-            &number.to_string(),
-            &"x".repeat(4_000),
-        ));
+        end.messages.push(message(&number.to_string(), &"x".repeat(4_000)));
     }
     store.finish(&dev, generation, apply, &end).await.unwrap();
     let before = pragma(&store, "PRAGMA page_count").await;
     let now = end.at + jiff::SignedDuration::from_hours(24 * 365);
-    let dropped = store.retain(std::time::Duration::from_secs(60), now).await.unwrap();
+    let dropped = store.retain(std::time::Duration::from_mins(1), now).await.unwrap();
     assert!(dropped >= 200, "{dropped}");
     assert!(pragma(&store, "PRAGMA page_count").await < before / 2);
     let mut conn = store.writer.acquire().await.unwrap();
@@ -164,7 +162,10 @@ async fn a_row_that_makes_no_sense_is_damage() {
     let dev = scope("dev");
     let (generation, apply) = running(&store).await;
     store.record(&dev, generation, apply, &large(1)).await.unwrap();
-    for sql in ["UPDATE objects SET desired = 'sha256:12'", "UPDATE environments SET target = 'none'"] {
+    for sql in [
+        "UPDATE objects SET desired = 'sha256:12'",
+        "UPDATE environments SET target = 'none', inventory = inventory + 1",
+    ] {
         sqlx::query(sql).execute(&store.writer).await.unwrap();
     }
     let inventory = store.inventory(&dev).await;
@@ -173,4 +174,49 @@ async fn a_row_that_makes_no_sense_is_damage() {
     let said = "the database is damaged: a row has an impossible `plan`: plan `none` is not a valid name: \
         a plan id has 32 lower-case hex digits";
     assert_eq!(record.to_string(), said);
+}
+
+/// The inventory in memory and the one on disk, whatever happened in between.
+#[tokio::test]
+async fn memory_and_disk_agree() {
+    let (_folder, _path, store) = store().await;
+    let dev = scope("dev");
+    let (generation, apply) = running(&store).await;
+    let same = async || {
+        let remembered = store.inventory(&dev).await.unwrap();
+        let mut conn = store.readers.acquire().await.unwrap();
+        let read = inventory::load(&mut conn, &dev, &Cache::default()).await.unwrap();
+        assert_eq!(remembered, *read);
+        read.objects.len()
+    };
+    assert_eq!(same().await, 0);
+    for number in 0..4 {
+        store.record(&dev, generation, apply, &large(number)).await.unwrap();
+        assert_eq!(same().await, number + 1);
+    }
+    let tasks: Vec<_> = (4..20)
+        .map(|number| {
+            let (store, dev) = (store.clone(), dev.clone());
+            tokio::spawn(async move {
+                let effect =
+                    if number % 4 == 0 { Effect::Forget(key("web-1")) } else { large(number).effect };
+                store.record(&dev, generation, apply, &step("a step", effect)).await.unwrap();
+                store.inventory(&dev).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(same().await, 15);
+    let marks = BTreeMap::from([(key("web-0"), owned("new")), (key("web-1"), owned("gone"))]);
+    store.refresh_marks(&dev, generation, &marks).await.unwrap();
+    assert_eq!(same().await, 15);
+    let intents = BTreeMap::from([(key("web-0"), intent("web")), (key("more"), intent("more"))]);
+    store.begin(&ApplyStart { intents, ..start(&dev, generation, 'a') }).await.unwrap();
+    assert_eq!(same().await, 16);
+    // A write that this process did not see is noticed.
+    let sql = "DELETE FROM objects; UPDATE environments SET inventory = inventory + 1";
+    sqlx::raw_sql(sql).execute(&store.writer).await.unwrap();
+    assert_eq!(same().await, 0);
 }

@@ -77,3 +77,22 @@ async fn a_closed_store_says_so() {
     let late = store.environment(&scope("dev")).await;
     assert!(matches!(late, Err(StoreError::Unavailable { .. })), "{late:?}");
 }
+
+#[tokio::test]
+async fn a_restore_beside_an_old_log_is_refused() {
+    let (folder, path) = folder();
+    let store = open(&path).await.unwrap();
+    let (backup, killed) = (folder.path().join("backup.db"), folder.path().join("killed"));
+    store.backup(&backup).await.unwrap();
+    store.lease(&scope("dev"), "one", std::time::Duration::from_mins(1)).await.unwrap();
+    // As a killed process leaves it: the log is still there.
+    fs::create_dir(&killed).unwrap();
+    fs::copy(path.with_file_name("state.db-wal"), killed.join("state.db-wal")).unwrap();
+    store.close().await;
+    fs::copy(&backup, killed.join("state.db")).unwrap();
+    let error = open(&killed.join("state.db")).await.expect_err("should be refused");
+    assert_eq!(error.code(), naksha_environments::codes::store::CORRUPT);
+    assert!(error.to_string().ends_with("is the log of another database; move it away"), "{error}");
+    fs::remove_file(killed.join("state.db-wal")).unwrap();
+    open(&killed.join("state.db")).await.unwrap().mark_key().await.unwrap();
+}

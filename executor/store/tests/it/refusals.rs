@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use naksha_environments::codes::store as codes;
-use naksha_executor::port::store::{Store as _, StoreError};
+use naksha_executor::contract::store::samples::{LONG, end, lease, scope, start};
+use naksha_executor::port::store::{ApplyId, ApplyOutcome, Store as _, StoreError};
 use naksha_executor_store::SqliteStore;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
@@ -169,4 +170,29 @@ async fn a_creation_that_was_cut_short_starts_again() {
     fs::write(folder.path().join("state.db.new"), b"half of a database").unwrap();
     open(&path).await.unwrap().mark_key().await.unwrap();
     assert!(!folder.path().join("state.db.new").exists());
+}
+
+/// The refusals of a store that is open, with their codes and what they say.
+#[tokio::test]
+async fn refused_calls_have_codes() {
+    let (folder, store) = crate::folder::fresh().await;
+    let dev = scope("dev");
+    let old = lease(&store, &dev).await;
+    let taken = store.lease(&dev, "two", LONG).await.unwrap_err();
+    assert!(taken.to_string().starts_with("acme/dev is leased by one until 2"), "{taken}");
+    store.release(&dev, old).await.unwrap();
+    let new = lease(&store, &dev).await;
+    let stale = store.begin(&start(&dev, new, 'a')).await.unwrap_err();
+    assert_eq!(stale.to_string(), format!("plan {} was made on top of another target", "a".repeat(32)));
+    let fenced = store.check(&dev, old).await.unwrap_err();
+    assert_eq!(fenced.to_string(), "acme/dev is owned by another daemon (generation 2, ours is 1)");
+    let lost = store.finish(&dev, new, ApplyId(9), &end(ApplyOutcome::Superseded)).await.unwrap_err();
+    assert_eq!(lost.to_string(), "there is no running apply 9 of acme/dev");
+    let exists = store.backup(folder.path()).await.unwrap_err();
+    assert_eq!(exists.to_string(), format!("`{}` exists already", folder.path().display()));
+    let lapsed = StoreError::Lapsed { scope: dev, generation: new };
+    let raised = [taken, stale, fenced, lapsed, lost, exists].map(|error| error.code());
+    let expected =
+        [codes::LEASED, codes::STALE, codes::FENCED, codes::FENCED, codes::NOT_FOUND, codes::EXISTS];
+    assert_eq!(raised, expected);
 }
