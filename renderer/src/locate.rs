@@ -224,3 +224,6 @@ fn key_of(line: &str) -> Option<&str> {
     let key = key.trim_matches(['"', '\'']);
     (!key.is_empty() && !key.contains(['{', ' '])).then_some(key)
 }
+
+#[cfg(test)]
+mod tests;

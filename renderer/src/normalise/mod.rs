@@ -30,4 +30,5 @@ pub use quantity::canonical_quantity;
 pub use wave::{MAX_WAVE, WAVE_ANNOTATION};
 
 pub(crate) use object::{secret_object, without_namespace};
+pub(crate) use pod::has_pods;
 pub(crate) use wave::{of_kind as wave_of_kind, parse as parse_wave};

@@ -15,10 +15,9 @@ use naksha_environments::object::{DesiredObject, ObjectKey};
 use naksha_environments::repository::Repository;
 use naksha_environments::source::ContentId;
 use naksha_environments::unit::Unit;
-use naksha_environments::variables::Variables;
-use serde_json::Value;
 
 use crate::template::scan::Scan;
+use crate::variables::Values;
 
 /// Rendered objects that are kept, in bytes: ten thousand objects of three kilobytes, four times over. Beyond,
 /// what was not used for longest goes first.
@@ -63,15 +62,6 @@ pub(super) enum Keeping {
     Retried,
     /// It says nothing about the unit.
     Never,
-}
-
-/// A unit's variables with final values.
-#[derive(Debug)]
-pub(super) struct Values {
-    pub(super) variables: Arc<Variables>,
-    /// The values alone, as templates see them.
-    pub(super) map: Arc<Value>,
-    pub(super) digest: Digest,
 }
 
 /// Remembers renders. Cheap to look into: a key costs a few hashes.

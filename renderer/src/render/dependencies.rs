@@ -4,9 +4,10 @@
 //! an inferred edge that would close one is left out, and said to be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use naksha_environments::codes::render as codes;
-use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::ids::UnitName;
 use naksha_environments::object::{DesiredObject, ObjectKey};
 use naksha_environments::rendered::DependencyReason;
@@ -17,56 +18,59 @@ use super::across::Makers;
 /// What a unit waits for, and why.
 pub(super) type Edges = BTreeMap<UnitName, BTreeMap<UnitName, DependencyReason>>;
 
-/// The declared edges between `units`, and the units that wait for each other by them.
+/// One edge that somebody wants, and where to point when it cannot be.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) unit: &'a UnitName,
+    pub(super) needed: UnitName,
+    pub(super) reason: DependencyReason,
+    pub(super) place: &'a Place,
+}
+
+/// The edges that `units` declare.
 pub(super) fn declared<'a>(
-    units: impl Iterator<Item = &'a Unit> + Clone,
+    units: impl Iterator<Item = &'a Unit>,
     listed: &BTreeSet<UnitName>,
-    found: &mut Vec<Diagnostic>,
-) -> (Edges, BTreeMap<UnitName, String>) {
-    let mut edges = Edges::new();
-    let mut circular = BTreeMap::new();
+) -> Vec<Wanted<'a>> {
+    let mut wanted = Vec::new();
     for unit in units {
-        for (needed, place) in &unit.depends_on {
-            if *needed == unit.name || !listed.contains(needed) {
-                continue;
-            }
-            if let Some(path) = path(&edges, needed, &unit.name) {
-                let names: Vec<_> =
-                    std::iter::once(&unit.name).chain(&path).map(|name| format!("`{name}`")).collect();
-                let message = format!("units wait for each other: {}", names.join(" → "));
-                let finding = Diagnostic::new(codes::DEPENDENCY_CIRCLE, &*message).at(place.clone());
-                found.push(finding.hint("remove one `dependsOn` of the circle").unit(&unit.name));
-                circular.extend(path.into_iter().map(|name| (name, message.clone())));
-                continue;
-            }
-            edges.entry(unit.name.clone()).or_default().insert(needed.clone(), DependencyReason::Declared);
+        for (needed, place) in
+            unit.depends_on.iter().filter(|(needed, _)| *needed != unit.name && listed.contains(needed))
+        {
+            wanted.push(Wanted {
+                unit: &unit.name,
+                needed: needed.clone(),
+                reason: DependencyReason::Declared,
+                place,
+            });
         }
     }
-    (edges, circular)
+    wanted
 }
 
-/// Adds the edges that follow from outputs that a unit reads.
-pub(super) fn add_outputs(
-    edges: &mut Edges,
-    unit: &Unit,
+/// The edges that follow from outputs that a unit reads.
+pub(super) fn of_outputs<'a>(
+    unit: &'a Unit,
     outputs: &BTreeSet<(UnitName, String)>,
-    found: &mut Vec<Diagnostic>,
+    wanted: &mut Vec<Wanted<'a>>,
 ) {
-    for (needed, output) in outputs {
-        add(edges, unit, needed, DependencyReason::Output(output.clone()), found);
-    }
+    wanted.extend(outputs.iter().map(|(needed, output)| Wanted {
+        unit: &unit.name,
+        needed: needed.clone(),
+        reason: DependencyReason::Output(output.clone()),
+        place: &unit.place,
+    }));
 }
 
-/// Adds the edges that follow from objects: what its pods refer to, the namespaces its objects live in, and the
+/// The edges that follow from objects: what a unit's pods refer to, the namespaces its objects live in, and the
 /// definitions of its custom kinds.
-pub(super) fn add_objects<'a>(
-    edges: &mut Edges,
-    unit: &Unit,
-    objects: impl Iterator<Item = &'a DesiredObject>,
+pub(super) fn of_objects<'a>(
+    unit: &'a Unit,
+    objects: &[Arc<DesiredObject>],
     references: &[ObjectKey],
     makers: &Makers,
     kinds: &BTreeMap<(String, String), UnitName>,
-    found: &mut Vec<Diagnostic>,
+    wanted: &mut Vec<Wanted<'a>>,
 ) {
     let mut needed: BTreeMap<&UnitName, String> = BTreeMap::new();
     for key in references {
@@ -89,64 +93,132 @@ pub(super) fn add_objects<'a>(
             needed.entry(maker).or_insert_with(|| format!("definition of {}", object.key.group_kind()));
         }
     }
-    for (maker, object) in needed {
-        add(edges, unit, maker, DependencyReason::Object(object), found);
-    }
+    wanted.extend(needed.into_iter().map(|(maker, object)| Wanted {
+        unit: &unit.name,
+        needed: maker.clone(),
+        reason: DependencyReason::Object(object),
+        place: &unit.place,
+    }));
 }
 
-fn add(
+/// Adds edges. The first reason for an edge stays. An edge that closes a circle is left out: a declared one breaks
+/// the units of the circle (returned with the reason), an inferred one only says so.
+pub(super) fn add(
     edges: &mut Edges,
-    unit: &Unit,
-    needed: &UnitName,
-    reason: DependencyReason,
+    wanted: Vec<Wanted<'_>>,
     found: &mut Vec<Diagnostic>,
-) {
-    let known = edges.get(&unit.name).is_some_and(|own| own.contains_key(needed));
-    if known || *needed == unit.name {
-        return;
+) -> BTreeMap<UnitName, String> {
+    let mut circular = BTreeMap::new();
+    let fresh: Vec<Wanted<'_>> = wanted
+        .into_iter()
+        .filter(|edge| edge.needed != *edge.unit)
+        .filter(|edge| !edges.get(edge.unit).is_some_and(|own| own.contains_key(&edge.needed)))
+        .collect();
+    let mut graph = Graph::default();
+    for (unit, needed) in edges.iter().flat_map(|(unit, own)| own.keys().map(move |needed| (unit, needed))) {
+        graph.connect(unit, needed);
     }
-    if path(edges, needed, &unit.name).is_some() {
-        let why = match &reason {
-            DependencyReason::Output(output) => format!("reads output `{output}` of unit `{needed}`"),
-            DependencyReason::Object(object) => format!("needs {object} of unit `{needed}`"),
-            DependencyReason::Declared => format!("depends on unit `{needed}`"),
-        };
-        let message =
-            format!("unit `{}` {why}, which waits for `{}` itself; it does not wait", unit.name, unit.name);
-        let finding = Diagnostic::new(codes::DEPENDENCY_CIRCLE_AVOIDED, message).at(unit.place.clone());
-        found.push(finding.unit(&unit.name));
-        return;
+    let known = graph.clone();
+    fresh.iter().for_each(|edge| graph.connect(edge.unit, &edge.needed));
+    // Nearly always there is no circle, and all is said in one pass.
+    let mut checked = (!graph.is_acyclic()).then_some(known);
+    for edge in fresh {
+        if let Some(graph) = &mut checked {
+            if let Some(way) = graph.way(&edge.needed, edge.unit) {
+                let message = left_out(&edge, &way, found);
+                circular.extend(way.into_iter().filter_map(|name| Some((name, message.clone()?))));
+                continue;
+            }
+            graph.connect(edge.unit, &edge.needed);
+        }
+        edges.entry(edge.unit.clone()).or_default().entry(edge.needed).or_insert(edge.reason);
     }
-    edges.entry(unit.name.clone()).or_default().insert(needed.clone(), reason);
+    circular
 }
 
-/// A way from one unit to another along the edges, both ends included.
-fn path(edges: &Edges, from: &UnitName, to: &UnitName) -> Option<Vec<UnitName>> {
-    let mut came_from: BTreeMap<&UnitName, &UnitName> = BTreeMap::new();
-    let mut open = vec![from];
-    let mut seen = BTreeSet::from([from]);
-    while let Some(at) = open.pop() {
-        if at == to {
-            let mut way = vec![at.clone()];
-            let mut step = at;
-            while let Some(before) = came_from.get(step) {
-                way.push((*before).clone());
-                step = before;
-            }
-            way.reverse();
-            return Some(way);
+/// Reports an edge that would close a circle; the reason of the units on it when it was declared.
+fn left_out(edge: &Wanted<'_>, way: &[UnitName], found: &mut Vec<Diagnostic>) -> Option<String> {
+    let (unit, needed) = (edge.unit, &edge.needed);
+    let why = match &edge.reason {
+        DependencyReason::Declared => {
+            let names: Vec<_> = std::iter::once(unit).chain(way).map(|name| format!("`{name}`")).collect();
+            let message = format!("units wait for each other: {}", names.join(" → "));
+            let finding = Diagnostic::new(codes::DEPENDENCY_CIRCLE, &*message).at(edge.place.clone());
+            found.push(finding.hint("remove one `dependsOn` of the circle").unit(unit));
+            return Some(message);
         }
-        for next in edges
-            .get(at)
-            .into_iter()
-            .flat_map(BTreeMap::keys)
-            .filter(|next| !seen.contains(next))
-            .collect::<Vec<_>>()
-        {
-            seen.insert(next);
-            came_from.insert(next, at);
-            open.push(next);
-        }
-    }
+        DependencyReason::Output(output) => format!("reads output `{output}` of unit `{needed}`"),
+        DependencyReason::Object(object) => format!("needs {object} of unit `{needed}`"),
+    };
+    let message = format!("unit `{unit}` {why}, which waits for `{unit}` itself; it does not wait");
+    found.push(Diagnostic::new(codes::DEPENDENCY_CIRCLE_AVOIDED, message).at(edge.place.clone()).unit(unit));
     None
+}
+
+/// Edges between numbered units.
+#[derive(Debug, Default, Clone)]
+struct Graph {
+    numbers: BTreeMap<UnitName, usize>,
+    names: Vec<UnitName>,
+    next: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    fn number(&mut self, unit: &UnitName) -> usize {
+        if let Some(number) = self.numbers.get(unit) {
+            return *number;
+        }
+        let number = self.names.len();
+        self.numbers.insert(unit.clone(), number);
+        self.names.push(unit.clone());
+        self.next.push(Vec::new());
+        number
+    }
+
+    fn connect(&mut self, from: &UnitName, to: &UnitName) {
+        let (from, to) = (self.number(from), self.number(to));
+        self.next[from].push(to);
+    }
+
+    /// Takes away units that nothing points at, until none is left or only circles are.
+    fn is_acyclic(&self) -> bool {
+        let mut incoming = vec![0_usize; self.names.len()];
+        self.next.iter().flatten().for_each(|to| incoming[*to] += 1);
+        let mut open: Vec<usize> = (0..incoming.len()).filter(|unit| incoming[*unit] == 0).collect();
+        let mut taken = 0;
+        while let Some(at) = open.pop() {
+            taken += 1;
+            for to in &self.next[at] {
+                incoming[*to] -= 1;
+                if incoming[*to] == 0 {
+                    open.push(*to);
+                }
+            }
+        }
+        taken == self.names.len()
+    }
+
+    /// A way along the edges, both ends included.
+    fn way(&self, from: &UnitName, to: &UnitName) -> Option<Vec<UnitName>> {
+        let (from, to) = (*self.numbers.get(from)?, *self.numbers.get(to)?);
+        let mut came_from = vec![None; self.names.len()];
+        let mut seen = vec![false; self.names.len()];
+        seen[from] = true;
+        let mut open = vec![from];
+        while let Some(at) = open.pop() {
+            if at == to {
+                let steps = std::iter::successors(Some(at), |step| came_from[*step]);
+                let mut way: Vec<UnitName> = steps.map(|step| self.names[step].clone()).collect();
+                way.reverse();
+                return Some(way);
+            }
+            for next in &self.next[at] {
+                if !std::mem::replace(&mut seen[*next], true) {
+                    came_from[*next] = Some(at);
+                    open.push(*next);
+                }
+            }
+        }
+        None
+    }
 }

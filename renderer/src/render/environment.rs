@@ -10,7 +10,7 @@ use naksha_environments::environment::{Environment, Follows, UnitUse};
 use naksha_environments::facts::Facts;
 use naksha_environments::ids::{EnvironmentName, UnitName, WorkflowName};
 use naksha_environments::rendered::{Rendered, RenderedUnit, UnitState};
-use naksha_environments::repository::{Definitions, Repository};
+use naksha_environments::repository::Definitions;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::SourceTree;
 use naksha_environments::unit::{ConflictPolicy, Unit, UnitSource};
@@ -20,10 +20,12 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::template::{ENGINE_VERSION, TemplateEngine};
-use crate::variables::{Evaluation, Subject, Trouble, environment_value, layered};
+use crate::variables::{
+    DEFAULT_NAMESPACE, Evaluation, Subject, Trouble, Values, Written, environment_value, layered,
+};
 
 use super::across::{self, Makers, Settled};
-use super::cache::{Keeping, RenderCache, UnitRender, Values};
+use super::cache::{Keeping, RenderCache, UnitRender};
 use super::dependencies;
 use super::files::{self, UnitFiles};
 use super::unit::{self, UnitWork, broken, digest};
@@ -57,8 +59,9 @@ pub fn render(input: &RenderInput<'_>) -> Rendered {
     input.cache.begin();
     let listed = listed(input, environment, &mut found);
     let prepared = prepare(input, environment, &listed, &mut found);
+    let shown = Shown::new(environment);
     let renders: Vec<(UnitName, Arc<UnitRender>)> =
-        prepared.par_iter().map(|unit| (unit.unit.name.clone(), render_unit(input, unit))).collect();
+        prepared.par_iter().map(|unit| (unit.unit.name.clone(), render_unit(input, &shown, unit))).collect();
     input.cache.end();
     found.extend(renders.iter().flat_map(|(_, render)| render.diagnostics.iter().cloned()));
     let (mut settled, makers) = across::settle(input.tree, &renders, &mut found);
@@ -203,11 +206,10 @@ struct Prepared<'a> {
     files: UnitFiles,
     /// Outputs of other units that its variables or templates read.
     reads: BTreeSet<(UnitName, String)>,
-    /// What templates see; absent for plain manifests.
-    context: Option<Value>,
+    /// What its templates see of other units.
+    units: Map<String, Value>,
     /// Found before its files are looked into: why there is nothing to render.
     stopped: Option<String>,
-    namespace: &'a str,
 }
 
 fn prepare<'a>(
@@ -217,68 +219,46 @@ fn prepare<'a>(
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Prepared<'a>> {
     let repository = input.content.repository.as_ref();
-    let defined: Vec<(&'a UnitUse, &'a Arc<Unit>)> =
-        listed.iter().filter_map(|listed| Some((listed.entry, listed.unit?))).collect();
-    let subjects: BTreeMap<UnitName, Subject> = defined
-        .par_iter()
-        .map(|(entry, unit)| {
-            let variables = layered(unit, repository.map(AsRef::as_ref), environment, entry);
-            (unit.name.clone(), Subject { unit: Arc::clone(unit), variables })
+    let subjects: BTreeMap<UnitName, Subject> = listed
+        .iter()
+        .filter_map(|listed| {
+            let unit = listed.unit?;
+            let variables = match input.cache.values(unit, environment, repository) {
+                Some(values) => Written::Known(values),
+                None => {
+                    Written::Layered(layered(unit, repository.map(AsRef::as_ref), environment, listed.entry))
+                }
+            };
+            Some((unit.name.clone(), Subject { unit: Arc::clone(unit), variables }))
         })
         .collect();
-    let broken: BTreeSet<UnitName> = listed
-        .iter()
-        .filter(|listed| listed.unit.is_none())
-        .map(|listed| listed.entry.name.clone())
-        .collect();
+    let absent = listed.iter().filter(|listed| listed.unit.is_none());
+    let broken: BTreeSet<UnitName> = absent.map(|listed| listed.entry.name.clone()).collect();
+    let defined = listed.iter().filter_map(|listed| listed.unit);
+    let supported: Vec<&'a Arc<Unit>> = defined.filter(|unit| !has_no_driver(&unit.source)).collect();
     let shared = repository.map(|repository| &repository.shared);
-    let supported: Vec<&'a Arc<Unit>> =
-        defined.iter().filter(|(_, unit)| !has_no_driver(&unit.source)).map(|(_, unit)| *unit).collect();
     let files: Vec<UnitFiles> =
         supported.par_iter().map(|unit| files::of_unit(input.tree, unit, shared, input.cache)).collect();
-    let environment_json = environment_value(environment);
-    let mut evaluation = Evaluation::new(environment_json.clone(), &subjects, &broken, input.facts);
-    let prepared = supported
-        .into_iter()
-        .zip(files)
-        .map(|(unit, files)| {
-            let (values, trouble) = values_of(input, environment, unit, &mut evaluation);
-            let mut reads = evaluation.reads(&unit.name);
-            let templates = matches!(unit.source, UnitSource::Templates(_));
-            let mut stopped = trouble.filter(|_| templates);
-            let units = outputs(input, unit, &files, &mut evaluation, &mut reads, &mut stopped);
-            let context = templates.then(|| {
-                json!({"environment": environment_json, "variables": Value::clone(&values.map), "units": units})
-            });
-            let stopped = stopped.map(|trouble| stop(&trouble, unit, &mut evaluation.diagnostics));
-            let namespace = environment.target.namespace().unwrap_or("default");
-            Prepared { unit, values, files, reads, context, stopped, namespace }
-        })
-        .collect();
+    let mut evaluation = Evaluation::new(environment_value(environment), &subjects, &broken, input.facts);
+    let prepared = supported.into_iter().zip(files).map(|(unit, files)| {
+        let (values, trouble) = evaluation.values(&unit.name);
+        if trouble.is_none() && evaluation.is_self_contained(&unit.name, &values) {
+            input.cache.keep_values(unit, environment, repository, &values);
+        }
+        let mut reads = evaluation.reads(&unit.name);
+        // Plain manifests read no variables.
+        let mut stopped = trouble.filter(|_| is_template(unit));
+        let units = outputs(input, unit, &files, &mut evaluation, &mut reads, &mut stopped);
+        let stopped = stopped.map(|trouble| stop(&trouble, unit, &mut evaluation.diagnostics));
+        Prepared { unit, values, files, reads, units, stopped }
+    });
+    let prepared = prepared.collect();
     found.append(&mut evaluation.diagnostics);
     prepared
 }
 
-fn values_of(
-    input: &RenderInput<'_>,
-    environment: &Arc<Environment>,
-    unit: &Arc<Unit>,
-    evaluation: &mut Evaluation<'_>,
-) -> (Arc<Values>, Option<Trouble>) {
-    let repository: Option<&Arc<Repository>> = input.content.repository.as_ref();
-    if let Some(values) = input.cache.values(unit, environment, repository) {
-        return (values, None);
-    }
-    let (variables, trouble) = evaluation.variables(&unit.name);
-    let map: Map<String, Value> =
-        variables.0.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
-    let map = Value::Object(map);
-    let digest = Digest::of_json(&map);
-    let values = Arc::new(Values { variables: Arc::new(variables), map: Arc::new(map), digest });
-    if trouble.is_none() && evaluation.reads(&unit.name).is_empty() {
-        input.cache.keep_values(unit, environment, repository, &values);
-    }
-    (values, trouble)
+fn is_template(unit: &Unit) -> bool {
+    matches!(unit.source, UnitSource::Templates(_))
 }
 
 /// The outputs that a unit's templates read, as the map that they see.
@@ -295,22 +275,18 @@ fn outputs(
         if let Ok(name) = UnitName::parse(other) {
             reads.insert((name, output.clone()));
         }
-        match evaluation.output(&unit.name, other, output, None) {
+        match evaluation.output(other, output) {
             Ok(value) => {
                 let entry = units.entry(other.clone()).or_insert_with(|| json!({"outputs": {}}));
                 entry["outputs"][output] = Value::clone(&value);
             }
             Err(trouble) => {
-                // Only a reader in trouble pays for looking up where it reads.
-                let place = files::place(input.tree, path, *span);
-                if trouble == Trouble::Failed {
-                    let message = format!("output `{output}` of unit `{other}` cannot be read here");
-                    let finding =
-                        Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).at(place).unit(&unit.name);
-                    evaluation.diagnostics.push(finding);
+                if let Some(finding) = trouble.finding(&unit.name, other, output) {
+                    // Only a reader in trouble pays for looking up where it reads.
+                    evaluation.diagnostics.push(finding.at(files::place(input.tree, path, *span)));
                 }
                 // An error says more than waiting does.
-                if stopped.is_none() || trouble == Trouble::Failed {
+                if stopped.is_none() || !matches!(trouble, Trouble::Waits { .. }) {
                     *stopped = Some(trouble);
                 }
             }
@@ -322,7 +298,7 @@ fn outputs(
 /// Why a unit is not rendered, in words; waiting is reported here, failures were reported already.
 fn stop(trouble: &Trouble, unit: &Unit, found: &mut Vec<Diagnostic>) -> String {
     match trouble {
-        Trouble::Failed => "its values have errors".to_owned(),
+        Trouble::Failed | Trouble::Undefined { .. } => "its values have errors".to_owned(),
         Trouble::Waits { unit: other, output } => {
             let message = format!("unit `{}` waits for output `{output}` of unit `{other}`", unit.name);
             found.push(
@@ -333,8 +309,26 @@ fn stop(trouble: &Trouble, unit: &Unit, found: &mut Vec<Diagnostic>) -> String {
     }
 }
 
+/// What every unit sees of its environment.
+#[derive(Debug)]
+struct Shown<'a> {
+    environment: Value,
+    /// Canonical, for keys.
+    text: String,
+    namespace: &'a str,
+}
+
+impl<'a> Shown<'a> {
+    fn new(environment: &'a Environment) -> Self {
+        let value = environment_value(environment);
+        let text = canonical_json(&value);
+        let namespace = environment.target.namespace().unwrap_or(DEFAULT_NAMESPACE);
+        Self { environment: value, text, namespace }
+    }
+}
+
 /// From the cache, or anew.
-fn render_unit(input: &RenderInput<'_>, prepared: &Prepared<'_>) -> Arc<UnitRender> {
+fn render_unit(input: &RenderInput<'_>, shown: &Shown<'_>, prepared: &Prepared<'_>) -> Arc<UnitRender> {
     let unit = prepared.unit;
     if !prepared.files.problems.is_empty() {
         let named = prepared.files.problems.iter().map(|finding| finding.clone().unit(&unit.name));
@@ -343,18 +337,22 @@ fn render_unit(input: &RenderInput<'_>, prepared: &Prepared<'_>) -> Arc<UnitRend
     if let Some(reason) = &prepared.stopped {
         return Arc::new(broken(reason, Vec::new(), Keeping::Never));
     }
-    let key = cache_key(input, prepared);
+    let key = cache_key(input, shown, prepared);
     if let Some(known) = key.as_ref().and_then(|key| input.cache.unit(key)) {
         return known;
     }
+    let context = is_template(unit).then(|| {
+        let variables = Value::clone(&prepared.values.map);
+        json!({"environment": shown.environment, "variables": variables, "units": prepared.units})
+    });
     let work = UnitWork {
         tree: input.tree,
         unit,
         files: &prepared.files,
-        namespace: prepared.namespace,
+        namespace: shown.namespace,
         key: input.key,
         engine: input.engine,
-        context: prepared.context.as_ref().unwrap_or(&Value::Null),
+        context: context.as_ref().unwrap_or(&Value::Null),
     };
     let render = Arc::new(unit::render(&work));
     if let Some(key) = key {
@@ -364,7 +362,7 @@ fn render_unit(input: &RenderInput<'_>, prepared: &Prepared<'_>) -> Arc<UnitRend
 }
 
 /// Covers everything that a unit's render reads. `None` for a definition that is not in the tree.
-fn cache_key(input: &RenderInput<'_>, prepared: &Prepared<'_>) -> Option<Digest> {
+fn cache_key(input: &RenderInput<'_>, shown: &Shown<'_>, prepared: &Prepared<'_>) -> Option<Digest> {
     let unit = prepared.unit;
     let definition = input.tree.entry(unit.place.path.as_str())?;
     let mut hasher = Hasher::new(RENDER_VERSION)
@@ -372,7 +370,7 @@ fn cache_key(input: &RenderInput<'_>, prepared: &Prepared<'_>) -> Option<Digest>
         .part(unit.name.as_str())
         .part(unit.place.path.as_str())
         .part(definition.content.as_str())
-        .part(prepared.namespace)
+        .part(shown.namespace)
         .part(input.key.mark(RENDER_VERSION.as_bytes()).as_str());
     for files in [&prepared.files.entries, &prepared.files.partials] {
         hasher.add(files.len().to_be_bytes());
@@ -382,10 +380,10 @@ fn cache_key(input: &RenderInput<'_>, prepared: &Prepared<'_>) -> Option<Digest>
             hasher.add(file.content.as_str());
         }
     }
-    if let Some(context) = &prepared.context {
+    if is_template(unit) {
         hasher.add(prepared.values.digest.as_bytes());
-        hasher.add(canonical_json(&context["environment"]));
-        hasher.add(canonical_json(&context["units"]));
+        hasher.add(&shown.text);
+        hasher.add(canonical_json(&Value::Object(prepared.units.clone())));
     }
     Some(hasher.finish())
 }
@@ -401,7 +399,8 @@ fn edges(
 ) -> dependencies::Edges {
     let names: BTreeSet<UnitName> = listed.iter().map(|listed| listed.entry.name.clone()).collect();
     let definitions = listed.iter().filter_map(|listed| listed.unit.map(AsRef::as_ref));
-    let (mut edges, circular) = dependencies::declared(definitions, &names, found);
+    let mut edges = dependencies::Edges::new();
+    let circular = dependencies::add(&mut edges, dependencies::declared(definitions, &names), found);
     for (unit, reason) in circular {
         if let Some(settled) = settled.get_mut(&unit) {
             settled.broken.get_or_insert(reason);
@@ -409,19 +408,19 @@ fn edges(
             settled.digest = digest(&[]);
         }
     }
-    let kinds: BTreeMap<(String, String), UnitName> = renders
-        .iter()
-        .flat_map(|(unit, render)| render.custom_kinds.iter().map(move |custom| (unit, custom)))
-        .map(|(unit, custom)| ((custom.group.clone(), custom.kind.clone()), unit.clone()))
-        .collect();
-    for (unit, (_, render)) in prepared.iter().zip(renders) {
-        let reads: BTreeSet<_> =
-            unit.reads.iter().filter(|(name, _)| names.contains(name)).cloned().collect();
-        dependencies::add_outputs(&mut edges, unit.unit, &reads, found);
-        let objects = settled.get(&unit.unit.name).map(|settled| Arc::clone(&settled.objects));
-        let objects = objects.iter().flat_map(|objects| objects.iter()).map(AsRef::as_ref);
-        dependencies::add_objects(&mut edges, unit.unit, objects, &render.references, makers, &kinds, found);
+    let custom =
+        renders.iter().flat_map(|(unit, render)| render.custom_kinds.iter().map(move |kind| (unit, kind)));
+    let kinds: BTreeMap<(String, String), UnitName> =
+        custom.map(|(unit, kind)| ((kind.group.clone(), kind.kind.clone()), unit.clone())).collect();
+    let mut wanted = Vec::new();
+    for (Prepared { unit, reads, .. }, (_, render)) in prepared.iter().zip(renders) {
+        let reads: BTreeSet<_> = reads.iter().filter(|(name, _)| names.contains(name)).cloned().collect();
+        dependencies::of_outputs(unit, &reads, &mut wanted);
+        let objects = settled.get(&unit.name).map_or(&[][..], |settled| &settled.objects);
+        dependencies::of_objects(unit, objects, &render.references, makers, &kinds, &mut wanted);
     }
+    // Inferred edges break nothing: what closes a circle is left out.
+    dependencies::add(&mut edges, wanted, found);
     edges
 }
 

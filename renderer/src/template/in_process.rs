@@ -97,7 +97,7 @@ fn render_file(
                 entry.name
             ),
             hint: Some("look for a loop that is longer than meant, or split the unit".to_owned()),
-            spot: None,
+            spot: Some(report::top(&entry.name)),
             callers: Vec::new(),
         }));
     }

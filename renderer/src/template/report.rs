@@ -21,9 +21,14 @@ pub(super) fn plain(template: &str, message: &str) -> Problem {
         kind: ProblemKind::Failed,
         message: format!("template `{template}` cannot be rendered: {message}"),
         hint: None,
-        spot: None,
+        spot: Some(top(template)),
         callers: Vec::new(),
     }
+}
+
+/// A template as a whole.
+pub(super) fn top(template: &str) -> Spot {
+    Spot { template: template.to_owned(), line: 1, column: 1, width: 1 }
 }
 
 /// What `error` says, as problems. `context` is what the templates could see, for suggestions.
@@ -68,7 +73,7 @@ fn plain_message(message: &str) -> Problem {
 
 fn at(template: &str, sources: &[TemplateSource], kind: ProblemKind, message: &str) -> Problem {
     let known = sources.iter().any(|source| source.name == template);
-    let spot = known.then(|| Spot { template: template.to_owned(), line: 1, column: 1, width: 1 });
+    let spot = known.then(|| top(template));
     Problem { kind, spot, ..plain_message(message) }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place, did_you_mean};
+use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Environment, UnitUse};
 use naksha_environments::expression::{Bindings, EvaluationError, Text};
 use naksha_environments::facts::Facts;
@@ -15,7 +16,7 @@ use naksha_environments::variables::{Variable, Variables};
 use serde_json::{Map, Value, json};
 
 /// Namespace of objects that name none, where the environment's target names none either.
-const DEFAULT_NAMESPACE: &str = "default";
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
 /// What `environment` is in expressions and templates.
 pub(crate) fn environment_value(environment: &Environment) -> Value {
@@ -38,11 +39,40 @@ pub(crate) fn layered(
     shared.layered(&environment.variables).layered(&entry.variables)
 }
 
-/// A unit of the environment, with its variables as written.
+/// A unit of the environment.
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) unit: Arc<Unit>,
-    pub(crate) variables: Variables,
+    pub(crate) variables: Written,
+}
+
+/// A unit's variables: as written, or evaluated before.
+#[derive(Debug)]
+pub(crate) enum Written {
+    Layered(Variables),
+    Known(Arc<Values>),
+}
+
+/// A unit's values, evaluated.
+#[derive(Debug)]
+pub(crate) struct Values {
+    /// With their origins.
+    pub(crate) variables: Arc<Variables>,
+    /// The values alone, as templates see them.
+    pub(crate) map: Arc<Value>,
+    /// Of `map`.
+    pub(crate) digest: Digest,
+    /// The outputs that have a value.
+    pub(crate) outputs: BTreeMap<String, Arc<Value>>,
+}
+
+impl Subject {
+    fn variables(&self) -> &Variables {
+        match &self.variables {
+            Written::Layered(variables) => variables,
+            Written::Known(values) => &values.variables,
+        }
+    }
 }
 
 /// Why a value is not there.
@@ -50,8 +80,25 @@ pub(crate) struct Subject {
 pub(crate) enum Trouble {
     /// It will be, once that unit has run.
     Waits { unit: UnitName, output: String },
+    /// There is no such output. The reader reports it, at its own place.
+    Undefined { message: String, hint: String },
     /// It was reported.
     Failed,
+}
+
+impl Trouble {
+    /// What the reader of an output says about it; nothing when it only waits.
+    pub(crate) fn finding(&self, reader: &UnitName, unit: &str, output: &str) -> Option<Diagnostic> {
+        let finding = |message: String| Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).unit(reader);
+        match self {
+            Self::Waits { .. } => None,
+            Self::Undefined { message, hint } => Some(finding(message.clone()).hint(hint)),
+            Self::Failed if reader.as_str() == unit => None,
+            Self::Failed => Some(finding(format!(
+                "output `{output}` of unit `{unit}` cannot be read, because that unit has errors"
+            ))),
+        }
+    }
 }
 
 /// Something that has a value: a variable or an output of a unit.
@@ -91,6 +138,8 @@ pub(crate) struct Evaluation<'a> {
     open: Vec<Item>,
     /// Outputs of other units that a unit's variables read.
     reads: BTreeMap<UnitName, BTreeSet<(UnitName, String)>>,
+    /// Units of which some value reads another unit.
+    outward: BTreeSet<UnitName>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -109,19 +158,22 @@ impl<'a> Evaluation<'a> {
             known: BTreeMap::new(),
             open: Vec::new(),
             reads: BTreeMap::new(),
+            outward: BTreeSet::new(),
             diagnostics: Vec::new(),
         }
     }
 
-    /// A unit's variables with their final values, and the first trouble with one of them. A variable in trouble
-    /// keeps what was written.
-    pub(crate) fn variables(&mut self, unit: &UnitName) -> (Variables, Option<Trouble>) {
-        let Some(subject) = self.subjects.get(unit) else {
-            return (Variables::default(), Some(Trouble::Failed));
-        };
-        let mut done = subject.variables.clone();
+    /// A unit's variables and outputs with their final values, and the first trouble with a variable. A variable
+    /// in trouble keeps what was written; an output in trouble is left out.
+    pub(crate) fn values(&mut self, unit: &UnitName) -> (Arc<Values>, Option<Trouble>) {
+        let subjects = self.subjects;
+        let subject = subjects.get(unit);
+        if let Some(Written::Known(values)) = subject.map(|subject| &subject.variables) {
+            return (Arc::clone(values), None);
+        }
+        let mut variables = subject.map(|subject| subject.variables().clone()).unwrap_or_default();
         let mut trouble = None;
-        for (name, variable) in &mut done.0 {
+        for (name, variable) in &mut variables.0 {
             if !holds_expression(&variable.value) {
                 continue;
             }
@@ -132,7 +184,23 @@ impl<'a> Evaluation<'a> {
                 }
             }
         }
-        (done, trouble)
+        let names = subject.into_iter().flat_map(|subject| subject.unit.outputs.keys());
+        let outputs = names.filter_map(|name| {
+            let value = self.item(&Item::Output(unit.clone(), name.clone()), None).ok()?;
+            Some((name.clone(), value))
+        });
+        let outputs = outputs.collect();
+        let values = variables.0.iter().map(|(name, variable)| (name.clone(), variable.value.clone()));
+        let map = Value::Object(values.collect());
+        let digest = Digest::of_json(&map);
+        let values = Values { variables: Arc::new(variables), map: Arc::new(map), digest, outputs };
+        (Arc::new(values), trouble)
+    }
+
+    /// Whether all values of a unit follow from its definitions alone, and there is one for each.
+    pub(crate) fn is_self_contained(&self, unit: &UnitName, values: &Values) -> bool {
+        let declared = self.subjects.get(unit).map_or(0, |subject| subject.unit.outputs.len());
+        !self.outward.contains(unit) && values.outputs.len() == declared
     }
 
     /// One variable's final value; `None` when it is in trouble.
@@ -146,47 +214,21 @@ impl<'a> Evaluation<'a> {
         self.reads.get(unit).cloned().unwrap_or_default()
     }
 
-    /// An output, read from `reader` at `place`.
-    pub(crate) fn output(
-        &mut self,
-        reader: &UnitName,
-        unit: &str,
-        output: &str,
-        place: Option<&Place>,
-    ) -> Answer {
+    /// An output of a unit of this environment. Who reads it reports its trouble: see [`Trouble::finding`].
+    pub(crate) fn output(&mut self, unit: &str, output: &str) -> Answer {
         match UnitName::parse(unit) {
-            Ok(name) if self.subjects.contains_key(&name) || self.broken.contains(&name) => {
-                let answer = self.item(&Item::Output(name, output.to_owned()), place);
-                answer.inspect_err(|trouble| self.blame(reader, trouble, unit, output, place))
+            Ok(name) if self.subjects.contains_key(&name) => {
+                self.item(&Item::Output(name, output.to_owned()), None)
             }
+            Ok(name) if self.broken.contains(&name) => Err(Trouble::Failed),
             _ => {
-                let message = format!("unit `{unit}` is not part of this environment");
                 let known = self.subjects.keys().map(UnitName::as_str);
                 let hint = did_you_mean(unit, known).map(|near| format!("did you mean `{near}`?"));
-                let hint = hint.unwrap_or_else(|| "list it under `units` of the environment".to_owned());
-                self.report(
-                    Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).hint(hint).unit(reader),
-                    place,
-                );
-                Err(Trouble::Failed)
+                Err(Trouble::Undefined {
+                    message: format!("unit `{unit}` is not part of this environment"),
+                    hint: hint.unwrap_or_else(|| "list it under `units` of the environment".to_owned()),
+                })
             }
-        }
-    }
-
-    /// A reader that fails because of another unit says so itself.
-    fn blame(
-        &mut self,
-        reader: &UnitName,
-        trouble: &Trouble,
-        unit: &str,
-        output: &str,
-        place: Option<&Place>,
-    ) {
-        let says = |finding: &Diagnostic| finding.unit.as_ref() == Some(reader) && finding.is_error();
-        if *trouble == Trouble::Failed && reader.as_str() != unit && !self.diagnostics.iter().any(says) {
-            let message =
-                format!("output `{output}` of unit `{unit}` cannot be read, because that unit has errors");
-            self.report(Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).unit(reader), place);
         }
     }
 
@@ -219,9 +261,11 @@ impl<'a> Evaluation<'a> {
 
     fn variable(&mut self, unit: &UnitName, name: &str) -> Answer {
         let subjects = self.subjects;
-        let Some(variable) = subjects.get(unit).and_then(|subject| subject.variables.0.get(name)) else {
-            return Err(Trouble::Failed);
-        };
+        let subject = subjects.get(unit).ok_or(Trouble::Failed)?;
+        let variable = subject.variables().0.get(name).ok_or(Trouble::Failed)?;
+        if matches!(subject.variables, Written::Known(_)) {
+            return Ok(Arc::new(variable.value.clone()));
+        }
         let Variable { value, origins } = variable;
         let place = origins.last().and_then(|(_, place)| place.as_ref());
         let subject = format!("variable `{name}`");
@@ -264,6 +308,11 @@ impl<'a> Evaluation<'a> {
     fn declared_output(&mut self, unit: &UnitName, name: &str, place: Option<&Place>) -> Answer {
         let subjects = self.subjects;
         let Some(subject) = subjects.get(unit) else { return Err(Trouble::Failed) };
+        if let Written::Known(values) = &subject.variables
+            && let Some(value) = values.outputs.get(name)
+        {
+            return Ok(Arc::clone(value));
+        }
         if let Some(text) = subject.unit.outputs.get(name) {
             let own = text.place.clone();
             let subject = format!("output `{name}` of unit `{unit}`");
@@ -274,18 +323,13 @@ impl<'a> Evaluation<'a> {
         }
         match &subject.unit.source {
             UnitSource::Manifests(_) | UnitSource::Templates(_) => {
-                let message = format!("unit `{unit}` has no output `{name}`");
                 let known: Vec<&str> = subject.unit.outputs.keys().map(String::as_str).collect();
                 let hint = match (did_you_mean(name, known.iter().copied()), known.is_empty()) {
                     (Some(near), _) => format!("did you mean `{near}`?"),
                     (None, true) => format!("declare it under `outputs` in {}", subject.unit.place.path),
-                    (None, false) => format!(
-                        "it has {}",
-                        known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-                    ),
+                    (None, false) => format!("it has `{}`", known.join("`, `")),
                 };
-                self.report(Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).hint(hint), place);
-                Err(Trouble::Failed)
+                Err(Trouble::Undefined { message: format!("unit `{unit}` has no output `{name}`"), hint })
             }
             // Only running them tells what they give.
             _ => Err(Trouble::Waits { unit: unit.clone(), output: name.to_owned() }),
@@ -331,9 +375,12 @@ impl<'a> Evaluation<'a> {
         let mut trouble = None;
         for path in text.references() {
             let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+            if parts.first() == Some(&"units") {
+                self.outward.insert(unit.clone());
+            }
             match parts.as_slice() {
                 ["variables", rest @ ..] => {
-                    let all = subjects.get(unit).into_iter().flat_map(|subject| subject.variables.0.keys());
+                    let all = subjects.get(unit).into_iter().flat_map(|subject| subject.variables().0.keys());
                     let wanted = all.filter(|name| rest.first().is_none_or(|first| first == name));
                     for name in wanted {
                         match self.item(&Item::Variable(unit.clone(), name.clone()), place) {
@@ -347,19 +394,29 @@ impl<'a> Evaluation<'a> {
                     }
                 }
                 ["units", other, "outputs", output, ..] => {
-                    if let Ok(name) = UnitName::parse(other) {
+                    // What only an output reads is no matter of the unit's own objects.
+                    if matches!(self.open.last(), Some(Item::Variable(..)))
+                        && let Ok(name) = UnitName::parse(other)
+                    {
                         let read = (name, (*output).to_owned());
                         self.reads.entry(unit.clone()).or_default().insert(read);
                     }
-                    match self.output(unit, other, output, place) {
+                    match self.output(other, output) {
                         Ok(value) => {
                             outputs_of(&mut units, other).insert((*output).to_owned(), Value::clone(&value));
                         }
                         Err(Trouble::Waits { unit: source, output: wanted }) if source.as_str() == *other => {
                             unknown.push((source, wanted));
                         }
-                        // An output that reads an unknown output is no more known than that one.
                         Err(found) => {
+                            if let Some(finding) = found.finding(unit, other, output) {
+                                self.report(finding, place);
+                            }
+                            let found = match found {
+                                // An output that reads an unknown output is no more known than that one.
+                                Trouble::Waits { .. } => found,
+                                Trouble::Undefined { .. } | Trouble::Failed => Trouble::Failed,
+                            };
                             trouble.get_or_insert(found);
                         }
                     }
@@ -390,7 +447,7 @@ impl<'a> Evaluation<'a> {
     /// "Did you mean" for a variable that is not there.
     fn nearest(&self, unit: &UnitName, error: &EvaluationError) -> Option<String> {
         let EvaluationError::Missing { key, .. } = error else { return None };
-        let names = self.subjects.get(unit)?.variables.0.keys().map(String::as_str);
+        let names = self.subjects.get(unit)?.variables().0.keys().map(String::as_str);
         did_you_mean(key, names).map(|near| format!("did you mean `{near}`?"))
     }
 

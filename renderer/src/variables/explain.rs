@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::render::RenderInput;
 
-use super::evaluate::{Evaluation, Subject, environment_value, layered};
+use super::evaluate::{Evaluation, Subject, Written, environment_value, layered};
 
 /// One variable of a unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,5 +91,5 @@ fn subject(input: &RenderInput<'_>, entry: &UnitUse) -> Option<Subject> {
     let environment = input.control.environments.get(input.environment)?;
     let unit = input.content.units.get(&entry.name)?;
     let variables = layered(unit, input.content.repository.as_deref(), environment, entry);
-    Some(Subject { unit: Arc::clone(unit), variables })
+    Some(Subject { unit: Arc::clone(unit), variables: Written::Layered(variables) })
 }

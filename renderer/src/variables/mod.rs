@@ -7,9 +7,8 @@
 mod evaluate;
 mod explain;
 
-#[cfg(test)]
-mod tests;
-
 pub use explain::{Explained, Overridden, explain_values};
 
-pub(crate) use evaluate::{Evaluation, Subject, Trouble, environment_value, layered};
+pub(crate) use evaluate::{
+    DEFAULT_NAMESPACE, Evaluation, Subject, Trouble, Values, Written, environment_value, layered,
+};

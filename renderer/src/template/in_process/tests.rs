@@ -55,6 +55,45 @@ fn filters_write_yaml() {
 }
 
 #[test]
+fn the_language_is_as_documented() {
+    let cases = [
+        ("{% if 1 > 2 %}a{% elif true %}b{% else %}c{% endif %}", "b"),
+        (
+            "{% for x in [1, 2] %}{{ loop.index }}{% if loop.first %}f{% endif %}{% if loop.last %}l{% endif %}{% endfor %}",
+            "1f2l",
+        ),
+        ("{% for k, v in variables.labels %}{{ k }}={{ v }};{% endfor %}", "b=yes;a=1;"),
+        ("{% set x %}a{{ 1 }}{% endset %}{% set_global y = 2 %}{{ x }}{{ y }}", "a12"),
+        ("{{ 7 // 2 }} {{ 2 ** 3 }} {{ 7 % 4 }} {{ 'a' ~ 1 }}", "3 8 3 a1"),
+        ("{{ 'x' if true else 'y' }}", "x"),
+        ("{{ variables?.none?.deep | default(value='d') }}", "d"),
+        ("{{ [1, 2, 3][1:3] | join(sep='-') }}", "2-3"),
+        (
+            "{{ 'abc' is containing(pat='b') }} {{ 'abc' is starting_with(pat='a') }} {{ nope is defined }}",
+            "true true false",
+        ),
+        ("{{ 1 in [1, 2] and not false }}", "true"),
+        ("a\n{%- if true %}\nb\n{%- endif %}\nc{# no #}", "a\nb\nc"),
+        ("{{ 'a\nb' | indent(width=2) }}|{{ 'a\nb' | indent(width=2, first=true) }}", "a\n  b|  a\n  b"),
+        (
+            "{{ 'a,b' | split(pat=',') | last }} {{ 'abcdef' | truncate(length=3) }} {{ [3, 1] | sort | first }}",
+            "b abc… 1",
+        ),
+        ("{{ {'a': 1} | get(key='a') }} {{ {'a': 1} | pairs | length }} {{ [1, 2] | nth(n=1) }}", "1 1 2"),
+        ("{{ range(end=3) | to_json }}", "[0,1,2]"),
+    ];
+    for (template, expected) in cases {
+        assert_eq!(render(template), expected, "{template}");
+    }
+    let files = [
+        ("a", "{% extends 'b' %}{% block x %}in{% endblock x %}"),
+        ("b", "<{% block x %}out{% endblock x %}>"),
+    ];
+    let output = InProcess::new().render(&job(&files, 1)).unwrap();
+    assert_eq!(output.files[0].as_deref(), Ok("<in>"));
+}
+
+#[test]
 fn problems_have_a_place_and_a_hint() {
     let cases = [
         "a: 1\nb: {{ variables.replica }}",

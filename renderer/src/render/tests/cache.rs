@@ -1,0 +1,155 @@
+//! What a render costs when little changed.
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+/// Bytes by content, counting reads.
+#[derive(Debug, Default)]
+struct Counted {
+    contents: Mutex<BTreeMap<ContentId, Arc<[u8]>>>,
+    reads: AtomicUsize,
+}
+
+impl Blobs for Counted {
+    fn read(&self, id: &ContentId, _: u64) -> Result<Arc<[u8]>, BlobError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.contents.lock().unwrap().get(id).cloned().ok_or(BlobError::Missing)
+    }
+}
+
+impl Counted {
+    fn tree(self: &Arc<Self>, files: &[(String, String)]) -> SourceTree {
+        let mut entries = BTreeMap::new();
+        for (path, text) in files {
+            let content =
+                ContentId::new(&naksha_environments::digest::Digest::of_bytes(text.as_bytes()).hex());
+            self.contents.lock().unwrap().insert(content.clone(), Arc::from(text.as_bytes()));
+            entries.insert(TreePath::parse(path).unwrap(), Entry { kind: EntryKind::File, content });
+        }
+        SourceTree::new(None, entries, Vec::new(), Arc::clone(self) as Arc<dyn Blobs>)
+    }
+
+    fn take(&self) -> usize {
+        self.reads.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// Counts jobs, and fails them all when told to.
+#[derive(Debug)]
+struct Engine {
+    jobs: Arc<AtomicUsize>,
+    failure: Option<TemplateFailure>,
+    inner: InProcess,
+}
+
+impl TemplateEngine for Engine {
+    fn render(&self, job: &TemplateJob) -> Result<TemplateOutput, TemplateFailure> {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        match &self.failure {
+            Some(failure) => Err(failure.clone()),
+            None => self.inner.render(job),
+        }
+    }
+}
+
+fn counting(failure: Option<TemplateFailure>) -> (World, Arc<AtomicUsize>) {
+    let jobs = Arc::new(AtomicUsize::new(0));
+    let engine = Engine { jobs: Arc::clone(&jobs), failure, inner: InProcess::new() };
+    (World { engine: Box::new(engine), ..World::new() }, jobs)
+}
+
+fn many(units: usize, changed: Option<usize>, variable: &str) -> Vec<(String, String)> {
+    let names: Vec<_> = (0..units).map(|index| format!("u{index}")).collect();
+    let mut files = vec![
+        repository("  trunk: main\n  shared: [shared/*.tera]\n"),
+        environment(
+            "dev",
+            &format!(
+                "  target: {{directory: out/}}\n  variables: {{v: {variable}}}\n  units: [{}]\n",
+                names.join(", ")
+            ),
+        ),
+        file("shared/l.tera", "x"),
+    ];
+    for (index, name) in names.iter().enumerate() {
+        files.push(unit(name, "  templates: [a.tera]\n"));
+        let mark = if changed == Some(index) { "changed" } else { "same" };
+        let include = if index % 2 == 0 { "{% include '/shared/l.tera' %}" } else { "" };
+        files.push(file(&format!("units/{name}/a.tera"), &config_map(&format!("{name}-{mark}{include}"))));
+    }
+    files
+}
+
+#[test]
+fn a_commit_costs_what_it_touches() {
+    let blobs = Arc::new(Counted::default());
+    let (world, jobs) = counting(None);
+    let count = || (jobs.swap(0, Ordering::Relaxed), blobs.take());
+    let first = world.render(&blobs.tree(&many(20, None, "1")), "dev");
+    assert_eq!(count().0, 20);
+    let again = world.render(&blobs.tree(&many(20, None, "1")), "dev");
+    assert_eq!(count(), (0, 0), "nothing changed");
+    assert_eq!(show(&first), show(&again));
+
+    world.render(&blobs.tree(&many(20, Some(3), "1")), "dev");
+    let (jobs_of_one, reads_of_one) = count();
+    assert_eq!(jobs_of_one, 1);
+    assert!(reads_of_one <= 3, "{reads_of_one} reads for one file");
+
+    let mut shared = many(20, Some(3), "1");
+    shared.retain(|(path, _)| path != "shared/l.tera");
+    shared.push(file("shared/l.tera", "y"));
+    world.render(&blobs.tree(&shared), "dev");
+    assert_eq!(count().0, 10, "only units that include the shared file");
+
+    world.render(&blobs.tree(&many(20, Some(3), "2")), "dev");
+    assert_eq!(count().0, 20, "templates see every variable");
+    world.render(&blobs.tree(&many(20, Some(3), "1")), "dev");
+    assert_eq!(count().0, 0, "older renders are kept");
+}
+
+#[test]
+fn failures_are_kept_too() {
+    let (world, jobs) = counting(None);
+    let files = tree(&[
+        repository("  trunk: main\n"),
+        dev("[a]"),
+        unit("a", "  templates: [a.tera]\n"),
+        file("units/a/a.tera", "{{ nope }}"),
+    ]);
+    let shown: Vec<_> = (0..3).map(|_| show(&world.render(&files, "dev"))).collect();
+    assert_eq!(jobs.load(Ordering::Relaxed), 1);
+    assert_eq!(shown[0], shown[2]);
+}
+
+#[test]
+fn what_depends_on_the_machine_is_tried_again() {
+    let files = tree(&[
+        repository("  trunk: main\n"),
+        dev("[a]"),
+        unit("a", "  templates: [a.tera]\n"),
+        file("units/a/a.tera", &config_map("a")),
+    ]);
+    let tries = |failure: TemplateFailure, renders: usize| {
+        let (world, jobs) = counting(Some(failure));
+        for _ in 0..renders {
+            let rendered = world.render(&files, "dev");
+            assert_eq!(state(&rendered, "a"), "broken: it has errors");
+        }
+        jobs.load(Ordering::Relaxed)
+    };
+    // Skips 1, 2, 4 and 8 renders after each failure.
+    assert_eq!(tries(TemplateFailure::Time { limit_ms: 5000 }, 20), 5);
+    assert_eq!(tries(TemplateFailure::Engine { reason: "gone".to_owned() }, 4), 4);
+}
+
+#[test]
+fn the_cache_is_bounded() {
+    let world = World { cache: RenderCache::new(20_000), ..World::new() };
+    for round in 0..20 {
+        world.render(&tree(&many(10, None, &round.to_string())), "dev");
+    }
+    assert!(world.cache.len() < 40, "{} units are kept", world.cache.len());
+    assert!(!world.cache.is_empty());
+}
