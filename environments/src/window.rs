@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan, Unit};
 use crate::diagnostic::did_you_mean;
 
 /// Longest window. A longer one is a date, not a window.
-pub const MAX_WINDOW: Duration = Duration::from_secs(31 * 24 * 3600);
+pub const MAX_WINDOW: Duration = Duration::from_hours(31 * 24);
 /// How many changes are looked at to find when things open again; denials that follow each other without a gap
 /// for longer are "not foreseeable".
 const MAX_CHANGES: usize = 64;

@@ -40,19 +40,18 @@ pub struct AdmitInput<'a> {
 
 /// Decides.
 pub fn admit(input: AdmitInput<'_>) -> Admission {
-    let plan = Arc::clone(&input.plan);
     let heal = heal(&input);
     let reasons = reasons(&input);
-    let only_heals = plan.actions.iter().all(heals);
+    let only_heals = input.plan.actions.iter().all(heals);
     if reasons.is_empty()
-        && !plan.is_empty()
+        && !input.plan.is_empty()
         && !only_heals
         && !input.rollback
         && let Opening::Closed { until, reason } = opening(input.windows, input.now)
     {
         return Admission::wait(until, reason, heal);
     }
-    Admission::of(plan, reasons, heal)
+    Admission::of(input.plan, reasons, heal)
 }
 
 /// Takes back what somebody else changed, or follows a secret: nothing that Git asks for newly.
@@ -92,12 +91,9 @@ fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
             lift: format!("push the old history back, or accept the new one: {}", ack(&input.plan)),
         }));
     }
-    if !reasons.is_empty() {
-        expired(input).into_iter().for_each(|note| {
-            for reason in reasons.iter_mut().filter(|reason| reason.kind == HoldKind::Guard) {
-                reason.message.push_str(&note);
-            }
-        });
+    if let Some(note) = expired(input) {
+        let guards = reasons.iter_mut().filter(|reason| reason.kind == HoldKind::Guard);
+        guards.for_each(|reason| reason.message.push_str(&note));
     }
     reasons.sort();
     reasons.dedup();

@@ -133,13 +133,13 @@ pub fn parse_cases(path: &TreePath, text: &str) -> (Vec<Case>, Vec<Diagnostic>) 
     for document in &parsed.documents {
         let Some(list) = document.root.get("cases").and_then(Node::as_sequence) else {
             let message = "a policy test file needs a list `cases`";
-            diagnostics.push(bad(message, &lines, &document.root));
+            diagnostics.push(*bad(message, &lines, &document.root));
             continue;
         };
         for node in list {
             match case(node, &lines) {
                 Ok(case) => cases.push(case),
-                Err(diagnostic) => diagnostics.push(diagnostic),
+                Err(diagnostic) => diagnostics.push(*diagnostic),
             }
         }
     }
@@ -148,7 +148,7 @@ pub fn parse_cases(path: &TreePath, text: &str) -> (Vec<Case>, Vec<Diagnostic>) 
 
 const KEYS: &[&str] = &["name", "object", "old", "environment", "policy", "expect"];
 
-fn case(node: &Node, lines: &Lines<'_>) -> Result<Case, Diagnostic> {
+fn case(node: &Node, lines: &Lines<'_>) -> Result<Case, Box<Diagnostic>> {
     let mapping = node.as_mapping().ok_or_else(|| bad("a case is a map", lines, node))?;
     if let Some(unknown) = mapping.iter().find(|entry| !KEYS.contains(&&*entry.key)) {
         let message = format!("a case has no key `{}`", unknown.key);
@@ -173,9 +173,9 @@ fn case(node: &Node, lines: &Lines<'_>) -> Result<Case, Diagnostic> {
     })
 }
 
-fn bad(message: &str, lines: &Lines<'_>, node: &Node) -> Diagnostic {
+fn bad(message: &str, lines: &Lines<'_>, node: &Node) -> Box<Diagnostic> {
     let hint = "cases: [{name: …, expect: pass, object: {…}}]";
-    Diagnostic::new(codes::BAD_CASES, message).at(lines.place(node.span)).hint(hint)
+    Box::new(Diagnostic::new(codes::BAD_CASES, message).at(lines.place(node.span)).hint(hint))
 }
 
 /// Runs the cases of one test file against the policies beside it, in order.

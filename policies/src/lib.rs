@@ -34,3 +34,5 @@ pub use sources::Sources;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

@@ -245,7 +245,7 @@ pub(crate) fn environment() -> Environment {
         variables: Variables::default(),
         units: Vec::new(),
         workflows: Vec::new(),
-        sync: Sync { prune: true, self_heal: true, interval: Duration::from_secs(300) },
+        sync: Sync { prune: true, self_heal: true, interval: Duration::from_mins(5) },
         guards: Guards { max_deletions: 10, max_deletion_percent: 30 },
         lifecycle: Lifecycle::Active,
         production: false,

@@ -60,11 +60,11 @@ impl<'a> Known<'a> {
         }
         let wanted = ObjectKey::new(group, kind, namespace, name);
         if !self.keys.contains(&wanted) {
-            return Some(format!("{who} needs {kind} `{name}`, which nothing makes"));
+            return Some(format!("nothing makes {kind} `{name}`, for {who}"));
         }
         let key = key.as_ref()?;
         let keys = self.data.get(&(*kind, namespace, name.as_str()))?;
         let missing = !keys.contains(key);
-        missing.then(|| format!("{who} needs the key `{key}` of {kind} `{name}`, which it does not have"))
+        missing.then(|| format!("{kind} `{name}` has no key `{key}`, for {who}"))
     }
 }

@@ -40,7 +40,7 @@ fn mass_delete(plan: &Plan, inventory: &Inventory, environment: &Environment) ->
     let deleted = deletes(plan).count();
     let owned = inventory.objects.len();
     let guards = environment.guards;
-    let percent = if owned == 0 { 0 } else { deleted * 100 / owned };
+    let percent = (deleted * 100).checked_div(owned).unwrap_or(0);
     let message = if environment.lifecycle == Lifecycle::Destroy && deleted > 0 {
         format!("the environment is being destroyed: {}", objects(deleted))
     } else if deleted > guards.max_deletions {
@@ -105,7 +105,7 @@ fn one(action: &Action, inventory: &Inventory) -> Option<Located> {
         let message = format!("the definition `{}` would be {what}{also}", key.name);
         Found::new("guard-crd-removal", FieldPath::default(), message)
     } else if action.stateful || is_stateful(key) || owned.is_some_and(|owned| owned.stateful) {
-        let message = format!("{} holds data and would be {what}", key.short());
+        let message = format!("it holds data and would be {what}");
         Found::new("guard-stateful", FieldPath::default(), message)
     } else {
         return None;

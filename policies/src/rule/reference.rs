@@ -20,7 +20,7 @@ pub(crate) struct Reference {
     pub(crate) namespace: Option<String>,
     /// A key of the Secret or ConfigMap.
     pub(crate) key: Option<String>,
-    /// Who needs it, for a sentence.
+    /// What it is for, for a sentence.
     pub(crate) who: String,
 }
 
@@ -82,7 +82,12 @@ pub(super) fn references(object: &Object<'_>) -> Vec<Reference> {
             if let Some(name) =
                 spec.and_then(|spec| text(spec, "serviceName")).filter(|name| !name.is_empty())
             {
-                found.push(reference("Service", name, path(&["spec", "serviceName"]), "its pods' names"));
+                found.push(reference(
+                    "Service",
+                    name,
+                    path(&["spec", "serviceName"]),
+                    "the names of its pods",
+                ));
             }
         }
         ("networking.k8s.io", "Ingress") => of_ingress(object, spec, &mut found),
@@ -248,7 +253,7 @@ fn of_autoscaler(spec: Option<&Value>, found: &mut Vec<Reference>) {
         _ => return,
     };
     if let Some(name) = text(target, "name") {
-        found.push(reference(kind, name, path(&["spec", "scaleTargetRef"]), "what it scales"));
+        found.push(reference(kind, name, path(&["spec", "scaleTargetRef"]), "scaling it"));
     }
 }
 
@@ -256,7 +261,7 @@ fn of_binding(object: &Object<'_>, found: &mut Vec<Reference>) {
     if let Some(role) = object.body.get("roleRef").filter(|role| text(role, "kind") == Some("Role"))
         && let Some(name) = text(role, "name")
     {
-        found.push(reference("Role", name, path(&["roleRef"]), "what it binds"));
+        found.push(reference("Role", name, path(&["roleRef"]), "binding it"));
     }
     for (index, subject) in items(object.body, "subjects").enumerate() {
         let account = text(subject, "kind") == Some("ServiceAccount");
@@ -264,7 +269,7 @@ fn of_binding(object: &Object<'_>, found: &mut Vec<Reference>) {
             let field = path(&["subjects"]).with(Segment::Index(index));
             found.push(Reference {
                 namespace: text(subject, "namespace").map(str::to_owned),
-                ..reference("ServiceAccount", name, field, "whom it binds")
+                ..reference("ServiceAccount", name, field, "binding it")
             });
         }
     }
@@ -283,7 +288,7 @@ fn service_in(value: &str) -> Option<(String, Option<String>)> {
         !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     let parts: Vec<&str> = host.split('.').collect();
-    if !parts.iter().all(|part| label(part)) {
+    if !parts.iter().all(label) {
         return None;
     }
     match parts.iter().position(|part| *part == "svc") {

@@ -19,7 +19,7 @@ impl Shape {
     pub(super) fn words(self) -> String {
         match self {
             Self::PrivateKey => "a private key".to_owned(),
-            Self::UrlPassword => "a password in a URL".to_owned(),
+            Self::UrlPassword => "a URL with its password".to_owned(),
             Self::Token(whose) => format!("a token of {whose}"),
             Self::Named => "a secret".to_owned(),
         }

@@ -1,0 +1,206 @@
+//! Apply, hold or wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use naksha_environments::plan::{Action, ApprovedPlan, Cause, Conflict, FieldPath, Resolution, Verb};
+use naksha_environments::repository::Unreviewed;
+use naksha_environments::verdict::{Admission, HoldKind, Shown};
+use naksha_environments::window::{Window, WindowKind};
+
+use crate::admit::{AdmitInput, admit};
+use crate::testing::{World, acknowledged, action};
+
+const CLAIM: &str = "
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, namespace: naksha}
+";
+
+fn config(name: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: naksha}}\n")
+}
+
+fn change(name: &str) -> Action {
+    action("app", &config(name), Verb::Update, Cause::Change)
+}
+
+fn drift(name: &str) -> Action {
+    action("app", &config(name), Verb::Update, Cause::Drift)
+}
+
+/// A case of admission: everything is allowed until the case says otherwise.
+struct Case {
+    world: World,
+    shown: Shown,
+    unreviewed: Unreviewed,
+    ever_applied: bool,
+    history: Option<&'static str>,
+    windows: Vec<Window>,
+    rollback: bool,
+}
+
+impl Case {
+    fn of(actions: Vec<Action>) -> Self {
+        Self {
+            world: World::new().planning(actions),
+            shown: Shown::default(),
+            unreviewed: Unreviewed::Apply,
+            ever_applied: true,
+            history: None,
+            windows: Vec::new(),
+            rollback: false,
+        }
+    }
+
+    fn admit(&self) -> Admission {
+        let verdict = self.world.check();
+        admit(AdmitInput {
+            plan: Arc::new(self.world.plan.clone()),
+            verdict: &verdict,
+            shown: &self.shown,
+            unreviewed: self.unreviewed,
+            ever_applied: self.ever_applied,
+            acknowledgements: &self.world.acknowledgements,
+            history: self.history,
+            windows: &self.windows,
+            rollback: self.rollback,
+            now: self.world.now,
+        })
+    }
+
+    /// In words, one line each.
+    fn words(&self) -> String {
+        let healed = |heal: &Option<ApprovedPlan>| {
+            heal.as_ref().map_or(String::new(), |heal| {
+                let names: Vec<_> = heal.plan().actions.iter().map(|one| one.subject.to_string()).collect();
+                format!("\nheals {}", names.join(", "))
+            })
+        };
+        match self.admit() {
+            Admission::Nothing => "nothing".to_owned(),
+            Admission::Apply(plan) => format!("apply {}", plan.plan().actions.len()),
+            Admission::Wait { until, reason, heal } => {
+                format!("wait until {until}: {reason}{}", healed(&heal))
+            }
+            Admission::Hold { reasons, heal } => {
+                let id = self.world.plan.id.clone();
+                let line = |kind: HoldKind, message: &str, lift: &str| {
+                    let lift = lift.replace(id.as_str(), "PLAN").replace(id.short(), "PLAN");
+                    format!("{kind:?}: {message}\n  {lift}")
+                };
+                let lines: Vec<_> =
+                    reasons.iter().map(|reason| line(reason.kind, &reason.message, &reason.lift)).collect();
+                format!("hold\n{}{}", lines.join("\n"), healed(&heal))
+            }
+        }
+    }
+}
+
+fn nights() -> Vec<Window> {
+    let duration = Duration::from_hours(1);
+    vec![Window::parse(WindowKind::Allow, "0 2 * * *", duration, "UTC").unwrap()]
+}
+
+#[test]
+fn nothing_and_everything() {
+    assert_eq!(Case::of(Vec::new()).words(), "nothing");
+    assert_eq!(Case::of(vec![change("a"), drift("b")]).words(), "apply 2");
+}
+
+#[test]
+fn a_guard_holds_and_healing_goes_on() {
+    let mut case = Case::of(vec![action("app", CLAIM, Verb::Delete, Cause::Change), drift("b")]);
+    insta::assert_snapshot!(case.words());
+    case.world.acknowledgements = vec![acknowledged(&case.world.plan, Some("2030-05-31T00:00:00Z"))];
+    assert!(case.words().contains("; the acknowledgement of @sam ended at 2030-05-31T00:00:00Z"));
+    case.world.acknowledgements = vec![acknowledged(&case.world.plan, None)];
+    assert_eq!(case.words(), "apply 2");
+    // The word is for that plan; another one needs its own.
+    let mut other = Case::of(vec![action("app", CLAIM, Verb::Delete, Cause::Change)]);
+    other.world.acknowledgements = case.world.acknowledgements;
+    assert!(other.words().starts_with("hold"));
+}
+
+#[test]
+fn a_policy_error_holds_and_is_not_lifted_by_an_acknowledgement() {
+    let service = "
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: naksha}
+spec: {type: NodePort, ports: [{port: 5432}]}
+";
+    let mut case = Case::of(vec![action("app", service, Verb::Create, Cause::Change)]);
+    case.world = case.world.rendering(&[("app", service)]);
+    case.world.acknowledgements = vec![acknowledged(&case.world.plan, None)];
+    insta::assert_snapshot!(case.words());
+}
+
+#[test]
+fn conflicts_name_field_and_manager() {
+    let mut conflicting = change("a");
+    conflicting.conflicts = vec![
+        Conflict {
+            path: FieldPath::default().key("data").key("mode"),
+            manager: Some("kubectl-edit".to_owned()),
+            resolution: Resolution::Refuse,
+        },
+        Conflict { path: FieldPath::default().key("data"), manager: None, resolution: Resolution::Take },
+    ];
+    insta::assert_snapshot!(Case::of(vec![conflicting]).words());
+}
+
+#[test]
+fn the_first_adoption_needs_a_word() {
+    let mut case = Case::of(vec![action("app", &config("a"), Verb::Adopt, Cause::Change), change("b")]);
+    assert_eq!(case.words(), "apply 2");
+    case.ever_applied = false;
+    insta::assert_snapshot!(case.words());
+    case.world.acknowledgements = vec![acknowledged(&case.world.plan, None)];
+    assert_eq!(case.words(), "apply 2");
+}
+
+#[test]
+fn only_what_nobody_saw_is_listed() {
+    let (seen, unseen) = (change("seen"), change("unseen"));
+    let mut case = Case::of(vec![seen.clone(), unseen, drift("c")]);
+    case.unreviewed = Unreviewed::Hold;
+    case.shown = Shown([seen.digest].into());
+    insta::assert_snapshot!(case.words());
+    let mut all_seen = Case::of(vec![seen.clone(), drift("c")]);
+    all_seen.unreviewed = Unreviewed::Hold;
+    all_seen.shown = Shown([seen.digest].into());
+    assert_eq!(all_seen.words(), "apply 2");
+    let many: Vec<_> = (0..13).map(|at| change(&format!("m{at}"))).collect();
+    let mut many = Case::of(many);
+    many.unreviewed = Unreviewed::Hold;
+    assert!(many.words().contains("and 3 more"));
+}
+
+#[test]
+fn a_rewritten_history_holds() {
+    let mut case = Case::of(vec![change("a")]);
+    case.history = Some("main was rewritten");
+    insta::assert_snapshot!(case.words());
+}
+
+#[test]
+fn windows_hold_changes_back_and_nothing_else() {
+    let mut case = Case::of(vec![change("a"), drift("b")]);
+    case.windows = nights();
+    assert_eq!(
+        case.words(),
+        "wait until 2030-06-02T02:00:00Z: next allow window `0 2 * * *` for 1h in UTC\nheals ConfigMap naksha/b"
+    );
+    case.rollback = true;
+    assert_eq!(case.words(), "apply 2");
+    let mut heals = Case::of(vec![drift("b")]);
+    heals.windows = nights();
+    heals.unreviewed = Unreviewed::Hold;
+    assert_eq!(heals.words(), "apply 1");
+    // What waits for a person is said first: time alone would not help.
+    let mut both = Case::of(vec![change("a")]);
+    both.windows = nights();
+    both.unreviewed = Unreviewed::Hold;
+    assert!(both.words().starts_with("hold\nUnreviewed"));
+}
