@@ -2,6 +2,8 @@
 //! legacy fixture has exactly the ones that its `EXPECTED.md` lists, and every example of `docs/definitions.md` is a
 //! definition.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
