@@ -5,7 +5,7 @@
 //!
 //! Times are kept to the microsecond. Every store passes the suite of [`crate::contract::store`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,6 +111,15 @@ pub trait Store: Send + Sync + fmt::Debug {
         generation: Generation,
         apply: ApplyId,
         end: &ApplyEnd,
+    ) -> Result<(), StoreError>;
+    /// Remembers revisions at which there was nothing to do, and drops inventory entries whose object is gone and
+    /// wanted by nobody. No apply, no plan, no history; without news nothing is written.
+    async fn advance(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        revisions: Option<&Revisions>,
+        forget: &BTreeSet<ObjectKey>,
     ) -> Result<(), StoreError>;
     /// Applies of an environment, latest first.
     async fn applies(&self, scope: &Scope, limit: u32) -> Result<Vec<ApplyRecord>, StoreError>;

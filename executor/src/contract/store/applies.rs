@@ -1,6 +1,6 @@
 //! Applies: begun from the target, recorded step by step, ended once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::samples::{
     audit, begin, end, intent, key, lease, message, owned, plan_id, proposal, revision, revisions, scope,
@@ -163,4 +163,27 @@ pub async fn applies_are_fenced(store: SharedStore) {
     assert!(store.audit(Some(&dev), 9).await.expect("should read").is_empty());
     assert_eq!(store.applies(&dev, 9).await.expect("should read")[0].outcome, None);
     store.record(&dev, new, apply, &own).await.expect("should be the new owner's to go on with");
+}
+
+pub async fn a_revision_without_work_is_remembered(store: SharedStore) {
+    let dev = scope("dev");
+    let generation = lease(&store, &dev).await;
+    let apply = begin(&store, &dev, generation, (None, 'a')).await;
+    let own = step("Deployment naksha/web", Effect::Own(key("web"), Box::new(owned("web"))));
+    store.record(&dev, generation, apply, &own).await.expect("should record");
+    store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should finish");
+    let before = store.environment(&dev).await.expect("should read");
+    let newer = crate::port::store::Revisions { control: revision('7'), content: revision('8') };
+    store.advance(&dev, generation, Some(&newer), &BTreeSet::new()).await.expect("should advance");
+    let after = store.environment(&dev).await.expect("should read");
+    assert_eq!(after.applied, Some(newer));
+    assert_eq!(after.target, before.target, "the target stays");
+    assert_eq!(after.ran.first(), Some(&revision('8')));
+    assert_eq!(store.inventory(&dev).await.expect("should read").objects.len(), 1);
+    let gone = BTreeSet::from([key("web")]);
+    store.advance(&dev, generation, None, &gone).await.expect("should forget");
+    assert!(store.inventory(&dev).await.expect("should read").objects.is_empty());
+    let stale = naksha_environments::ids::Generation(generation.0 - 1);
+    let refused = store.advance(&dev, stale, None, &BTreeSet::new()).await;
+    assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
 }

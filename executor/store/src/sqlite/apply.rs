@@ -186,12 +186,18 @@ async fn remember(
     environment: i64,
     (control, content): (&str, &str),
 ) -> Result<(), Failure> {
-    sqlx::query("UPDATE environments SET applied_control = ?2, applied_content = ?3 WHERE id = ?1")
-        .bind(environment)
-        .bind(control)
-        .bind(content)
-        .execute(&mut *conn)
-        .await?;
+    let moved = sqlx::query(
+        "UPDATE environments SET applied_control = ?2, applied_content = ?3
+         WHERE id = ?1 AND (applied_control IS NOT ?2 OR applied_content IS NOT ?3)",
+    )
+    .bind(environment)
+    .bind(control)
+    .bind(content)
+    .execute(&mut *conn)
+    .await?;
+    if moved.rows_affected() == 0 {
+        return Ok(());
+    }
     sqlx::query(
         "INSERT INTO ran (environment, source, turn)
          SELECT ?1, ?2, coalesce(max(turn), 0) + 1 FROM ran WHERE environment = ?1

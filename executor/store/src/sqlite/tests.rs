@@ -1,6 +1,6 @@
 //! What needs the inside of the store: its connections, and futures that are dropped half-way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,7 +10,7 @@ use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::Body;
 use naksha_executor::contract::store::samples::{
-    LONG, begin, end, intent, key, lease, message, owned, proposal, revision, scope, start, step,
+    LONG, begin, end, intent, key, lease, message, owned, proposal, revision, revisions, scope, start, step,
 };
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyOutcome, ApplyStart, Effect, Proposal, SharedStore, StepRecord, Store as _,
@@ -118,10 +118,13 @@ async fn a_pass_without_news_writes_nothing() {
     let held = Proposal { approved: false, ..proposal(&dev, generation, 'b', Some('a')) };
     store.propose(&held).await.unwrap();
     store.see_ref(&dev.repository, "main", &revision('a')).await.unwrap();
+    let here = revisions('b');
+    store.advance(&dev, generation, Some(&here), &BTreeSet::new()).await.unwrap();
     let size = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
     let before = size();
     store.propose(&held).await.unwrap();
     store.see_ref(&dev.repository, "main", &revision('a')).await.unwrap();
+    store.advance(&dev, generation, Some(&here), &BTreeSet::new()).await.unwrap();
     store.check(&dev, generation).await.unwrap();
     store.inventory(&dev).await.unwrap();
     assert_eq!(size(), before);
@@ -215,6 +218,8 @@ async fn memory_and_disk_agree() {
     let intents = BTreeMap::from([(key("web-0"), intent("web")), (key("more"), intent("more"))]);
     store.begin(&ApplyStart { intents, ..start(&dev, generation, 'a') }).await.unwrap();
     assert_eq!(same().await, 16);
+    store.advance(&dev, generation, None, &BTreeSet::from([key("more"), key("none")])).await.unwrap();
+    assert_eq!(same().await, 15);
     // A write that this process did not see is noticed.
     let sql = "DELETE FROM objects; UPDATE environments SET inventory = inventory + 1";
     sqlx::raw_sql(sql).execute(&store.writer).await.unwrap();
