@@ -20,7 +20,7 @@ use crate::plan::{FieldPath, Segment};
 
 use self::field::{is_targets_own, present};
 use self::same::same;
-use self::shape::{Shape, has_key, item_key, shape_of};
+use self::shape::{Shape, has_key, item_key, member, shape_of};
 
 /// `live` after `desired` was written over it. Fields of `previous` (what was applied last) that `desired` lacks
 /// are removed; fields that neither has stay. `leave` names fields of which nothing is set or removed. A value
@@ -198,8 +198,10 @@ impl Merge<'_> {
                 merged
             }
             Shape::Set => {
-                let others = there.iter().filter(|it| !wanted.contains(it) && !ours.contains(it));
-                wanted.iter().chain(others).cloned().collect()
+                let leaves = |item: &Value| item.as_str().is_some_and(|text| self.leaves(member(text)));
+                let set = wanted.iter().filter(|item| there.contains(item) || !leaves(item));
+                let stays = |item: &&Value| !wanted.contains(item) && (!ours.contains(item) || leaves(item));
+                set.chain(there.iter().filter(stays)).cloned().collect()
             }
             Shape::Atomic => match (desired, live) {
                 (Some(desired), live) => {

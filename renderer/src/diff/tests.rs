@@ -135,6 +135,14 @@ fn finalizers_are_a_set() {
     check("X", &desired, &live, &applied, &expected);
     let merged = merge("X", Some(&live), Some(&applied), &desired, &[]);
     assert_eq!(merged["metadata"]["finalizers"], json!(["ours", "new", "theirs"]));
+    let member = |text: &str| {
+        FieldPath::default()
+            .key("metadata")
+            .key("finalizers")
+            .with(naksha_environments::merge::shape::member(text))
+    };
+    let left = merge("X", Some(&live), Some(&applied), &desired, &[member("new"), member("old")]);
+    assert_eq!(left["metadata"]["finalizers"], json!(["ours", "theirs", "old"]));
 }
 
 #[test]

@@ -25,8 +25,11 @@ pub fn diagnostics(plan: &Plan, rendered: &Rendered) -> Vec<Diagnostic> {
         found.push(Diagnostic::new(codes::NOT_DELETED, message).hint(hint));
     }
     for (key, changes) in &plan.drifted {
-        let fields = changes.len();
-        let message = format!("`{key}` moved away from what was applied, in {fields} fields");
+        let fields = match changes.len() {
+            1 => "1 field".to_owned(),
+            fields => format!("{fields} fields"),
+        };
+        let message = format!("`{key}` moved away from what was applied, in {fields}");
         let hint = "set `sync.selfHeal: true` to take it back, or bring the change into Git";
         found.push(at(rendered, key, Diagnostic::new(codes::DRIFT, message).hint(hint)));
     }

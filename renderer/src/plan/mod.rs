@@ -28,4 +28,4 @@ pub use diagnose::diagnostics;
 pub use make::{PlanInput, objects_to_observe, plan};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

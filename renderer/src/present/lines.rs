@@ -13,6 +13,8 @@ use super::value::{LineChange, json_line, line_diff, text_sides, value_line};
 
 /// Fields that say most about a new object; the others are counted.
 const TELLING: &[&str] = &["image", "replicas", "storage", "schedule", "type", "host", "uses"];
+/// Fields that name an object.
+const IDENTITY: &[&str] = &["apiVersion", "kind", "metadata.name", "metadata.namespace"];
 /// Fields shown of a new object where space matters.
 const BRIEF_FIELDS: usize = 4;
 /// Lines shown of one long text where space matters.
@@ -66,7 +68,7 @@ pub(super) fn verb_mark(action: &ActionDocument) -> (&'static str, Tone) {
 
 /// An action in one line, without its symbol.
 pub(super) fn action_title(action: &ActionDocument) -> String {
-    let mut title = format!("{} {}", action.verb, clean_line(&action.subject.to_string()));
+    let mut title = format!("{} {}", clean_line(&action.verb), clean_line(&action.subject.to_string()));
     if let Some(from) = &action.from {
         title.push_str(" from unit ");
         title.push_str(&clean_line(from));
@@ -97,20 +99,23 @@ pub(super) fn action_lines(action: &ActionDocument, detail: Detail) -> Vec<Line>
 
 /// Changed fields, at depth 3. Of a new object only the telling ones, where space matters.
 pub(super) fn change_lines(changes: &[ChangeDocument], is_new: bool, detail: Detail) -> Vec<Line> {
-    let is_telling = |change: &&ChangeDocument| {
+    // Of a new object the subject says its name and kind.
+    let is_said = |change: &&ChangeDocument| is_new && IDENTITY.contains(&change.path.as_str());
+    let changes: Vec<&ChangeDocument> = changes.iter().filter(|change| !is_said(change)).collect();
+    if !is_new || detail.full {
+        return changes.into_iter().flat_map(|change| field_lines(change, detail)).collect();
+    }
+    let is_telling = |change: &&&ChangeDocument| {
         TELLING.iter().any(|name| change.path.strip_suffix(name).is_some_and(|path| path.ends_with('.')))
     };
-    if is_new && !detail.full {
-        let shown: Vec<_> = changes.iter().filter(is_telling).take(BRIEF_FIELDS).collect();
-        let mut lines: Vec<Line> = shown.iter().flat_map(|change| field_lines(change, detail)).collect();
-        let others = changes.len() - shown.len();
-        if others > 0 {
-            let more = if shown.is_empty() { "" } else { "more " };
-            lines.push(Line::new(3, Tone::Dim, format!("{others} {more}{}", plural(others, "field"))));
-        }
-        return lines;
+    let shown: Vec<_> = changes.iter().filter(is_telling).take(BRIEF_FIELDS).collect();
+    let mut lines: Vec<Line> = shown.iter().flat_map(|change| field_lines(change, detail)).collect();
+    let others = changes.len() - shown.len();
+    if others > 0 {
+        let more = if shown.is_empty() { "" } else { "more " };
+        lines.push(Line::new(3, Tone::Dim, format!("{others} {more}{}", plural(others, "field"))));
     }
-    changes.iter().flat_map(|change| field_lines(change, detail)).collect()
+    lines
 }
 
 fn field_lines(change: &ChangeDocument, detail: Detail) -> Vec<Line> {
@@ -282,7 +287,8 @@ pub(super) fn finding_lines(finding: &FindingDocument) -> Vec<Line> {
     };
     let message = clean_line(&finding.message);
     let rule = clean_line(&finding.rule);
-    let mut lines = vec![Line::new(1, tone, format!("{}[{rule}]{standing}: {message}", finding.severity))];
+    let mut lines =
+        vec![Line::new(1, tone, format!("{}[{rule}]{standing}: {message}", clean_line(&finding.severity)))];
     let subject = finding.subject.as_ref().map(|subject| clean_line(&subject.to_string()));
     let field = finding.field.as_deref().map(clean_line);
     let what: Vec<String> = subject.into_iter().chain(field).collect();
@@ -318,6 +324,9 @@ pub(super) fn decision_lines(plan: &PlanDocument) -> Vec<Line> {
             format!("{}: {}", clean_line(&hold.kind), clean_line(&hold.message)),
         ));
         lines.push(Line::new(2, Tone::Heading, format!("= {}", clean_line(&hold.lift))));
+    }
+    if matches!(decision.decision.as_str(), "hold" | "wait") {
+        lines.push(Line::new(1, Tone::Dim, format!("plan id: {}", clean_line(&plan.id))));
     }
     if decision.heals > 0 {
         let text = match decision.heals {

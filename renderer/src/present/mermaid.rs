@@ -11,8 +11,7 @@ const MAX_LABEL: usize = 60;
 const MAX_NODES: usize = 60;
 
 /// Dark text on light fills reads in light and dark mode alike.
-const CLASSES: &str = "\
-  classDef added fill:#dafbe1,stroke:#1a7f37,color:#1f2328
+const CLASSES: &str = "  classDef added fill:#dafbe1,stroke:#1a7f37,color:#1f2328
   classDef removed fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-dasharray:4
   classDef changed fill:#fff8c5,stroke:#9a6700,color:#1f2328
   classDef same fill:#f6f8fa,stroke:#59636e,color:#1f2328

@@ -47,7 +47,8 @@ pub fn text(plan: &PlanDocument, style: Style) -> String {
 fn header(plan: &PlanDocument) -> Vec<Line> {
     let id: String = plan.id.chars().take(SHORT_ID).collect();
     let title = format!("Plan {} for {}", clean_line(&id), clean_line(&plan.environment));
-    let mut lines = vec![Line::new(0, Tone::Heading, title), Line::new(0, Tone::Plain, counts(&plan.counts))];
+    let mut lines =
+        vec![Line::new(0, Tone::Heading, title), Line::new(0, Tone::Plain, counts(&own_counts(plan)))];
     let losses = plan.actions.iter().filter(|action| action.loses_data()).count();
     if losses > 0 {
         let verb = if losses == 1 { "loses" } else { "lose" };
@@ -63,6 +64,26 @@ fn header(plan: &PlanDocument) -> Vec<Line> {
         ));
     }
     lines
+}
+
+/// The counts without what the base alone would cause.
+fn own_counts(plan: &PlanDocument) -> CountsDocument {
+    let mut counts = plan.counts;
+    for action in plan.actions.iter().filter(|action| action.from_base) {
+        let count = match action.verb.as_str() {
+            "create" => &mut counts.create,
+            "update" => &mut counts.update,
+            "replace" => &mut counts.replace,
+            "delete" => &mut counts.delete,
+            "adopt" => &mut counts.adopt,
+            "move" => &mut counts.moved,
+            "disown" => &mut counts.disown,
+            "rotate" => &mut counts.rotate,
+            _ => continue,
+        };
+        *count = count.saturating_sub(1);
+    }
+    counts
 }
 
 /// `2 to create, 1 to delete; 40 unchanged`, or `Nothing to do; 40 unchanged`.
@@ -94,7 +115,7 @@ fn findings(plan: &PlanDocument) -> Vec<Line> {
     let settled = settled(plan);
     let title = match settled {
         0 => "Findings".to_owned(),
-        settled => format!("Findings ({settled} more are known, waived or acknowledged)"),
+        settled => format!("Findings (and {settled} known, waived or acknowledged)"),
     };
     let open = plan.findings.iter().filter(|finding| !is_settled(finding));
     [Line::new(0, Tone::Heading, title)].into_iter().chain(open.flat_map(finding_lines)).collect()
@@ -112,6 +133,5 @@ pub(super) fn render(lines: &[Line], style: Style) -> String {
         let painted = tone.paint(style, &format!("{symbol}{space}{text}"));
         write!(out, "{:indent$}{painted}", "", indent = depth * 2).expect("should write to a string");
     }
-    // A line of a text that ends in spaces keeps them; ours have none.
     out
 }

@@ -108,6 +108,9 @@ fn drift_is_healed_or_told() {
     let told = world.plan(&state, &watching);
     assert_eq!(lines(&told), ["drifted apps/Deployment naksha/web: 1"]);
     assert!(told.is_empty());
+    let found = diagnostics(&told, &state);
+    assert_eq!(found[0].code.id(), "NK0405");
+    assert!(found[0].message.ends_with("in 1 field"), "{found:?}");
     world.objects.clear();
     assert_eq!(
         lines(&world.plan(&state, &environment())),
@@ -256,6 +259,8 @@ fn deleting_needs_proof() {
     keeping.sync.prune = false;
     let line = |world: &World, environment: &Environment| lines(&world.plan(&empty, environment)).join("\n");
     assert_eq!(line(&world, &keeping), "kept apps/Deployment naksha/web: the environment does not prune");
+    let found = diagnostics(&world.plan(&empty, &keeping), &empty);
+    assert_eq!(found[0].code.id(), "NK0404");
     let key = key("Deployment", "web");
     // Another object of the same name is not ours.
     world.objects.get_mut(&key).unwrap().0 = 99;
@@ -431,6 +436,7 @@ fn what_is_not_asked_about_is_unknown() {
     let blind = plan(&PlanInput::new(&state, &nothing, &world.inventory, &environment));
     assert_eq!(lines(&blind), ["unknown apps/Deployment naksha/web: it was not observed"]);
     let findings = diagnostics(&blind, &state);
+    assert_eq!(findings[0].code.id(), "NK0403");
     assert_eq!(findings[0].place.as_ref().unwrap().to_string(), "units/web.yaml:3:1");
     // A full read is asked for exactly where Git wants something new.
     let asked =

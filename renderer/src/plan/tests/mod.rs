@@ -2,4 +2,4 @@
 
 mod cases;
 mod laws;
-mod world;
+pub(crate) mod world;

@@ -25,11 +25,11 @@ use serde_json::{Value, json};
 use crate::diff::{merge, without};
 use crate::plan::{PlanInput, objects_to_observe, plan};
 
-pub(super) fn unit_name(name: &str) -> UnitName {
+pub(crate) fn unit_name(name: &str) -> UnitName {
     UnitName::parse(name).unwrap()
 }
 
-pub(super) fn key(kind: &str, name: &str) -> ObjectKey {
+pub(crate) fn key(kind: &str, name: &str) -> ObjectKey {
     let group = match kind {
         "Deployment" | "StatefulSet" => "apps",
         _ => "",
@@ -37,7 +37,7 @@ pub(super) fn key(kind: &str, name: &str) -> ObjectKey {
     ObjectKey::new(group, kind, Some("naksha"), name)
 }
 
-pub(super) fn object(kind: &str, name: &str, fields: &Value) -> Arc<DesiredObject> {
+pub(crate) fn object(kind: &str, name: &str, fields: &Value) -> Arc<DesiredObject> {
     let mut body =
         json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "naksha"}});
     for (field, value) in fields.as_object().unwrap() {
@@ -62,7 +62,7 @@ pub(super) fn object(kind: &str, name: &str, fields: &Value) -> Arc<DesiredObjec
     })
 }
 
-pub(super) fn unit(name: &str, needs: &[&str], state: UnitState) -> RenderedUnit {
+pub(crate) fn unit(name: &str, needs: &[&str], state: UnitState) -> RenderedUnit {
     RenderedUnit {
         name: unit_name(name),
         state,
@@ -74,11 +74,11 @@ pub(super) fn unit(name: &str, needs: &[&str], state: UnitState) -> RenderedUnit
     }
 }
 
-pub(super) fn objects(list: &[Arc<DesiredObject>]) -> UnitState {
+pub(crate) fn objects(list: &[Arc<DesiredObject>]) -> UnitState {
     UnitState::Rendered(list.into())
 }
 
-pub(super) fn rendered(units: Vec<RenderedUnit>) -> Rendered {
+pub(crate) fn rendered(units: Vec<RenderedUnit>) -> Rendered {
     Rendered {
         environment: EnvironmentName::parse("staging").unwrap(),
         units: units.into_iter().map(|unit| (unit.name.clone(), unit)).collect(),
@@ -89,7 +89,7 @@ pub(super) fn rendered(units: Vec<RenderedUnit>) -> Rendered {
     }
 }
 
-pub(super) fn graph(name: &str, definition: &Value) -> Arc<WorkflowGraph> {
+pub(crate) fn graph(name: &str, definition: &Value) -> Arc<WorkflowGraph> {
     let json = naksha_environments::digest::canonical_json(definition);
     Arc::new(WorkflowGraph {
         name: WorkflowName::parse(name).unwrap(),
@@ -109,7 +109,7 @@ fn place(path: &str) -> Place {
     Place::file(&TreePath::parse(path).unwrap())
 }
 
-pub(super) fn environment() -> Environment {
+pub(crate) fn environment() -> Environment {
     Environment {
         name: EnvironmentName::parse("staging").unwrap(),
         place: place("environments/staging/environment.yaml"),
@@ -130,11 +130,11 @@ pub(super) fn environment() -> Environment {
 
 /// A target with state, its inventory, and what the secret sources hold.
 #[derive(Debug, Clone, Default)]
-pub(super) struct World {
-    pub(super) objects: BTreeMap<ObjectKey, (u32, Value)>,
-    pub(super) inventory: Inventory,
-    pub(super) unreadable: BTreeSet<ObjectKey>,
-    pub(super) made: u32,
+pub(crate) struct World {
+    pub(crate) objects: BTreeMap<ObjectKey, (u32, Value)>,
+    pub(crate) inventory: Inventory,
+    pub(crate) unreadable: BTreeSet<ObjectKey>,
+    pub(crate) made: u32,
 }
 
 fn marks() -> MarkKey {
@@ -142,11 +142,11 @@ fn marks() -> MarkKey {
 }
 
 impl World {
-    pub(super) fn plan(&self, rendered: &Rendered, environment: &Environment) -> Plan {
+    pub(crate) fn plan(&self, rendered: &Rendered, environment: &Environment) -> Plan {
         plan(&PlanInput::new(rendered, &self.observe(rendered), &self.inventory, environment))
     }
 
-    pub(super) fn observe(&self, rendered: &Rendered) -> Observation {
+    pub(crate) fn observe(&self, rendered: &Rendered) -> Observation {
         let asked = objects_to_observe(rendered, &self.inventory);
         let observe = |(key, mark): (ObjectKey, Option<Mark>)| {
             let observed = match self.objects.get(&key) {
@@ -167,20 +167,20 @@ impl World {
     }
 
     /// Somebody else writes an object, whole.
-    pub(super) fn edit(&mut self, key: &ObjectKey, edit: impl FnOnce(&mut Value)) {
+    pub(crate) fn edit(&mut self, key: &ObjectKey, edit: impl FnOnce(&mut Value)) {
         if let Some((_, body)) = self.objects.get_mut(key) {
             edit(body);
         }
     }
 
     /// Somebody else creates an object.
-    pub(super) fn put(&mut self, object: &DesiredObject) {
+    pub(crate) fn put(&mut self, object: &DesiredObject) {
         self.made += 1;
         self.objects.insert(object.key.clone(), (self.made, resolved(object.body.value())));
     }
 
     /// Carries a plan out, as the executor does.
-    pub(super) fn apply(&mut self, plan: &Plan) {
+    pub(crate) fn apply(&mut self, plan: &Plan) {
         for action in &plan.actions {
             self.act(action);
         }
@@ -243,7 +243,7 @@ impl World {
     }
 }
 
-pub(super) fn owned(unit: &UnitName, desired: &DesiredObject, mark: Option<Mark>, applied: &Value) -> Owned {
+pub(crate) fn owned(unit: &UnitName, desired: &DesiredObject, mark: Option<Mark>, applied: &Value) -> Owned {
     let secret = |(name, value): (&String, &SecretValue)| match value {
         SecretValue::Reference(reference) => (name.clone(), marks().mark(reference.to_string().as_bytes())),
         SecretValue::Inline(_) => panic!("this world has references only"),
