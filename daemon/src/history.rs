@@ -50,11 +50,17 @@ fn history_entry(plan: PlanRecord, apply: Option<&ApplyRecord>) -> HistoryEntry 
 }
 
 /// The one plan that a prefix names; the message says why there is none, or which there are.
-pub async fn one_plan(store: &dyn Store, prefix: &str) -> Result<Result<(Scope, PlanId), String>, StoreError> {
+pub async fn one_plan(
+    store: &dyn Store,
+    prefix: &str,
+) -> Result<Result<(Scope, PlanId), String>, StoreError> {
     if prefix.len() < MIN_PLAN_PREFIX {
-        return Ok(Err(format!("`{prefix}` is too short: give {MIN_PLAN_PREFIX} digits of the plan id or more")));
+        return Ok(Err(format!(
+            "`{prefix}` is too short: give {MIN_PLAN_PREFIX} digits of the plan id or more"
+        )));
     }
-    let mut found: Vec<_> = store.plan(None, prefix).await?.into_iter().map(|plan| (plan.scope, plan.plan)).collect();
+    let mut found: Vec<_> =
+        store.plan(None, prefix).await?.into_iter().map(|plan| (plan.scope, plan.plan)).collect();
     found.dedup();
     Ok(match found.len() {
         0 => Err(no_such_plan(prefix)),
@@ -115,7 +121,12 @@ fn elapsed_ms(from: Timestamp, to: Timestamp) -> i64 {
 }
 
 /// Lifts a suspension and a bar, and accepts the heads as they are now.
-pub async fn resume(store: &dyn Store, scope: &Scope, heads: &Heads, audit: &AuditEntry) -> Result<(), StoreError> {
+pub async fn resume(
+    store: &dyn Store,
+    scope: &Scope,
+    heads: &Heads,
+    audit: &AuditEntry,
+) -> Result<(), StoreError> {
     let record = store.environment(scope).await?;
     if record.suspension.is_some() {
         store.suspend(scope, None, audit).await?;

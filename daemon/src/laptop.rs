@@ -14,7 +14,7 @@ use naksha_environments::secret::MarkKey;
 use naksha_environments::source::SourceTree;
 use naksha_renderer::render::{RenderCache, RenderInput, render};
 use naksha_renderer::variables::{Explained, explain_values};
-use naksha_renderer_sandbox::Workers;
+use naksha_renderer_sandbox::{Workers, WorkersConfig};
 use rayon::prelude::*;
 
 use crate::git::{GitError, Trunk, WorkTree};
@@ -72,8 +72,8 @@ impl Laptop {
         key[16..].copy_from_slice(two.as_bytes());
         Ok(Self {
             work,
-            loader: Loader::new(naksha_policies::known_rules()),
-            engine: Workers::of_this_program()?,
+            loader: Loader::new(crate::judgement::known_rules()),
+            engine: workers()?,
             renders: RenderCache::default(),
             key: MarkKey::new(key),
         })
@@ -100,20 +100,30 @@ impl Laptop {
 
     /// The trunk, as the side's `naksha.yaml` or Git names it.
     pub fn trunk(&self, side: &Side) -> Result<Option<Trunk>, LaptopError> {
-        let configured = side.loaded.definitions.repository.as_ref().map(|repository| repository.trunk.as_str());
+        let configured =
+            side.loaded.definitions.repository.as_ref().map(|repository| repository.trunk.as_str());
         Ok(self.work.trunk(configured)?)
     }
 
     /// The environments asked for, in the order of promotion; all of them when none is named.
-    pub fn select(&self, side: &Side, asked: &[EnvironmentName]) -> Result<Vec<Arc<Environment>>, LaptopError> {
+    pub fn select(
+        &self,
+        side: &Side,
+        asked: &[EnvironmentName],
+    ) -> Result<Vec<Arc<Environment>>, LaptopError> {
         let environments = &side.loaded.definitions.environments;
         if let Some(name) = asked.iter().find(|name| !environments.contains_key(*name)) {
             let known: Vec<_> = environments.keys().map(ToString::to_string).collect();
             return Err(LaptopError::NoEnvironment { name: name.to_string(), known: known.join(", ") });
         }
-        let mut selected: Vec<_> =
-            environments.values().filter(|environment| asked.is_empty() || asked.contains(&environment.name)).cloned().collect();
-        selected.sort_by_cached_key(|environment| (depth(environments, environment, 0), environment.name.clone()));
+        let mut selected: Vec<_> = environments
+            .values()
+            .filter(|environment| asked.is_empty() || asked.contains(&environment.name))
+            .cloned()
+            .collect();
+        selected.sort_by_cached_key(|environment| {
+            (depth(environments, environment, 0), environment.name.clone())
+        });
         Ok(selected)
     }
 
@@ -131,7 +141,8 @@ impl Laptop {
 
     /// Where each value of a unit came from.
     pub fn explain(&self, control: &Side, view: &EnvironmentView, unit: &UnitName) -> Vec<Explained> {
-        self.with_input(control, &view.content, &view.environment, |input| explain_values(input, unit)).unwrap_or_default()
+        self.with_input(control, &view.content, &view.environment, |input| explain_values(input, unit))
+            .unwrap_or_default()
     }
 
     fn with_input<T>(
@@ -168,6 +179,12 @@ impl Laptop {
         let locked = lock.and_then(|lock| self.at(lock.source.as_str()).ok());
         locked.map_or_else(|| (Arc::clone(side), true), |locked| (Arc::new(locked), false))
     }
+}
+
+/// Template workers: this very program, started again with nothing but its standard streams.
+pub fn workers() -> Result<Workers, naksha_renderer_sandbox::Error> {
+    let program = std::env::current_exe().unwrap_or_else(|_| "naksha".into());
+    Workers::start(WorkersConfig::new(program, vec!["render-worker".into()]))
 }
 
 /// How many promotions an environment is away from the trunk. Circles are findings; here they only end.

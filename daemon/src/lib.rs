@@ -7,6 +7,7 @@ pub mod demo;
 pub mod git;
 pub mod history;
 pub mod http;
+pub mod judgement;
 pub mod laptop;
 pub mod metrics;
 pub mod pages;

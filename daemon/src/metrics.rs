@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::task::Heads;
+
 /// From 1 ms to 131 s, doubling: a cached pass and a wait for health both fall inside.
 const DURATION_BUCKETS: (f64, f64, u16) = (0.001, 2.0, 18);
 
@@ -37,7 +39,6 @@ pub struct StateLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct FetchLabels {
     pub repository: String,
-    pub result: String,
 }
 
 /// Every metric of the daemon.
@@ -52,8 +53,7 @@ pub struct Metrics {
     pub healed: Family<EnvironmentLabels, Counter>,
     pub held: Family<EnvironmentLabels, Gauge>,
     pub fetches: Family<FetchLabels, Counter>,
-    pub fetch_seconds: Histogram,
-    pub commit_to_applied_seconds: Family<EnvironmentLabels, Histogram, fn() -> Histogram>,
+    pub fetch_failing: Family<FetchLabels, Gauge>,
     pub outbox_pending: Gauge,
     pub resident_bytes: Gauge<i64, AtomicI64>,
     pub start_seconds: Gauge<f64, AtomicU64>,
@@ -83,8 +83,7 @@ impl Metrics {
             healed: Family::default(),
             held: Family::default(),
             fetches: Family::default(),
-            fetch_seconds: durations(),
-            commit_to_applied_seconds: Family::new_with_constructor(durations),
+            fetch_failing: Family::default(),
             outbox_pending: Gauge::default(),
             resident_bytes: Gauge::default(),
             start_seconds: Gauge::default(),
@@ -105,8 +104,7 @@ impl Metrics {
             healed,
             held,
             fetches,
-            fetch_seconds,
-            commit_to_applied_seconds,
+            fetch_failing,
             outbox_pending,
             resident_bytes,
             start_seconds,
@@ -123,20 +121,30 @@ impl Metrics {
         registry.register("naksha_apply", "Applies by outcome", applies.clone());
         registry.register("naksha_apply_steps", "Steps by outcome", steps.clone());
         registry.register("naksha_drift_healed", "Objects taken back after drift", healed.clone());
-        registry.register("naksha_git_fetch", "Fetches by result", fetches.clone());
-        registry.register("naksha_git_fetch_duration_seconds", "How long a fetch took", fetch_seconds.clone());
+        registry.register("naksha_git_fetch", "Fetches that were tried", fetches.clone());
         registry.register(
-            "naksha_commit_to_applied_seconds",
-            "From seeing a commit to its apply having ended",
-            commit_to_applied_seconds.clone(),
+            "naksha_git_failing",
+            "1 while a repository cannot be fetched",
+            fetch_failing.clone(),
         );
-        registry.register("naksha_outbox_pending", "Status messages not delivered yet", outbox_pending.clone());
+        registry.register(
+            "naksha_outbox_pending",
+            "Status messages not delivered yet",
+            outbox_pending.clone(),
+        );
         registry.register("process_resident_memory_bytes", "Resident memory", resident_bytes.clone());
         registry.register("process_start_time_seconds", "Start time, Unix seconds", start_seconds.clone());
     }
 
-    /// The exposition text (OpenMetrics).
-    pub fn text(&self) -> String {
+    /// The exposition text (OpenMetrics), with what is read when it is asked for.
+    pub fn text(&self, heads: &Heads) -> String {
+        for feed in heads.feeds() {
+            let labels = FetchLabels { repository: feed.name().to_string() };
+            let counter = self.fetches.get_or_create(&labels);
+            counter.inc_by(feed.mirror.fetches().saturating_sub(counter.get()));
+            drop(counter);
+            self.fetch_failing.get_or_create(&labels).set(i64::from(feed.trouble().is_some()));
+        }
         if let Some(bytes) = resident_bytes() {
             self.resident_bytes.set(bytes);
         }

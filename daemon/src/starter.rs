@@ -59,6 +59,11 @@ fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<PathBuf>, StarterE
 
 /// Every `vault:` reference that the reference product's files name.
 pub fn reference_secrets() -> BTreeSet<SecretRef> {
-    let words = REFERENCE.iter().flat_map(|(_, text)| text.split(|c: char| c.is_whitespace() || "\"',{}[]".contains(c)));
-    words.filter_map(|word| SecretRef::parse(word).ok()).filter(|reference| &*reference.field != "*").collect()
+    let words = REFERENCE
+        .iter()
+        .flat_map(|(_, text)| text.split(|c: char| c.is_whitespace() || "\"',{}[]".contains(c)));
+    words
+        .filter_map(|word| SecretRef::parse(word).ok())
+        .filter(|reference| &*reference.field != "*")
+        .collect()
 }

@@ -10,14 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use naksha_environments::ids::EnvironmentName;
 use naksha_environments::environment::Follows;
+use naksha_environments::ids::EnvironmentName;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::secrets::SecretSource;
-use naksha_executor::port::store::{Scope, SharedStore, Store as _, StoreError};
+use naksha_executor::port::store::{Scope, SharedStore, StoreError};
 use naksha_executor_directory::{DirectorySecrets, NoSecrets};
 use naksha_executor_store::SqliteStore;
-use naksha_renderer_sandbox::{Workers, WorkersError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -56,7 +55,7 @@ pub enum DaemonError {
     #[error("secrets cannot be read")]
     Secrets(#[source] naksha_executor_directory::DirectoryError),
     #[error("template workers cannot be started")]
-    Workers(#[source] WorkersError),
+    Workers(#[source] naksha_renderer_sandbox::Error),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("signals cannot be received")]
@@ -80,7 +79,8 @@ pub fn check(config: &Config) -> Result<(), DaemonError> {
 pub async fn run(config: Config) -> Result<(), DaemonError> {
     check(&config)?;
     prepare_state(&config)?;
-    let store: SharedStore = Arc::new(SqliteStore::open(&config.database()).await.map_err(DaemonError::Store)?);
+    let store: SharedStore =
+        Arc::new(SqliteStore::open(&config.database()).await.map_err(DaemonError::Store)?);
     let stop = CancellationToken::new();
     let heads = Heads::new(feeds(&config, &stop)?);
     let metrics = Arc::new(Metrics::new());
@@ -128,7 +128,11 @@ fn feeds(config: &Config, stop: &CancellationToken) -> Result<Vec<Feed>, DaemonE
     config.repository.iter().map(|repository| feed(config, repository, stop)).collect()
 }
 
-fn feed(config: &Config, repository: &RepositoryConfig, stop: &CancellationToken) -> Result<Feed, DaemonError> {
+fn feed(
+    config: &Config,
+    repository: &RepositoryConfig,
+    stop: &CancellationToken,
+) -> Result<Feed, DaemonError> {
     let refuse = |source| DaemonError::Repository { name: repository.name.to_string(), source };
     let mirror_config = MirrorConfig::try_from(repository).map_err(refuse)?;
     let mirror = Arc::new(Mirror::open(&mirror_config, &config.state).map_err(refuse)?);
@@ -163,7 +167,7 @@ async fn shared(
         Some(folder) => Arc::new(DirectorySecrets::open(folder).map_err(DaemonError::Secrets)?),
         None => Arc::new(NoSecrets),
     };
-    let engine = Workers::of_this_program().map_err(DaemonError::Workers)?;
+    let engine = crate::laptop::workers().map_err(DaemonError::Workers)?;
     let key = MarkKey::new(store.mark_key().await.map_err(DaemonError::Store)?);
     Ok(Shared {
         config,
@@ -171,7 +175,6 @@ async fn shared(
         secrets,
         engine: Arc::new(engine),
         renders: naksha_renderer::render::RenderCache::default(),
-        findings: naksha_policies::FindingCache::default(),
         key,
         registry: Arc::clone(registry),
         metrics: Arc::clone(metrics),
@@ -212,8 +215,11 @@ async fn discover(shared: Arc<Shared>, mut feed: Feed, stop: CancellationToken) 
 /// Every environment of a repository: defined, or known from before. Also tracks the branches that they follow.
 async fn environments(shared: &Shared, feed: &Feed) -> BTreeSet<EnvironmentName> {
     let known = shared.store.environments(feed.name()).await;
-    let mut names: BTreeSet<EnvironmentName> =
-        known.inspect_err(|error| warn!(%error, "known environments cannot be read")).unwrap_or_default().into_iter().collect();
+    let mut names: BTreeSet<EnvironmentName> = known
+        .inspect_err(|error| warn!(%error, "known environments cannot be read"))
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
     let Some(trunk) = feed.trunk() else { return BTreeSet::new() };
     let mut refs = vec![trunk.clone()];
     if let RefState::At(head) = feed.at(&trunk) {

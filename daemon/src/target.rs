@@ -48,7 +48,9 @@ impl OpenTarget {
                 return Err(TargetOpenError::Unsupported { what: format!("Kubernetes cluster `{cluster}`") });
             }
             TargetRef::FromUnit { unit, .. } => {
-                return Err(TargetOpenError::Unsupported { what: format!("a cluster made by unit `{unit}`") });
+                return Err(TargetOpenError::Unsupported {
+                    what: format!("a cluster made by unit `{unit}`"),
+                });
             }
         };
         let changes = target.changes();
@@ -76,7 +78,11 @@ impl OpenTarget {
     }
 
     /// Observes everything that is wanted or owned.
-    pub async fn observe(&self, rendered: &Rendered, inventory: &Inventory) -> Result<Observation, TargetError> {
+    pub async fn observe(
+        &self,
+        rendered: &Rendered,
+        inventory: &Inventory,
+    ) -> Result<Observation, TargetError> {
         let mut wanted: Vec<Wanted> = inventory
             .objects
             .iter()

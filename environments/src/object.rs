@@ -31,7 +31,12 @@ pub struct ObjectKey {
 
 impl ObjectKey {
     pub fn new(group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
-        Self { group: group.into(), kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() }
+        Self {
+            group: group.into(),
+            kind: kind.into(),
+            namespace: namespace.map(Into::into),
+            name: name.into(),
+        }
     }
 
     /// `apps/Deployment` or `Service`.
@@ -182,9 +187,14 @@ pub struct Live {
 pub enum Observed {
     Absent,
     /// It is what our last write left; there is nothing to compare.
-    InSync { mark: Mark, health: Health },
+    InSync {
+        mark: Mark,
+        health: Health,
+    },
     Live(Live),
-    Unknown { reason: String },
+    Unknown {
+        reason: String,
+    },
 }
 
 /// Everything observed in one pass.

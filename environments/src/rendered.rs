@@ -60,9 +60,13 @@ pub struct RenderedUnit {
 pub enum UnitState {
     Rendered(Arc<[Arc<DesiredObject>]>),
     /// Its desired state is not known; what is applied stays as it is. The diagnostics say why.
-    Broken { reason: String },
+    Broken {
+        reason: String,
+    },
     /// Its source has no driver in this version: known, checked, and applied by nobody.
-    Unsupported { source: &'static str },
+    Unsupported {
+        source: &'static str,
+    },
     /// Listed by the environment, but not in the pinned commit: it comes with the next promotion.
     NotYet,
 }

@@ -243,8 +243,11 @@ impl SourceTree {
     pub fn under(&self, folder: Option<&TreePath>) -> impl Iterator<Item = (&TreePath, &Entry)> {
         let prefix = folder.map_or_else(String::new, |folder| format!("{folder}/"));
         let start: (Bound<&str>, Bound<&str>) = (Bound::Included(prefix.as_str()), Bound::Unbounded);
-        let found: Vec<_> =
-            self.entries.range::<str, _>(start).take_while(|(path, _)| path.as_str().starts_with(&prefix)).collect();
+        let found: Vec<_> = self
+            .entries
+            .range::<str, _>(start)
+            .take_while(|(path, _)| path.as_str().starts_with(&prefix))
+            .collect();
         found.into_iter()
     }
 
@@ -329,7 +332,8 @@ mod tests {
             assert!(TreePath::parse(bad).is_err(), "{bad:?} should be refused");
         }
         let unit = TreePath::parse("units/a").unwrap();
-        let resolve = |text| TreePath::resolve(Some(&unit), text).map(|p| p.to_string()).map_err(|e| e.reason);
+        let resolve =
+            |text| TreePath::resolve(Some(&unit), text).map(|p| p.to_string()).map_err(|e| e.reason);
         assert_eq!(resolve("values.yaml"), Ok("units/a/values.yaml".to_owned()));
         assert_eq!(resolve("../b/x"), Ok("units/b/x".to_owned()));
         assert_eq!(resolve("/terraform"), Ok("terraform".to_owned()));

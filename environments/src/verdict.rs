@@ -41,10 +41,15 @@ pub enum Standing {
     New,
     /// It was there before this change; counted, does not block.
     Existing,
-    Waived { reason: String },
+    Waived {
+        reason: String,
+    },
     /// A guard: it blocks until the plan is acknowledged.
     NeedsAcknowledgement,
-    Acknowledged { by: String, reason: String },
+    Acknowledged {
+        by: String,
+        reason: String,
+    },
 }
 
 /// Everything that was found about a plan, worst first.
@@ -77,9 +82,16 @@ pub struct Acknowledgement {
 pub enum Admission {
     Apply(ApprovedPlan),
     /// It waits for a person; the last applied state is still healed. `heal`: the part that may go ahead.
-    Hold { reasons: Vec<HoldReason>, heal: Option<ApprovedPlan> },
+    Hold {
+        reasons: Vec<HoldReason>,
+        heal: Option<ApprovedPlan>,
+    },
     /// It waits for time; heal goes ahead as above.
-    Wait { until: Timestamp, reason: String, heal: Option<ApprovedPlan> },
+    Wait {
+        until: Timestamp,
+        reason: String,
+        heal: Option<ApprovedPlan>,
+    },
     Nothing,
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::{Place, Severity};
+use naksha_environments::ids::{RuleName, UnitName};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{FieldPath, PlanId, Subject};
 use naksha_environments::verdict::{Acknowledgement, Finding, Standing};
@@ -107,13 +108,21 @@ impl Bench<'_> {
 
 /// Worst first; among equals what counts first, then by rule, unit, subject and field.
 pub(crate) fn sort(findings: &mut Vec<Finding>) {
-    findings.sort_by(|one, two| {
-        let rank = |finding: &Finding| (!finding.blocks(), std::cmp::Reverse(finding.severity));
-        let key = |finding: &Finding| {
-            let Finding { rule, unit, subject, field, place, message, .. } = finding.clone();
-            (rule, unit, subject, field, place, message)
-        };
-        rank(one).cmp(&rank(two)).then_with(|| key(one).cmp(&key(two)))
-    });
+    let rank = |finding: &Finding| (!finding.blocks(), std::cmp::Reverse(finding.severity));
+    findings.sort_by(|one, two| rank(one).cmp(&rank(two)).then_with(|| by_name(one).cmp(&by_name(two))));
     findings.dedup();
+}
+
+type Name<'a> = (
+    &'a RuleName,
+    Option<&'a UnitName>,
+    Option<&'a Subject>,
+    Option<&'a String>,
+    Option<&'a Place>,
+    &'a String,
+);
+
+fn by_name(finding: &Finding) -> Name<'_> {
+    let Finding { rule, unit, subject, field, place, message, .. } = finding;
+    (rule, unit.as_ref(), subject.as_ref(), field.as_ref(), place.as_ref(), message)
 }

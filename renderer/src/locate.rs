@@ -169,7 +169,7 @@ fn step<'v>(value: &'v Value, segment: &Segment) -> Option<&'v Value> {
         Segment::Item(fields) => value.as_array()?.iter().find(|item| {
             fields.iter().all(|(key, wanted)| match item.get(key) {
                 Some(Value::String(text)) => text == wanted,
-                Some(other) => other.to_string() == *wanted,
+                Some(other) => *wanted == format!("{other}"),
                 None => false,
             })
         }),

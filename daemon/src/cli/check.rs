@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::{Diagnostic, Severity};
 use naksha_environments::wire::DiagnosticDocument;
 use naksha_renderer::present;
@@ -36,21 +37,29 @@ impl Check {
             None => laptop.on_disk()?,
         });
         let environments = laptop.select(&side, &[])?;
+        // That a unit's definition has errors is no news beside those errors.
+        let views = laptop.views(&side, &environments);
+        let news = views.into_iter().flat_map(|view| view.rendered.diagnostics);
+        let mut rendering: Vec<_> = news.filter(|diagnostic| diagnostic.code != codes::UNIT_BROKEN).collect();
+        rendering.sort();
+        rendering.dedup();
+        // Definitions first: what is wrong in them is the cause of most of the rest.
         let mut diagnostics: Vec<Diagnostic> = side.loaded.diagnostics.clone();
-        for view in laptop.views(&side, &environments) {
-            diagnostics.extend(view.rendered.diagnostics);
-        }
-        diagnostics.sort();
-        diagnostics.dedup();
+        rendering.retain(|diagnostic| !diagnostics.contains(diagnostic));
+        diagnostics.extend(rendering);
         progress.finish_and_clear();
-        let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+        let count =
+            |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         let terminal = context.terminal;
         if terminal.is_json() {
-            let documents: Vec<_> = diagnostics.iter().map(DiagnosticDocument::of).collect();
+            let documents = DiagnosticDocument::all(&diagnostics);
             terminal.json(&json!({"errors": errors, "warnings": warnings, "diagnostics": documents}));
         } else {
-            terminal.print(&present::diagnostics(&diagnostics, present::Style::new(terminal.colour)));
+            terminal.print(&present::diagnostics(
+                &DiagnosticDocument::all(&diagnostics),
+                present::Style::new(terminal.colour),
+            ));
         }
         let failed = errors > 0 || (strict && warnings > 0);
         Ok(if failed { Outcome::Found } else { Outcome::Fine })

@@ -29,7 +29,9 @@ impl Explain {
         let page = pages::of(code.id()).unwrap_or_default();
         if context.terminal.is_json() {
             let severity = code.severity().as_str();
-            context.terminal.json(&json!({"code": code.id(), "title": code.title(), "severity": severity, "page": page}));
+            context
+                .terminal
+                .json(&json!({"code": code.id(), "title": code.title(), "severity": severity, "page": page}));
         } else {
             context.terminal.print(page);
         }
@@ -39,10 +41,12 @@ impl Explain {
 
 fn list(context: &Context) {
     if context.terminal.is_json() {
-        let codes: Vec<_> = Code::all().map(|code| json!({"code": code.id(), "title": code.title()})).collect();
+        let codes: Vec<_> =
+            Code::all().map(|code| json!({"code": code.id(), "title": code.title()})).collect();
         context.terminal.json(&codes);
         return;
     }
-    let lines: Vec<_> = Code::all().map(|code| format!("{}  {:8} {}", code.id(), code.severity(), code.title())).collect();
+    let lines: Vec<_> =
+        Code::all().map(|code| format!("{}  {:8} {}", code.id(), code.severity(), code.title())).collect();
     context.terminal.print(&lines.join("\n"));
 }

@@ -21,7 +21,8 @@ pub(super) struct Init {
 impl Init {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let Self { folder, reference } = self;
-        let files = if reference { starter::write_reference(&folder)? } else { starter::write_starter(&folder)? };
+        let files =
+            if reference { starter::write_reference(&folder)? } else { starter::write_starter(&folder)? };
         if context.terminal.is_json() {
             context.terminal.json(&serde_json::json!({"files": files}));
             return Ok(Outcome::Fine);

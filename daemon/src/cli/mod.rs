@@ -55,10 +55,22 @@ struct Global {
     #[arg(long, global = true, env = "NAKSHA_LOG", value_name = "LEVEL", help_heading = "Global options")]
     log: Option<String>,
     /// Log format
-    #[arg(long, global = true, env = "NAKSHA_LOG_FORMAT", value_name = "FORMAT", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        env = "NAKSHA_LOG_FORMAT",
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
     log_format: Option<LogFormat>,
     /// How to print results
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Global options"
+    )]
     format: Format,
 }
 

@@ -38,7 +38,10 @@ impl Promote {
         let selected = laptop.select(&side, std::slice::from_ref(&environment))?;
         let environment = selected.first().context("one environment is selected")?;
         let Follows::Promotion { from } = &environment.follows else {
-            bail!("{} follows a branch; only an environment with `promotesFrom` has a lock", environment.name);
+            bail!(
+                "{} follows a branch; only an environment with `promotesFrom` has a lock",
+                environment.name
+            );
         };
         let source = match source {
             Some(source) => source,
@@ -50,21 +53,34 @@ impl Promote {
         let rendered = laptop.render(&side, &source, environment);
         let errors = rendered.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         if errors > 0 {
-            bail!("{} has {errors} errors at {}; `naksha check --revision {}` shows them", environment.name, revision.short(), revision.short());
+            bail!(
+                "{} has {errors} errors at {}; `naksha check --revision {}` shows them",
+                environment.name,
+                revision.short(),
+                revision.short()
+            );
         }
         let path = write_lock(&laptop, environment, &revision, &rendered)?;
         if context.terminal.is_json() {
             context.terminal.json(&json!({"environment": environment.name, "source": revision, "lock": path, "render": rendered.digest().to_string()}));
         } else {
             let name = &environment.name;
-            context.terminal.print(&format!("{name} is locked to {revision} in {}\nnext: commit it; the merge is the promotion", path.display()));
+            context.terminal.print(&format!(
+                "{name} is locked to {revision} in {}\nnext: commit it; the merge is the promotion",
+                path.display()
+            ));
         }
         Ok(Outcome::Fine)
     }
 }
 
 /// What upstream runs now: asked from the daemon, else read from the working tree.
-fn candidate(context: &Context, laptop: &Laptop, side: &Side, from: &[EnvironmentName]) -> anyhow::Result<String> {
+fn candidate(
+    context: &Context,
+    laptop: &Laptop,
+    side: &Side,
+    from: &[EnvironmentName],
+) -> anyhow::Result<String> {
     let mut sources = Vec::new();
     for upstream in from {
         let running = running(context, upstream);
@@ -78,7 +94,9 @@ fn candidate(context: &Context, laptop: &Laptop, side: &Side, from: &[Environmen
     // Several upstreams: the newest that all of them have run is the oldest of what they run.
     let mut oldest: Option<Revision> = None;
     for (upstream, source) in sources {
-        let revision = objects.resolve(&source).with_context(|| format!("{upstream} runs {source}, which is not here; fetch first"))?;
+        let revision = objects
+            .resolve(&source)
+            .with_context(|| format!("{upstream} runs {source}, which is not here; fetch first"))?;
         oldest = match oldest {
             Some(current) if objects.is_ancestor(&current, &revision)? => Some(current),
             _ => Some(revision),
@@ -102,23 +120,32 @@ fn declared(laptop: &Laptop, side: &Side, upstream: &EnvironmentName) -> anyhow:
     if matches!(follows, Some(Follows::Promotion { .. })) {
         bail!("{upstream} was not promoted to itself yet; promote it first, or name a commit with --source");
     }
-    let head = laptop.work.head()?.context("there is no commit yet; commit first, or name one with --source")?;
+    let head =
+        laptop.work.head()?.context("there is no commit yet; commit first, or name one with --source")?;
     Ok(head.to_string())
 }
 
 fn check_on_trunk(laptop: &Laptop, side: &Side, revision: &Revision) -> anyhow::Result<()> {
     let (Some(trunk), Some(objects)) = (laptop.trunk(side)?, laptop.work.objects()) else { return Ok(()) };
-    if !objects.is_ancestor(revision, &trunk.head)? {
+    if !objects.is_ancestor(revision, &trunk.revision)? {
         bail!("{} is not on the trunk `{}`: only merged commits are promoted", revision.short(), trunk.name);
     }
     Ok(())
 }
 
-fn write_lock(laptop: &Laptop, environment: &Environment, source: &Revision, rendered: &Rendered) -> anyhow::Result<PathBuf> {
+fn write_lock(
+    laptop: &Laptop,
+    environment: &Environment,
+    source: &Revision,
+    rendered: &Rendered,
+) -> anyhow::Result<PathBuf> {
     let folder = environment.place.path.parent().map(|folder| folder.to_string()).unwrap_or_default();
     let path = laptop.work.root().join(folder).join("lock.yaml");
-    let workflows: BTreeMap<_, _> =
-        rendered.workflows.iter().map(|(name, graph)| (name.to_string(), graph.digest().to_string())).collect();
+    let workflows: BTreeMap<_, _> = rendered
+        .workflows
+        .iter()
+        .map(|(name, graph)| (name.to_string(), graph.digest().to_string()))
+        .collect();
     let mut spec = Map::new();
     spec.insert("source".to_owned(), json!(source));
     spec.insert("render".to_owned(), json!(rendered.digest().to_string()));
@@ -127,10 +154,12 @@ fn write_lock(laptop: &Laptop, environment: &Environment, source: &Revision, ren
     let lock = json!({
         "apiVersion": "naksha.dev/v1alpha1",
         "kind": "Lock",
-        "metadata": {"name": environment.name},
         "spec": Value::Object(spec),
     });
-    let text = format!("# Written by `naksha promote`. Only `source` decides; the rest is a record of it.\n{}", yaml::emit(&lock));
+    let text = format!(
+        "# Written by `naksha promote`. Only `source` decides; the rest is a record of it.\n{}",
+        yaml::emit(&lock)
+    );
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }

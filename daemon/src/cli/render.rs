@@ -48,25 +48,38 @@ impl Render {
         let selected = laptop.select(&side, &environments)?;
         let views = laptop.views(&side, &selected);
         progress.finish_and_clear();
-        let mut diagnostics: Vec<Diagnostic> = views.iter().flat_map(|view| view.rendered.diagnostics.clone()).collect();
-        diagnostics.extend(side.loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned());
+        let mut diagnostics: Vec<Diagnostic> =
+            views.iter().flat_map(|view| view.rendered.diagnostics.clone()).collect();
+        diagnostics
+            .extend(side.loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned());
         diagnostics.sort();
         diagnostics.dedup();
         let wanted = |candidate: &RenderedUnit| unit.as_ref().is_none_or(|unit| *unit == candidate.name);
         if context.terminal.is_json() {
             let document = |view: &EnvironmentView| {
-                if explain_values { values_document(&laptop, &side, view, wanted) } else { document(&view.rendered, wanted) }
+                if explain_values {
+                    values_document(&laptop, &side, view, wanted)
+                } else {
+                    document(&view.rendered, wanted)
+                }
             };
             let documents: Vec<Value> = views.iter().map(document).collect();
-            let diagnostics: Vec<_> = diagnostics.iter().map(DiagnosticDocument::of).collect();
+            let diagnostics = DiagnosticDocument::all(&diagnostics);
             context.terminal.json(&json!({"environments": documents, "diagnostics": diagnostics}));
         } else {
             for view in &views {
-                let text = if explain_values { values_text(&laptop, &side, view, wanted) } else { objects_text(&view.rendered, wanted) };
+                let text = if explain_values {
+                    values_text(&laptop, &side, view, wanted)
+                } else {
+                    objects_text(&view.rendered, wanted)
+                };
                 context.terminal.print(&text);
             }
             if !diagnostics.is_empty() {
-                context.terminal.note(&present::diagnostics(&diagnostics, present::Style::new(context.terminal.colour)));
+                context.terminal.note(&present::diagnostics(
+                    &DiagnosticDocument::all(&diagnostics),
+                    present::Style::new(context.terminal.colour),
+                ));
             }
         }
         let failed = diagnostics.iter().any(Diagnostic::is_error);
@@ -79,7 +92,10 @@ fn objects_text(rendered: &Rendered, wanted: impl Fn(&RenderedUnit) -> bool) -> 
     for unit in rendered.units.values().filter(|unit| wanted(unit)) {
         for object in unit.objects() {
             let line = object.provenance.line;
-            text.push_str(&format!("---\n# {}/{}: {}:{line}\n", rendered.environment, unit.name, object.provenance.path));
+            text.push_str(&format!(
+                "---\n# {}/{}: {}:{line}\n",
+                rendered.environment, unit.name, object.provenance.path
+            ));
             text.push_str(&yaml::emit(&object.body.value()));
         }
     }
@@ -87,7 +103,12 @@ fn objects_text(rendered: &Rendered, wanted: impl Fn(&RenderedUnit) -> bool) -> 
 }
 
 /// Every variable of the wanted units, with the layer that won and the ones it replaced.
-fn values_text(laptop: &Laptop, side: &Side, view: &EnvironmentView, wanted: impl Fn(&RenderedUnit) -> bool) -> String {
+fn values_text(
+    laptop: &Laptop,
+    side: &Side,
+    view: &EnvironmentView,
+    wanted: impl Fn(&RenderedUnit) -> bool,
+) -> String {
     let mut text = String::new();
     for unit in view.rendered.units.values().filter(|unit| wanted(unit)) {
         text.push_str(&format!("{}/{}\n", view.environment.name, unit.name));
@@ -95,7 +116,11 @@ fn values_text(laptop: &Laptop, side: &Side, view: &EnvironmentView, wanted: imp
             let Explained { name, value, written, layer, place, overridden } = explained;
             let value = value.map_or_else(|| "(not known yet)".to_owned(), |value| value.to_string());
             let written = written.map(|written| format!(", written as {written}")).unwrap_or_default();
-            text.push_str(&format!("  {name} = {value}  from {}{}{written}\n", layer.as_str(), at(place.as_ref())));
+            text.push_str(&format!(
+                "  {name} = {value}  from {}{}{written}\n",
+                layer.as_str(),
+                at(place.as_ref())
+            ));
             for Overridden { layer, place, value } in overridden {
                 text.push_str(&format!("    over {value}  from {}{}\n", layer.as_str(), at(place.as_ref())));
             }
@@ -108,19 +133,32 @@ fn at(place: Option<&Place>) -> String {
     place.map(|place| format!(" ({place})")).unwrap_or_default()
 }
 
-fn values_document(laptop: &Laptop, side: &Side, view: &EnvironmentView, wanted: impl Fn(&RenderedUnit) -> bool) -> Value {
+fn values_document(
+    laptop: &Laptop,
+    side: &Side,
+    view: &EnvironmentView,
+    wanted: impl Fn(&RenderedUnit) -> bool,
+) -> Value {
     let units = view.rendered.units.values().filter(|unit| wanted(unit)).map(|unit| {
-        let values: Vec<Value> = laptop.explain(side, view, &unit.name).into_iter().map(|explained| {
-            let place = explained.place.map(|place| place.to_string());
-            let over: Vec<Value> = explained.overridden.iter().map(|lower| {
-                let place = lower.place.as_ref().map(ToString::to_string);
-                json!({"value": lower.value, "layer": lower.layer.as_str(), "place": place})
-            }).collect();
-            json!({
-                "name": explained.name, "value": explained.value, "layer": explained.layer.as_str(),
-                "place": place, "overridden": over,
+        let values: Vec<Value> = laptop
+            .explain(side, view, &unit.name)
+            .into_iter()
+            .map(|explained| {
+                let place = explained.place.map(|place| place.to_string());
+                let over: Vec<Value> = explained
+                    .overridden
+                    .iter()
+                    .map(|lower| {
+                        let place = lower.place.as_ref().map(ToString::to_string);
+                        json!({"value": lower.value, "layer": lower.layer.as_str(), "place": place})
+                    })
+                    .collect();
+                json!({
+                    "name": explained.name, "value": explained.value, "layer": explained.layer.as_str(),
+                    "place": place, "overridden": over,
+                })
             })
-        }).collect();
+            .collect();
         json!({"unit": unit.name, "values": values})
     });
     json!({"environment": view.environment.name, "units": units.collect::<Vec<_>>()})

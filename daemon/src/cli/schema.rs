@@ -17,12 +17,12 @@ pub(super) struct Schema {
 impl Schema {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let Some(kind) = self.kind else {
-            context.terminal.print(&definition::kinds().join("\n"));
+            context.terminal.print(&definition::kinds().collect::<Vec<_>>().join("\n"));
             return Ok(Outcome::Fine);
         };
-        let known = definition::kinds().iter().copied().find(|known| known.eq_ignore_ascii_case(&kind));
+        let known = definition::kinds().find(|known| known.eq_ignore_ascii_case(&kind));
         let Some(schema) = known.and_then(definition::schema) else {
-            let near = did_you_mean(&kind, definition::kinds().iter().copied());
+            let near = did_you_mean(&kind, definition::kinds());
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             bail!("there is no kind `{kind}`{hint}");
         };

@@ -43,5 +43,8 @@ impl Show {
 fn step_line(step: &StepDocument) -> String {
     let reason = step.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let tries = if step.attempts > 1 { format!(", {} tries", step.attempts) } else { String::new() };
-    format!("  {:<7} {:<8} {} ({} ms{tries}){reason}", step.outcome, step.verb, step.subject, step.milliseconds)
+    format!(
+        "  {:<7} {:<8} {} ({} ms{tries}){reason}",
+        step.outcome, step.verb, step.subject, step.milliseconds
+    )
 }

@@ -42,7 +42,9 @@ impl Status {
         if context.terminal.is_json() {
             context.terminal.json(&documents);
         } else {
-            context.terminal.print(&present::status(&documents, present::Style::new(context.terminal.colour)));
+            context
+                .terminal
+                .print(&present::status(&documents, present::Style::new(context.terminal.colour)));
         }
         let asked = self.exit_code || self.wait.is_some();
         Ok(if asked && !synced(&documents) { Outcome::Found } else { Outcome::Fine })

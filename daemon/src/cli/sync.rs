@@ -33,7 +33,9 @@ pub(super) fn path_for(path: &str, environment: Option<&str>) -> String {
 /// Percent-encodes what may not stand in a query (RFC 3986, unreserved characters stay).
 pub(super) fn encode(text: &str) -> String {
     let keep = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-    text.bytes().map(|byte| if keep(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if keep(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 pub(super) fn print_done(context: &Context, done: &Done) {

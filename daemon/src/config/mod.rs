@@ -144,7 +144,9 @@ impl TryFrom<String> for Listen {
         if address.ip().is_loopback() {
             Ok(Self::At(address))
         } else {
-            Err(format!("`{text}` is not a loopback address; put a proxy with TLS in front to reach it from outside"))
+            Err(format!(
+                "`{text}` is not a loopback address; put a proxy with TLS in front to reach it from outside"
+            ))
         }
     }
 }
@@ -285,7 +287,9 @@ mod duration_text {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` is not a duration; write `30s`, `5m`, `1h30m` or `90d`"))
+            serde::de::Error::custom(format!(
+                "`{text}` is not a duration; write `30s`, `5m`, `1h30m` or `90d`"
+            ))
         })
     }
 

@@ -34,9 +34,9 @@ pub struct Overrides {
 
 /// Reads `file` (or the first default that exists), applies `overrides` and checks the result as a whole.
 pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
-    let found = file.map(Path::to_owned).or_else(|| {
-        DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.is_file())
-    });
+    let found = file
+        .map(Path::to_owned)
+        .or_else(|| DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.is_file()));
     let mut config = match &found {
         Some(path) => parse(path)?,
         None => Config::default(),
@@ -94,7 +94,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
 impl RepositoryConfig {
     /// A repository known by its address only; its name is the address' last part.
     pub fn from_url(url: &str) -> Result<Self, ConfigError> {
-        let last = url.trim_end_matches('/').trim_end_matches("/.git").rsplit(['/', ':']).next().unwrap_or(url);
+        let last =
+            url.trim_end_matches('/').trim_end_matches("/.git").rsplit(['/', ':']).next().unwrap_or(url);
         let name: String = last
             .trim_end_matches(".git")
             .to_lowercase()

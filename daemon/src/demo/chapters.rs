@@ -26,7 +26,7 @@ pub(super) fn play(stage: &Stage, scratch: &Scratch) -> anyhow::Result<DaemonPro
     stage.chapter(1, "A repository and a daemon");
     let daemon = DaemonProcess::start(scratch)?;
     first_apply(stage, scratch, &daemon)?;
-    stage.chapter(2, "A good commit: dev gets a longer retention");
+    stage.chapter(2, "A good commit: less logging in dev");
     good_commit(stage, scratch, &daemon)?;
     stage.chapter(3, "A bad commit: a misspelt key");
     bad_commit(stage, scratch, &daemon)?;
@@ -85,7 +85,11 @@ fn good_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyh
     daemon.await_status("dev", "synced", synced_at(&commit))?;
     let changed = differences(&before, &files(&scratch.target("dev"))?);
     ensure!(!changed.is_empty(), "no object changed");
-    stage.say(&format!("Committed. Applied {} ms later; {} files changed.", started.elapsed().as_millis(), changed.len()));
+    stage.say(&format!(
+        "Committed. Applied {} ms later; {} files changed.",
+        started.elapsed().as_millis(),
+        changed.len()
+    ));
     Ok(())
 }
 
@@ -113,18 +117,18 @@ fn drift(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Re
     let objects = files(&folder)?;
     let (name, text) = objects
         .iter()
-        .find(|(_, text)| text.contains("kind: Service\n") && text.contains("port: 5432"))
-        .context("there is a Service of the database")?;
-    fs::write(folder.join(name), text.replace("port: 5432", "port: 6666"))?;
+        .find(|(_, text)| text.contains("kind: StatefulSet\n") && text.contains("/postgres:17.6"))
+        .context("there is a StatefulSet of the database")?;
+    fs::write(folder.join(name), text.replace("/postgres:17.6", "/postgres:9.6"))?;
     let started = Instant::now();
-    while fs::read_to_string(folder.join(name))?.contains("port: 6666") {
+    while fs::read_to_string(folder.join(name))?.contains("/postgres:9.6") {
         ensure!(started.elapsed() < super::PATIENCE, "the drift was not healed");
         pause();
     }
     let healed = started.elapsed();
     daemon.await_status("dev", "synced", |status| status.state == "synced")?;
     stage.say(&format!(
-        "The port of the database's Service was set to 6666 in {name}.\nSeen and healed within {} ms.",
+        "Somebody set the database's image to postgres:9.6 in {name}.\nSeen and healed within {} ms.",
         healed.as_millis()
     ));
     Ok(())
@@ -132,7 +136,11 @@ fn drift(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Re
 
 fn dangerous_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
     let before = files(&scratch.target("dev"))?;
-    scratch.edit("units/postgres/unit.yaml", "templates: [manifests/*.yaml.tera]", "templates: [manifests/config.yaml.tera]")?;
+    scratch.edit(
+        "units/postgres/unit.yaml",
+        "templates: [manifests/*.yaml.tera]",
+        "templates: [manifests/config.yaml.tera]",
+    )?;
     let commit = scratch.commit("postgres: only its configuration is left")?;
     let held = daemon.await_status("dev", "held", |status| {
         status.state == "held" && status.control.as_deref() == Some(commit.as_str())
@@ -179,7 +187,8 @@ fn killed(stage: &Stage, scratch: &Scratch, daemon: DaemonProcess) -> anyhow::Re
     for attempt in 1..=KILL_TRIES {
         let before = files(&folder)?;
         let owner = scratch.read("naksha.yaml")?;
-        let line = owner.lines().find(|line| line.trim_start().starts_with("owner: ")).context("an owner is set")?;
+        let line =
+            owner.lines().find(|line| line.trim_start().starts_with("owner: ")).context("an owner is set")?;
         scratch.edit("naksha.yaml", line.trim_start(), &format!("owner: platform-{attempt}"))?;
         let commit = scratch.commit("a label on every object")?;
         let started = Instant::now();
@@ -229,7 +238,8 @@ fn files(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
 /// Names of the files that differ.
 fn differences(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
     let names = before.keys().chain(after.keys());
-    let mut changed: Vec<String> = names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect();
+    let mut changed: Vec<String> =
+        names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect();
     changed.sort();
     changed.dedup();
     changed

@@ -58,11 +58,6 @@ impl DaemonProcess {
         Ok(block_on(self.client.get(path))??)
     }
 
-    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<()> {
-        let _: serde_json::Value = block_on(self.client.post(path, body))??;
-        Ok(())
-    }
-
     /// The status of an environment, once it fits.
     pub(super) fn await_status(
         &self,

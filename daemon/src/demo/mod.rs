@@ -15,7 +15,6 @@ use clap::Args;
 
 use crate::cli::{Context, Outcome};
 use crate::terminal::Terminal;
-use daemon::DaemonProcess;
 use scratch::Scratch;
 
 /// Longest wait for one effect. Each takes well under a second; a loaded machine may need more.

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
 
-
 /// The folder, removed in the end unless it is kept.
 pub(super) struct Scratch {
     root: PathBuf,

@@ -81,11 +81,11 @@ impl GitError {
                 "write the full name, such as `refs/heads/main`, of something that exists"
             }
             Self::TooLarge { .. } => {
-                "remove what does not belong in Git, or raise the limit in the configuration"
+                "remove what does not belong in Git: generated files, dependencies, large data"
             }
             Self::HostKey { .. } => "add the server's key, checked by another way, to `known_hosts_file`",
             Self::Certificate { .. } => "for a private authority, name its certificate in `ca_file`",
-            Self::Timeout { .. } => "check the network; for a very large repository raise the fetch timeout",
+            Self::Timeout { .. } => "check the network and the server; naksha keeps trying",
             Self::Corrupt { .. } => {
                 "a mirror is cloned again at the next fetch; run `git fsck` in a local repository"
             }

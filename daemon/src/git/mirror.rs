@@ -14,8 +14,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use git2::{Oid, Repository};
@@ -42,6 +42,8 @@ pub struct Mirror {
     /// Held during a fetch.
     fetching: Mutex<()>,
     fetches: AtomicU64,
+    /// Packs whose objects a newer pack holds; removed by the next compaction.
+    pub(super) superseded: Mutex<Vec<PathBuf>>,
 }
 
 /// What a fetch found.
@@ -74,6 +76,7 @@ impl Mirror {
             objects,
             fetching: Mutex::new(()),
             fetches: AtomicU64::new(0),
+            superseded: Mutex::default(),
         };
         if !mirror.folder.exists() {
             rebuild::create(&mirror.folder, &url)?;
@@ -258,6 +261,11 @@ impl Mirror {
     pub fn pinned(&self, environment: &EnvironmentName) -> Result<Option<Revision>, GitError> {
         let handle = self.objects.handle()?;
         Ok(self.objects.peeled(&handle, &pin_name(environment))?.map(revision_of))
+    }
+
+    /// Keeps fetches away while the mirror's files are rearranged.
+    pub(super) fn lock_fetching(&self) -> MutexGuard<'_, ()> {
+        lock(&self.fetching)
     }
 
     /// Fetches made since the mirror was opened, failed ones among them.

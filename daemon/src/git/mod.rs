@@ -5,6 +5,7 @@
 //! checkout, no program but the ssh client is started, no credential is stored, and submodules, LFS, hooks and
 //! filters are never followed or run. Deciding what a rewritten history means is left to the environments' tasks.
 
+mod compact;
 mod config;
 mod credential;
 mod error;

@@ -145,6 +145,9 @@ impl Driver {
                     self.publish(Err(GitError::Storage { url, doing: "fetch", reason }), Timestamp::now());
                 }
             }
+            let mirror = Arc::clone(&self.mirror);
+            // After the news are out. What it has to say is in the log.
+            let _ = tokio::task::spawn_blocking(move || mirror.tidy()).await;
             let attempts = self.sender.borrow().failure.as_ref().map_or(0, |failure| failure.attempts);
             let delay = delay(self.poll, attempts, RandomState::new().hash_one(0_u8));
             tokio::select! {

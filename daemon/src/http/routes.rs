@@ -87,9 +87,16 @@ pub(super) async fn name_peer(
 }
 
 /// Turns away who lacks the token.
-pub(super) async fn require_token(State(token): State<TokenFile>, mut request: Request, next: Next) -> Response {
+pub(super) async fn require_token(
+    State(token): State<TokenFile>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if !token.admits(request.headers()) {
-        return refuse(StatusCode::UNAUTHORIZED, "a bearer token is needed (http.token_file), or use the socket");
+        return refuse(
+            StatusCode::UNAUTHORIZED,
+            "a bearer token is needed (http.token_file), or use the socket",
+        );
     }
     request.extensions_mut().insert(Caller("token".to_owned()));
     next.run(request).await
@@ -110,10 +117,17 @@ fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
 fn refuse_store(error: &StoreError) -> Response {
     let status = match error {
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
-        StoreError::Fenced { .. } | StoreError::Leased { .. } | StoreError::Stale { .. } => StatusCode::CONFLICT,
-        StoreError::Newer { .. } | StoreError::Corrupt { .. } | StoreError::Unavailable { .. } => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        StoreError::Fenced { .. }
+        | StoreError::Leased { .. }
+        | StoreError::Lapsed { .. }
+        | StoreError::Stale { .. }
+        | StoreError::Exists { .. } => StatusCode::CONFLICT,
+        StoreError::Newer { .. }
+        | StoreError::Changed { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::Locked { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
     };
     refuse(status, error.to_string())
 }
@@ -132,8 +146,10 @@ impl Which {
         };
         let found = registry.named(None, environment);
         if found.is_empty() {
-            let known: Vec<_> = registry.all().iter().map(|handle| handle.scope.environment.to_string()).collect();
-            let error = format!("there is no environment `{environment}` here; there are: {}", known.join(", "));
+            let known: Vec<_> =
+                registry.all().iter().map(|handle| handle.scope.environment.to_string()).collect();
+            let error =
+                format!("there is no environment `{environment}` here; there are: {}", known.join(", "));
             return Err(Box::new(refuse(StatusCode::NOT_FOUND, error)));
         }
         Ok(found)
@@ -149,12 +165,13 @@ async fn ready(State(state): State<ApiState>) -> Response {
         return "ready\n".into_response();
     }
     // Names reveal content, and this route is open: only how many.
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{} reconciles make no progress\n", stuck.len())).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{} reconciles make no progress\n", stuck.len()))
+        .into_response()
 }
 
 async fn metrics(State(state): State<ApiState>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, kind)], state.metrics.text()).into_response()
+    ([(CONTENT_TYPE, kind)], state.metrics.text(&state.heads)).into_response()
 }
 
 async fn status(State(state): State<ApiState>, Query(which): Query<Which>) -> Response {
@@ -241,7 +258,9 @@ async fn resume(
         Err(response) => return *response,
     };
     for handle in &handles {
-        let result = history::resume(state.store.as_ref(), &handle.scope, &state.heads, &audit(&caller, "resume", "")).await;
+        let result =
+            history::resume(state.store.as_ref(), &handle.scope, &state.heads, &audit(&caller, "resume", ""))
+                .await;
         if let Err(error) = result {
             return refuse_store(&error);
         }

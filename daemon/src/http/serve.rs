@@ -39,7 +39,11 @@ impl Servers {
 }
 
 /// Starts both listeners. A socket left behind by a killed daemon is replaced.
-pub async fn start(config: &Config, state: ApiState, stop: &CancellationToken) -> Result<Servers, ServeError> {
+pub async fn start(
+    config: &Config,
+    state: ApiState,
+    stop: &CancellationToken,
+) -> Result<Servers, ServeError> {
     let mut tasks = JoinSet::new();
     let socket = config.socket();
     let listener = bind_socket(&socket).await?;

@@ -107,7 +107,8 @@ impl EnvironmentTask {
         let labels = EnvironmentLabels { repository: repository.clone(), environment: environment.clone() };
         metrics.reconcile_seconds.get_or_create(&labels).observe(took.as_secs_f64());
         let result = if pass.retry { "failure" } else { "success" }.to_owned();
-        let by_result = ResultLabels { repository: repository.clone(), environment: environment.clone(), result };
+        let by_result =
+            ResultLabels { repository: repository.clone(), environment: environment.clone(), result };
         metrics.reconciles.get_or_create(&by_result).inc();
         metrics.objects.get_or_create(&labels).set(i64::try_from(pass.status.objects).unwrap_or(i64::MAX));
         let held = matches!(pass.status.state, State::Held { .. });

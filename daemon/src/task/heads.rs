@@ -7,7 +7,9 @@ use naksha_executor::port::store::{Scope, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::config::RepositoryConfig;
-use crate::git::{GitError, Mirror, NOTES_REF, NotePlace, RefChange, RefName, RepositorySignal, RepositoryState};
+use crate::git::{
+    GitError, Mirror, NOTES_REF, NotePlace, RefChange, RefName, RepositorySignal, RepositoryState,
+};
 use crate::task::Revisions;
 
 /// Where a tracked ref is.
@@ -15,7 +17,9 @@ use crate::task::Revisions;
 pub enum RefState {
     At(Revision),
     /// It was there and is gone. Not the same as empty.
-    Gone { last: Option<Revision> },
+    Gone {
+        last: Option<Revision>,
+    },
     /// The remote never had it, as far as is known.
     Missing,
 }
@@ -111,7 +115,8 @@ impl Heads {
             let notes = RefName::parse(NOTES_REF)?;
             mirror.write_note(NotePlace::Source, &revision, &notes, &note)
         };
-        let written: Result<(), GitError> = tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())?;
+        let written: Result<(), GitError> =
+            tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())?;
         written.map_err(|error| error.to_string())
     }
 }

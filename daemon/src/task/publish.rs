@@ -26,7 +26,8 @@ const BATCH: u32 = 100;
 /// Without a nudge the outbox is looked at this often: what an earlier process left, and retries.
 const IDLE: Duration = Duration::from_secs(5);
 /// First and longest pause before a failed delivery is tried again; doubles in between.
-const RETRY: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(1), SignedDuration::from_secs(300));
+const RETRY: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_secs(1), SignedDuration::from_secs(300));
 
 pub const STATUS_FILE: &str = "status-file";
 pub const EVENTS: &str = "events";
@@ -136,7 +137,12 @@ impl Publisher {
             return Ok(());
         };
         let revision = Revision::parse(applied).map_err(|error| error.to_string())?;
-        let note = format!("{}: {} (plan {})", text("environment").unwrap_or("?"), text("state").unwrap_or("?"), text("plan").unwrap_or("-"));
+        let note = format!(
+            "{}: {} (plan {})",
+            text("environment").unwrap_or("?"),
+            text("state").unwrap_or("?"),
+            text("plan").unwrap_or("-")
+        );
         self.heads.write_note(repository, revision, note).await
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::SharedStore;
-use naksha_policies::FindingCache;
 use naksha_renderer::render::RenderCache;
 use naksha_renderer::template::TemplateEngine;
 use tokio::sync::Notify;
@@ -21,7 +20,6 @@ pub struct Shared {
     pub secrets: Arc<dyn SecretSource>,
     pub engine: Arc<dyn TemplateEngine>,
     pub renders: RenderCache,
-    pub findings: FindingCache,
     pub key: MarkKey,
     pub registry: Arc<Registry>,
     pub metrics: Arc<Metrics>,

@@ -2,5 +2,4 @@
 
 use super::codes;
 
-codes! {
-}
+codes! {}

@@ -15,7 +15,6 @@ codes! {
     DUPLICATE_DEFINITION = "NK0210" Error "name that is defined twice";
     PROMOTION_CYCLE = "NK0211" Error "environments that promote in a circle";
     DEPENDENCY_CYCLE = "NK0212" Error "units that wait for each other";
-    SHARED_TARGET = "NK0213" Error "target that two environments share";
     FILE_NOT_FOUND = "NK0220" Error "file not found";
     PATTERN_MATCHES_NOTHING = "NK0221" Warning "pattern that matches nothing";
     UNCLAIMED_FILE = "NK0222" Warning "file that belongs to nothing";

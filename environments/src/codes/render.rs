@@ -13,6 +13,7 @@ codes! {
     WORKFLOW_NOT_DEFINED = "NK0306" Error "workflow is listed but not defined";
     SOURCE_EMPTY = "NK0307" Error "unit has no files to render";
     SOURCE_UNREADABLE = "NK0308" Error "file of a unit cannot be read";
+    RENDER_FAULT = "NK0309" Error "naksha failed on the unit";
 
     TEMPLATE_SYNTAX = "NK0310" Error "template cannot be parsed";
     TEMPLATE_FAILED = "NK0311" Error "template failed";

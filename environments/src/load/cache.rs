@@ -1,12 +1,12 @@
 //! Parsed files by path and content: what did not change is neither read nor parsed again.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::codes::definition as codes;
 use crate::definition::{FileReading, Files, read};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::source::{ContentId, ReadError, SourceTree, TreePath};
+use crate::source::{ContentId, Entry, EntryKind, ReadError, SourceTree, TreePath};
 use crate::yaml::limits::MAX_DEFINITION_BYTES;
 
 /// Loads after which an unused file is forgotten. A daemon alternates between the trunk, the pin of each
@@ -18,7 +18,8 @@ const MAX_TEXT_BYTES: u64 = 256 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     load: u64,
-    files: BTreeMap<TreePath, BTreeMap<ContentId, Cached>>,
+    /// Only asked and swept, never listed.
+    files: HashMap<TreePath, Vec<(ContentId, Cached)>>,
 }
 
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Cache {
     pub(super) fn end_load(&mut self) {
         let oldest = self.load.saturating_sub(KEPT_LOADS);
         self.files.retain(|_, contents| {
-            contents.retain(|_, cached| cached.used >= oldest);
+            contents.retain(|(_, cached)| cached.used >= oldest);
             !contents.is_empty()
         });
     }
@@ -57,16 +58,26 @@ impl Cache {
         &mut self,
         tree: &SourceTree,
         path: &TreePath,
+        entry: &Entry,
         expect: Expect,
     ) -> Option<Arc<FileReading>> {
-        let content = match tree.follow(path) {
-            Ok((_, entry)) => entry.content,
-            Err(error) => return (expect == Expect::Definitions).then(|| Arc::new(unreadable(path, &error))),
+        let followed;
+        let content = if entry.kind == EntryKind::File {
+            &entry.content
+        } else {
+            match tree.follow(path) {
+                Ok((_, entry)) => followed = entry.content,
+                Err(error) => {
+                    return (expect == Expect::Definitions).then(|| Arc::new(unreadable(path, &error)));
+                }
+            }
+            &followed
         };
         let load = self.load;
-        if let Some(cached) = self.files.get_mut(path).and_then(|contents| contents.get_mut(&content))
-            && cached.reads.iter().all(|(path, content)| content_of(tree, path) == *content)
-        {
+        let known = self.files.get_mut(path).into_iter().flatten();
+        let mut known = known.filter(|(own, _)| own == content).map(|(_, cached)| cached);
+        let current = |cached: &Cached| cached.reads.iter().all(|(path, id)| content_of(tree, path) == *id);
+        if let Some(cached) = known.find(|cached| current(cached)) {
             cached.used = load;
             return cached.reading.clone();
         }
@@ -79,7 +90,8 @@ impl Cache {
         };
         let reading = reading.map(Arc::new);
         let cached = Cached { reading: reading.clone(), reads: files.reads, used: load };
-        self.files.entry(path.clone()).or_default().insert(content, cached);
+        let contents = self.files.entry(path.clone()).or_default();
+        contents.push((content.clone(), cached));
         reading
     }
 }

@@ -1,4 +1,4 @@
-//! References between definitions: names that exist, graphs without cycles, targets of one's own.
+//! References between definitions: names that exist, graphs without cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::definition::cycle::{cycles, path_text};
 use crate::definition::references::{Mention, Mentioned};
 use crate::definition::{Found, FoundValue, Kind};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
-use crate::environment::{Environment, Follows, TargetRef};
+use crate::environment::{Environment, Follows};
 use crate::ids::{ContextName, EnvironmentName, RuleName, UnitName, WorkflowName};
 use crate::repository::Definitions;
 
@@ -120,7 +120,6 @@ fn check(files: &[FileEntry], definitions: &Definitions, rules: &KnownRules) -> 
     }
     cross.locks();
     cross.promotion_cycles();
-    cross.shared_targets();
     unit_checks::check(&mut cross);
     let mut found = cross.found;
     if found.len() > MAX_LISTED {
@@ -235,35 +234,6 @@ impl<'a> Cross<'a> {
             let message = format!("environments promote in a circle: {}", path_text(&cycle));
             let hint = "let the first one follow the trunk: remove its `promotesFrom`";
             self.found.push(cycle_finding(codes::PROMOTION_CYCLE, message, hint, places.collect()));
-        }
-    }
-
-    /// Two environments in one folder, or in folders inside each other, would delete each other's files.
-    fn shared_targets(&mut self) {
-        let environments = self.definitions.environments.values();
-        let mut folders: Vec<(&str, &Arc<Environment>)> = environments
-            .filter_map(|environment| match &environment.target {
-                TargetRef::Directory(folder) => Some((folder.as_str(), environment)),
-                TargetRef::Kubernetes { .. } | TargetRef::FromUnit { .. } => None,
-            })
-            .collect();
-        // A folder sorts right before what is inside it, but for names such as `a-b` between `a` and `a/b`.
-        folders.sort_by_key(|(folder, _)| folder.replace('/', "\0"));
-        for pair in folders.windows(2) {
-            let [(outer, first), (inner, second)] = pair else { continue };
-            let inside =
-                inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            if inside {
-                let message = format!(
-                    "environments `{}` and `{}` are both applied to the folder `{outer}`",
-                    first.name, second.name
-                );
-                let diagnostic = Diagnostic::new(codes::SHARED_TARGET, message)
-                    .at(second.place.clone())
-                    .hint("give each environment a folder of its own")
-                    .note(Some(first.place.clone()), format!("environment `{}`", first.name));
-                self.found.push(diagnostic);
-            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::definition::FileReading;
 use crate::diagnostic::Diagnostic;
 use crate::ids::RuleName;
 use crate::repository::{Broken, Definitions};
-use crate::source::{SourceTree, TreePath};
+use crate::source::{Entry, SourceTree, TreePath};
 
 /// The bundled rules and sets that a repository may name. Empty: such names are not checked.
 #[derive(Debug, Clone, Default)]
@@ -86,16 +86,20 @@ impl Loader {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { cache, claims: claims_memo, cross: cross_memo } = &mut *state;
         cache.start_load();
-        let expected = tree.paths().map(|(path, _)| path).filter(|path| is_definition_file(path));
-        let mut files: Vec<FileEntry> =
-            expected.filter_map(|path| entry(cache, tree, path, Expect::Definitions)).collect();
+        let expected = tree.paths().filter(|(path, _)| is_definition_file(path));
+        let mut files: Vec<FileEntry> = expected
+            .filter_map(|(path, entry)| file_entry(cache, tree, path, entry, Expect::Definitions))
+            .collect();
         let mut assembled = assemble(&files);
         let mut claimed = claims_memo.claims(tree, &files, &assembled);
         let strays: Vec<FileEntry> = claimed
             .unclaimed
             .iter()
             .filter(|path| is_yaml(path))
-            .filter_map(|path| entry(cache, tree, path, Expect::Anything))
+            .filter_map(|path| {
+                let entry = tree.entry(path.as_str())?;
+                file_entry(cache, tree, path, entry, Expect::Anything)
+            })
             .collect();
         if !strays.is_empty() {
             files.extend(strays);
@@ -122,8 +126,14 @@ impl Loader {
     }
 }
 
-fn entry(cache: &mut Cache, tree: &SourceTree, path: &TreePath, expect: Expect) -> Option<FileEntry> {
-    let reading = cache.file(tree, path, expect)?;
+fn file_entry(
+    cache: &mut Cache,
+    tree: &SourceTree,
+    path: &TreePath,
+    entry: &Entry,
+    expect: Expect,
+) -> Option<FileEntry> {
+    let reading = cache.file(tree, path, entry, expect)?;
     Some(FileEntry { path: path.clone(), reading })
 }
 

@@ -28,84 +28,91 @@ pub(super) fn identify(
     found: &mut Vec<Diagnostic>,
 ) -> Option<Identity> {
     let before = found.len();
-    let mut report = |code: Code, path: &[&str], message: String, hint: &str| {
-        let path = path.iter().fold(FieldPath::default(), |path, part| path.key(part));
-        let place = origin.place(root.nearest(&path).span);
-        let finding = Diagnostic::new(code, message).at(place);
-        found.push(if hint.is_empty() { finding } else { finding.hint(hint) });
-    };
-    let mut required = |path: &[&str]| {
-        let node = root.find(path);
-        let text = node.and_then(Node::as_str).filter(|text| !text.is_empty());
-        if text.is_none() {
-            let field = path.join(".");
-            let message = match node.filter(|node| !node.is_null() && node.as_str().is_none()) {
-                Some(node) => format!("`{field}` must be a string, and is {}", node.describe()),
-                None => format!("the object has no `{field}`"),
-            };
-            let named = path.last() == Some(&"name") && root.find(&["metadata", "generateName"]).is_some();
-            match named {
-                true => report(
-                    codes::OBJECT_GENERATED_NAME,
-                    &["metadata", "generateName"],
-                    "`generateName` makes another object on every apply".to_owned(),
-                    "give it a fixed `name`",
-                ),
-                false => report(codes::OBJECT_FIELD_MISSING, path, message, ""),
-            }
-        }
-        text
-    };
-    let (api_version, kind) = (required(&["apiVersion"]), required(&["kind"]));
-    let name = required(&["metadata", "name"]);
+    let mut reader = Reader { root, origin, found };
+    let (api_version, kind) = (reader.required(&["apiVersion"]), reader.required(&["kind"]));
+    let name = reader.required(&["metadata", "name"]);
     let (api_version, kind) = (api_version?, kind?);
     let (group, _version) = api_version.split_once('/').unwrap_or(("", api_version));
     if group == DEFINITIONS {
         let message = format!("`{kind}` is a definition of naksha, and stands among the manifests of a unit");
-        report(
-            codes::OBJECT_IS_DEFINITION,
-            &["apiVersion"],
-            message,
-            "move it out of the files that the unit lists",
-        );
+        let hint = "move it out of the files that the unit lists";
+        reader.report(codes::OBJECT_IS_DEFINITION, &["apiVersion"], message, Some(hint));
         return None;
     }
     let name = name?;
     if let Err(reason) = check_name(group, kind, name) {
-        report(
-            codes::OBJECT_INVALID_NAME,
-            &["metadata", "name"],
-            format!("name `{name}` is refused: {reason}"),
-            "",
-        );
+        let message = format!("name `{name}` is refused: {reason}");
+        reader.report(codes::OBJECT_INVALID_NAME, &["metadata", "name"], message, None);
     }
-    let written = match root.find(&["metadata", "namespace"]) {
-        Some(node) if !node.is_null() => match node.as_str().map(|text| (text, check_label(text))) {
-            Some((text, Ok(()))) => Some(text),
-            Some((text, Err(reason))) => {
-                let message = format!("namespace `{text}` is refused: {reason}");
-                report(codes::OBJECT_INVALID_NAME, &["metadata", "namespace"], message, "");
-                None
-            }
-            None => {
-                let message = format!("`metadata.namespace` must be a string, and is {}", node.describe());
-                report(codes::OBJECT_INVALID_NAME, &["metadata", "namespace"], message, "");
-                None
-            }
-        },
-        _ => None,
-    };
-    if found.len() > before {
+    let written = reader.namespace();
+    if reader.found.len() > before {
         return None;
     }
     let cluster_scoped = is_cluster_scoped(group, kind);
     if let Some(namespace) = written.filter(|_| cluster_scoped) {
         let message = format!("`{kind}` has no namespace, and `{namespace}` is left out");
-        let node = root.find(&["metadata", "namespace"]).unwrap_or(root);
-        found.push(Diagnostic::new(codes::NAMESPACE_ON_CLUSTER_SCOPE, message).at(origin.place(node.span)));
+        reader.report(codes::NAMESPACE_ON_CLUSTER_SCOPE, &["metadata", "namespace"], message, None);
     }
     let namespace = (!cluster_scoped).then(|| written.unwrap_or(default_namespace));
     Some(Identity { key: ObjectKey::new(group, kind, namespace, name), api_version: api_version.to_owned() })
+}
+
+/// Reads fields of a document, and reports those that it cannot read.
+struct Reader<'a, 'f> {
+    root: &'a Node,
+    origin: Origin<'a>,
+    found: &'f mut Vec<Diagnostic>,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn report(&mut self, code: Code, path: &[&str], message: String, hint: Option<&str>) {
+        let path = path.iter().fold(FieldPath::default(), |path, part| path.key(part));
+        let place = self.origin.place(self.root.nearest(&path).span);
+        let finding = Diagnostic::new(code, message).at(place);
+        self.found.push(match hint {
+            Some(hint) => finding.hint(hint),
+            None => finding,
+        });
+    }
+
+    /// The text of a field that must be there.
+    fn required(&mut self, path: &[&str]) -> Option<&'a str> {
+        let node = self.root.find(path);
+        let text = node.and_then(Node::as_str).filter(|text| !text.is_empty());
+        if text.is_some() {
+            return text;
+        }
+        let generated = ["metadata", "generateName"];
+        if path == ["metadata", "name"] && self.root.find(&generated).is_some() {
+            let message = "`generateName` makes another object on every apply".to_owned();
+            self.report(codes::OBJECT_GENERATED_NAME, &generated, message, Some("give it a fixed `name`"));
+            return None;
+        }
+        let field = path.join(".");
+        let message = match node.filter(|node| !node.is_null() && node.as_str().is_none()) {
+            Some(node) => format!("`{field}` must be a string, and is {}", node.describe()),
+            None => format!("the object has no `{field}`"),
+        };
+        self.report(codes::OBJECT_FIELD_MISSING, path, message, None);
+        None
+    }
+
+    /// The namespace, when one is written and may be one.
+    fn namespace(&mut self) -> Option<&'a str> {
+        let path = ["metadata", "namespace"];
+        let node = self.root.find(&path).filter(|node| !node.is_null())?;
+        let Some(text) = node.as_str() else {
+            let message = format!("`metadata.namespace` must be a string, and is {}", node.describe());
+            self.report(codes::OBJECT_INVALID_NAME, &path, message, None);
+            return None;
+        };
+        if let Err(reason) = check_label(text) {
+            let message = format!("namespace `{text}` is refused: {reason}");
+            self.report(codes::OBJECT_INVALID_NAME, &path, message, None);
+            return None;
+        }
+        Some(text)
+    }
 }
 
 /// The rules of the API server for names: those of DNS, stricter for a few kinds, laxer where it does not check.

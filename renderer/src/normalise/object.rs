@@ -39,10 +39,12 @@ impl Normaliser<'_> {
     pub fn text(&self, origin: Origin<'_>, out: &mut Output) {
         let parsed = parse_lines(origin.text(), Dialect::Manifest);
         let rendered = matches!(origin, Origin::Template { .. });
-        out.diagnostics.extend(parsed.diagnostics.into_iter().map(|finding| match rendered {
-            true => rendered_finding(origin, &finding),
-            false => finding,
-        }));
+        out.diagnostics.extend(
+            parsed
+                .diagnostics
+                .into_iter()
+                .map(|finding| if rendered { rendered_finding(origin, &finding) } else { finding }),
+        );
         for document in &parsed.documents {
             self.document(&document.root, origin, 0, out);
         }
@@ -59,7 +61,9 @@ impl Normaliser<'_> {
             return;
         }
         if let Some(items) = list_items(root).filter(|_| depth < MAX_LIST_DEPTH) {
-            items.iter().for_each(|item| self.document(item, origin, depth + 1, out));
+            for item in items {
+                self.document(item, origin, depth + 1, out);
+            }
             return;
         }
         let before = out.diagnostics.iter().filter(|finding| finding.is_error()).count();

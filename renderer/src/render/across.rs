@@ -93,9 +93,8 @@ fn rescoped(
     if cluster_kinds.is_empty() || !render.objects.iter().any(|object| misplaced(object)) {
         return (Arc::clone(&render.objects), render.digest);
     }
-    let moved = render.objects.iter().map(|object| match misplaced(object) {
-        true => Arc::new(without_namespace(object)),
-        false => Arc::clone(object),
+    let moved = render.objects.iter().map(|object| {
+        if misplaced(object) { Arc::new(without_namespace(object)) } else { Arc::clone(object) }
     });
     let objects: Arc<[Arc<DesiredObject>]> = moved.collect();
     let digest = digest(&objects);

@@ -119,7 +119,9 @@ pub(super) fn add(
         graph.connect(unit, needed);
     }
     let known = graph.clone();
-    fresh.iter().for_each(|edge| graph.connect(edge.unit, &edge.needed));
+    for edge in &fresh {
+        graph.connect(edge.unit, &edge.needed);
+    }
     // Nearly always there is no circle, and all is said in one pass.
     let mut checked = (!graph.is_acyclic()).then_some(known);
     for edge in fresh {

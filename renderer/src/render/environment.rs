@@ -54,7 +54,7 @@ pub fn render(input: &RenderInput<'_>) -> Rendered {
     let mut found = Vec::new();
     let environment = match ready(input) {
         Ok(environment) => environment,
-        Err(finding) => return nothing(input.environment, finding),
+        Err(finding) => return nothing(input.environment, *finding),
     };
     input.cache.begin();
     let listed = listed(input, environment, &mut found);
@@ -88,9 +88,9 @@ pub fn render(input: &RenderInput<'_>) -> Rendered {
 }
 
 /// The environment's definition, when everything that steers it could be read.
-fn ready<'a>(input: &RenderInput<'a>) -> Result<&'a Arc<Environment>, Diagnostic> {
+fn ready<'a>(input: &RenderInput<'a>) -> Result<&'a Arc<Environment>, Box<Diagnostic>> {
     let name = input.environment;
-    let refuse = |message: String| Err(Diagnostic::new(codes::ENVIRONMENT_BROKEN, message));
+    let refuse = |message: String| Err(Box::new(Diagnostic::new(codes::ENVIRONMENT_BROKEN, message)));
     let (control, content) = (&input.control.broken, &input.content.broken);
     if control.environments.contains(name) {
         return refuse(format!("the definition of environment `{name}` has errors"));
@@ -101,18 +101,15 @@ fn ready<'a>(input: &RenderInput<'a>) -> Result<&'a Arc<Environment>, Diagnostic
     if control.repository || content.repository {
         return refuse("naksha.yaml has errors".to_owned());
     }
-    match input.control.environments.get(name) {
-        Some(environment) => Ok(environment),
-        None => {
-            let names = input.control.environments.keys().map(EnvironmentName::as_str);
-            let finding =
-                Diagnostic::new(codes::ENVIRONMENT_BROKEN, format!("there is no environment `{name}`"));
-            Err(match did_you_mean(name.as_str(), names) {
-                Some(near) => finding.hint(format!("did you mean `{near}`?")),
-                None => finding,
-            })
-        }
+    if let Some(environment) = input.control.environments.get(name) {
+        return Ok(environment);
     }
+    let names = input.control.environments.keys().map(EnvironmentName::as_str);
+    let finding = Diagnostic::new(codes::ENVIRONMENT_BROKEN, format!("there is no environment `{name}`"));
+    Err(Box::new(match did_you_mean(name.as_str(), names) {
+        Some(near) => finding.hint(format!("did you mean `{near}`?")),
+        None => finding,
+    }))
 }
 
 fn nothing(environment: &EnvironmentName, finding: Diagnostic) -> Rendered {

@@ -210,7 +210,7 @@ impl Reach<'_> {
         let files =
             self.tree.paths().filter(|(path, entry)| entry.kind == EntryKind::File && self.allows(path));
         let names: Vec<String> =
-            files.map(|(path, _)| self.name(path)).filter(|name| name.ends_with(".tera")).collect();
+            files.map(|(path, _)| self.name(path)).filter(|name| name.contains(".tera")).collect();
         did_you_mean(name, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
     }
 }

@@ -1,6 +1,7 @@
 //! One unit that is not in the cache: read its files, run its templates, normalise what comes out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use naksha_environments::codes::render as codes;
@@ -37,14 +38,27 @@ pub(super) struct UnitWork<'a> {
     pub(super) context: &'a Value,
 }
 
+/// Renders a unit. A fault of ours costs that unit, and nothing else.
 pub(super) fn render(work: &UnitWork<'_>) -> UnitRender {
+    // Nothing that a panic could leave half-done outlives it: all state is made in there, and the engine's own is
+    // behind its own locks.
+    catch_unwind(AssertUnwindSafe(|| render_unguarded(work))).unwrap_or_else(|_| {
+        let unit = work.unit;
+        let message =
+            format!("unit `{}` could not be rendered, because of a fault of naksha itself", unit.name);
+        let finding = Diagnostic::new(codes::RENDER_FAULT, message).at(unit.place.clone()).unit(&unit.name);
+        let finding = finding.hint("the other units go on; the log says more, and a report of it is welcome");
+        broken("naksha failed on it", vec![finding], Keeping::Never)
+    })
+}
+
+fn render_unguarded(work: &UnitWork<'_>) -> UnitRender {
     let mut out = Output::default();
-    let keeping = match &work.unit.source {
-        UnitSource::Templates(_) => templates(work, &mut out),
-        _ => {
-            manifests(work, &mut out);
-            Keeping::Always
-        }
+    let keeping = if matches!(work.unit.source, UnitSource::Templates(_)) {
+        templates(work, &mut out)
+    } else {
+        manifests(work, &mut out);
+        Keeping::Always
     };
     secrets(work, &mut out);
     out.objects.sort_by(|a, b| (a.wave, &a.key).cmp(&(b.wave, &b.key)));

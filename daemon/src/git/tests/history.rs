@@ -131,7 +131,9 @@ fn many_threads_read_while_a_fetch_writes() {
         source.commit("main", &[("a", Some(&round.to_string()))]);
         mirror.fetch(&main_branch()).unwrap();
     }
-    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    for reader in readers {
+        reader.join().unwrap();
+    }
     let head = mirror.resolve("main").unwrap();
     assert_eq!(source.repository.refname_to_id("refs/heads/main"), Ok(Oid::from_str(head.as_str()).unwrap()));
 }

@@ -126,7 +126,8 @@ fn refusals_have_their_names() {
     assert_eq!(fails(&MirrorConfig { url: absent, ..config.clone() }).code().id(), "NK0703");
     // A server that nobody vouches for.
     let ca = config.credentials.ca_file.take();
-    assert_eq!(fails(&config).code().id(), "NK0709");
+    let error = fails(&config);
+    assert_eq!(error.code().id(), "NK0709", "{error}");
     config.credentials.ca_file = ca;
     // Files that are not what they should be.
     let mut wrong = config.clone();
@@ -198,14 +199,18 @@ fn bad_redirects_and_answers_are_refused() {
         matches!(&endless, GitError::Unreachable { reason, .. } if reason.contains("more than 5")),
         "{endless}"
     );
-    let page = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html {CANARY}\r\nContent-Length: 2\r\n\r\nhi");
+    let page = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html {CANARY}\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"
+    );
     assert_eq!(check(Manner::Fixed(page)).code().id(), "NK0715");
     let kind = "application/x-git-upload-pack-advertisement";
-    let rubbish = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 8\r\n\r\nrubbish!");
+    let rubbish = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\nContent-Length: 8\r\n\r\nrubbish!"
+    );
     assert_eq!(check(Manner::Fixed(rubbish)).code().id(), "NK0715");
-    let down = "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n".to_owned();
+    let down = "HTTP/1.1 503 Down\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned();
     assert_eq!(check(Manner::Fixed(down)).code().id(), "NK0701");
-    let forbidden = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n".to_owned();
+    let forbidden = "HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned();
     assert_eq!(check(Manner::Fixed(forbidden)).code().id(), "NK0702");
 }
 

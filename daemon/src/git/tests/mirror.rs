@@ -73,7 +73,7 @@ fn a_rewritten_history_is_told_and_remembered() {
     assert_eq!(found.code.id(), "NK0706");
     assert!(found.message.contains(old.short()) && found.message.contains(new.short()), "{}", found.message);
     let main = RefName::branch("main").unwrap();
-    assert_eq!(mirror.rewritten_from(&main).unwrap(), [old.clone()]);
+    assert_eq!(mirror.rewritten_from(&main).unwrap(), std::slice::from_ref(&old));
     assert!(!mirror.objects().is_ancestor(&old, &new).unwrap());
     // The old commit stays readable, though no branch of the source has it.
     assert_eq!(text(&mirror.snapshot(&old).unwrap(), "a"), "2");
@@ -258,6 +258,34 @@ fn a_state_folder_that_cannot_be_written_is_told() {
 }
 
 #[test]
+fn many_small_files_become_a_pack() {
+    let source = Source::bare();
+    let first = source.commit("main", &[("a", Some("0"))]);
+    let (_state, mirror) = source.mirror();
+    mirror.fetch(&main_branch()).unwrap();
+    for round in 1..60 {
+        source.commit("main", &[("a", Some(&round.to_string()))]);
+        mirror.fetch(&main_branch()).unwrap();
+    }
+    let files =
+        |folder: &str| fs::read_dir(mirror.folder().join("objects").join(folder)).map_or(0, Iterator::count);
+    let loose = || (0..256).map(|number| files(&format!("{number:02x}"))).sum::<usize>();
+    let loose_before = loose();
+    mirror.compact().unwrap();
+    assert_eq!((loose_before, loose(), files("pack")), (180, 0, 2), "one pack and its index");
+    let last = source.commit("main", &[("a", Some("after"))]);
+    mirror.fetch(&main_branch()).unwrap();
+    mirror.compact().unwrap();
+    for revision in [&first, &last] {
+        assert_eq!(mirror.snapshot(revision).unwrap().len(), 1);
+    }
+    assert_eq!(mirror.objects().is_ancestor(&first, &last), Ok(true));
+    // A mirror that is opened anew reads the same.
+    let again = Mirror::open(mirror.config(), mirror.folder().parent().unwrap().parent().unwrap()).unwrap();
+    assert_eq!(text(&again.snapshot(&last).unwrap(), "a"), "after");
+}
+
+#[test]
 fn more_bytes_than_allowed_are_refused() {
     let source = Source::bare();
     source.commit("main", &[("big", Some(&"x".repeat(100_000)))]);
@@ -267,4 +295,22 @@ fn more_bytes_than_allowed_are_refused() {
     let mirror = Mirror::open(&config, state.path()).unwrap();
     assert_eq!(code(mirror.fetch(&main_branch())), "NK0705");
     assert_eq!(code(mirror.resolve("main")), "NK0704");
+}
+
+#[test]
+fn zz_measure() {
+    let source = Source::bare();
+    let names: Vec<String> = (0..1000).flat_map(|n| ["unit.yaml", "manifests/a.yaml", "manifests/b.yaml", "values.yaml"].map(|f| format!("units/u{n:04}/{f}"))).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), Some(name.as_str()))).collect();
+    let time = |what: &str, run: &mut dyn FnMut()| { let at = std::time::Instant::now(); run(); println!("MEASURE {what} {:?}", at.elapsed()); };
+    let head = source.commit("main", &files);
+    let (_state, mirror) = source.mirror();
+    time("first fetch", &mut || drop(mirror.fetch(&main_branch()).unwrap()));
+    time("first snapshot", &mut || drop(mirror.snapshot(&head).unwrap()));
+    for round in 0..5 {
+        let head = source.commit("main", &[("units/u0500/values.yaml", Some(&format!("r{round}")))]);
+        time("fetch", &mut || drop(mirror.fetch(&main_branch()).unwrap()));
+        time("snapshot", &mut || drop(mirror.snapshot(&head).unwrap()));
+        time("idle fetch", &mut || drop(mirror.fetch(&main_branch()).unwrap()));
+    }
 }

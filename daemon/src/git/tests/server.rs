@@ -94,16 +94,17 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, manner: &Manner, record: 
     let answer = match manner {
         Manner::Git { root, authorization } => {
             if authorization.is_some() && request.header("authorization") != *authorization {
-                b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\nContent-Length: 0\r\n\r\n"
+                b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
                     .to_vec()
             } else {
                 backend(root, &request)
             }
         }
-        Manner::Redirect(base) => {
-            format!("HTTP/1.1 301 Moved\r\nLocation: {base}{}\r\nContent-Length: 0\r\n\r\n", request.target)
-                .into_bytes()
-        }
+        Manner::Redirect(base) => format!(
+            "HTTP/1.1 301 Moved\r\nLocation: {base}{}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            request.target
+        )
+        .into_bytes(),
         Manner::Stall => {
             // Until the client has had enough.
             let _ = stream.read(&mut [0]);
@@ -178,11 +179,12 @@ fn backend(root: &Path, request: &Request) -> Vec<u8> {
     let end = output.windows(4).position(|window| window == b"\r\n\r\n").expect("should have a head");
     let head = String::from_utf8_lossy(&output[..end]).into_owned();
     let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK").to_owned();
-    let rest: String =
-        head.lines().filter(|line| !line.starts_with("Status: ")).map(|line| format!("{line}\r\n")).collect();
+    let rest: Vec<_> = head.lines().filter(|line| !line.starts_with("Status: ")).collect();
+    let rest = rest.join("\r\n");
     let body = &output[end + 4..];
     let mut answer =
-        format!("HTTP/1.1 {status}\r\n{rest}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+        format!("HTTP/1.1 {status}\r\n{rest}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len())
+            .into_bytes();
     answer.extend_from_slice(body);
     answer
 }

@@ -4,6 +4,7 @@
 //! are followed for the first request only, as git does; one to another host loses the credential, one to a
 //! weaker protocol is refused.
 
+use std::error::Error;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -277,18 +278,18 @@ fn accepted(session: &Session, response: Response, kind: &str) -> Result<Respons
 /// What a failed request means: the certificate, the time, or the network.
 fn network(session: &Session, error: &reqwest::Error) -> GitError {
     let url = session.url.to_string();
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     let mut deepest = String::new();
     while let Some(current) = cause {
         deepest = current.to_string();
-        let inside = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = current
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| inside.and_then(|inside| inside.downcast_ref::<rustls::Error>()));
-        if let Some(rustls::Error::InvalidCertificate(why)) = tls {
+        if let Some(rustls::Error::InvalidCertificate(why)) = current.downcast_ref() {
             return GitError::Certificate { url, reason: session.shown(&format!("{why:?}")) };
         }
-        cause = current.source();
+        // The source of an I/O error is that of the error inside it: the inner one must be asked for.
+        cause = match current.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inside) => Some(inside),
+            None => current.source(),
+        };
     }
     if error.is_timeout() && session.is_over() {
         return session.timed_out();

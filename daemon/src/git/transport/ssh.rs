@@ -117,7 +117,7 @@ impl SshStream {
             return Ok(0);
         }
         let said = match self.said.take() {
-            Some(said) => self.session.wait(tokio::time::timeout(LAST_WORDS, said))?,
+            Some(said) => self.session.wait(async { tokio::time::timeout(LAST_WORDS, said).await })?,
             None => Ok(Ok(Vec::new())),
         };
         let said = said.ok().and_then(Result::ok).unwrap_or_default();

@@ -1,10 +1,13 @@
 //! Carries out what was admitted, and keeps the lease meanwhile.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use naksha_environments::ids::Generation;
+use naksha_environments::ids::{Generation, UnitName};
 use naksha_environments::plan::{ApprovedPlan, Cause};
+use naksha_environments::status::EnvironmentStatus;
 use naksha_environments::verdict::Admission;
 use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome};
 use naksha_executor::realise::{self, Conclusion, Progress, RealiseOutcome, Timeouts, realise};
@@ -45,13 +48,17 @@ pub(super) async fn apply(
         return Ok(None);
     }
     progress.send_replace(Some(situation.progressing(this)));
+    let waits = Waits::default();
     let inventory = this.inventory(generation).await?;
     let timeouts = timeouts(situation);
-    let shared = std::sync::Arc::clone(&this.shared);
-    let (scope, pulse) = (this.scope.clone(), std::sync::Arc::clone(&this.pulse));
+    let shared = Arc::clone(&this.shared);
+    let (scope, pulse) = (this.scope.clone(), Arc::clone(&this.pulse));
     let tell = |event: &Progress| {
         pulse.beat();
         log(event);
+        if let Some(why) = waits.after(event) {
+            progress.send_modify(|status| say(status, why));
+        }
     };
     let conclude = |outcome: &RealiseOutcome| conclusion(situation, plan, outcome, &scope.to_string());
     let running = realise(realise::Input {
@@ -82,6 +89,33 @@ pub(super) async fn apply(
     Ok(Some(outcome))
 }
 
+/// Who waits for whom while an apply runs; "waiting for postgres: 1 of 2 replicas ready".
+#[derive(Debug, Default)]
+struct Waits(Mutex<BTreeMap<Option<UnitName>, String>>);
+
+impl Waits {
+    /// The list after an event, when the event changed it.
+    fn after(&self, event: &Progress) -> Option<Vec<String>> {
+        let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Progress::Waiting { unit, for_unit, reason } => {
+                let who = unit.as_ref().map_or("workflows", UnitName::as_str);
+                waits.insert(unit.clone(), format!("{who}: waiting for {for_unit}: {reason}"));
+            }
+            Progress::StepStarted { unit, .. } => drop(waits.remove(unit)?),
+            Progress::UnitReady { unit } | Progress::UnitFailed { unit, .. } => drop(waits.remove(&Some(unit.clone()))?),
+            _ => return None,
+        }
+        Some(waits.values().cloned().collect())
+    }
+}
+
+fn say(status: &mut Option<Arc<EnvironmentStatus>>, why: Vec<String>) {
+    if let Some(status) = status {
+        Arc::make_mut(status).why = why;
+    }
+}
+
 fn timeouts(situation: &Situation<'_>) -> Timeouts {
     let units = &situation.sources.content.loaded.definitions.units;
     let units = units.iter().map(|(name, unit)| (name.clone(), unit.timeout)).collect();
@@ -90,10 +124,11 @@ fn timeouts(situation: &Situation<'_>) -> Timeouts {
 
 fn log(event: &Progress) {
     match event {
-        Progress::Started { .. } | Progress::Finished { .. } | Progress::Waiting { .. } => info!("{event}"),
+        Progress::Started { .. } | Progress::Finished { .. } => info!("{event}"),
         Progress::StepRetried { .. } | Progress::UnitFailed { .. } => warn!("{event}"),
         Progress::StepEnded { outcome: StepOutcome::Failed { .. }, .. } => warn!("{event}"),
-        Progress::StepStarted { .. }
+        Progress::Waiting { .. }
+        | Progress::StepStarted { .. }
         | Progress::StepWritten { .. }
         | Progress::StepEnded { .. }
         | Progress::UnitReady { .. } => debug!("{event}"),
@@ -101,7 +136,12 @@ fn log(event: &Progress) {
 }
 
 /// What the end of the apply leaves in audit and outbox.
-fn conclusion(situation: &Situation<'_>, plan: &ApprovedPlan, outcome: &RealiseOutcome, scope: &str) -> Conclusion {
+fn conclusion(
+    situation: &Situation<'_>,
+    plan: &ApprovedPlan,
+    outcome: &RealiseOutcome,
+    scope: &str,
+) -> Conclusion {
     let (plan, at) = (plan.plan(), Timestamp::now());
     let heals = plan.actions.iter().all(|action| action.cause != Cause::Change);
     let what = if heals { "heal" } else { "apply" };
@@ -164,7 +204,8 @@ fn measure(this: &Reconciler, plan: &ApprovedPlan, outcome: &RealiseOutcome) {
         metrics.steps.get_or_create(&labels(word)).inc();
     }
     if done > 0 && plan.plan().actions.iter().all(|action| action.cause == Cause::Drift) {
-        let environment = EnvironmentLabels { repository: repository.clone(), environment: environment.clone() };
+        let environment =
+            EnvironmentLabels { repository: repository.clone(), environment: environment.clone() };
         metrics.healed.get_or_create(&environment).inc_by(done);
     }
 }

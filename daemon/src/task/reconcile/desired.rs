@@ -17,17 +17,25 @@ pub(super) async fn render(this: &Reconciler, sources: &Ready) -> Result<Arc<Ren
     rendered(this, Arc::clone(&sources.control), Arc::clone(&sources.content)).await
 }
 
+/// What was applied last: findings that it has too are not new.
+#[derive(Debug)]
+pub(super) struct BaseRevision {
+    pub(super) revisions: Revisions,
+    pub(super) rendered: Arc<Rendered>,
+    pub(super) content: Arc<LoadedRevision>,
+}
+
 /// The environment as it was applied last, or nothing when it never was (or cannot be read any more).
 pub(super) async fn base(
     this: &mut Reconciler,
     record: &EnvironmentRecord,
     sources: &Ready,
-) -> Result<Option<Arc<Rendered>>, PassError> {
+) -> Result<Option<Arc<BaseRevision>>, PassError> {
     let Some(applied) = &record.applied else { return Ok(None) };
-    if let Some((revisions, rendered)) = &this.base
-        && revisions == applied
+    if let Some(base) = &this.base
+        && base.revisions == *applied
     {
-        return Ok(Some(Arc::clone(rendered)));
+        return Ok(Some(Arc::clone(base)));
     }
     let Revisions { control, content } = applied.clone();
     let (revisions, current) = (Arc::clone(&this.feed.revisions), sources.revisions());
@@ -41,9 +49,10 @@ pub(super) async fn base(
         // Rewritten away: without a base, every finding counts as new, which is the safe side.
         return Ok(None);
     };
-    let rendered = rendered(this, control, content).await?;
-    this.base = Some((applied.clone(), Arc::clone(&rendered)));
-    Ok(Some(rendered))
+    let rendered = rendered(this, control, Arc::clone(&content)).await?;
+    let base = Arc::new(BaseRevision { revisions: applied.clone(), rendered, content });
+    this.base = Some(Arc::clone(&base));
+    Ok(Some(base))
 }
 
 async fn rendered(

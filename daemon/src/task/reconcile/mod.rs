@@ -16,10 +16,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::Inventory;
-use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State};
-use naksha_executor::port::store::{EnvironmentRecord, Revisions, Scope, StoreError};
+use naksha_executor::port::store::{Scope, StoreError};
 use naksha_executor::port::target::TargetError;
+use naksha_policies::FindingCache;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -71,7 +71,8 @@ pub struct Reconciler {
     target: Option<OpenTarget>,
     inventory: Option<Arc<Inventory>>,
     /// What was applied last, rendered: findings that it has too are not new.
-    base: Option<(Revisions, Arc<Rendered>)>,
+    base: Option<Arc<desired::BaseRevision>>,
+    findings: Arc<FindingCache>,
     /// The plan and decision that were recorded last, so that an unchanged one is not recorded again.
     proposed: Option<judge::Proposed>,
     /// The state since when.
@@ -84,7 +85,8 @@ impl Reconciler {
     pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>) -> Self {
         let lease = Lease::default();
         let (target, inventory, base, proposed, state, said) = (None, None, None, None, None, None);
-        Self { shared, feed, scope, pulse, lease, target, inventory, base, proposed, state, said }
+        let findings = Arc::new(FindingCache::new());
+        Self { shared, feed, scope, pulse, lease, target, inventory, base, findings, proposed, state, said }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -111,14 +113,20 @@ impl Reconciler {
         }
     }
 
-    async fn reconcile(&mut self, cancel: &CancellationToken, progress: &StatusSender) -> Result<Pass, PassError> {
+    async fn reconcile(
+        &mut self,
+        cancel: &CancellationToken,
+        progress: &StatusSender,
+    ) -> Result<Pass, PassError> {
         // I/O: ours to reconcile?
         let generation = self.own().await?;
         let record = self.shared.store.environment(&self.scope).await.map_err(PassError::Store)?;
         // I/O: which revisions rule and fill it
         let sources = match sources::read(self, &record).await? {
-            Sources::Ready(sources) => sources,
-            Sources::Nothing { state, why, diagnostics } => return Ok(self.idle(&record, state, why, diagnostics)),
+            Sources::Ready(sources) => Arc::new(*sources),
+            Sources::Nothing { state, why, diagnostics } => {
+                return Ok(self.idle(&record, state, why, diagnostics));
+            }
         };
         self.pulse.beat();
         // pure: what should be
@@ -127,23 +135,29 @@ impl Reconciler {
         // I/O: what is
         let target = self.open(&sources.environment)?;
         let inventory = self.inventory(generation).await?;
-        let observation = target.observe(&rendered, &inventory).await.map_err(PassError::Observe)?;
+        let observation = Arc::new(target.observe(&rendered, &inventory).await.map_err(PassError::Observe)?);
         self.pulse.beat();
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
         // pure: what to do about it, and whether it may be done
-        let judgement = judge::judge(self, &sources, &record, &rendered, base, &observation, &inventory).await?;
+        let judgement =
+            judge::judge(self, &sources, &record, &rendered, base, &observation, &inventory).await?;
         self.settle(generation, &judgement.plan, &rendered, &observation, &inventory).await?;
         // I/O: record the plan, once
-        judge::propose(self, generation, &record, &judgement).await?;
-        let situation = report::Situation { sources: &sources, record: &record, rendered: &rendered, judgement: &judgement };
+        judge::propose(self, generation, &record, &sources, &judgement).await?;
+        let situation = report::Situation {
+            sources: &sources,
+            record: &record,
+            rendered: &rendered,
+            judgement: &judgement,
+        };
         // I/O: do it
         let applied = apply::apply(self, generation, &situation, &target, cancel, progress).await?;
         if applied.is_some() {
             self.inventory = None;
         }
         // I/O: nothing to do is worth remembering too
-        self.remember_applied(generation, &situation, applied.as_ref(), rendered.clone()).await?;
+        self.remember(generation, &situation, applied.as_ref()).await?;
         // I/O: say so
         self.conclude(&situation, &observation, applied.as_ref()).await
     }

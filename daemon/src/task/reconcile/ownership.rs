@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use naksha_environments::ids::Generation;
+use jiff::Timestamp;
+use naksha_environments::ids::{Generation, Revision};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::Observation;
 use naksha_environments::plan::Plan;
 use naksha_environments::rendered::Rendered;
-use naksha_executor::realise;
+use naksha_executor::port::store::AuditEntry;
+use naksha_executor::realise::{self, RealiseOutcome};
 use tracing::info;
 
+use super::report::Situation;
 use super::{PassError, Reconciler};
+use crate::task::heads::seen_name;
 
 /// How long an owner may be silent before another takes over.
 pub(super) const LEASE: Duration = Duration::from_secs(60);
@@ -103,6 +107,55 @@ impl Reconciler {
         newer.objects.extend(settled);
         self.inventory = Some(Arc::new(newer));
         Ok(())
+    }
+
+    /// Remembers where the environment is, when that moved without an apply saying so: a commit that changes nothing
+    /// here, or what only healed. Also drops entries of objects that are gone, and the heads that were accepted.
+    pub(super) async fn remember(
+        &mut self,
+        generation: Generation,
+        situation: &Situation<'_>,
+        applied: Option<&RealiseOutcome>,
+    ) -> Result<(), PassError> {
+        let Situation { sources, record, rendered, judgement } = situation;
+        let store = &self.shared.store;
+        let quiet =
+            applied.is_none() && record.suspension.is_none() && sources.frozen.is_none() && !rendered.broken;
+        if quiet && judgement.plan.is_empty() {
+            let revisions = sources.revisions();
+            let moved = record.applied.as_ref() != Some(&revisions);
+            if moved || !judgement.plan.forget.is_empty() {
+                let revisions = moved.then_some(&revisions);
+                let advanced =
+                    store.advance(&self.scope, generation, revisions, &judgement.plan.forget).await;
+                advanced.map_err(PassError::Store)?;
+                self.inventory = None;
+            }
+        }
+        if sources.rollback
+            && let Some(left) = &record.applied
+            && !record.barred.contains_key(&left.content)
+        {
+            let audit = self.audit("bar", &left.content);
+            let reason = format!("rolled back to {}", sources.content.revision.short());
+            store.bar(&self.scope, &left.content, &reason, &audit).await.map_err(PassError::Store)?;
+        }
+        if let Some((name, head)) = &sources.seen {
+            let key = seen_name(&self.scope.environment, name);
+            store.see_ref(&self.scope.repository, &key, head).await.map_err(PassError::Store)?;
+        }
+        Ok(())
+    }
+
+    fn audit(&self, what: &str, revision: &Revision) -> AuditEntry {
+        AuditEntry {
+            at: Timestamp::now(),
+            who: "daemon".to_owned(),
+            what: what.to_owned(),
+            revision: Some(revision.clone()),
+            plan: None,
+            result: "succeeded".to_owned(),
+        }
     }
 
     async fn refresh(

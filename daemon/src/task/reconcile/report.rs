@@ -88,7 +88,7 @@ impl Reconciler {
             control: Some(sources.control.revision.clone()),
             content: Some(sources.content.revision.clone()),
             applied: applied_revision,
-            plan: (!judgement.plan.is_empty()).then(|| judgement.plan.id.clone()),
+            plan: (!judgement.plan.is_empty() && !(succeeded && complete)).then(|| judgement.plan.id.clone()),
             objects: rendered.units.values().map(|unit| unit.objects().len()).sum(),
             units,
             diagnostics: diagnostics(sources, rendered),
@@ -106,7 +106,12 @@ impl Reconciler {
         why: Vec<String>,
         diagnostics: Vec<Diagnostic>,
     ) -> Pass {
-        let status = self.bare(state, why, diagnostics, record.applied.as_ref().map(|applied| applied.content.clone()));
+        let status = self.bare(
+            state,
+            why,
+            diagnostics,
+            record.applied.as_ref().map(|applied| applied.content.clone()),
+        );
         Pass { status, retry: false, next: IDLE }
     }
 
@@ -227,7 +232,10 @@ fn state(
     let mut why = unit_reasons(units);
     if let Some(suspension) = &record.suspension {
         let (by, reason) = (suspension.by.clone(), suspension.reason.clone());
-        why.insert(0, format!("suspended by {by}: {reason}; `naksha resume {}` lifts it", rendered.environment));
+        why.insert(
+            0,
+            format!("suspended by {by}: {reason}; `naksha resume {}` lifts it", rendered.environment),
+        );
         return (State::Suspended { by, reason }, why);
     }
     if rendered.broken {
@@ -236,7 +244,8 @@ fn state(
     }
     match &judgement.admission {
         Admission::Hold { reasons, .. } => {
-            let mut said: Vec<_> = reasons.iter().map(|reason| format!("{}; {}", reason.message, reason.lift)).collect();
+            let mut said: Vec<_> =
+                reasons.iter().map(|reason| format!("{}; {}", reason.message, reason.lift)).collect();
             said.extend(why);
             return (State::Held { reasons: reasons.clone() }, said);
         }
@@ -251,7 +260,14 @@ fn state(
         return (State::Held { reasons: vec![frozen.clone()] }, why);
     }
     why.extend(failures(applied));
-    why.extend(judgement.plan.unknown.iter().take(MAX_REASONS).map(|(key, reason)| format!("{key} is unknown: {reason}")));
+    why.extend(
+        judgement
+            .plan
+            .unknown
+            .iter()
+            .take(MAX_REASONS)
+            .map(|(key, reason)| format!("{key} is unknown: {reason}")),
+    );
     let superseded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Superseded);
     let on_its_way = units.values().any(|unit| matches!(unit.health, Health::Progressing(_)));
     let state = match why.is_empty() {
@@ -264,7 +280,11 @@ fn state(
 }
 
 /// Whether everything that is not as it should be is on its way there.
-fn only_progress(units: &BTreeMap<UnitName, UnitStatus>, applied: Option<&RealiseOutcome>, plan: &Plan) -> bool {
+fn only_progress(
+    units: &BTreeMap<UnitName, UnitStatus>,
+    applied: Option<&RealiseOutcome>,
+    plan: &Plan,
+) -> bool {
     let failed = applied.is_some_and(|outcome| matches!(outcome.outcome, ApplyOutcome::Failed { .. }));
     let fine = |unit: &UnitStatus| {
         let sync = matches!(unit.state, UnitSync::Synced | UnitSync::Pending | UnitSync::Waiting(_));
@@ -283,7 +303,11 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
         UnitSync::NotYet => Some(format!("{name} comes with the next promotion")),
         UnitSync::Synced | UnitSync::Pending => match &unit.health {
             Health::Healthy | Health::Suspended => None,
-            other => Some(format!("{name} is {}: {}", other.word().to_lowercase(), other.message().unwrap_or("no details"))),
+            other => Some(format!(
+                "{name} is {}: {}",
+                other.word().to_lowercase(),
+                other.message().unwrap_or("no details")
+            )),
         },
     };
     units.iter().filter_map(|(name, unit)| reason(name, unit)).take(MAX_REASONS).collect()
@@ -312,7 +336,8 @@ fn units(
     let mut units = BTreeMap::new();
     for (name, unit) in &rendered.units {
         let end = applied.and_then(|outcome| outcome.units.get(name));
-        let observed = || worst(unit.objects().iter().filter_map(|object| health_of(observation, &object.key)));
+        let observed =
+            || worst(unit.objects().iter().filter_map(|object| health_of(observation, &object.key)));
         let health = end.map_or_else(observed, |end| end.health.clone());
         let state = match (plan.blocked.get(name), end) {
             (Some(blocked), _) => blocked_sync(blocked),

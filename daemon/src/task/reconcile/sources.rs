@@ -22,7 +22,11 @@ use crate::task::{LoadedRevision, RefState};
 pub(super) enum Sources {
     Ready(Box<Ready>),
     /// There is nothing to reconcile, and why.
-    Nothing { state: State, why: Vec<String>, diagnostics: Vec<Diagnostic> },
+    Nothing {
+        state: State,
+        why: Vec<String>,
+        diagnostics: Vec<Diagnostic>,
+    },
 }
 
 pub(super) struct Ready {
@@ -110,7 +114,10 @@ fn missing(this: &Reconciler, control: &LoadedRevision) -> Sources {
         let why = format!("the definition of {name} cannot be read; nothing is applied or pruned");
         return Sources::Nothing { state: State::Broken, why: vec![why], diagnostics };
     }
-    nothing(State::Orphaned, format!("{name} has no definition any more; it is frozen, and nothing is deleted"))
+    nothing(
+        State::Orphaned,
+        format!("{name} has no definition any more; it is frozen, and nothing is deleted"),
+    )
 }
 
 async fn load(this: &Reconciler, revision: &Revision) -> Result<Arc<LoadedRevision>, PassError> {
@@ -136,11 +143,17 @@ async fn accepted(this: &Reconciler, name: &RefName) -> Result<Accepted, PassErr
         RefState::Gone { last } => {
             let was = last.map(|last| format!(" (it was at {})", last.short())).unwrap_or_default();
             let message = format!("branch `{branch}` is gone{was}; nothing is pruned");
-            return Ok(Accepted::Frozen(HoldReason { kind: HoldKind::History, message, lift: "push it again".to_owned() }));
+            return Ok(Accepted::Frozen(HoldReason {
+                kind: HoldKind::History,
+                message,
+                lift: "push it again".to_owned(),
+            }));
         }
         RefState::Missing => {
             let trouble = this.feed.trouble();
-            return Ok(Accepted::Missing(trouble.unwrap_or_else(|| format!("branch `{branch}` does not exist"))));
+            return Ok(Accepted::Missing(
+                trouble.unwrap_or_else(|| format!("branch `{branch}` does not exist")),
+            ));
         }
     };
     let key = seen_name(&this.scope.environment, name);
@@ -157,7 +170,11 @@ async fn accepted(this: &Reconciler, name: &RefName) -> Result<Accepted, PassErr
     if continues.unwrap_or(false) {
         return Ok(Accepted::Head { revision: head, new: true });
     }
-    let message = format!("the history of `{branch}` was rewritten: {} does not continue {}", head.short(), seen.short());
+    let message = format!(
+        "the history of `{branch}` was rewritten: {} does not continue {}",
+        head.short(),
+        seen.short()
+    );
     Ok(Accepted::Frozen(HoldReason { kind: HoldKind::History, message, lift }))
 }
 
@@ -202,9 +219,15 @@ async fn locked(
     let name = &environment.name;
     let Some(lock) = definitions.locks.get(name) else {
         let why = if definitions.broken.locks.contains(name) {
-            nothing(State::Broken, format!("environments/{name}/lock.yaml cannot be read; nothing is applied or pruned"))
+            nothing(
+                State::Broken,
+                format!("environments/{name}/lock.yaml cannot be read; nothing is applied or pruned"),
+            )
         } else {
-            nothing(State::NotPromoted, format!("there is no environments/{name}/lock.yaml: nothing was promoted here yet"))
+            nothing(
+                State::NotPromoted,
+                format!("there is no environments/{name}/lock.yaml: nothing was promoted here yet"),
+            )
         };
         return Ok(Content::Nothing(Box::new(why)));
     };

@@ -25,6 +25,15 @@ impl TemplateEngine for Failing {
     }
 }
 
+#[derive(Debug)]
+struct Faulty;
+
+impl TemplateEngine for Faulty {
+    fn render(&self, _: &TemplateJob) -> Result<TemplateOutput, TemplateFailure> {
+        std::panic::panic_any("a fault")
+    }
+}
+
 fn cases() -> Vec<(&'static str, &'static str, Vec<(String, String)>)> {
     let pair = |a: &str, b: &str| {
         let mut files = vec![unit("a", a), unit("b", b)];
@@ -184,6 +193,13 @@ fn every_code_is_raised() {
         raised.insert(code);
         shown.extend(rendered.diagnostics.iter().map(show_finding));
     }
+    let mut files = template("x");
+    files.extend([repository("  trunk: main\n"), dev("[a, b]"), unit("b", "  manifests: [x.yaml]\n")]);
+    files.push(file("units/b/x.yaml", &config_map("b")));
+    let rendered = World { engine: Box::new(Faulty), ..World::new() }.render(&tree(&files), "dev");
+    assert_eq!((codes_of(&rendered), state(&rendered, "b")), (vec!["NK0309"], "1 objects".to_owned()));
+    raised.insert("NK0309");
+    shown.extend(rendered.diagnostics.iter().map(show_finding));
     // Raised where two revisions meet: see `a_pinned_environment_waits_for_units_that_come_later`.
     raised.insert("NK0303");
     let all: BTreeSet<_> = Code::all().map(Code::id).filter(|id| id.starts_with("NK03")).collect();

@@ -1,0 +1,215 @@
+//! `naksha policy eval|test`
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::ids::RuleName;
+use naksha_environments::load::Loader;
+use naksha_environments::policy::Policy;
+use naksha_environments::source::{SourceTree, TreePath};
+use naksha_environments::wire::DiagnosticDocument;
+use naksha_environments::yaml::{self, Dialect};
+use naksha_policies::{CaseOutcome, CaseResult, Outcome as Verdict, evaluate_policy, parse_cases, run_cases};
+use naksha_renderer::present;
+use serde_json::{Value, json};
+
+use super::{Context, Outcome};
+
+/// Ending of the files with cases.
+const CASES: &str = ".test.yaml";
+
+#[derive(Debug, Args)]
+pub(super) struct PolicyCommand {
+    #[command(subcommand)]
+    command: PolicyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyVerb {
+    /// Judge one object by one policy file
+    Eval {
+        /// The policy file
+        #[arg(long, value_name = "FILE")]
+        policy: PathBuf,
+        /// The object, YAML or JSON
+        #[arg(long, value_name = "FILE")]
+        object: PathBuf,
+        /// What the object was before, for rules about changes
+        #[arg(long, value_name = "FILE")]
+        old: Option<PathBuf>,
+    },
+    /// Run the cases (`*.test.yaml`) kept beside the policies of a folder
+    Test {
+        #[arg(default_value = "policies")]
+        folder: PathBuf,
+    },
+}
+
+type Policies = BTreeMap<RuleName, Arc<Policy>>;
+
+impl PolicyCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        match self.command {
+            PolicyVerb::Eval { policy, object, old } => eval(context, &policy, &object, old.as_deref()),
+            PolicyVerb::Test { folder } => test(context, &folder),
+        }
+    }
+}
+
+fn eval(context: &Context, policy: &Path, object: &Path, old: Option<&Path>) -> anyhow::Result<Outcome> {
+    let (_, policies) = policies(context, policy)?;
+    if policies.is_empty() {
+        bail!("{} holds no policy", policy.display());
+    }
+    let object = object_of(object)?;
+    let old = old.map(object_of).transpose()?;
+    let verdicts: Vec<_> = policies
+        .iter()
+        .map(|(name, policy)| (name, evaluate_policy(policy, &object, old.as_ref(), None)))
+        .collect();
+    if context.terminal.is_json() {
+        let rows: Vec<_> = verdicts.iter().map(|(name, verdict)| json!({"policy": name, "verdict": word(verdict), "message": verdict.to_string()})).collect();
+        context.terminal.json(&rows);
+    } else {
+        let lines: Vec<_> = verdicts.iter().map(|(name, verdict)| line(name, verdict)).collect();
+        context.terminal.print(&lines.join("\n"));
+    }
+    let fine = verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Pass | Verdict::NotMatched));
+    Ok(if fine { Outcome::Fine } else { Outcome::Found })
+}
+
+fn line(name: &RuleName, verdict: &Verdict) -> String {
+    let fix = match verdict {
+        Verdict::Fail { fix: Some(fix), .. } => format!("\n  fix: {fix}"),
+        _ => String::new(),
+    };
+    format!("{name}: {}{fix}", present::clean_line(&verdict.to_string()))
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail { .. } => "fail",
+        Verdict::Unjudged { .. } => "unjudged",
+        Verdict::NotMatched => "not-matched",
+    }
+}
+
+fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
+    let (mut results, mut diagnostics) = (Vec::new(), Vec::<Diagnostic>::new());
+    for file in case_files(folder)? {
+        let beside = PathBuf::from(format!("{}.yaml", file.display().to_string().trim_end_matches(CASES)));
+        let (_, policies) = policies(context, &beside)?;
+        let (path, text) = (tree_path(&file)?, read(&file)?);
+        let (cases, problems) = parse_cases(&path, &text);
+        diagnostics.extend(problems);
+        let (ran, problems) = run_cases(&path, &cases, &policies);
+        results.extend(ran);
+        diagnostics.extend(problems);
+    }
+    let problems = DiagnosticDocument::all(&diagnostics);
+    let unexpected = results.iter().filter(|result| result.outcome != CaseOutcome::AsExpected).count();
+    if context.terminal.is_json() {
+        let rows: Vec<_> = results.iter().map(|result| {
+            json!({"policy": result.policy, "case": result.case, "place": result.place.to_string(), "ok": result.outcome == CaseOutcome::AsExpected})
+        }).collect();
+        context.terminal.json(&json!({"cases": rows, "unexpected": unexpected, "diagnostics": problems}));
+    } else {
+        let mut lines: Vec<_> = results.iter().map(case_line).collect();
+        lines.push(format!("{} cases, {unexpected} not as expected", results.len()));
+        context.terminal.print(&lines.join("\n"));
+        if !problems.is_empty() {
+            context
+                .terminal
+                .note(&present::diagnostics(&problems, present::Style::new(context.terminal.colour)));
+        }
+    }
+    let failed = unexpected > 0 || diagnostics.iter().any(Diagnostic::is_error);
+    Ok(if failed { Outcome::Found } else { Outcome::Fine })
+}
+
+fn case_line(result: &CaseResult) -> String {
+    let CaseResult { policy, case, place, outcome } = result;
+    let case = present::clean_line(case);
+    match outcome {
+        CaseOutcome::AsExpected => format!("ok    {policy}: {case}"),
+        CaseOutcome::Unexpected { expected, got } => {
+            format!(
+                "FAIL  {policy}: {case} ({place}): expected {expected:?}, got {}",
+                present::clean_line(&got.to_string())
+            )
+        }
+    }
+}
+
+/// Reads one policy file as the loader would; problems in it end the command.
+fn policies(context: &Context, file: &Path) -> anyhow::Result<(SourceTree, Policies)> {
+    let text = read(file)?;
+    let name = file.file_name().and_then(|name| name.to_str()).context("the policy file has a name")?;
+    let path = format!("policies/{name}");
+    let tree = SourceTree::from_texts([(path.as_str(), text.as_str())])?;
+    let loaded = Loader::default().load(&tree);
+    let own: Vec<Diagnostic> = loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| {
+            diagnostic.is_error()
+                && diagnostic.place.as_ref().is_some_and(|place| place.path.as_str() == path)
+        })
+        .cloned()
+        .collect();
+    if !own.is_empty() {
+        let style = present::Style::new(context.terminal.colour);
+        context.terminal.note(&present::diagnostics(&DiagnosticDocument::all(&own), style));
+        bail!("{} has errors", file.display());
+    }
+    let policies = loaded.definitions.policies.clone();
+    Ok((tree, policies))
+}
+
+fn object_of(file: &Path) -> anyhow::Result<Value> {
+    let text = read(file)?;
+    let (documents, problems) = yaml::parse(&text, &tree_path(file)?, Dialect::Manifest);
+    if let Some(problem) = problems.first() {
+        bail!("{}: {}", file.display(), problem.message);
+    }
+    match documents.as_slice() {
+        [document] => Ok(document.root.to_json()),
+        documents => bail!("{} holds {} objects; one is judged at a time", file.display(), documents.len()),
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn tree_path(file: &Path) -> anyhow::Result<TreePath> {
+    let name = file.file_name().and_then(|name| name.to_str()).context("the file has a name")?;
+    Ok(TreePath::parse(name)?)
+}
+
+fn case_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        let entries =
+            std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.to_string_lossy().ends_with(CASES) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        bail!("{} holds no {CASES} file", folder.display());
+    }
+    Ok(found)
+}

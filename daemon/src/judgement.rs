@@ -1,0 +1,104 @@
+//! From a rendered environment and what is, to a plan with its verdict: the pure core that a laptop and the daemon
+//! share. Only what is observed, and what is done with the result, differs.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::environment::Environment;
+use naksha_environments::ids::RuleName;
+use naksha_environments::inventory::Inventory;
+use naksha_environments::load::KnownRules;
+use naksha_environments::object::DesiredObject;
+use naksha_environments::plan::{FieldPath, Plan};
+use naksha_environments::rendered::Rendered;
+use naksha_environments::repository::Definitions;
+use naksha_environments::source::SourceTree;
+use naksha_environments::verdict::{Acknowledgement, Verdict};
+use naksha_policies::{CheckInput, FindingCache, PolicySet, SETS, Sources, bundled_rules, check};
+use naksha_renderer::locate;
+
+/// Everything that is judged, and by what.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// Rules, waivers and acknowledgements are read here.
+    pub control: &'a Definitions,
+    pub content: &'a Definitions,
+    pub tree: &'a SourceTree,
+    pub environment: &'a Environment,
+    pub rendered: &'a Rendered,
+    /// What was there before, with its files: findings that it has too are not new.
+    pub base: Option<Base<'a>>,
+    pub inventory: &'a Inventory,
+    /// Those of the store; those in the repository are added.
+    pub acknowledgements: &'a [Acknowledgement],
+    pub cache: &'a FindingCache,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Base<'a> {
+    pub rendered: &'a Rendered,
+    pub definitions: &'a Definitions,
+    pub tree: &'a SourceTree,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Judged {
+    pub verdict: Verdict,
+    /// Findings about the rules themselves.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Every acknowledgement that was considered.
+    pub acknowledgements: Vec<Acknowledgement>,
+}
+
+/// Judges a plan. Pure but for `now`, which is given.
+pub fn judge(bench: &Bench<'_>, plan: &Plan, now: Timestamp) -> Judged {
+    let repository = bench.control.repository.as_deref();
+    let (policies, diagnostics) = PolicySet::build(repository, &bench.control.policies, bench.environment);
+    let acknowledgements = acknowledgements(bench);
+    let place = |object: &DesiredObject, field: &FieldPath| locate::place(bench.tree, object, field);
+    let verdict = check(CheckInput {
+        plan,
+        rendered: bench.rendered,
+        base: bench.base.map(|base| base.rendered),
+        inventory: bench.inventory,
+        environment: bench.environment,
+        policies: &policies,
+        sources: Some(Sources { definitions: bench.content, tree: bench.tree }),
+        base_sources: bench.base.map(|base| Sources { definitions: base.definitions, tree: base.tree }),
+        acknowledgements: &acknowledgements,
+        now,
+        locate: &place,
+        cache: bench.cache,
+    });
+    Judged { verdict, diagnostics, acknowledgements }
+}
+
+fn acknowledgements(bench: &Bench<'_>) -> Vec<Acknowledgement> {
+    let files = bench.control.approvals.iter().map(|approval| Acknowledgement {
+        plan: approval.plan.clone(),
+        by: approval.by.clone(),
+        reason: approval.reason.clone(),
+        expires: approval.expires,
+        source: approval.path.to_string(),
+    });
+    bench.acknowledgements.iter().cloned().chain(files).collect()
+}
+
+/// The names of bundled rules and sets, so that a repository that names another is told.
+pub fn known_rules() -> KnownRules {
+    static KNOWN: LazyLock<KnownRules> = LazyLock::new(|| KnownRules {
+        rules: bundled_rules()
+            .iter()
+            .map(|rule: &naksha_policies::BundledRule| -> RuleName { rule.name.clone() })
+            .collect(),
+        sets: SETS.iter().map(|set| (*set).to_owned()).collect(),
+    });
+    KNOWN.clone()
+}
+
+/// The program's version, as plans record it.
+pub fn planner() -> String {
+    format!("naksha {}", env!("CARGO_PKG_VERSION"))
+}

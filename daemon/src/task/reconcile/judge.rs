@@ -1,0 +1,253 @@
+//! The plan of a pass, its verdict and admission, and their record in the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::ids::Generation;
+use naksha_environments::inventory::Inventory;
+use naksha_environments::object::{Observation, SecretValue};
+use naksha_environments::plan::{Plan, PlanId, Preconditions};
+use naksha_environments::rendered::Rendered;
+use naksha_environments::repository::Unreviewed;
+use naksha_environments::secret::{SecretMark, SecretRef};
+use naksha_environments::verdict::{Admission, HoldReason, Shown, Verdict};
+use naksha_environments::window::Window;
+use naksha_environments::wire::PlanDocument;
+use naksha_environments::workflow_change::Contexts;
+use naksha_executor::port::store::{EnvironmentRecord, Proposal, StoreError};
+use naksha_policies::{AdmitInput, admit};
+use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
+use serde_json::json;
+
+use super::desired::BaseRevision;
+use super::sources::Ready;
+use super::{PassError, Reconciler};
+use crate::judgement::{Base, Bench, judge as judge_plan, planner};
+
+/// What is planned, and what may be done about it.
+pub(super) struct Judgement {
+    pub(super) plan: Arc<Plan>,
+    pub(super) verdict: Verdict,
+    pub(super) admission: Admission,
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// What was recorded last: the plan and what was decided about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proposed {
+    plan: PlanId,
+    decision: &'static str,
+    reasons: Vec<HoldReason>,
+}
+
+/// Everything that a judgement is made from, owned, so that it can be made on another thread.
+struct Case {
+    sources: Arc<Ready>,
+    rendered: Arc<Rendered>,
+    base: Option<Arc<BaseRevision>>,
+    observation: Arc<Observation>,
+    inventory: Arc<Inventory>,
+    acknowledgements: Vec<naksha_environments::verdict::Acknowledgement>,
+    secrets: BTreeMap<SecretRef, SecretMark>,
+    ever_applied: bool,
+    findings: Arc<naksha_policies::FindingCache>,
+    now: Timestamp,
+}
+
+/// Plans, judges, admits.
+pub(super) async fn judge(
+    this: &Reconciler,
+    sources: &Arc<Ready>,
+    record: &EnvironmentRecord,
+    rendered: &Arc<Rendered>,
+    base: Option<Arc<BaseRevision>>,
+    observation: &Arc<Observation>,
+    inventory: &Arc<Inventory>,
+) -> Result<Judgement, PassError> {
+    let store = &this.shared.store;
+    let case = Case {
+        sources: Arc::clone(sources),
+        rendered: Arc::clone(rendered),
+        base,
+        observation: Arc::clone(observation),
+        inventory: Arc::clone(inventory),
+        acknowledgements: store.acknowledgements(&this.scope).await.map_err(PassError::Store)?,
+        secrets: current_marks(this, rendered).await,
+        ever_applied: record.applied.is_some(),
+        findings: Arc::clone(&this.findings),
+        now: Timestamp::now(),
+    };
+    tokio::task::spawn_blocking(move || decide(&case)).await.map_err(PassError::Computation)
+}
+
+fn decide(case: &Case) -> Judgement {
+    let Case { sources, rendered, base, observation, inventory, .. } = case;
+    let Ready { environment, control, content, frozen, rollback, .. } = sources.as_ref();
+    let (control_definitions, content_definitions) =
+        (&control.loaded.definitions, &content.loaded.definitions);
+    let mut plan = plan(&PlanInput {
+        rendered,
+        observation,
+        inventory,
+        environment,
+        preconditions: Preconditions {
+            control: Some(control.revision.clone()),
+            content: Some(content.revision.clone()),
+            policies: None,
+            planner: planner(),
+        },
+        contexts: Contexts {
+            before: base.as_ref().map(|base| &base.content.loaded.definitions.contexts),
+            after: Some(&content_definitions.contexts),
+        },
+        secrets: Some(&case.secrets),
+    });
+    let bench = Bench {
+        control: control_definitions,
+        content: content_definitions,
+        tree: &content.tree,
+        environment,
+        rendered,
+        base: base.as_ref().map(|base| Base {
+            rendered: &base.rendered,
+            definitions: &base.content.loaded.definitions,
+            tree: &base.content.tree,
+        }),
+        inventory,
+        acknowledgements: &case.acknowledgements,
+        cache: &case.findings,
+    };
+    let judged = judge_plan(&bench, &plan, case.now);
+    plan.preconditions.policies = Some(judged.verdict.policies);
+    let mut diagnostics = judged.diagnostics;
+    diagnostics.extend(plan_diagnostics(&plan, rendered));
+    let plan = Arc::new(plan);
+    let nothing_shown = Shown::default();
+    let repository = control_definitions.repository.as_ref();
+    let no_windows: &[Window] = &[];
+    let admission = admit(AdmitInput {
+        plan: Arc::clone(&plan),
+        verdict: &judged.verdict,
+        shown: &nothing_shown,
+        // Without a forge there is no review to wait for, unless the repository says so.
+        unreviewed: repository.and_then(|repository| repository.unreviewed).unwrap_or(Unreviewed::Apply),
+        ever_applied: case.ever_applied,
+        acknowledgements: &judged.acknowledgements,
+        history: frozen.as_ref().map(|frozen| frozen.message.as_str()),
+        windows: if case.ever_applied { &environment.windows } else { no_windows },
+        rollback: *rollback,
+        now: case.now,
+    });
+    Judgement { plan, verdict: judged.verdict, admission, diagnostics }
+}
+
+/// What the sources of secrets hold now, as marks: a value that changed there is rotated. One that cannot be read is
+/// left out; its step says so when it is written.
+async fn current_marks(this: &Reconciler, rendered: &Rendered) -> BTreeMap<SecretRef, SecretMark> {
+    let mut marks = BTreeMap::new();
+    for object in rendered.units.values().flat_map(|unit| unit.objects()) {
+        for value in object.secrets.values() {
+            if let SecretValue::Reference(reference) = value
+                && !marks.contains_key(reference)
+                && let Ok(secret) = this.shared.secrets.resolve(reference).await
+            {
+                marks.insert(reference.clone(), this.shared.key.mark(secret.expose().as_bytes()));
+            }
+        }
+    }
+    marks
+}
+
+/// Records what was decided, unless it was recorded already. The part that heals is a plan of its own.
+pub(super) async fn propose(
+    this: &mut Reconciler,
+    generation: Generation,
+    record: &EnvironmentRecord,
+    sources: &Ready,
+    judgement: &Judgement,
+) -> Result<(), PassError> {
+    let (decision, reasons, heal) = match &judgement.admission {
+        Admission::Nothing => {
+            this.proposed = None;
+            return Ok(());
+        }
+        Admission::Apply(_) => ("apply", Vec::new(), None),
+        Admission::Hold { reasons, heal } => ("hold", reasons.clone(), heal.as_ref()),
+        Admission::Wait { heal, .. } => ("wait", Vec::new(), heal.as_ref()),
+    };
+    let proposed = Proposed { plan: judgement.plan.id.clone(), decision, reasons };
+    let suspended = record.suspension.is_some();
+    if this.proposed.as_ref() != Some(&proposed) || (decision == "apply" && !suspended) {
+        let document = document(judgement);
+        let approved = decision == "apply" && !suspended;
+        let words = said(judgement);
+        let proposal =
+            proposal(this, generation, record, sources, &judgement.plan, document, approved, decision, words);
+        record_proposal(this, &proposal).await?;
+        this.proposed = Some(proposed);
+    }
+    if let Some(heal) = heal.filter(|_| !suspended) {
+        let document = json!(PlanDocument::of(heal.plan()));
+        let proposal =
+            proposal(this, generation, record, sources, heal.plan(), document, true, "apply", Vec::new());
+        record_proposal(this, &proposal).await?;
+    }
+    Ok(())
+}
+
+async fn record_proposal(this: &mut Reconciler, proposal: &Proposal) -> Result<(), PassError> {
+    match this.shared.store.propose(proposal).await {
+        Ok(()) => Ok(()),
+        Err(error @ StoreError::Stale { .. }) => {
+            this.proposed = None;
+            Err(PassError::Store(error))
+        }
+        Err(error) => Err(PassError::Store(error)),
+    }
+}
+
+fn document(judgement: &Judgement) -> serde_json::Value {
+    let document = PlanDocument::of(&judgement.plan)
+        .with_verdict(&judgement.verdict)
+        .with_admission(&judgement.admission)
+        .with_diagnostics(&judgement.diagnostics);
+    json!(document)
+}
+
+fn said(judgement: &Judgement) -> Vec<String> {
+    match &judgement.admission {
+        Admission::Hold { reasons, .. } => {
+            reasons.iter().map(|reason| format!("{}; {}", reason.message, reason.lift)).collect()
+        }
+        Admission::Wait { reason, .. } => vec![reason.clone()],
+        Admission::Apply(_) | Admission::Nothing => Vec::new(),
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "the fields of one record, each from elsewhere")]
+fn proposal(
+    this: &Reconciler,
+    generation: Generation,
+    record: &EnvironmentRecord,
+    sources: &Ready,
+    plan: &Plan,
+    document: serde_json::Value,
+    approved: bool,
+    decision: &str,
+    reasons: Vec<String>,
+) -> Proposal {
+    Proposal {
+        scope: this.scope.clone(),
+        generation,
+        plan: plan.id.clone(),
+        parent: record.target.clone(),
+        approved,
+        revisions: Some(sources.revisions()),
+        document,
+        decision: decision.to_owned(),
+        reasons,
+        at: Timestamp::now(),
+    }
+}
