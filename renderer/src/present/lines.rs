@@ -12,7 +12,9 @@ use super::style::Tone;
 use super::value::{LineChange, json_line, line_diff, text_sides, value_line};
 
 /// Fields that say most about a new object; the others are counted.
-const TELLING: &[&str] = &["image", "replicas", "storage", "schedule", "type", "host", "uses"];
+const TELLING: &[&str] = &["image", "replicas", "storage", "schedule", "host", "uses"];
+/// Says whether a Service is open to the outside; elsewhere `type` says little.
+const SERVICE_TYPE: &str = "spec.type";
 /// Fields that name an object.
 const IDENTITY: &[&str] = &["apiVersion", "kind", "metadata.name", "metadata.namespace"];
 /// Fields shown of a new object where space matters.
@@ -20,7 +22,7 @@ const BRIEF_FIELDS: usize = 4;
 /// Lines shown of one long text where space matters.
 const BRIEF_LINES: usize = 12;
 /// A value is shown with at least this many characters, however narrow the line.
-const LEAST_VALUE: usize = 24;
+const LEAST_VALUE: usize = 48;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +108,8 @@ pub(super) fn change_lines(changes: &[ChangeDocument], is_new: bool, detail: Det
         return changes.into_iter().flat_map(|change| field_lines(change, detail)).collect();
     }
     let is_telling = |change: &&&ChangeDocument| {
-        TELLING.iter().any(|name| change.path.strip_suffix(name).is_some_and(|path| path.ends_with('.')))
+        let ends = |name: &&str| change.path.strip_suffix(name).is_some_and(|path| path.ends_with('.'));
+        change.path == SERVICE_TYPE || TELLING.iter().any(|name| ends(name))
     };
     let shown: Vec<_> = changes.iter().filter(is_telling).take(BRIEF_FIELDS).collect();
     let mut lines: Vec<Line> = shown.iter().flat_map(|change| field_lines(change, detail)).collect();
