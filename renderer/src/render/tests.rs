@@ -156,14 +156,14 @@ fn show_finding(finding: &Diagnostic) -> String {
     let unit = finding.unit.as_ref().map(|unit| format!(" ({unit})")).unwrap_or_default();
     let mut text = format!("{}[{}] {place} {}{unit}", finding.severity, finding.code, finding.message);
     if let Some(line) = finding.place.as_ref().and_then(|place| place.line.as_ref()?.text.as_ref()) {
-        text += &format!("\n    | {line}");
+        text = format!("{text}\n    | {line}");
     }
     if let Some(hint) = &finding.hint {
-        text += &format!("\n    hint: {hint}");
+        text = format!("{text}\n    hint: {hint}");
     }
     for note in &finding.notes {
         let place = note.place.as_ref().map(|place| format!("{place} ")).unwrap_or_default();
-        text += &format!("\n    note: {place}{}", note.message);
+        text = format!("{text}\n    note: {place}{}", note.message);
     }
     text
 }

@@ -7,13 +7,16 @@ use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place, did_you_mean};
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Environment, UnitUse};
-use naksha_environments::expression::{Bindings, EvaluationError, Text};
+use naksha_environments::expression::{EvaluationError, Text};
 use naksha_environments::facts::Facts;
 use naksha_environments::ids::UnitName;
 use naksha_environments::repository::Repository;
 use naksha_environments::unit::{Unit, UnitSource};
 use naksha_environments::variables::{Variable, Variables};
 use serde_json::{Map, Value, json};
+
+use super::bindings::Bound;
+use super::subject::{Subject, Trouble, Values, Written};
 
 /// Namespace of objects that name none, where the environment's target names none either.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -39,71 +42,9 @@ pub(crate) fn layered(
     shared.layered(&environment.variables).layered(&entry.variables)
 }
 
-/// A unit of the environment.
-#[derive(Debug)]
-pub(crate) struct Subject {
-    pub(crate) unit: Arc<Unit>,
-    pub(crate) variables: Written,
-}
-
-/// A unit's variables: as written, or evaluated before.
-#[derive(Debug)]
-pub(crate) enum Written {
-    Layered(Variables),
-    Known(Arc<Values>),
-}
-
-/// A unit's values, evaluated.
-#[derive(Debug)]
-pub(crate) struct Values {
-    /// With their origins.
-    pub(crate) variables: Arc<Variables>,
-    /// The values alone, as templates see them.
-    pub(crate) map: Arc<Value>,
-    /// Of `map`.
-    pub(crate) digest: Digest,
-    /// The outputs that have a value.
-    pub(crate) outputs: BTreeMap<String, Arc<Value>>,
-}
-
-impl Subject {
-    fn variables(&self) -> &Variables {
-        match &self.variables {
-            Written::Layered(variables) => variables,
-            Written::Known(values) => &values.variables,
-        }
-    }
-}
-
-/// Why a value is not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// It will be, once that unit has run.
-    Waits { unit: UnitName, output: String },
-    /// There is no such output. The reader reports it, at its own place.
-    Undefined { message: String, hint: String },
-    /// It was reported.
-    Failed,
-}
-
-impl Trouble {
-    /// What the reader of an output says about it; nothing when it only waits.
-    pub(crate) fn finding(&self, reader: &UnitName, unit: &str, output: &str) -> Option<Diagnostic> {
-        let finding = |message: String| Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).unit(reader);
-        match self {
-            Self::Waits { .. } => None,
-            Self::Undefined { message, hint } => Some(finding(message.clone()).hint(hint)),
-            Self::Failed if reader.as_str() == unit => None,
-            Self::Failed => Some(finding(format!(
-                "output `{output}` of unit `{unit}` cannot be read, because that unit has errors"
-            ))),
-        }
-    }
-}
-
 /// Something that has a value: a variable or an output of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Item {
+pub(super) enum Item {
     Variable(UnitName, String),
     Output(UnitName, String),
 }
@@ -128,18 +69,18 @@ type Answer = Result<Arc<Value>, Trouble>;
 /// Evaluation over all units of one environment.
 #[derive(Debug)]
 pub(crate) struct Evaluation<'a> {
-    environment: Arc<Value>,
-    subjects: &'a BTreeMap<UnitName, Subject>,
+    pub(super) environment: Arc<Value>,
+    pub(super) subjects: &'a BTreeMap<UnitName, Subject>,
     /// Listed, but without a readable definition.
     broken: &'a BTreeSet<UnitName>,
     facts: &'a Facts,
     known: BTreeMap<Item, Answer>,
     /// What is being evaluated, outermost first.
-    open: Vec<Item>,
+    pub(super) open: Vec<Item>,
     /// Outputs of other units that a unit's variables read.
-    reads: BTreeMap<UnitName, BTreeSet<(UnitName, String)>>,
+    pub(super) reads: BTreeMap<UnitName, BTreeSet<(UnitName, String)>>,
     /// Units of which some value reads another unit.
-    outward: BTreeSet<UnitName>,
+    pub(super) outward: BTreeSet<UnitName>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -232,7 +173,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn item(&mut self, item: &Item, place: Option<&Place>) -> Answer {
+    pub(super) fn item(&mut self, item: &Item, place: Option<&Place>) -> Answer {
         if let Some(answer) = self.known.get(item) {
             return answer.clone();
         }
@@ -343,7 +284,7 @@ impl<'a> Evaluation<'a> {
         place: Option<&Place>,
         subject: &str,
     ) -> Result<Value, Trouble> {
-        let (bindings, unknown) = self.bindings(unit, text, place)?;
+        let Bound { bindings, unknown } = self.bindings(unit, text, place)?;
         text.evaluate(&bindings).map_err(|error| match &error {
             EvaluationError::Unknown { reference } => {
                 let found = unknown
@@ -361,89 +302,6 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// The values that a text reads, and no others; and the outputs among them that are not known yet.
-    fn bindings(
-        &mut self,
-        unit: &UnitName,
-        text: &Text,
-        place: Option<&Place>,
-    ) -> Result<(Bindings, Vec<(UnitName, String)>), Trouble> {
-        let subjects = self.subjects;
-        let mut variables = Map::new();
-        let mut units = Map::new();
-        let mut unknown: Vec<(UnitName, String)> = Vec::new();
-        let mut trouble = None;
-        for path in text.references() {
-            let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-            if parts.first() == Some(&"units") {
-                self.outward.insert(unit.clone());
-            }
-            match parts.as_slice() {
-                ["variables", rest @ ..] => {
-                    let all = subjects.get(unit).into_iter().flat_map(|subject| subject.variables().0.keys());
-                    let wanted = all.filter(|name| rest.first().is_none_or(|first| first == name));
-                    for name in wanted {
-                        match self.item(&Item::Variable(unit.clone(), name.clone()), place) {
-                            Ok(value) => {
-                                variables.insert(name.clone(), Value::clone(&value));
-                            }
-                            Err(found) => {
-                                trouble.get_or_insert(found);
-                            }
-                        }
-                    }
-                }
-                ["units", other, "outputs", output, ..] => {
-                    // What only an output reads is no matter of the unit's own objects.
-                    if matches!(self.open.last(), Some(Item::Variable(..)))
-                        && let Ok(name) = UnitName::parse(other)
-                    {
-                        let read = (name, (*output).to_owned());
-                        self.reads.entry(unit.clone()).or_default().insert(read);
-                    }
-                    match self.output(other, output) {
-                        Ok(value) => {
-                            outputs_of(&mut units, other).insert((*output).to_owned(), Value::clone(&value));
-                        }
-                        Err(Trouble::Waits { unit: source, output: wanted }) if source.as_str() == *other => {
-                            unknown.push((source, wanted));
-                        }
-                        Err(found) => {
-                            if let Some(finding) = found.finding(unit, other, output) {
-                                self.report(finding, place);
-                            }
-                            let found = match found {
-                                // An output that reads an unknown output is no more known than that one.
-                                Trouble::Waits { .. } => found,
-                                Trouble::Undefined { .. } | Trouble::Failed => Trouble::Failed,
-                            };
-                            trouble.get_or_insert(found);
-                        }
-                    }
-                }
-                ["units", ..] => {
-                    let message =
-                        "an output is read as `units.NAME.outputs.NAME`, with both names written out";
-                    self.report(Diagnostic::new(codes::OUTPUT_NOT_DEFINED, message).unit(unit), place);
-                    trouble.get_or_insert(Trouble::Failed);
-                }
-                // `environment` is bound below; what is not bound fails with its name.
-                _ => {}
-            }
-        }
-        if let Some(trouble) = trouble {
-            return Err(trouble);
-        }
-        let mut bindings = Bindings::new()
-            .with("environment", Arc::clone(&self.environment))
-            .with("variables", Value::Object(variables))
-            .with("units", Value::Object(units));
-        for (unit, output) in &unknown {
-            bindings.set_unknown(&["units", unit.as_str(), "outputs", output]);
-        }
-        Ok((bindings, unknown))
-    }
-
     /// "Did you mean" for a variable that is not there.
     fn nearest(&self, unit: &UnitName, error: &EvaluationError) -> Option<String> {
         let EvaluationError::Missing { key, .. } = error else { return None };
@@ -451,7 +309,7 @@ impl<'a> Evaluation<'a> {
         did_you_mean(key, names).map(|near| format!("did you mean `{near}`?"))
     }
 
-    fn report(&mut self, finding: Diagnostic, place: Option<&Place>) {
+    pub(super) fn report(&mut self, finding: Diagnostic, place: Option<&Place>) {
         let finding = match place {
             Some(place) => finding.at(place.clone()),
             None => finding,
@@ -470,14 +328,6 @@ fn holds_expression(value: &Value) -> bool {
         Value::Object(map) => map.values().any(holds_expression),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-fn outputs_of<'m>(units: &'m mut Map<String, Value>, unit: &str) -> &'m mut Map<String, Value> {
-    let entry = units.entry(unit.to_owned()).or_insert_with(|| json!({"outputs": {}}));
-    entry
-        .get_mut("outputs")
-        .and_then(Value::as_object_mut)
-        .expect("should hold the map that was just put there")
 }
 
 fn with_hint(finding: Diagnostic, hint: Option<String>) -> Diagnostic {

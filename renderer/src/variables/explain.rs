@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::render::RenderInput;
 
-use super::evaluate::{Evaluation, Subject, Written, environment_value, layered};
+use super::evaluate::{Evaluation, environment_value, layered};
+use super::subject::{Subject, Written};
 
 /// One variable of a unit.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,11 +4,12 @@
 //! other variables of its unit, the environment, and outputs of other units; an output reads the variables of its
 //! own unit. Who reads whom is a graph over all units of the environment; a circle in it is a finding.
 
+mod bindings;
 mod evaluate;
 mod explain;
+mod subject;
 
 pub use explain::{Explained, Overridden, explain_values};
 
-pub(crate) use evaluate::{
-    DEFAULT_NAMESPACE, Evaluation, Subject, Trouble, Values, Written, environment_value, layered,
-};
+pub(crate) use evaluate::{DEFAULT_NAMESPACE, Evaluation, environment_value, layered};
+pub(crate) use subject::{Subject, Trouble, Values, Written};

@@ -34,7 +34,10 @@ impl TemplateEngine for Faulty {
     }
 }
 
-fn cases() -> Vec<(&'static str, &'static str, Vec<(String, String)>)> {
+/// The code, the units that dev lists, and the files besides those that list them.
+type Case = (&'static str, &'static str, Vec<(String, String)>);
+
+fn cases() -> Vec<Case> {
     let pair = |a: &str, b: &str| {
         let mut files = vec![unit("a", a), unit("b", b)];
         files.extend(["a", "b"].map(|name| file(&format!("units/{name}/x.yaml"), &config_map(name))));
