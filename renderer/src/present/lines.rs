@@ -109,7 +109,7 @@ pub(super) fn change_lines(changes: &[ChangeDocument], is_new: bool, detail: Det
     }
     let is_telling = |change: &&&ChangeDocument| {
         let ends = |name: &&str| change.path.strip_suffix(name).is_some_and(|path| path.ends_with('.'));
-        change.path == SERVICE_TYPE || TELLING.iter().any(|name| ends(name))
+        change.path == SERVICE_TYPE || TELLING.iter().any(ends)
     };
     let shown: Vec<_> = changes.iter().filter(is_telling).take(BRIEF_FIELDS).collect();
     let mut lines: Vec<Line> = shown.iter().flat_map(|change| field_lines(change, detail)).collect();
