@@ -290,6 +290,7 @@ mod tests {
         ];
         for (text, expected) in bad {
             let error = parse(text).expect_err(text);
+            assert_eq!(error.code().id(), "NK0713", "{text}");
             let GitError::RemoteRefused { reason, .. } = &error else { panic!("{text}: {error}") };
             assert_eq!(*reason, expected, "{text}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");

@@ -296,21 +296,3 @@ fn more_bytes_than_allowed_are_refused() {
     assert_eq!(code(mirror.fetch(&main_branch())), "NK0705");
     assert_eq!(code(mirror.resolve("main")), "NK0704");
 }
-
-#[test]
-fn zz_measure() {
-    let source = Source::bare();
-    let names: Vec<String> = (0..1000).flat_map(|n| ["unit.yaml", "manifests/a.yaml", "manifests/b.yaml", "values.yaml"].map(|f| format!("units/u{n:04}/{f}"))).collect();
-    let files: Vec<_> = names.iter().map(|name| (name.as_str(), Some(name.as_str()))).collect();
-    let time = |what: &str, run: &mut dyn FnMut()| { let at = std::time::Instant::now(); run(); println!("MEASURE {what} {:?}", at.elapsed()); };
-    let head = source.commit("main", &files);
-    let (_state, mirror) = source.mirror();
-    time("first fetch", &mut || drop(mirror.fetch(&main_branch()).unwrap()));
-    time("first snapshot", &mut || drop(mirror.snapshot(&head).unwrap()));
-    for round in 0..5 {
-        let head = source.commit("main", &[("units/u0500/values.yaml", Some(&format!("r{round}")))]);
-        time("fetch", &mut || drop(mirror.fetch(&main_branch()).unwrap()));
-        time("snapshot", &mut || drop(mirror.snapshot(&head).unwrap()));
-        time("idle fetch", &mut || drop(mirror.fetch(&main_branch()).unwrap()));
-    }
-}

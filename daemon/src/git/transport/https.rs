@@ -187,6 +187,12 @@ fn client(session: &Session) -> Result<Client, GitError> {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .referer(false);
+    // A proxy in the environment is for the network; it cannot know what this machine calls itself.
+    if let RemoteUrl::Http(url) = &session.url
+        && matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+    {
+        builder = builder.no_proxy();
+    }
     if let Some(path) = &session.places.ca_file {
         let place = format!("file `{}`", path.display());
         let refuse = |reason: String| GitError::Credential { place: place.clone(), reason };
