@@ -218,17 +218,3 @@ metadata: {name: data, namespace: naksha}
     assert!(matches!(standings(&world, "guard-stateful")[..], [Standing::Acknowledged { .. }]));
     assert!(world.check().blocking().next().is_none());
 }
-#[test]
-fn tmp_perf() {
-    let one = include_str!("../rule/fixtures/clean.yaml").split("---").next().unwrap();
-    let many: Vec<_> = (0..2000).map(|at| one.replace("name: web, namespace", &format!("name: web{at}, namespace"))).collect();
-    let text = many.join("---\n");
-    let base = text.clone();
-    let world = World::new().rendering(&[("app", &text)]).based_on(&[("app", &base)])
-        .policy("own", &["Deployment"], "object.spec.template.spec.containers.all(c, c.image.contains('@sha256:') && has(c.name)) && has(object.metadata.name)");
-    for _ in 0..3 {
-        let t = std::time::Instant::now();
-        let v = world.check();
-        eprintln!("{:?} {}", t.elapsed(), v.findings.len());
-    }
-}
