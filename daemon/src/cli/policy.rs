@@ -104,7 +104,7 @@ fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
     for file in case_files(folder)? {
         let beside = PathBuf::from(format!("{}.yaml", file.display().to_string().trim_end_matches(CASES)));
         let (_, policies) = policies(context, &beside)?;
-        let (path, text) = (tree_path(&file)?, read(&file)?);
+        let (path, text) = (policy_path(&file)?, read(&file)?);
         let (cases, problems) = parse_cases(&path, &text);
         diagnostics.extend(problems);
         let (ran, problems) = run_cases(&path, &cases, &policies);
@@ -149,9 +149,9 @@ fn case_line(result: &CaseResult) -> String {
 /// Reads one policy file as the loader would; problems in it end the command.
 fn policies(context: &Context, file: &Path) -> anyhow::Result<(SourceTree, Policies)> {
     let text = read(file)?;
-    let name = file.file_name().and_then(|name| name.to_str()).context("the policy file has a name")?;
-    let path = format!("policies/{name}");
-    let tree = SourceTree::from_texts([(path.as_str(), text.as_str())])?;
+    let path = policy_path(file)?;
+    let path = path.as_str();
+    let tree = SourceTree::from_texts([(path, text.as_str())])?;
     let loaded = Loader::default().load(&tree);
     let own: Vec<Diagnostic> = loaded
         .diagnostics
@@ -185,6 +185,11 @@ fn object_of(file: &Path) -> anyhow::Result<Value> {
 
 fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Where the loader would find the file.
+fn policy_path(file: &Path) -> anyhow::Result<TreePath> {
+    Ok(TreePath::parse(&format!("policies/{}", tree_path(file)?))?)
 }
 
 fn tree_path(file: &Path) -> anyhow::Result<TreePath> {

@@ -1,6 +1,6 @@
 //! Every repository's refs, objects and signal, as the environments' loops see them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
 use naksha_executor::port::store::{Scope, Store, StoreError};
@@ -32,6 +32,8 @@ pub struct Feed {
     pub revisions: Arc<Revisions>,
     pub signal: Arc<RepositorySignal>,
     pub state: watch::Receiver<RepositoryState>,
+    /// The trunk as it was first found: a remote whose HEAD moves elsewhere does not take the environments along.
+    pub found_trunk: Arc<OnceLock<RefName>>,
 }
 
 impl Feed {
@@ -41,10 +43,14 @@ impl Feed {
 
     /// The branch whose head rules; unknown before the first fetch unless it is configured.
     pub fn trunk(&self) -> Option<RefName> {
-        match &self.config.trunk {
-            Some(branch) => RefName::branch(branch).ok(),
-            None => self.state.borrow().default_branch.clone(),
+        if let Some(branch) = &self.config.trunk {
+            return RefName::branch(branch).ok();
         }
+        if let Some(found) = self.found_trunk.get() {
+            return Some(found.clone());
+        }
+        let found = self.state.borrow().default_branch.clone()?;
+        Some(self.found_trunk.get_or_init(|| found).clone())
     }
 
     /// Where a ref is, as of the last fetch.

@@ -103,7 +103,9 @@ impl Waits {
                 waits.insert(unit.clone(), format!("{who}: waiting for {for_unit}: {reason}"));
             }
             Progress::StepStarted { unit, .. } => drop(waits.remove(unit)?),
-            Progress::UnitReady { unit } | Progress::UnitFailed { unit, .. } => drop(waits.remove(&Some(unit.clone()))?),
+            Progress::UnitReady { unit } | Progress::UnitFailed { unit, .. } => {
+                drop(waits.remove(&Some(unit.clone()))?)
+            }
             _ => return None,
         }
         Some(waits.values().cloned().collect())
