@@ -17,6 +17,7 @@ use naksha_environments::source::SourceTree;
 
 /// A file of a generated fixture.
 type File = (String, String);
+type Generate = fn() -> Vec<File>;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -110,7 +111,7 @@ fn every_code_has_a_fixture_and_a_page() {
 }
 
 /// What must be large to be wrong.
-const LARGE: &[(&str, fn() -> Vec<File>)] = &[
+const LARGE: &[(&str, Generate)] = &[
     ("NK0120", || environment(&"  # a line\n".repeat(1_000_000))),
     ("NK0121", || environment(&format!("  variables: {{deep: {}}}\n", "[".repeat(20_000)))),
     ("NK0122", || environment(&format!("  variables: {{many: [{}]}}\n", "1,".repeat(150_000)))),

@@ -13,6 +13,7 @@ mod convert;
 pub(crate) mod cycle;
 mod document;
 mod duration;
+mod expressions;
 mod kind;
 mod reading;
 pub(crate) mod references;

@@ -60,9 +60,9 @@ impl Repo {
 
     fn load(&self, loader: &Loader) -> (Loaded, usize) {
         let (tree, blobs) = self.tree();
-        let loaded = loader.load(&tree);
+        let answer = loader.load(&tree);
         let reads = blobs.reads.lock().unwrap().len();
-        (loaded, reads)
+        (answer, reads)
     }
 }
 
@@ -229,28 +229,4 @@ fn a_unit_inside_the_folder_of_another_keeps_its_partials() {
     assert_eq!(lines(&loaded), Vec::<String>::new());
     let path = TreePath::parse("units/outer/inner/p.tera").unwrap();
     assert_eq!(loaded.claims.owner(&path).map(ToString::to_string).as_deref(), Some("unit `inner`"));
-}
-
-#[test]
-fn zz_timing() {
-    let loader = Loader::default();
-    let mut repo = many(5000);
-    for at in 0..5000 {
-        let name = format!("unit-{at:04}");
-        for f in 0..3 {
-            repo = repo.with(&format!("units/{name}/manifests/x{f}.yaml"), "a: 1");
-        }
-    }
-    let units: Vec<String> = (0..5000).map(|at| format!("unit-{at:04}")).collect();
-    let repo = repo.environment("prod", &format!("units: [{}]", units.join(", ")));
-    let changed = repo
-        .clone()
-        .unit("unit-0007", "manifests: [manifests/*.yaml]\n  timeout: 1m\n  dependsOn: [unit-0006]");
-    let (a, _) = repo.tree();
-    let (b, _) = changed.tree();
-    for (label, tree) in [("cold", &a), ("same", &a), ("one", &b), ("back", &a), ("one", &b)] {
-        let t = std::time::Instant::now();
-        let l = loader.load(tree);
-        eprintln!("{label}: {:?} {} diags", t.elapsed(), l.diagnostics.len());
-    }
 }

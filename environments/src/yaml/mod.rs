@@ -13,11 +13,13 @@
 //! ```
 
 mod emit;
+mod keys;
 pub mod limits;
 mod lines;
 mod node;
 mod read;
 mod scalar;
+mod syntax;
 #[cfg(test)]
 mod tests;
 

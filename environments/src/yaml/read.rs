@@ -14,6 +14,7 @@ use super::limits::{MAX_ALIASED_VALUES, MAX_DEPTH, MAX_PROBLEMS};
 use super::lines::Lines;
 use super::node::{Content, Document, Entry, Mapping, Node};
 use super::scalar::{Plain, resolve};
+use super::syntax::{syntax_hint, syntax_message};
 
 /// What a text holds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,13 +53,13 @@ pub fn parse_lines(lines: &Lines<'_>, dialect: Dialect) -> Parsed {
 struct Stop;
 
 /// A value whose end was not seen yet.
-enum Frame {
+pub(super) enum Frame {
     Sequence { open: Open, items: Vec<Node> },
     Mapping { open: Open, entries: Entries, key: Option<Key> },
 }
 
 /// What a list or map has so far.
-struct Open {
+pub(super) struct Open {
     start: usize,
     anchor: usize,
     flow: bool,
@@ -69,14 +70,14 @@ struct Open {
 }
 
 #[derive(Default)]
-struct Entries {
-    list: Vec<Entry>,
-    keys: BTreeSet<Arc<str>>,
-    merges: Vec<Node>,
+pub(super) struct Entries {
+    pub(super) list: Vec<Entry>,
+    pub(super) keys: BTreeSet<Arc<str>>,
+    pub(super) merges: Vec<Node>,
 }
 
 /// A key that waits for its value.
-enum Key {
+pub(super) enum Key {
     Named(Arc<str>, Span),
     Merge,
     /// Its value is dropped; it was reported.
@@ -84,23 +85,23 @@ enum Key {
 }
 
 /// An anchored value, with its cost.
-struct Anchor {
+pub(super) struct Anchor {
     node: Node,
     values: usize,
     depth: usize,
 }
 
-struct Reader<'a> {
-    lines: &'a Lines<'a>,
-    dialect: Dialect,
+pub(super) struct Reader<'a> {
+    pub(super) lines: &'a Lines<'a>,
+    pub(super) dialect: Dialect,
     parsed: Parsed,
-    stack: Vec<Frame>,
+    pub(super) stack: Vec<Frame>,
     root: Option<Node>,
     anchors: BTreeMap<usize, Anchor>,
     values: usize,
     aliased: usize,
     documents: usize,
-    problems: usize,
+    pub(super) problems: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -437,94 +438,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    // --- keys
-
-    fn wants_key(&self) -> bool {
-        matches!(self.stack.last(), Some(Frame::Mapping { key: None, .. }))
-    }
-
-    fn key(&mut self, text: &str, plain: bool, span: Span) -> Key {
-        if plain && text == "<<" {
-            return Key::Merge;
-        }
-        let name = if plain { self.plain_key(text, span) } else { Some(text.into()) };
-        let Some(name) = name else { return Key::Refused };
-        let Some(Frame::Mapping { entries, .. }) = self.stack.last_mut() else { return Key::Refused };
-        if entries.keys.insert(Arc::clone(&name)) {
-            return Key::Named(name, span);
-        }
-        // Beyond the limit nothing is shown, so nothing is searched for.
-        let listed = self.problems < MAX_PROBLEMS;
-        let first = entries.list.iter().find(|entry| listed && entry.key == name);
-        let first = first.map(|entry| self.lines.place(entry.key_span));
-        let diagnostic =
-            Diagnostic::new(codes::DUPLICATE_KEY, format!("the key `{name}` stands here a second time"))
-                .at(self.lines.place(span))
-                .hint("remove one of the two")
-                .note(first, "the first one");
-        self.report(diagnostic);
-        Key::Refused
-    }
-
-    /// The name that an unquoted key gives. Ours are text as written; Kubernetes sees booleans and numbers first.
-    fn plain_key(&mut self, text: &str, span: Span) -> Option<Arc<str>> {
-        if self.dialect == Dialect::Definition && !text.is_empty() {
-            return Some(text.into());
-        }
-        let name = match resolve(text, self.dialect) {
-            Plain::Bool(value) => value.to_string(),
-            Plain::Number(number) => number.to_string(),
-            Plain::Text | Plain::Ambiguous(_) => text.to_owned(),
-            Plain::Null | Plain::NotFinite => {
-                let message = if text.is_empty() {
-                    "a key is missing".to_owned()
-                } else {
-                    format!("`{text}` cannot be a key")
-                };
-                self.problem(
-                    codes::BAD_KEY,
-                    span,
-                    message,
-                    "write the key, and quote it if it is `null` or `~`",
-                );
-                return None;
-            }
-        };
-        if name != text {
-            let message = format!("Kubernetes reads the key `{text}` as `{name}`");
-            self.problem(codes::KEY_READ_AS, span, message, &format!("quote it: `\"{text}\"`"));
-        }
-        Some(name.into())
-    }
-
-    /// Applies `<<`: a key of the map itself wins, then the first of the merged maps that has it.
-    fn merged(&mut self, entries: Entries) -> Vec<Entry> {
-        let Entries { mut list, mut keys, merges } = entries;
-        for merge in merges {
-            let span = merge.span;
-            let sources = match merge.content {
-                Content::Sequence(items) => items,
-                _ => vec![merge],
-            };
-            for source in sources {
-                let Content::Mapping(mapping) = source.content else {
-                    let message = "`<<` takes a map, or a list of maps";
-                    self.problem(
-                        codes::BAD_MERGE,
-                        span,
-                        message,
-                        "give it an alias of a map: `<<: *defaults`",
-                    );
-                    continue;
-                };
-                list.extend(
-                    mapping.into_entries().into_iter().filter(|entry| keys.insert(Arc::clone(&entry.key))),
-                );
-            }
-        }
-        list
-    }
-
     // --- limits and problems
 
     fn count(&mut self, values: usize, span: Span) -> Result<(), Stop> {
@@ -568,47 +481,15 @@ impl<'a> Reader<'a> {
         });
     }
 
-    fn problem(&mut self, code: Code, span: Span, message: impl Into<String>, hint: &str) {
+    pub(super) fn problem(&mut self, code: Code, span: Span, message: impl Into<String>, hint: &str) {
         let diagnostic = Diagnostic::new(code, message).at(self.lines.place(span)).hint(hint);
         self.report(diagnostic);
     }
 
-    fn report(&mut self, diagnostic: Diagnostic) {
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         self.problems += 1;
         if self.problems <= MAX_PROBLEMS {
             self.parsed.diagnostics.push(diagnostic);
         }
-    }
-}
-
-/// The parser's words, as one sentence of ours.
-fn syntax_message(error: &ScanError) -> String {
-    let info = error.info();
-    let first = info.lines().next().unwrap_or_default().trim_end_matches('.');
-    let mut chars = first.chars();
-    let lower = chars.next().map(|c| c.to_lowercase().chain(chars).collect::<String>());
-    format!("this is not YAML: {}", lower.unwrap_or_default())
-}
-
-fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
-    match kind {
-        ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
-            Some("indent with spaces")
-        }
-        ErrorKind::UnknownAnchor => Some("an alias `*name` needs a `&name` before it, in the same document"),
-        ErrorKind::UnclosedQuotedScalar => Some("close the quotes"),
-        ErrorKind::UnclosedFlowCollection { .. } | ErrorKind::MismatchedFlowCollectionEnd { .. } => {
-            Some("every `[` needs its `]`, every `{` its `}`")
-        }
-        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
-            Some("line up the keys of one map in one column")
-        }
-        ErrorKind::InvalidColonPlacement => {
-            Some("a bracket or quote above may be open still; quote a value with `: ` in it")
-        }
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            Some("a key needs `:` and a space behind it; quote a value with `: ` in it")
-        }
-        _ => None,
     }
 }

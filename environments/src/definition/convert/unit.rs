@@ -6,7 +6,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::codes::definition as codes;
-use crate::definition::reading::{At, Reading, infrastructure_read};
+use crate::definition::expressions::infrastructure_read;
+use crate::definition::reading::{At, Reading};
 use crate::definition::references::{Claim, Mentioned};
 use crate::definition::v1alpha1::{ConflictWord, HelmSpec, IgnoreSpec, TerraformSpec, UnitSpec, ValuesEntry};
 use crate::diagnostic::Place;
