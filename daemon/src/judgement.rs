@@ -1,21 +1,17 @@
 //! From a rendered environment and what is, to a plan with its verdict: the pure core that a laptop and the daemon
 //! share. Only what is observed, and what is done with the result, differs.
 
-use std::sync::LazyLock;
-
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::Environment;
-use naksha_environments::ids::RuleName;
 use naksha_environments::inventory::Inventory;
-use naksha_environments::load::KnownRules;
 use naksha_environments::object::DesiredObject;
 use naksha_environments::plan::{FieldPath, Plan};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::repository::Definitions;
 use naksha_environments::source::SourceTree;
 use naksha_environments::verdict::{Acknowledgement, Verdict};
-use naksha_policies::{CheckInput, FindingCache, PolicySet, SETS, Sources, bundled_rules, check};
+use naksha_policies::{CheckInput, FindingCache, PolicySet, Sources, check};
 use naksha_renderer::locate;
 
 /// Everything that is judged, and by what.
@@ -84,18 +80,6 @@ fn acknowledgements(bench: &Bench<'_>) -> Vec<Acknowledgement> {
         source: approval.path.to_string(),
     });
     bench.acknowledgements.iter().cloned().chain(files).collect()
-}
-
-/// The names of bundled rules and sets, so that a repository that names another is told.
-pub fn known_rules() -> KnownRules {
-    static KNOWN: LazyLock<KnownRules> = LazyLock::new(|| KnownRules {
-        rules: bundled_rules()
-            .iter()
-            .map(|rule: &naksha_policies::BundledRule| -> RuleName { rule.name.clone() })
-            .collect(),
-        sets: SETS.iter().map(|set| (*set).to_owned()).collect(),
-    });
-    KNOWN.clone()
 }
 
 /// The program's version, as plans record it.

@@ -72,7 +72,7 @@ impl Laptop {
         key[16..].copy_from_slice(two.as_bytes());
         Ok(Self {
             work,
-            loader: Loader::new(crate::judgement::known_rules()),
+            loader: Loader::new(naksha_policies::known_rules()),
             engine: workers()?,
             renders: RenderCache::default(),
             key: MarkKey::new(key),

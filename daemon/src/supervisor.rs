@@ -141,7 +141,14 @@ fn feed(
     let signal = Arc::new(RepositorySignal::start(Arc::clone(&mirror), refs, repository.poll, stop.clone()));
     let state = signal.subscribe();
     let revisions = Arc::new(Revisions::new(Arc::clone(&mirror)));
-    Ok(Feed { config: Arc::new(repository.clone()), mirror, revisions, signal, state, found_trunk: Arc::default() })
+    Ok(Feed {
+        config: Arc::new(repository.clone()),
+        mirror,
+        revisions,
+        signal,
+        state,
+        found_trunk: Arc::default(),
+    })
 }
 
 fn publisher(config: &Config, store: &SharedStore, metrics: &Arc<Metrics>, heads: &Heads) -> Publisher {

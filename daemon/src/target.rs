@@ -39,8 +39,8 @@ impl OpenTarget {
     /// Opens the target of `environment`. Directories lie beneath `root`, which belongs to this environment alone.
     pub fn open(environment: &Environment, root: &Path, key: MarkKey) -> Result<Self, TargetOpenError> {
         let target: SharedTarget = match &environment.target {
-            TargetRef::Directory(name) => {
-                let path = beneath(root, name)?;
+            TargetRef::Directory { path, namespace: _ } => {
+                let path = beneath(root, path)?;
                 let opened = DirectoryTarget::open(&path, key);
                 Arc::new(opened.map_err(|source| TargetOpenError::Directory { path, source })?)
             }

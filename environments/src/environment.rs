@@ -53,7 +53,11 @@ pub struct Gates {
 /// Where an environment is applied. It only names: the daemon's configuration says what the name may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetRef {
-    Directory(String),
+    /// A folder that gets one file per object.
+    Directory {
+        path: String,
+        namespace: Option<String>,
+    },
     Kubernetes {
         cluster: String,
         namespace: Option<String>,
@@ -69,8 +73,9 @@ impl TargetRef {
     /// The namespace of objects that name none.
     pub fn namespace(&self) -> Option<&str> {
         match self {
-            Self::Directory(_) => None,
-            Self::Kubernetes { namespace, .. } | Self::FromUnit { namespace, .. } => namespace.as_deref(),
+            Self::Directory { namespace, .. }
+            | Self::Kubernetes { namespace, .. }
+            | Self::FromUnit { namespace, .. } => namespace.as_deref(),
         }
     }
 }

@@ -241,7 +241,7 @@ pub(crate) fn environment() -> Environment {
         follows: Follows::Trunk,
         gates: Gates::default(),
         windows: Vec::new(),
-        target: TargetRef::Directory("out".to_owned()),
+        target: TargetRef::Directory { path: "out".to_owned(), namespace: None },
         variables: Variables::default(),
         units: Vec::new(),
         workflows: Vec::new(),

@@ -3,6 +3,8 @@
 //! Everything is real: a Git repository on disk, the program as a child process, its socket, its files. Waiting is
 //! for a condition, with a limit that only a failure reaches.
 
+#![allow(clippy::panic, reason = "a failed expectation ends a test")]
+
 pub mod installation;
 pub mod program;
 pub mod repository;
@@ -14,7 +16,7 @@ pub use repository::Repository;
 use std::time::{Duration, Instant};
 
 /// Longest wait for one effect. Effects take milliseconds; a loaded machine gets a minute.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 

@@ -59,7 +59,8 @@ impl Repository {
         let repository = self.open();
         let head = repository.head().and_then(|head| head.peel_to_commit()).expect("should have a commit");
         let parent = head.parent(0).ok();
-        let reference = repository.head().expect("should have a head").name().expect("should be UTF-8").to_owned();
+        let reference =
+            repository.head().expect("should have a head").name().expect("should be UTF-8").to_owned();
         repository
             .reference(&reference, parent.as_ref().map_or(head.id(), git2::Commit::id), true, "rewrite")
             .expect("should move the branch");
@@ -88,14 +89,23 @@ impl Repository {
         git2::Repository::open(&self.folder).expect("should open the repository")
     }
 
-    fn commit_on(&self, repository: &git2::Repository, message: &str, parent: Option<&git2::Commit<'_>>) -> String {
+    fn commit_on(
+        &self,
+        repository: &git2::Repository,
+        message: &str,
+        parent: Option<&git2::Commit<'_>>,
+    ) -> String {
         let mut index = repository.index().expect("should open the index");
         index.add_all(["*"], IndexAddOption::DEFAULT, None).expect("should add files");
         index.update_all(["*"], None).expect("should drop removed files");
         index.write().expect("should write the index");
-        let tree = index.write_tree().and_then(|tree| repository.find_tree(tree)).expect("should write a tree");
+        let tree =
+            index.write_tree().and_then(|tree| repository.find_tree(tree)).expect("should write a tree");
         let author = Signature::now("Test", "test@naksha.example").expect("should make a signature");
         let parents: Vec<_> = parent.into_iter().collect();
-        repository.commit(Some("HEAD"), &author, &author, message, &tree, &parents).expect("should commit").to_string()
+        repository
+            .commit(Some("HEAD"), &author, &author, message, &tree, &parents)
+            .expect("should commit")
+            .to_string()
     }
 }

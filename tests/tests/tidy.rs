@@ -2,6 +2,8 @@
 //!
 //! Crate arrows, purity of the pure crates, sizes, headers, names, error pages, and words that must not stand.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation ends a test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -170,7 +172,8 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
     for (at, line) in lines.iter().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let words = line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(crate) ");
-        let words = words.trim_start_matches("pub(super) ").trim_start_matches("const ").trim_start_matches("async ");
+        let words =
+            words.trim_start_matches("pub(super) ").trim_start_matches("const ").trim_start_matches("async ");
         let Some(name) = words.strip_prefix("fn ") else { continue };
         let closing = format!("{}}}", " ".repeat(indent));
         let Some(length) = lines[at..].iter().position(|line| *line == closing) else { continue };
@@ -182,7 +185,8 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
 
 #[test]
 fn sources_hold_no_unfinished_work() {
-    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("#[ig", "nore"), concat!("unimple", "mented!")];
+    let marks =
+        [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("#[ig", "nore"), concat!("unimple", "mented!")];
     let mut problems = Vec::new();
     for (path, text) in files(".", ".rs") {
         for (number, line) in text.lines().enumerate() {
@@ -191,7 +195,8 @@ fn sources_hold_no_unfinished_work() {
             }
             let sleeps = line.contains("sleep(") && is_test_file(&path) && !path.contains("bench");
             if sleeps {
-                problems.push(format!("{path}:{}: tests wait for a condition, they do not sleep", number + 1));
+                problems
+                    .push(format!("{path}:{}: tests wait for a condition, they do not sleep", number + 1));
             }
         }
     }
@@ -236,6 +241,11 @@ fn every_code_has_a_page_and_every_page_a_code() {
             }
         }
     }
-    problems.extend(pages.keys().filter(|name| !codes.contains(*name)).map(|name| format!("{name} has a page, but no code")));
+    problems.extend(
+        pages
+            .keys()
+            .filter(|name| !codes.contains(*name))
+            .map(|name| format!("{name} has a page, but no code")),
+    );
     check(&problems);
 }

@@ -30,7 +30,7 @@ pub struct Revisions {
 
 impl Revisions {
     pub fn new(mirror: Arc<Mirror>) -> Self {
-        Self { mirror, loader: Loader::new(crate::judgement::known_rules()), kept: Mutex::default() }
+        Self { mirror, loader: Loader::new(naksha_policies::known_rules()), kept: Mutex::default() }
     }
 
     /// Reads a revision; blocks on the object database.

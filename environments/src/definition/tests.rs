@@ -93,7 +93,9 @@ fn targets_have_three_shapes() {
             other => panic!("no environment: {other:?}"),
         }
     };
-    assert_eq!(target("{directory: out/}"), TargetRef::Directory("out".to_owned()));
+    let made = target("{directory: out/}");
+    assert_eq!(made, TargetRef::Directory { path: "out".to_owned(), namespace: None });
+    assert_eq!(target("{directory: out/, namespace: naksha}").namespace(), Some("naksha"));
     let made = TargetRef::FromUnit { unit: "cluster".parse().unwrap(), namespace: Some("naksha".to_owned()) };
     assert_eq!(target("{fromUnit: cluster, namespace: naksha}"), made);
     assert_eq!(target("{kubernetes: {cluster: dev}}").namespace(), None);

@@ -24,7 +24,8 @@ fn what_git_drops_is_deleted_and_nothing_else() {
     let daemon = shop.start();
     daemon.await_applied("dev", &shop.repository.head());
     let foreign = shop.target("dev").join("shop/configmap/foreign.yaml");
-    std::fs::write(&foreign, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: foreign, namespace: shop}\n").unwrap();
+    std::fs::write(&foreign, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: foreign, namespace: shop}\n")
+        .unwrap();
     shop.repository.write(
         "units/settings/settings.yaml",
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, namespace: shop}\ndata: {level: info}\n",
@@ -95,8 +96,11 @@ fn status_is_written_where_other_tools_read_it() {
         status["infra/dev"]["applied"] == commit && status["infra/dev"]["state"] == "synced"
     });
     let events = std::fs::read_to_string(shop.root().join("state/events.jsonl")).unwrap();
-    let applies: Vec<serde_json::Value> =
-        events.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|event: &serde_json::Value| event["event"] == "apply").collect();
+    let applies: Vec<serde_json::Value> = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|event: &serde_json::Value| event["event"] == "apply")
+        .collect();
     assert_eq!(applies.len(), 1, "{events}");
     assert_eq!(applies[0]["revision"], commit);
 }

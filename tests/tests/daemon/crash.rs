@@ -18,7 +18,8 @@ fn manifest(level: &str) -> String {
 
 /// Objects without what differs from run to run: the identity that the target gave them.
 fn comparable(objects: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let strip = |text: String| text.lines().filter(|line| !line.contains("uid:")).collect::<Vec<_>>().join("\n");
+    let strip =
+        |text: String| text.lines().filter(|line| !line.contains("uid:")).collect::<Vec<_>>().join("\n");
     objects.into_iter().map(|(name, text)| (name, strip(text))).collect()
 }
 
@@ -29,7 +30,8 @@ fn a_daemon_killed_at_any_step_converges_to_the_undisturbed_end() {
         shop.repository.write("units/settings/settings.yaml", &manifest("info")).commit("many");
         let daemon = shop.start();
         daemon.await_applied("dev", &shop.repository.head());
-        let changed = shop.repository.write("units/settings/settings.yaml", &manifest("debug")).commit("debug");
+        let changed =
+            shop.repository.write("units/settings/settings.yaml", &manifest("debug")).commit("debug");
         daemon.await_applied("dev", &changed);
         comparable(shop.objects("dev"))
     };
@@ -42,7 +44,8 @@ fn a_daemon_killed_at_any_step_converges_to_the_undisturbed_end() {
         daemon.kill();
         let daemon = shop.start();
         daemon.await_applied("dev", &shop.repository.head());
-        let commit = shop.repository.write("units/settings/settings.yaml", &manifest("debug")).commit("debug");
+        let commit =
+            shop.repository.write("units/settings/settings.yaml", &manifest("debug")).commit("debug");
         let changed = || shop.objects("dev").values().filter(|text| text.contains("level: debug")).count();
         naksha_tests::await_true("some changes", || changed() >= killed_after);
         daemon.kill();

@@ -14,7 +14,9 @@ fn an_edited_object_is_healed() {
     let file = shop.target("dev").join(DEPLOYMENT_FILE);
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("replicas: 2", "replicas: 7")).unwrap();
-    await_true("the edit to be healed", || fs::read_to_string(&file).unwrap_or_default().contains("replicas: 2"));
+    await_true("the edit to be healed", || {
+        fs::read_to_string(&file).unwrap_or_default().contains("replicas: 2")
+    });
     daemon.await_state("dev", "synced");
 }
 

@@ -68,6 +68,9 @@ pub(super) async fn read(this: &Reconciler, record: &EnvironmentRecord) -> Resul
     };
     let (control_revision, new_trunk, mut frozen) = head;
     let control = load(this, &control_revision).await?;
+    if let Some(refused) = refused(&control) {
+        return Ok(refused);
+    }
     let definitions = &control.loaded.definitions;
     let Some(environment) = definitions.environments.get(&this.scope.environment).cloned() else {
         return Ok(missing(this, &control));
@@ -87,6 +90,9 @@ pub(super) async fn read(this: &Reconciler, record: &EnvironmentRecord) -> Resul
         return Ok(frozen.map_or_else(|| nothing(State::NotPromoted, "nothing was promoted here yet"), held));
     };
     let content = load(this, &content_revision).await?;
+    if let Some(refused) = refused(&content) {
+        return Ok(refused);
+    }
     let went_back = record.ran.contains(&content_revision);
     let ran_other = record.applied.as_ref().is_some_and(|applied| applied.content != content_revision);
     let promoted = matches!(environment.follows, Follows::Promotion { .. });
@@ -103,6 +109,15 @@ pub(super) async fn read(this: &Reconciler, record: &EnvironmentRecord) -> Resul
 fn held(reason: HoldReason) -> Sources {
     let why = vec![format!("{}; {}", reason.message, reason.lift)];
     Sources::Nothing { state: State::Held { reasons: vec![reason] }, why, diagnostics: Vec::new() }
+}
+
+/// Entries that a tree had to leave out (names that are not UTF-8, that differ only in case) look like deleted files.
+/// Nothing is concluded from such a tree.
+fn refused(revision: &LoadedRevision) -> Option<Sources> {
+    let refused = revision.tree.refused();
+    let first = refused.iter().find(|diagnostic| diagnostic.is_error())?;
+    let why = format!("{}: {} at {}; nothing is applied or pruned", first.code, first.message, revision.revision.short());
+    Some(Sources::Nothing { state: State::Broken, why: vec![why], diagnostics: refused.to_vec() })
 }
 
 /// The environment is not among the definitions: broken, or gone.

@@ -156,8 +156,8 @@ fn window(reading: &mut Reading<'_>, spec: &WindowSpec, at: At<'_>) -> Option<Wi
 
 fn target(reading: &mut Reading<'_>, spec: &TargetSpec, at: At<'_>) -> Option<TargetRef> {
     let TargetSpec { kubernetes, from_unit, namespace, directory } = spec;
-    if namespace.is_some() && from_unit.is_none() {
-        let message = "`namespace` belongs to `fromUnit`";
+    if namespace.is_some() && from_unit.is_none() && directory.is_none() {
+        let message = "`namespace` belongs to `fromUnit` or `directory`";
         let hint = "with `kubernetes`, write it inside: `kubernetes: {cluster: …, namespace: …}`";
         reading.key_problem(codes::CONFLICTING_KEYS, at.key("namespace"), message, hint);
     }
@@ -174,7 +174,11 @@ fn target(reading: &mut Reading<'_>, spec: &TargetSpec, at: At<'_>) -> Option<Ta
             let namespace = namespace_name(reading, namespace.as_deref(), at.key("namespace"));
             Some(TargetRef::FromUnit { unit, namespace })
         }
-        (None, None, Some(directory)) => directory_target(reading, directory, at.key("directory")),
+        (None, None, Some(directory)) => {
+            let path = directory_path(reading, directory, at.key("directory"))?;
+            let namespace = namespace_name(reading, namespace.as_deref(), at.key("namespace"));
+            Some(TargetRef::Directory { path, namespace })
+        }
         (kubernetes, from_unit, directory) => {
             let count = [kubernetes.is_some(), from_unit.is_some(), directory.is_some()];
             let count = count.into_iter().filter(|given| *given).count();
@@ -191,7 +195,7 @@ fn namespace_name(reading: &mut Reading<'_>, text: Option<&str>, at: At<'_>) -> 
 }
 
 /// A relative folder. Where it lies on disk is the daemon's business.
-fn directory_target(reading: &mut Reading<'_>, text: &str, at: At<'_>) -> Option<TargetRef> {
+fn directory_path(reading: &mut Reading<'_>, text: &str, at: At<'_>) -> Option<String> {
     if text.starts_with('/') {
         let message = format!("the folder `{text}` is absolute");
         let hint = "write it relative to the folder that the daemon's configuration names";
@@ -199,7 +203,7 @@ fn directory_target(reading: &mut Reading<'_>, text: &str, at: At<'_>) -> Option
         return None;
     }
     match TreePath::resolve(None, text) {
-        Ok(path) => Some(TargetRef::Directory(path.to_string())),
+        Ok(path) => Some(path.to_string()),
         Err(error) => {
             let message = format!("the folder `{text}` is refused: {}", error.reason);
             reading.problem(codes::INVALID_PATH, at, message, "write a plain folder name: `dev/`");

@@ -92,7 +92,7 @@ pub(in crate::definition) struct TargetSpec {
     /// The unit of this environment that makes the cluster.
     #[serde(default)]
     pub from_unit: Option<String>,
-    /// With `fromUnit`: the namespace of objects that name none.
+    /// With `fromUnit` or `directory`: the namespace of objects that name none. Default: `default`.
     #[serde(default)]
     pub namespace: Option<String>,
     /// A folder that gets one file per object.

@@ -116,7 +116,7 @@ pub(crate) fn environment() -> Environment {
         follows: Follows::Trunk,
         gates: Gates::default(),
         windows: vec![],
-        target: TargetRef::Directory("out".to_owned()),
+        target: TargetRef::Directory { path: "out".to_owned(), namespace: None },
         variables: Variables::default(),
         units: vec![],
         workflows: vec![],

@@ -10,40 +10,40 @@ use crate::Scale;
 use crate::result::{Measurement, percentile};
 use crate::shop::{installation, objects_yaml, source_path};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running daemon, asked over its socket without starting a process each time.
-pub struct Daemon {
-    pub process: DaemonProcess,
+pub(crate) struct Daemon {
+    pub(crate) process: DaemonProcess,
     client: naksha::client::Client,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Daemon {
-    pub fn start(installation: &Installation) -> anyhow::Result<Self> {
+    pub(crate) fn start(installation: &Installation) -> anyhow::Result<Self> {
         let process = installation.start();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = naksha::client::Client::new(installation.root().join("state/naksha.sock"));
         Ok(Self { process, client, runtime })
     }
 
-    pub fn status(&self, environment: &str) -> anyhow::Result<Value> {
+    pub(crate) fn status(&self, environment: &str) -> anyhow::Result<Value> {
         let path = format!("/api/v1/status?environment={environment}");
         let documents: Value = self.runtime.block_on(self.client.get(&path))?;
         Ok(documents.get(0).cloned().unwrap_or(Value::Null))
     }
 
-    pub fn metrics(&self) -> anyhow::Result<String> {
+    pub(crate) fn metrics(&self) -> anyhow::Result<String> {
         Ok(self.runtime.block_on(self.client.get_text("/metrics"))?)
     }
 
-    pub fn sync(&self, environment: &str) -> anyhow::Result<()> {
+    pub(crate) fn sync(&self, environment: &str) -> anyhow::Result<()> {
         let path = format!("/api/v1/sync?environment={environment}");
         let _: Value = self.runtime.block_on(self.client.post(&path, &Value::Null))?;
         Ok(())
     }
 
-    pub fn await_synced(&self, environment: &str, commit: &str) -> anyhow::Result<()> {
+    pub(crate) fn await_synced(&self, environment: &str, commit: &str) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
             let status = self.status(environment).unwrap_or(Value::Null);
@@ -59,7 +59,7 @@ impl Daemon {
 }
 
 /// Count and sum of the reconcile histogram of an environment.
-pub fn reconcile_seconds(metrics: &str, environment: &str) -> (u64, f64) {
+pub(crate) fn reconcile_seconds(metrics: &str, environment: &str) -> (u64, f64) {
     let label = format!("environment=\"{environment}\"");
     let value = |suffix: &str| {
         let name = format!("naksha_reconcile_duration_seconds_{suffix}{{");
@@ -71,7 +71,7 @@ pub fn reconcile_seconds(metrics: &str, environment: &str) -> (u64, f64) {
     (count, value("sum"))
 }
 
-pub fn to_applied(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn to_applied(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
     let installation = installation(50)?;
     let daemon = Daemon::start(&installation)?;
     daemon.await_synced("dev", &installation.repository.head())?;
@@ -95,24 +95,32 @@ pub fn to_applied(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
     let commits = samples.len();
     let note = format!("{commits} commits, 50 units, the effect seen on disk");
     Ok(vec![
-        Measurement::new("commit to applied, p50", percentile(&mut samples, 0.5), "ms").at_most(150.0).note(note.clone()),
-        Measurement::new("commit to applied, p99", percentile(&mut samples, 0.99), "ms").at_most(1000.0).note(note),
+        Measurement::new("commit to applied, p50", percentile(&mut samples, 0.5), "ms")
+            .at_most(150.0)
+            .note(note.clone()),
+        Measurement::new("commit to applied, p99", percentile(&mut samples, 0.99), "ms")
+            .at_most(1000.0)
+            .note(note),
     ])
 }
 
 /// The resident set of a process, in MiB.
-pub fn resident_mib(process: u32) -> anyhow::Result<f64> {
+pub(crate) fn resident_mib(process: u32) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("the kernel tells the resident set")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .context("the kernel tells the resident set")?;
     let kib: f64 = line.split_whitespace().nth(1).context("it has a number")?.parse()?;
     Ok(kib / 1024.0)
 }
 
 /// CPU seconds that a process and its reaped children used.
-pub fn cpu_seconds(process: u32) -> anyhow::Result<f64> {
+pub(crate) fn cpu_seconds(process: u32) -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let after_name = stat.rsplit_once(')').context("a stat line has a name")?.1;
-    let fields: Vec<f64> = after_name.split_whitespace().skip(11).take(4).filter_map(|field| field.parse().ok()).collect();
+    let fields: Vec<f64> =
+        after_name.split_whitespace().skip(11).take(4).filter_map(|field| field.parse().ok()).collect();
     // Clock ticks are 1/100 s on every Linux that matters (sysconf(_SC_CLK_TCK)).
     Ok(fields.iter().sum::<f64>() / 100.0)
 }

@@ -22,11 +22,26 @@ struct Bomb {
 }
 
 const BOMBS: &[Bomb] = &[
-    Bomb { name: "a YAML file of 1,000,000 lines", path: "units/app-1/app.yaml", text: long_yaml, says: "app.yaml" },
+    Bomb {
+        name: "a YAML file of 1,000,000 lines",
+        path: "units/app-1/app.yaml",
+        text: long_yaml,
+        says: "app.yaml",
+    },
     Bomb { name: "a billion laughs", path: "units/app-1/app.yaml", text: laughs, says: "app.yaml" },
     Bomb { name: "20,000 nested brackets", path: "units/app-1/app.yaml", text: brackets, says: "app.yaml" },
-    Bomb { name: "a template that loops for ever", path: "units/app-0/app.yaml.tera", text: endless, says: "app.yaml.tera" },
-    Bomb { name: "a template that doubles a text", path: "units/app-0/app.yaml.tera", text: doubling, says: "app.yaml.tera" },
+    Bomb {
+        name: "a template that loops for ever",
+        path: "units/app-0/app.yaml.tera",
+        text: endless,
+        says: "app.yaml.tera",
+    },
+    Bomb {
+        name: "a template that doubles a text",
+        path: "units/app-0/app.yaml.tera",
+        text: doubling,
+        says: "app.yaml.tera",
+    },
     Bomb { name: "a policy of nested comprehensions", path: "policies/bomb.yaml", text: cel, says: "bomb" },
 ];
 
@@ -63,7 +78,7 @@ fn cel() -> String {
     )
 }
 
-pub fn hostile(_: Scale) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn hostile(_: Scale) -> anyhow::Result<Vec<Measurement>> {
     let mut measurements = Vec::new();
     for bomb in BOMBS {
         let installation = installation(4)?;
@@ -86,8 +101,15 @@ fn explode(name: &str, says: &str, installation: &Installation) -> anyhow::Resul
     let took = started.elapsed().as_secs_f64();
     ensure!(printed.code == 1 || printed.code == 2, "{name}: ended with {}: {}", printed.code, printed.err);
     let said = format!("{}{}", printed.out, printed.err);
-    ensure!(said.contains(says), "{name}: the error does not say `{says}`: {}", said.chars().take(2000).collect::<String>());
-    let code = said.split("NK0").nth(1).map_or_else(String::new, |rest| format!("NK0{}", &rest[..3.min(rest.len())]));
+    ensure!(
+        said.contains(says),
+        "{name}: the error does not say `{says}`: {}",
+        said.chars().take(2000).collect::<String>()
+    );
+    let code = said
+        .split("NK0")
+        .nth(1)
+        .map_or_else(String::new, |rest| format!("NK0{}", &rest[..3.min(rest.len())]));
     Ok(Measurement::new(name, took, "s").at_most(LIMIT_S).note(code))
 }
 
@@ -98,11 +120,20 @@ fn survive() -> anyhow::Result<Measurement> {
     daemon.await_synced("dev", &installation.repository.head())?;
     let mut peak = 0.0_f64;
     for bomb in BOMBS {
-        let good = installation.repository.folder().join(bomb.path).is_file().then(|| installation.repository.read(bomb.path));
+        let good = installation
+            .repository
+            .folder()
+            .join(bomb.path)
+            .is_file()
+            .then(|| installation.repository.read(bomb.path));
         let commit = installation.repository.write(bomb.path, &(bomb.text)()).commit(bomb.name);
         let started = Instant::now();
         while daemon.status("dev")?["control"] != commit.as_str() {
-            ensure!(started.elapsed().as_secs_f64() < LIMIT_S * 2.0, "{}: the daemon does not answer for it", bomb.name);
+            ensure!(
+                started.elapsed().as_secs_f64() < LIMIT_S * 2.0,
+                "{}: the daemon does not answer for it",
+                bomb.name
+            );
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         peak = peak.max(resident_mib(daemon.process.id())?);
@@ -113,5 +144,6 @@ fn survive() -> anyhow::Result<Measurement> {
         let commit = installation.repository.commit("good again");
         daemon.await_synced("dev", &commit).with_context(|| format!("after {}", bomb.name))?;
     }
-    Ok(Measurement::new("the daemon's memory after each bomb, largest", peak, "MiB").note("it lived, and applied a good commit after each"))
+    Ok(Measurement::new("the daemon's memory after each bomb, largest", peak, "MiB")
+        .note("it lived, and applied a good commit after each"))
 }

@@ -12,7 +12,7 @@ use crate::shop::{OBJECTS_PER_UNIT, installation};
 /// 2500 units of four objects.
 const UNITS: usize = 10_000 / OBJECTS_PER_UNIT;
 
-pub fn no_change(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn no_change(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
     let installation = installation(UNITS)?;
     installation.only(&["dev"]);
     let daemon = Daemon::start(&installation)?;
@@ -46,7 +46,7 @@ pub fn no_change(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
     ])
 }
 
-pub fn idle(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn idle(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
     let installation = installation(UNITS)?;
     installation.only(&["dev"]);
     let daemon = Daemon::start(&installation)?;

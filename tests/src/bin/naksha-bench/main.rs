@@ -3,6 +3,8 @@
 //! Figures are taken from the release build of the program beside this one, as a process, with real repositories and
 //! real files. Ratios against a peer or a floor are taken in the same run.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints figures")]
+
 mod commit;
 mod hostile;
 mod idle;
@@ -45,16 +47,28 @@ enum Command {
 
 /// How much to measure.
 #[derive(Debug, Clone, Copy)]
-pub struct Scale {
-    pub full: bool,
+pub(crate) struct Scale {
+    pub(crate) full: bool,
 }
 
 type Benchmark = fn(Scale) -> anyhow::Result<Vec<Measurement>>;
 
 const BENCHMARKS: &[(&str, &str, Benchmark)] = &[
-    ("plan-1000-units", "cold check + render + plan of one of three environments, 1000 units × 4 objects", plan::cold),
-    ("plan-one-changed", "the same with one unit changed, warm, against a 10-unit repository", plan::one_changed),
-    ("commit-to-applied", "from a commit in a local repository to its effect in the directory target", commit::to_applied),
+    (
+        "plan-1000-units",
+        "cold check + render + plan of one of three environments, 1000 units × 4 objects",
+        plan::cold,
+    ),
+    (
+        "plan-one-changed",
+        "the same with one unit changed, warm, against a 10-unit repository",
+        plan::one_changed,
+    ),
+    (
+        "commit-to-applied",
+        "from a commit in a local repository to its effect in the directory target",
+        commit::to_applied,
+    ),
     ("no-change-10k", "a pass over 10,000 objects in which nothing changed", idle::no_change),
     ("idle-10k", "memory and CPU of a daemon that owns 10,000 objects and has nothing to do", idle::idle),
     ("hostile-input", "bombs of every kind end in a clear error, with the daemon alive", hostile::hostile),
@@ -88,7 +102,9 @@ fn run(args: Args) -> anyhow::Result<bool> {
         anyhow::ensure!(BENCHMARKS.iter().any(|(known, ..)| known == name), "there is no benchmark `{name}`");
     }
     let mut results = Vec::new();
-    for (name, what, benchmark) in BENCHMARKS.iter().filter(|(name, ..)| all || names.iter().any(|asked| asked == name)) {
+    for (name, what, benchmark) in
+        BENCHMARKS.iter().filter(|(name, ..)| all || names.iter().any(|asked| asked == name))
+    {
         eprintln!("{name}: {what}");
         for measurement in benchmark(Scale { full })? {
             eprintln!("  {measurement}");

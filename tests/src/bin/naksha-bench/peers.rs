@@ -12,7 +12,7 @@ use crate::shop::{installation, objects_yaml};
 
 const UNITS: usize = 1000;
 
-pub fn kustomize(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn kustomize(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
     let installation = installation(UNITS)?;
     let folder = installation.repository.folder();
     let mut ours = Vec::new();
@@ -24,7 +24,8 @@ pub fn kustomize(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
         ensure!(printed.out.matches("\nkind: ").count() == UNITS * 4, "not every object was rendered");
     }
     let ours = percentile(&mut ours, 0.5);
-    let mine = Measurement::new("naksha render, 1000 units, one process", ours, "s").note("half of the units are templates");
+    let mine = Measurement::new("naksha render, 1000 units, one process", ours, "s")
+        .note("half of the units are templates");
     let Some(program) = program() else {
         return Ok(vec![mine.note("kustomize is not built: ./tests/run builds it with Go")]);
     };
@@ -53,7 +54,8 @@ pub fn kustomize(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
 /// Built by `./tests/run` into its cache, or installed.
 fn program() -> Option<PathBuf> {
     let named = std::env::var_os("NAKSHA_TEST_KUSTOMIZE").map(PathBuf::from);
-    let cached = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/naksha-tests/bin/kustomize"));
+    let cached =
+        std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/naksha-tests/bin/kustomize"));
     [named, cached].into_iter().flatten().find(|path| path.is_file())
 }
 
@@ -63,9 +65,11 @@ fn write_kustomizations(root: &Path) -> anyhow::Result<()> {
         let folder = root.join(format!("app-{unit}"));
         std::fs::create_dir(&folder)?;
         // Odd units are plain manifests: what kustomize takes.
-        let objects = objects_yaml(unit * 2 + 1, "info").replace(&format!("app-{}", unit * 2 + 1), &format!("app-{unit}"));
+        let objects = objects_yaml(unit * 2 + 1, "info")
+            .replace(&format!("app-{}", unit * 2 + 1), &format!("app-{unit}"));
         std::fs::write(folder.join("app.yaml"), objects)?;
-        let kustomization = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [app.yaml]\n";
+        let kustomization =
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [app.yaml]\n";
         std::fs::write(folder.join("kustomization.yaml"), kustomization)?;
         all.push_str(&format!("  - app-{unit}\n"));
     }
@@ -74,7 +78,12 @@ fn write_kustomizations(root: &Path) -> anyhow::Result<()> {
 }
 
 fn build(program: &Path, folder: &Path) -> anyhow::Result<()> {
-    let output = Command::new(program).arg("build").arg(folder).stdin(Stdio::null()).output().context("kustomize starts")?;
+    let output = Command::new(program)
+        .arg("build")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .output()
+        .context("kustomize starts")?;
     ensure!(output.status.success(), "kustomize failed: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

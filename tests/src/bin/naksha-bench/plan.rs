@@ -9,34 +9,46 @@ use crate::commit::{Daemon, reconcile_seconds};
 use crate::result::{Measurement, percentile};
 use crate::shop::{installation, objects_yaml, source_path};
 
-pub fn cold(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn cold(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
     let installation = installation(1000)?;
     let folder = installation.repository.folder();
     let mut measurements = Vec::new();
     for (metric, arguments) in [
         ("check of three environments, cold", ["check", "--format", "json", "."].as_slice()),
-        ("check + render + plan of one environment, cold", ["plan", "--env", "dev", "--base", "none", "--format", "json", "."].as_slice()),
+        (
+            "check + render + plan of one environment, cold",
+            ["plan", "--env", "dev", "--base", "none", "--format", "json", "."].as_slice(),
+        ),
     ] {
         let mut samples = Vec::new();
         for _ in 0..if scale.full { 10 } else { 3 } {
             let started = Instant::now();
             let printed = installation.program.run(folder, arguments);
             samples.push(started.elapsed().as_secs_f64());
-            ensure!(printed.code == 0, "it failed: {}{}", printed.out.chars().take(2000).collect::<String>(), printed.err);
+            ensure!(
+                printed.code == 0,
+                "it failed: {}{}",
+                printed.out.chars().take(2000).collect::<String>(),
+                printed.err
+            );
         }
-        let measurement = Measurement::new(metric, percentile(&mut samples, 0.5), "s").note("median, one process each");
+        let measurement =
+            Measurement::new(metric, percentile(&mut samples, 0.5), "s").note("median, one process each");
         measurements.push(if arguments[0] == "plan" { measurement.at_most(1.5) } else { measurement });
     }
     Ok(measurements)
 }
 
-pub fn one_changed(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn one_changed(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
     let samples = if scale.full { 60 } else { 20 };
     let small = pass_ms(10, samples)?;
     let large = pass_ms(1000, samples)?;
     Ok(vec![
-        Measurement::new("a pass with one of 10 units changed", small, "ms").note("median, snapshot to applied"),
-        Measurement::new("a pass with one of 1000 units changed", large, "ms").at_most(60.0).note("median, snapshot to applied"),
+        Measurement::new("a pass with one of 10 units changed", small, "ms")
+            .note("median, snapshot to applied"),
+        Measurement::new("a pass with one of 1000 units changed", large, "ms")
+            .at_most(60.0)
+            .note("median, snapshot to applied"),
         Measurement::new("1000 units beside 10, one changed", large, "ms")
             .at_most((small * 2.0).max(small + 15.0))
             .compared_with(format!("{small:.1} ms with 10 units")),

@@ -5,45 +5,54 @@ use std::fmt;
 use serde::Serialize;
 
 #[derive(Debug, Clone, Serialize)]
-pub struct Measurement {
-    pub name: String,
-    pub metric: String,
-    pub value: f64,
-    pub unit: &'static str,
+pub(crate) struct Measurement {
+    pub(crate) name: String,
+    pub(crate) metric: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
     /// At most this.
-    pub goal: Option<f64>,
-    pub met: Option<bool>,
-    pub compared_with: Option<String>,
-    pub note: Option<String>,
+    pub(crate) goal: Option<f64>,
+    pub(crate) met: Option<bool>,
+    pub(crate) compared_with: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 impl Measurement {
-    pub fn new(metric: impl Into<String>, value: f64, unit: &'static str) -> Self {
+    pub(crate) fn new(metric: impl Into<String>, value: f64, unit: &'static str) -> Self {
         let metric = metric.into();
-        Self { name: String::new(), metric, value, unit, goal: None, met: None, compared_with: None, note: None }
+        Self {
+            name: String::new(),
+            metric,
+            value,
+            unit,
+            goal: None,
+            met: None,
+            compared_with: None,
+            note: None,
+        }
     }
 
     #[must_use]
-    pub fn at_most(mut self, goal: f64) -> Self {
+    pub(crate) fn at_most(mut self, goal: f64) -> Self {
         self.goal = Some(goal);
         self.met = Some(self.value <= goal);
         self
     }
 
     #[must_use]
-    pub fn compared_with(mut self, what: impl Into<String>) -> Self {
+    pub(crate) fn compared_with(mut self, what: impl Into<String>) -> Self {
         self.compared_with = Some(what.into());
         self
     }
 
     #[must_use]
-    pub fn note(mut self, note: impl Into<String>) -> Self {
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self
     }
 
     #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
+    pub(crate) fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
@@ -67,9 +76,14 @@ impl fmt::Display for Measurement {
 }
 
 /// The value below which this part of the samples lies.
-pub fn percentile(samples: &mut [f64], part: f64) -> f64 {
+pub(crate) fn percentile(samples: &mut [f64], part: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
     let at = ((samples.len() as f64 * part).ceil() as usize).clamp(1, samples.len()) - 1;
     samples[at]
 }

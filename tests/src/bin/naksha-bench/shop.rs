@@ -7,23 +7,33 @@ use anyhow::Context as _;
 use naksha_tests::Installation;
 
 /// Objects of one generated unit: Deployment, ServiceAccount, Service, ConfigMap.
-pub const OBJECTS_PER_UNIT: usize = 4;
+pub(crate) const OBJECTS_PER_UNIT: usize = 4;
 
 /// The program beside this one.
-pub fn program() -> anyhow::Result<PathBuf> {
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
     let beside = std::env::current_exe()?.with_file_name("naksha-under-test");
-    anyhow::ensure!(beside.is_file(), "{} is missing; build with `cargo build --release -p naksha-tests`", beside.display());
+    anyhow::ensure!(
+        beside.is_file(),
+        "{} is missing; build with `cargo build --release -p naksha-tests`",
+        beside.display()
+    );
     Ok(beside)
 }
 
 /// An installation with a committed repository of `units` units, half templates and half plain manifests.
-pub fn installation(units: usize) -> anyhow::Result<Installation> {
+pub(crate) fn installation(units: usize) -> anyhow::Result<Installation> {
     let program = program()?;
     let installation = Installation::new(program.to_str().context("the path is UTF-8")?);
     let repository = &installation.repository;
-    repository.write("naksha.yaml", "apiVersion: naksha.dev/v1alpha1\nkind: Repository\nmetadata: {name: infra}\nspec: {trunk: main}\n");
+    repository.write(
+        "naksha.yaml",
+        "apiVersion: naksha.dev/v1alpha1\nkind: Repository\nmetadata: {name: infra}\nspec: {trunk: main}\n",
+    );
     for environment in ["dev", "staging", "prod"] {
-        repository.write(&format!("environments/{environment}/environment.yaml"), &environment_yaml(environment, units));
+        repository.write(
+            &format!("environments/{environment}/environment.yaml"),
+            &environment_yaml(environment, units),
+        );
     }
     for unit in 0..units {
         let (source, file) = if is_template(unit) {
@@ -41,12 +51,12 @@ pub fn installation(units: usize) -> anyhow::Result<Installation> {
     Ok(installation)
 }
 
-pub fn is_template(unit: usize) -> bool {
-    unit % 2 == 0
+pub(crate) fn is_template(unit: usize) -> bool {
+    unit.is_multiple_of(2)
 }
 
 /// Where the objects of a unit are written.
-pub fn source_path(unit: usize) -> String {
+pub(crate) fn source_path(unit: usize) -> String {
     let file = if is_template(unit) { "app.yaml.tera" } else { "app.yaml" };
     format!("units/app-{unit}/{file}")
 }
@@ -62,7 +72,7 @@ fn environment_yaml(name: &str, units: usize) -> String {
 }
 
 /// The four objects of a unit; `level` is what a change changes.
-pub fn objects_yaml(unit: usize, level: &str) -> String {
+pub(crate) fn objects_yaml(unit: usize, level: &str) -> String {
     let (replicas, image) = if is_template(unit) {
         ("{{ variables.replicas }}", "{{ variables.image }}")
     } else {
