@@ -8,7 +8,8 @@ use std::{env, fs};
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo should set OUT_DIR"));
-    let is_page = |name: &str| name.starts_with("NK") && Path::new(name).extension().is_some_and(|end| end == "md");
+    let is_page =
+        |name: &str| name.starts_with("NK") && Path::new(name).extension().is_some_and(|end| end == "md");
     let pages = table(&root.join("docs/errors"), |name| {
         is_page(name).then(|| name.trim_end_matches(".md").to_owned())
     });

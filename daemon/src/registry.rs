@@ -18,6 +18,7 @@ pub struct Handle {
     pub pulse: Arc<Pulse>,
     status: watch::Receiver<Option<Arc<EnvironmentStatus>>>,
     wake: Arc<Notify>,
+    halt: Arc<Notify>,
 }
 
 impl Handle {
@@ -26,8 +27,9 @@ impl Handle {
         pulse: Arc<Pulse>,
         status: watch::Receiver<Option<Arc<EnvironmentStatus>>>,
         wake: Arc<Notify>,
+        halt: Arc<Notify>,
     ) -> Self {
-        Self { scope, pulse, status, wake }
+        Self { scope, pulse, status, wake, halt }
     }
 
     /// What it said last; absent until its first reconcile ended.
@@ -38,6 +40,13 @@ impl Handle {
     /// Reconcile soon. Pokes do not queue up.
     pub fn poke(&self) {
         self.wake.notify_one();
+    }
+
+    /// Stops a running apply before its next step, and reconciles soon.
+    pub fn halt(&self) {
+        // Nobody listens between passes; the next one must not be stopped by this.
+        self.halt.notify_waiters();
+        self.poke();
     }
 
     pub fn subscribe(&self) -> watch::Receiver<Option<Arc<EnvironmentStatus>>> {

@@ -29,7 +29,7 @@ use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::publish::Publisher;
-use crate::task::{EnvironmentTask, Feed, Heads, RefState, Revisions, Shared, retain};
+use crate::task::{EnvironmentTask, Feed, FoundTrunk, Heads, RefState, Revisions, Shared, retain};
 
 /// Time for a graceful end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -140,6 +140,7 @@ fn feed(
     let refs = trunk.into_iter().collect();
     let signal = Arc::new(RepositorySignal::start(Arc::clone(&mirror), refs, repository.poll, stop.clone()));
     let state = signal.subscribe();
+    let mirror_trunk = mirror.folder().with_extension("trunk");
     let revisions = Arc::new(Revisions::new(Arc::clone(&mirror)));
     Ok(Feed {
         config: Arc::new(repository.clone()),
@@ -147,7 +148,7 @@ fn feed(
         revisions,
         signal,
         state,
-        found_trunk: Arc::default(),
+        found_trunk: FoundTrunk::open(&mirror_trunk),
     })
 }
 
@@ -227,7 +228,7 @@ async fn environments(shared: &Shared, feed: &Feed) -> BTreeSet<EnvironmentName>
         .unwrap_or_default()
         .into_iter()
         .collect();
-    let Some(trunk) = feed.trunk() else { return BTreeSet::new() };
+    let Some(trunk) = feed.trunk() else { return names };
     let mut refs = vec![trunk.clone()];
     if let RefState::At(head) = feed.at(&trunk) {
         let revisions = Arc::clone(&feed.revisions);

@@ -11,6 +11,7 @@ use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
 use naksha_executor::port::target::{SharedTarget, TargetError, Wanted};
 use naksha_executor_directory::{DirectoryError, DirectoryTarget};
+use naksha_renderer::plan::objects_to_observe;
 use tokio::sync::watch;
 
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +74,7 @@ impl OpenTarget {
     /// Resolves when something changed since [`OpenTarget::mark_observed`].
     pub async fn changed(&mut self) {
         if self.changes.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -83,14 +84,8 @@ impl OpenTarget {
         rendered: &Rendered,
         inventory: &Inventory,
     ) -> Result<Observation, TargetError> {
-        let mut wanted: Vec<Wanted> = inventory
-            .objects
-            .iter()
-            .map(|(key, owned)| Wanted { key: key.clone(), mark: owned.mark.clone() })
-            .collect();
-        let new = rendered.units.values().flat_map(|unit| unit.objects());
-        let new = new.filter(|object| !inventory.objects.contains_key(&object.key));
-        wanted.extend(new.map(|object| Wanted { key: object.key.clone(), mark: None }));
+        let wanted = objects_to_observe(rendered, inventory);
+        let wanted: Vec<Wanted> = wanted.into_iter().map(|(key, mark)| Wanted { key, mark }).collect();
         self.target.observe(&wanted).await
     }
 }

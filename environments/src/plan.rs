@@ -134,6 +134,13 @@ impl Plan {
         Plan { id, actions, forget: BTreeSet::new(), ..self.clone() }
     }
 
+    /// Whether it says everything about its revision: no unit is left out for a reason that goes away, and every
+    /// object was seen. Only then is the revision applied when the plan is.
+    pub fn is_complete(&self) -> bool {
+        let known = |blocked: &Blocked| matches!(blocked, Blocked::Unsupported(_) | Blocked::NotYet);
+        self.unknown.is_empty() && self.blocked.values().all(known)
+    }
+
     pub fn count(&self, verb: fn(&Verb) -> bool) -> usize {
         self.actions.iter().filter(|action| verb(&action.verb)).count()
     }

@@ -88,6 +88,10 @@ pub struct Definitions {
     pub locks: BTreeMap<EnvironmentName, Arc<Lock>>,
     pub approvals: Vec<Arc<Approval>>,
     pub broken: Broken,
+    /// Units of `broken` that could be read for all their errors: judged, never rendered.
+    pub flawed_units: BTreeMap<UnitName, Arc<Unit>>,
+    /// YAML files that belong to no definition.
+    pub unclaimed: Vec<TreePath>,
 }
 
 /// Definitions that exist but could not be read, as far as their names are known.

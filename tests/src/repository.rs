@@ -51,7 +51,7 @@ impl Repository {
     pub fn commit(&self, message: &str) -> String {
         let repository = self.open();
         let parent = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
-        self.commit_on(&repository, message, parent.as_ref())
+        Self::commit_on(&repository, message, parent.as_ref())
     }
 
     /// Commits the working tree in place of HEAD: a rewritten history.
@@ -64,7 +64,7 @@ impl Repository {
         repository
             .reference(&reference, parent.as_ref().map_or(head.id(), git2::Commit::id), true, "rewrite")
             .expect("should move the branch");
-        self.commit_on(&repository, message, parent.as_ref())
+        Self::commit_on(&repository, message, parent.as_ref())
     }
 
     /// Puts the tree of HEAD's parent into the working tree and commits it.
@@ -89,12 +89,7 @@ impl Repository {
         git2::Repository::open(&self.folder).expect("should open the repository")
     }
 
-    fn commit_on(
-        &self,
-        repository: &git2::Repository,
-        message: &str,
-        parent: Option<&git2::Commit<'_>>,
-    ) -> String {
+    fn commit_on(repository: &git2::Repository, message: &str, parent: Option<&git2::Commit<'_>>) -> String {
         let mut index = repository.index().expect("should open the index");
         index.add_all(["*"], IndexAddOption::DEFAULT, None).expect("should add files");
         index.update_all(["*"], None).expect("should drop removed files");

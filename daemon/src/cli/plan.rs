@@ -69,7 +69,7 @@ impl PlanCommand {
         let mut diagnostics: Vec<Diagnostic> = head.loaded.diagnostics.clone();
         for environment in &selected {
             let base = base_of(context, &laptop, &head, environment, base.as_deref(), revision.is_some())?;
-            planned.push(plan(&laptop, &head, environment, base, &mut diagnostics));
+            planned.push(plan(&laptop, &head, environment, base.as_ref(), &mut diagnostics));
         }
         diagnostics.sort();
         diagnostics.dedup();
@@ -85,11 +85,11 @@ fn plan(
     laptop: &Laptop,
     head: &Arc<Side>,
     environment: &Arc<Environment>,
-    base: Option<Arc<Side>>,
+    base: Option<&Arc<Side>>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Planned {
     let view = laptop.view(head, environment);
-    let before = base.as_ref().and_then(|base| {
+    let before = base.and_then(|base| {
         let environment = base.loaded.definitions.environments.get(&environment.name)?;
         Some(laptop.view(base, environment))
     });
@@ -110,7 +110,7 @@ fn plan(
     diagnostics.extend(judged.diagnostics);
     let own = plan_diagnostics(&plan, &view.rendered);
     let document = PlanDocument::of(&plan).with_verdict(&judged.verdict).with_diagnostics(&own);
-    let against = match &base {
+    let against = match base {
         None => "nothing: everything is new".to_owned(),
         Some(side) => side
             .revision

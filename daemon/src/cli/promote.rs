@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::{EnvironmentName, Revision};
-use naksha_environments::rendered::Rendered;
+use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::wire::StatusDocument;
 use naksha_environments::yaml;
 use serde_json::{Map, Value, json};
@@ -167,7 +167,7 @@ fn write_lock(
 /// Every image of the environment: name → tag or digest, as far as it is written that way.
 fn images(rendered: &Rendered) -> BTreeMap<String, String> {
     let mut images = BTreeMap::new();
-    for object in rendered.units.values().flat_map(|unit| unit.objects()) {
+    for object in rendered.units.values().flat_map(RenderedUnit::objects) {
         collect_images(&object.body.value(), &mut images);
     }
     images

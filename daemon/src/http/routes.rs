@@ -134,12 +134,21 @@ fn refuse_store(error: &StoreError) -> Response {
 
 /// Which environment a request means. Without one: all.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Which {
     environment: Option<EnvironmentName>,
     limit: Option<u32>,
 }
 
 impl Which {
+    /// As [`Which::handles`], for what must not reach every environment by a slip of the pen.
+    fn named(&self, registry: &Registry) -> Result<Vec<Handle>, Box<Response>> {
+        if self.environment.is_none() {
+            return Err(Box::new(refuse(StatusCode::BAD_REQUEST, "name an environment: ?environment=NAME")));
+        }
+        self.handles(registry)
+    }
+
     fn handles(&self, registry: &Registry) -> Result<Vec<Handle>, Box<Response>> {
         let Some(environment) = &self.environment else {
             return Ok(registry.all());
@@ -232,7 +241,7 @@ async fn suspend(
     axum::Extension(caller): axum::Extension<Caller>,
     Json(request): Json<SuspendRequest>,
 ) -> Response {
-    let handles = match which.handles(&state.registry) {
+    let handles = match which.named(&state.registry) {
         Ok(handles) => handles,
         Err(response) => return *response,
     };
@@ -242,7 +251,7 @@ async fn suspend(
         if let Err(error) = state.store.suspend(&handle.scope, Some(&suspension), &audit).await {
             return refuse_store(&error);
         }
-        handle.poke();
+        handle.halt();
     }
     Json(done(&handles, "suspended: nothing is written until `naksha resume`")).into_response()
 }
@@ -253,7 +262,7 @@ async fn resume(
     Query(which): Query<Which>,
     axum::Extension(caller): axum::Extension<Caller>,
 ) -> Response {
-    let handles = match which.handles(&state.registry) {
+    let handles = match which.named(&state.registry) {
         Ok(handles) => handles,
         Err(response) => return *response,
     };

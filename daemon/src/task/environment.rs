@@ -31,6 +31,7 @@ pub struct EnvironmentTask {
     reconciler: Reconciler,
     status: watch::Sender<Option<Arc<EnvironmentStatus>>>,
     wake: Arc<Notify>,
+    halt: Arc<Notify>,
     pulse: Arc<Pulse>,
 }
 
@@ -38,11 +39,13 @@ impl EnvironmentTask {
     /// Makes the task and puts its handle into the registry.
     pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope) -> Self {
         let (status, receiver) = watch::channel(None);
-        let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
-        let handle = Handle::new(scope.clone(), Arc::clone(&pulse), receiver, Arc::clone(&wake));
+        let (wake, halt, pulse) =
+            (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Pulse::default()));
+        let handle =
+            Handle::new(scope.clone(), Arc::clone(&pulse), receiver, Arc::clone(&wake), Arc::clone(&halt));
         shared.registry.insert(handle);
         let reconciler = Reconciler::new(Arc::clone(&shared), feed.clone(), scope, Arc::clone(&pulse));
-        Self { shared, feed, reconciler, status, wake, pulse }
+        Self { shared, feed, reconciler, status, wake, halt, pulse }
     }
 
     /// Runs until stopped, then gives up the lease.
@@ -68,15 +71,18 @@ impl EnvironmentTask {
     async fn pass(&mut self, stop: &CancellationToken) -> Pass {
         let started = Instant::now();
         self.pulse.beat();
-        // A newer head cancels what this pass waits for.
+        // A newer head, or a person who suspends, cancels what this pass waits for.
         let cancel = stop.child_token();
-        let mut heads = self.feed.state.clone();
+        let mut state = self.feed.state.clone();
+        let (before, halt) = (state.borrow().heads.clone(), Arc::clone(&self.halt));
         let watcher = tokio::spawn({
             let cancel = cancel.clone();
             async move {
-                if heads.changed().await.is_ok() {
-                    cancel.cancel();
+                tokio::select! {
+                    moved = state.wait_for(|state| state.heads != before) => drop(moved),
+                    () = halt.notified() => {}
                 }
+                cancel.cancel();
             }
         });
         let progress = self.status.clone();

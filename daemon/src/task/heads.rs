@@ -1,10 +1,12 @@
 //! Every repository's refs, objects and signal, as the environments' loops see them.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
 use naksha_executor::port::store::{Scope, Store, StoreError};
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::config::RepositoryConfig;
 use crate::git::{
@@ -32,8 +34,36 @@ pub struct Feed {
     pub revisions: Arc<Revisions>,
     pub signal: Arc<RepositorySignal>,
     pub state: watch::Receiver<RepositoryState>,
-    /// The trunk as it was first found: a remote whose HEAD moves elsewhere does not take the environments along.
-    pub found_trunk: Arc<OnceLock<RefName>>,
+    pub found_trunk: FoundTrunk,
+}
+
+/// The trunk as it was first found, kept in a file: a remote whose HEAD moves elsewhere does not take the environments
+/// along, and a restart while the remote is down knows where to look.
+#[derive(Debug, Clone)]
+pub struct FoundTrunk {
+    file: Arc<Path>,
+    name: Arc<OnceLock<RefName>>,
+}
+
+impl FoundTrunk {
+    pub fn open(file: &Path) -> Self {
+        let name = OnceLock::new();
+        let written = std::fs::read_to_string(file).ok();
+        if let Some(found) = written.and_then(|text| RefName::parse(text.trim()).ok()) {
+            name.get_or_init(|| found);
+        }
+        Self { file: file.into(), name: Arc::new(name) }
+    }
+
+    fn keep(&self, found: RefName) -> RefName {
+        let name = self.name.get_or_init(|| {
+            if let Err(error) = std::fs::write(&*self.file, found.as_str()) {
+                warn!(%error, file = %self.file.display(), "the trunk's name cannot be kept");
+            }
+            found
+        });
+        name.clone()
+    }
 }
 
 impl Feed {
@@ -46,11 +76,11 @@ impl Feed {
         if let Some(branch) = &self.config.trunk {
             return RefName::branch(branch).ok();
         }
-        if let Some(found) = self.found_trunk.get() {
+        if let Some(found) = self.found_trunk.name.get() {
             return Some(found.clone());
         }
         let found = self.state.borrow().default_branch.clone()?;
-        Some(self.found_trunk.get_or_init(|| found).clone())
+        Some(self.found_trunk.keep(found))
     }
 
     /// Where a ref is, as of the last fetch.
@@ -58,6 +88,10 @@ impl Feed {
         let state = self.state.borrow();
         if let Some(head) = state.heads.get(name) {
             return RefState::At(head.clone());
+        }
+        if state.fetched_at.is_none() {
+            // Not fetched since the start: what the mirror knew before stands.
+            return self.mirror.objects().head(name).map_or(RefState::Missing, RefState::At);
         }
         match state.updates.get(name) {
             Some(update) if update.kind == RefChange::Deleted => RefState::Gone { last: update.old.clone() },

@@ -15,6 +15,6 @@ mod revisions;
 mod shared;
 
 pub use environment::EnvironmentTask;
-pub use heads::{Feed, Heads, RefState};
+pub use heads::{Feed, FoundTrunk, Heads, RefState};
 pub use revisions::{LoadedRevision, Revisions};
 pub use shared::Shared;

@@ -47,6 +47,8 @@ pub(crate) struct Found {
     pub place: Place,
     /// Absent when something is wrong with it.
     pub value: Option<FoundValue>,
+    /// A unit that has errors, and could be read all the same.
+    pub flawed: Option<Arc<Unit>>,
     pub references: Vec<Reference>,
     pub claims: Vec<Claim>,
     pub mentions: Vec<Mention>,
@@ -80,7 +82,8 @@ pub(crate) fn read(path: &TreePath, text: &str, files: &mut dyn Files) -> FileRe
     for Document { root, .. } in &parsed.documents {
         let found = document(root, &lines, files, &mut out.diagnostics);
         // Which document a problem of the text belongs to is not known: none of them counts.
-        out.found.push(Found { value: found.value.filter(|_| sound), ..found });
+        let (value, flawed) = (found.value.filter(|_| sound), found.flawed.filter(|_| sound));
+        out.found.push(Found { value, flawed, ..found });
     }
     for Document { root, .. } in &parsed.fragments {
         out.found.push(nameplate(root, &lines));
@@ -113,6 +116,7 @@ fn nameplate(root: &Node, lines: &Lines<'_>) -> Found {
         name: name.and_then(Node::as_str).map(str::to_owned),
         place: lines.place(name.map_or(start, |name| name.span)),
         value: None,
+        flawed: None,
         references: Vec::new(),
         claims: Vec::new(),
         mentions: Vec::new(),
@@ -168,7 +172,11 @@ fn document(
         Some(unit) => problem.unit(unit),
         None => problem,
     }));
-    Found { value: value.filter(|_| !broken), references, claims, mentions, ..found }
+    let (value, flawed) = match value {
+        Some(FoundValue::Unit(made)) if broken && unit.is_some() => (None, Some(made)),
+        value => (value.filter(|_| !broken), None),
+    };
+    Found { value, flawed, references, claims, mentions, ..found }
 }
 
 fn unknown_kind(kind: Option<&str>, lines: &Lines<'_>, span: Span) -> Diagnostic {

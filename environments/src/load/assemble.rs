@@ -102,6 +102,9 @@ fn add<'a>(out: &mut Assembled, collected: &mut Collected<'a>, path: &'a TreePat
         Some(value) if !in_foreign_folder => insert(&mut out.definitions, value, folder),
         _ => {
             note_broken(&mut out.definitions.broken, kind, name, path);
+            if let Some(made) = &found.flawed {
+                out.definitions.flawed_units.insert(made.name.clone(), Arc::clone(made));
+            }
             if in_foreign_folder {
                 note_likely(&mut out.definitions.broken, path);
             }
@@ -215,7 +218,10 @@ fn drop_ambiguous(definitions: &mut Definitions, kind: Kind, name: &str) {
         }
     }
     match kind {
-        Kind::Unit => remove(&mut definitions.units, name),
+        Kind::Unit => {
+            remove(&mut definitions.units, name);
+            remove(&mut definitions.flawed_units, name);
+        }
         Kind::Workflow => remove(&mut definitions.workflows, name),
         Kind::PolicyContext => remove(&mut definitions.contexts, name),
         Kind::Policy => remove(&mut definitions.policies, name),

@@ -107,7 +107,8 @@ impl Loader {
             claimed = claims_memo.claims(tree, &files, &assembled);
         }
         cache.end_load();
-        let Assembled { definitions, diagnostics: mut found, total, .. } = assembled;
+        let Assembled { mut definitions, diagnostics: mut found, total, .. } = assembled;
+        definitions.unclaimed = claimed.unclaimed.iter().filter(|path| is_yaml(path)).cloned().collect();
         found.extend(tree.refused().iter().cloned());
         found.extend(files.iter().flat_map(|file| file.reading.diagnostics.iter().cloned()));
         found.extend(claimed.diagnostics.iter().cloned());

@@ -138,9 +138,9 @@ fn intents(plan: &Plan, inventory: &Inventory) -> (Intents, Intents) {
 }
 
 /// Pure: where the environment is when the plan succeeded. A plan that only heals leaves it where it was: it may be
-/// part of a plan that is held.
+/// part of a plan that is held. So does one that leaves a broken unit out.
 fn revisions(plan: &Plan) -> Option<Revisions> {
-    if !plan.actions.iter().any(|action| action.cause == Cause::Change) {
+    if !plan.is_complete() || !plan.actions.iter().any(|action| action.cause == Cause::Change) {
         return None;
     }
     let (control, content) = (plan.preconditions.control.clone()?, plan.preconditions.content.clone()?);

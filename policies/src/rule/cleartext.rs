@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use naksha_environments::diagnostic::Place;
 use naksha_environments::expression::Bindings;
 use naksha_environments::ids::UnitName;
 use naksha_environments::plan::{FieldPath, Segment, Subject};
 use naksha_environments::rendered::Rendered;
-use naksha_environments::source::TreePath;
+use naksha_environments::source::{SourceTree, TreePath};
 use naksha_environments::unit::{Unit, UnitSource};
 use naksha_environments::variables::Layer;
 use naksha_environments::workflow::WorkflowGraph;
@@ -22,6 +23,11 @@ use crate::rule::shape::{self, Shape};
 use crate::sources::Sources;
 
 const RULE: &str = "cleartext-secret";
+
+/// Files that belong to nothing and are looked into, per plan: a folder of somebody else's YAML must not slow it down.
+const MAX_UNCLAIMED_FILES: usize = 200;
+/// Largest of those that is read. Values files have a few KiB.
+const MAX_UNCLAIMED_BYTES: u64 = 256 * 1024;
 
 /// Keys of Secrets that are public by nature.
 const PUBLIC_KEYS: &[&str] = &["tls.crt", "ca.crt", "ca-bundle.crt", "service-ca.crt"];
@@ -120,7 +126,7 @@ pub(crate) fn in_variables(rendered: &Rendered) -> Vec<Located> {
         for (name, variable) in &made.variables.0 {
             let (layer, place) = match variable.origins.last() {
                 Some((layer, place)) => {
-                    (*layer, place.clone().map(naksha_environments::diagnostic::Place::without_text))
+                    (*layer, place.clone().map(Place::without_text))
                 }
                 None => continue,
             };
@@ -143,26 +149,38 @@ pub(crate) fn in_variables(rendered: &Rendered) -> Vec<Located> {
     found.into_values().collect()
 }
 
-/// Files that units list as values.
+/// Files that units list as values, also units that nobody can apply; and, as warnings, files that belong to nothing.
 pub(crate) fn in_values_files(sources: Sources<'_>, rendered: &Rendered) -> Vec<Located> {
+    let Sources { definitions, tree } = sources;
     let mut found = Vec::new();
     for name in rendered.units.keys() {
-        let Some(unit) = sources.definitions.units.get(name) else { continue };
-        for file in values_files(unit, rendered) {
-            let limit = yaml::limits::MAX_MANIFEST_BYTES as u64;
-            // A file that is missing or broken is a diagnostic of its unit.
-            let Ok(text) = sources.tree.read_text(&file, limit) else { continue };
-            let lines = Lines::new(&file, &text);
-            for document in yaml::parse_lines(&lines, Dialect::Manifest).documents {
-                in_values(&document.root, &FieldPath::default(), "", &mut |field, shape, node| {
-                    let place = Some(lines.place(node.span).without_text());
-                    let made = finding(field.clone(), &format!("`{field}`"), shape);
-                    found.push(Located { unit: Some(name.clone()), subject: None, place, found: made });
-                });
-            }
+        let unit = definitions.units.get(name).or_else(|| definitions.flawed_units.get(name));
+        for file in unit.into_iter().flat_map(|unit| values_files(unit, rendered)) {
+            in_file(tree, &file, yaml::limits::MAX_MANIFEST_BYTES as u64, &mut |place, made| {
+                found.push(Located { unit: Some(name.clone()), subject: None, place, found: made });
+            });
         }
     }
+    for file in definitions.unclaimed.iter().take(MAX_UNCLAIMED_FILES) {
+        in_file(tree, file, MAX_UNCLAIMED_BYTES, &mut |place, made| {
+            // It is in the repository, and in nothing that this environment applies.
+            let made = Found { at_most_warning: true, ..made };
+            found.push(Located { unit: None, subject: None, place, found: made });
+        });
+    }
     found
+}
+
+fn in_file(tree: &SourceTree, file: &TreePath, limit: u64, visit: &mut impl FnMut(Option<Place>, Found)) {
+    // A file that is missing or broken is a diagnostic of its unit.
+    let Ok(text) = tree.read_text(file, limit) else { return };
+    let lines = Lines::new(file, &text);
+    for document in yaml::parse_lines(&lines, Dialect::Manifest).documents {
+        in_values(&document.root, &FieldPath::default(), None, &mut |field, shape, node| {
+            let place = Some(lines.place(node.span).without_text());
+            visit(place, finding(field.clone(), &format!("`{field}`"), shape));
+        });
+    }
 }
 
 fn values_files(unit: &Unit, rendered: &Rendered) -> Vec<TreePath> {
@@ -172,17 +190,29 @@ fn values_files(unit: &Unit, rendered: &Rendered) -> Vec<TreePath> {
     names.filter_map(|name| TreePath::resolve(unit.folder.as_ref(), name.as_str()?).ok()).collect()
 }
 
-fn in_values(node: &Node, at: &FieldPath, key: &str, visit: &mut impl FnMut(&FieldPath, Shape, &Node)) {
+/// `beside`: the key that the node stands behind, and the texts of its mapping.
+fn in_values(
+    node: &Node,
+    at: &FieldPath,
+    beside: Option<(&str, &[(&str, &str)])>,
+    visit: &mut impl FnMut(&FieldPath, Shape, &Node),
+) {
     if let Some(mapping) = node.as_mapping() {
+        let texts = mapping.iter().filter_map(|entry| Some((&*entry.key, entry.value.as_str()?)));
+        let texts: Vec<_> = texts.collect();
         for entry in mapping {
-            in_values(&entry.value, &at.key(&entry.key), &entry.key, visit);
+            in_values(&entry.value, &at.key(&entry.key), Some((&*entry.key, &texts)), visit);
         }
     } else if let Some(list) = node.as_sequence() {
         for (index, item) in list.iter().enumerate() {
-            in_values(item, &at.with(Segment::Index(index)), "", visit);
+            in_values(item, &at.with(Segment::Index(index)), None, visit);
         }
     } else if let Value::String(text) = node.to_json() {
-        let shape = if text.contains('\n') { shape::in_lines(&text) } else { shape::behind(key, &text) };
+        let shape = match beside {
+            _ if text.contains('\n') => shape::in_lines(&text),
+            Some((key, texts)) => shape::beside(texts, key, &text),
+            None => shape::in_text(&text),
+        };
         if let Some(shape) = shape {
             visit(at, shape, node);
         }

@@ -13,6 +13,8 @@ pub(super) enum Shape {
     Token(&'static str),
     /// A value behind a name such as `DB_PASSWORD`.
     Named,
+    /// One of two keys of an object store, side by side.
+    KeyPair,
 }
 
 impl Shape {
@@ -22,6 +24,7 @@ impl Shape {
             Self::UrlPassword => "a URL with its password".to_owned(),
             Self::Token(whose) => format!("a token of {whose}"),
             Self::Named => "a secret".to_owned(),
+            Self::KeyPair => "one half of a key pair".to_owned(),
         }
     }
 }
@@ -57,6 +60,9 @@ const TOKENS: &[(&str, usize, &str)] = &[
 /// itself more than a key does.
 const MIN_ENTROPY: f64 = 3.0;
 
+/// The two names of a key pair, in lower case without `_` and `-`.
+const PAIR: [&[&str]; 2] = [&["accesskey", "accesskeyid"], &["secretkey", "secretaccesskey"]];
+
 /// Words that stand where a secret could and are none.
 const WORDS: &[&str] =
     &["true", "false", "yes", "no", "on", "off", "null", "none", "enabled", "disabled", "required"];
@@ -75,6 +81,30 @@ pub(super) fn in_text(text: &str) -> Option<Shape> {
 /// A secret by its shape, or because of the name it stands behind.
 pub(super) fn behind(name: &str, value: &str) -> Option<Shape> {
     in_text(value).or_else(|| (is_sensitive_name(name) && is_value(name, value)).then_some(Shape::Named))
+}
+
+/// A secret among the entries of one mapping. Alone, `secretKey: s3-secret` may name a key of a Secret; beside an
+/// `accessKey` it is the secret, unless the mapping names a Secret too.
+pub(super) fn beside(entries: &[(&str, &str)], name: &str, value: &str) -> Option<Shape> {
+    let half = |name: &str| PAIR.iter().position(|names| names.contains(&plain_name(name).as_str()));
+    let has = |wanted: usize| {
+        entries.iter().any(|(name, value)| half(name) == Some(wanted) && is_own_value(name, value))
+    };
+    let points = entries.iter().any(|(name, _)| {
+        let name = plain_name(name);
+        half(&name).is_none() && name.contains("secret") && !is_sensitive_name(&name)
+    });
+    let pair = half(name).is_some() && has(0) && has(1) && !points && is_own_value(name, value);
+    behind(name, value).or_else(|| pair.then_some(Shape::KeyPair))
+}
+
+/// A value that could be the secret and does not only repeat its name, as `secretKey: secret-key` does.
+fn is_own_value(name: &str, value: &str) -> bool {
+    could_be_secret(value) && !plain_name(name).contains(&plain_name(value))
+}
+
+fn plain_name(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// A secret anywhere in a text of many lines: an `.env` file, a configuration.
@@ -100,16 +130,19 @@ fn assignment(line: &str) -> Option<Shape> {
 
 /// Whether a value could be the secret itself, and not where it is or how long.
 fn is_value(name: &str, value: &str) -> bool {
-    let value = value.trim();
-    let elsewhere = ["${", "$(", "{{", "vault:", "ref:", "mark:", "file:", "/", "(secret)", "<", "*"];
     let plain = |c: char| c.is_ascii_lowercase() || matches!(c, '-' | '_' | '.');
     // `secretKey: password` names a key of a Secret.
-    let names_a_key = name.to_ascii_lowercase().ends_with("key") && value.chars().all(plain);
+    let names_a_key = name.to_ascii_lowercase().ends_with("key") && value.trim().chars().all(plain);
+    could_be_secret(value) && !names_a_key
+}
+
+fn could_be_secret(value: &str) -> bool {
+    let value = value.trim();
+    let elsewhere = ["${", "$(", "{{", "vault:", "ref:", "mark:", "file:", "/", "(secret)", "<", "*"];
     value.len() >= 4
         && !elsewhere.iter().any(|start| value.starts_with(start))
         && !value.contains("://")
         && !WORDS.contains(&value.to_ascii_lowercase().as_str())
-        && !names_a_key
 }
 
 /// `scheme://user:password@host`.
@@ -189,6 +222,22 @@ mod tests {
         ] {
             assert_eq!(behind(name, value), None, "{name}={value}");
         }
+    }
+
+    #[test]
+    fn pairs() {
+        let shapes = |entries: &[(&str, &str)]| -> Vec<_> {
+            entries.iter().map(|(name, value)| beside(entries, name, value)).collect()
+        };
+        let pair = Some(Shape::KeyPair);
+        assert_eq!(shapes(&[("accessKey", "s3-user"), ("secretKey", "s3-pass")]), [pair, pair]);
+        let written = [("access_key", "s3-user"), ("secret_access_key", "s3-pass"), ("size", "5Gi")];
+        assert_eq!(shapes(&written), [pair, pair, None]);
+        let named = [("existingSecret", "s3"), ("accessKey", "s3-user"), ("secretKey", "s3-pass")];
+        assert_eq!(shapes(&named), [None; 3]);
+        assert_eq!(shapes(&[("accessKey", "access-key"), ("secretKey", "secret-key")]), [None; 2]);
+        assert_eq!(shapes(&[("secretKey", "password"), ("remoteRef", "kv/db")]), [None; 2]);
+        assert_eq!(shapes(&[("accessKey", "${A}"), ("secretKey", "s3-pass")]), [None; 2]);
     }
 
     #[test]

@@ -108,6 +108,36 @@ fn values_files() {
     insta::assert_snapshot!(shown.join("\n"));
 }
 
+/// A unit with errors in its definition has values all the same, and so have files that no unit lists.
+#[test]
+fn values_files_of_flawed_units_and_of_none() {
+    let values = format!("accessKey: minio-access\nsecretKey: {CANARY}\nsize: 5Gi\n");
+    let stray = format!("url: amqp://user:{CANARY}@mq:5672\n");
+    let tree = SourceTree::from_texts([
+        (
+            "units/app/unit.yaml",
+            "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {name: app}\nspec:\n  helm:\n    chart: oci://registry.example/charts/app\n    values: [values.yaml]\n",
+        ),
+        ("units/app/values.yaml", &values),
+        ("old/values.yaml", &stray),
+    ]);
+    let tree = tree.unwrap();
+    let loaded = Loader::default().load(&tree);
+    assert!(loaded.definitions.units.is_empty() && loaded.has_errors());
+    let mut world = World::new();
+    world.sources = Some((loaded.definitions, tree));
+    let broken = UnitState::Broken { reason: "its definition has errors".to_owned() };
+    world.rendered.units.insert(unit("app"), rendered_unit("app", broken));
+    let verdict = world.check();
+    assert!(!format!("{verdict:?}").contains(CANARY));
+    let shown: Vec<_> = verdict
+        .findings
+        .iter()
+        .map(|finding| format!("{} {}", finding.place.as_ref().unwrap(), line(finding)))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
 const STATEFUL: &str = "
 apiVersion: apps/v1
 kind: StatefulSet

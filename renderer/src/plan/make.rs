@@ -94,9 +94,10 @@ impl Draft {
     fn active(&mut self, input: &PlanInput<'_>, wanted: &[Wanted<'_>]) {
         let sync = &input.environment.sync;
         let wishes = Wishes { self_heal: sync.self_heal, sources: input.secrets };
-        let broken = self.plan.blocked.iter().find(|(_, why)| matches!(why, Blocked::Broken(_)));
-        let broken = broken.map(|(unit, _)| unit.clone());
-        let pruning = Pruning { prune: sync.prune, broken: broken.as_ref() };
+        let unread =
+            |why: &Blocked| matches!(why, Blocked::Broken(_) | Blocked::Unsupported(_) | Blocked::NotYet);
+        let unknown = self.plan.blocked.iter().find(|(_, why)| unread(why)).map(|(unit, _)| unit.clone());
+        let pruning = Pruning { prune: sync.prune, unknown: unknown.as_ref() };
         for row in rows(wanted, input.inventory, input.observation) {
             let Row { key, wanted, owned, observed } = row;
             let is_frozen = owned.is_some_and(|owned| self.plan.blocked.contains_key(&owned.unit));
@@ -135,7 +136,7 @@ impl Draft {
 
     /// Everything that is owned goes, whatever renders; ownership is proven as always.
     fn destroy(&mut self, input: &PlanInput<'_>) {
-        let pruning = Pruning { prune: true, broken: None };
+        let pruning = Pruning { prune: true, unknown: None };
         for row in rows(&[], input.inventory, input.observation) {
             if let Some(owned) = row.owned {
                 self.take(row.key, decide_unwanted(pruning, row.key, owned, row.observed));

@@ -237,7 +237,7 @@ fn act(
 pub(super) struct Pruning<'a> {
     pub(super) prune: bool,
     /// A unit whose desired state is not known: the object may have moved there.
-    pub(super) broken: Option<&'a UnitName>,
+    pub(super) unknown: Option<&'a UnitName>,
 }
 
 /// An owned object that no unit wants.
@@ -265,11 +265,10 @@ pub(super) fn decide_unwanted(
             return kept("it has no uid, so that it is not proven to be ours".to_owned());
         }
     }
-    let stateful = owned.stateful || is_stateful(key);
     match pruning {
         Pruning { prune: false, .. } => return kept("the environment does not prune".to_owned()),
-        Pruning { broken: Some(unit), .. } if stateful => {
-            return kept(format!("it holds data, and may have moved to unit `{unit}`, which is broken"));
+        Pruning { unknown: Some(unit), .. } => {
+            return kept(format!("it may have moved to unit `{unit}`, of which nothing is known now"));
         }
         Pruning { .. } => {}
     }

@@ -9,7 +9,7 @@ use naksha_environments::ids::{Generation, UnitName};
 use naksha_environments::plan::{ApprovedPlan, Cause};
 use naksha_environments::status::EnvironmentStatus;
 use naksha_environments::verdict::Admission;
-use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome};
+use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome, StoreError};
 use naksha_executor::realise::{self, Conclusion, Progress, RealiseOutcome, Timeouts, realise};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -74,15 +74,22 @@ pub(super) async fn apply(
         progress: &tell,
         conclude: &conclude,
     });
-    tokio::pin!(running);
-    // A wait for health may outlast the lease.
-    let outcome = loop {
-        tokio::select! {
-            outcome = &mut running => break outcome.map_err(PassError::Realise)?,
-            () = tokio::time::sleep(RENEW) => {
-                shared.store.lease(&scope, &shared.owner, LEASE).await.map_err(PassError::Store)?;
+    // A wait for health may outlast the lease. Both are polled side by side: the apply may hold the store's only
+    // writer in the middle of a transaction, which a renewal that kept it from running would wait for in vain.
+    let renewing = async {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            pulse.beat();
+            match shared.store.lease(&scope, &shared.owner, LEASE).await {
+                Ok(_) => {}
+                Err(error @ (StoreError::Fenced { .. } | StoreError::Leased { .. })) => return error,
+                Err(error) => warn!(%error, "the lease was not renewed; tried again"),
             }
         }
+    };
+    let outcome = tokio::select! {
+        outcome = running => outcome.map_err(PassError::Realise)?,
+        error = renewing => return Err(PassError::Store(error)),
     };
     measure(this, plan, &outcome);
     this.shared.outbox.notify_one();
@@ -104,7 +111,7 @@ impl Waits {
             }
             Progress::StepStarted { unit, .. } => drop(waits.remove(unit)?),
             Progress::UnitReady { unit } | Progress::UnitFailed { unit, .. } => {
-                drop(waits.remove(&Some(unit.clone()))?)
+                drop(waits.remove(&Some(unit.clone()))?);
             }
             _ => return None,
         }

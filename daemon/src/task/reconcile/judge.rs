@@ -8,12 +8,11 @@ use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{Observation, SecretValue};
-use naksha_environments::plan::{Plan, PlanId, Preconditions};
-use naksha_environments::rendered::Rendered;
+use naksha_environments::plan::{Cause, Plan, PlanId, Preconditions, Resolution, Verb};
+use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::secret::{SecretMark, SecretRef};
-use naksha_environments::verdict::{Admission, HoldReason, Shown, Verdict};
-use naksha_environments::window::Window;
+use naksha_environments::verdict::{Admission, HoldKind, HoldReason, Shown, Verdict};
 use naksha_environments::wire::PlanDocument;
 use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{EnvironmentRecord, Proposal, StoreError};
@@ -32,6 +31,13 @@ pub(super) struct Judgement {
     pub(super) verdict: Verdict,
     pub(super) admission: Admission,
     pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl Judgement {
+    /// Whether there is nothing to do because everything is as Git wants it, and nothing is wrong with that.
+    pub(super) fn is_settled(&self) -> bool {
+        self.plan.is_empty() && self.plan.is_complete() && self.verdict.blocking().next().is_none()
+    }
 }
 
 /// What was recorded last: the plan and what was decided about it.
@@ -60,7 +66,6 @@ struct Case {
 pub(super) async fn judge(
     this: &Reconciler,
     sources: &Arc<Ready>,
-    record: &EnvironmentRecord,
     rendered: &Arc<Rendered>,
     base: Option<Arc<BaseRevision>>,
     observation: &Arc<Observation>,
@@ -75,7 +80,8 @@ pub(super) async fn judge(
         inventory: Arc::clone(inventory),
         acknowledgements: store.acknowledgements(&this.scope).await.map_err(PassError::Store)?,
         secrets: current_marks(this, rendered).await,
-        ever_applied: record.applied.is_some(),
+        ever_applied: inventory.objects.values().any(|owned| owned.mark.is_some())
+            || !inventory.workflows.is_empty(),
         findings: Arc::clone(&this.findings),
         now: Timestamp::now(),
     };
@@ -84,7 +90,7 @@ pub(super) async fn judge(
 
 fn decide(case: &Case) -> Judgement {
     let Case { sources, rendered, base, observation, inventory, .. } = case;
-    let Ready { environment, control, content, frozen, rollback, .. } = sources.as_ref();
+    let Ready { environment, control, content, frozen, rolled_back_from, .. } = sources.as_ref();
     let (control_definitions, content_definitions) =
         (&control.loaded.definitions, &content.loaded.definitions);
     let mut plan = plan(&PlanInput {
@@ -126,7 +132,6 @@ fn decide(case: &Case) -> Judgement {
     let plan = Arc::new(plan);
     let nothing_shown = Shown::default();
     let repository = control_definitions.repository.as_ref();
-    let no_windows: &[Window] = &[];
     let admission = admit(AdmitInput {
         plan: Arc::clone(&plan),
         verdict: &judged.verdict,
@@ -136,18 +141,49 @@ fn decide(case: &Case) -> Judgement {
         ever_applied: case.ever_applied,
         acknowledgements: &judged.acknowledgements,
         history: frozen.as_ref().map(|frozen| frozen.message.as_str()),
-        windows: if case.ever_applied { &environment.windows } else { no_windows },
-        rollback: *rollback,
+        windows: &environment.windows,
+        rollback: rolled_back_from.is_some(),
         now: case.now,
     });
+    let admission = with_healing(case, &plan, explained(admission, frozen.as_ref()));
     Judgement { plan, verdict: judged.verdict, admission, diagnostics }
+}
+
+/// What froze the environment says best what lifts it.
+fn explained(admission: Admission, frozen: Option<&HoldReason>) -> Admission {
+    let (Admission::Hold { mut reasons, heal }, Some(frozen)) = (admission.clone(), frozen) else {
+        return admission;
+    };
+    for reason in reasons.iter_mut().filter(|reason| reason.kind == HoldKind::History) {
+        reason.clone_from(frozen);
+    }
+    Admission::Hold { reasons, heal }
+}
+
+/// While a plan waits, what was applied last is still healed: planned from that, not from what waits.
+fn with_healing(case: &Case, waiting: &Arc<Plan>, admission: Admission) -> Admission {
+    let Some(base) = &case.base else { return admission };
+    if !matches!(admission, Admission::Hold { .. } | Admission::Wait { .. }) {
+        return admission;
+    }
+    let input = PlanInput::new(&base.rendered, &case.observation, &case.inventory, &case.sources.environment);
+    let applied = plan(&PlanInput { secrets: Some(&case.secrets), ..input });
+    let heal = applied.subset(|action| {
+        let refused = action.conflicts.iter().any(|conflict| conflict.resolution == Resolution::Refuse);
+        matches!(action.cause, Cause::Drift | Cause::Rotation) && action.verb != Verb::Delete && !refused
+    });
+    match admission {
+        Admission::Hold { reasons, .. } => Admission::of(Arc::clone(waiting), reasons, Some(Arc::new(heal))),
+        Admission::Wait { until, reason, .. } => Admission::wait(until, reason, Some(Arc::new(heal))),
+        other @ (Admission::Apply(_) | Admission::Nothing) => other,
+    }
 }
 
 /// What the sources of secrets hold now, as marks: a value that changed there is rotated. One that cannot be read is
 /// left out; its step says so when it is written.
 async fn current_marks(this: &Reconciler, rendered: &Rendered) -> BTreeMap<SecretRef, SecretMark> {
     let mut marks = BTreeMap::new();
-    for object in rendered.units.values().flat_map(|unit| unit.objects()) {
+    for object in rendered.units.values().flat_map(RenderedUnit::objects) {
         for value in object.secrets.values() {
             if let SecretValue::Reference(reference) = value
                 && !marks.contains_key(reference)

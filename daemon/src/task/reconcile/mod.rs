@@ -79,14 +79,31 @@ pub struct Reconciler {
     state: Option<(State, Timestamp)>,
     /// The status that was put into the outbox last.
     said: Option<serde_json::Value>,
+    /// The last status of a pass that ended well.
+    last: Option<Arc<EnvironmentStatus>>,
 }
 
 impl Reconciler {
     pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>) -> Self {
         let lease = Lease::default();
-        let (target, inventory, base, proposed, state, said) = (None, None, None, None, None, None);
+        let (target, inventory, base, proposed, state, said, last) =
+            (None, None, None, None, None, None, None);
         let findings = Arc::new(FindingCache::new());
-        Self { shared, feed, scope, pulse, lease, target, inventory, base, findings, proposed, state, said }
+        Self {
+            shared,
+            feed,
+            scope,
+            pulse,
+            lease,
+            target,
+            inventory,
+            base,
+            findings,
+            proposed,
+            state,
+            said,
+            last,
+        }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -108,7 +125,7 @@ impl Reconciler {
             Err(error) => {
                 // What we believe may be behind what is: read it again.
                 self.inventory = None;
-                self.failed(&error)
+                self.failed(&error).await
             }
         }
     }
@@ -125,7 +142,7 @@ impl Reconciler {
         let sources = match sources::read(self, &record).await? {
             Sources::Ready(sources) => Arc::new(*sources),
             Sources::Nothing { state, why, diagnostics } => {
-                return Ok(self.idle(&record, state, why, diagnostics));
+                return self.idle(&record, state, why, diagnostics).await;
             }
         };
         self.pulse.beat();
@@ -140,8 +157,7 @@ impl Reconciler {
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
         // pure: what to do about it, and whether it may be done
-        let judgement =
-            judge::judge(self, &sources, &record, &rendered, base, &observation, &inventory).await?;
+        let judgement = judge::judge(self, &sources, &rendered, base, &observation, &inventory).await?;
         self.settle(generation, &judgement.plan, &rendered, &observation, &inventory).await?;
         // I/O: record the plan, once
         judge::propose(self, generation, &record, &sources, &judgement).await?;

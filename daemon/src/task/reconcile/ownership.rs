@@ -123,7 +123,7 @@ impl Reconciler {
             applied.is_none() && record.suspension.is_none() && sources.frozen.is_none() && !rendered.broken;
         if quiet && judgement.plan.is_empty() {
             let revisions = sources.revisions();
-            let moved = record.applied.as_ref() != Some(&revisions);
+            let moved = judgement.is_settled() && record.applied.as_ref() != Some(&revisions);
             if moved || !judgement.plan.forget.is_empty() {
                 let revisions = moved.then_some(&revisions);
                 let advanced =
@@ -132,13 +132,12 @@ impl Reconciler {
                 self.inventory = None;
             }
         }
-        if sources.rollback
-            && let Some(left) = &record.applied
-            && !record.barred.contains_key(&left.content)
+        if let Some(left) = &sources.rolled_back_from
+            && !record.barred.contains_key(left)
         {
-            let audit = self.audit("bar", &left.content);
+            let audit = Self::audit("bar", left);
             let reason = format!("rolled back to {}", sources.content.revision.short());
-            store.bar(&self.scope, &left.content, &reason, &audit).await.map_err(PassError::Store)?;
+            store.bar(&self.scope, left, &reason, &audit).await.map_err(PassError::Store)?;
         }
         if let Some((name, head)) = &sources.seen {
             let key = seen_name(&self.scope.environment, name);
@@ -147,7 +146,7 @@ impl Reconciler {
         Ok(())
     }
 
-    fn audit(&self, what: &str, revision: &Revision) -> AuditEntry {
+    fn audit(what: &str, revision: &Revision) -> AuditEntry {
         AuditEntry {
             at: Timestamp::now(),
             who: "daemon".to_owned(),

@@ -73,7 +73,10 @@ impl Reconciler {
         why.extend(self.feed.trouble());
         let succeeded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Succeeded);
         let complete = matches!(judgement.admission, Admission::Apply(_) | Admission::Nothing);
-        let now_applied = (succeeded || judgement.plan.is_empty()) && complete && record.suspension.is_none();
+        let now_applied = (succeeded && judgement.plan.is_complete() || judgement.is_settled())
+            && complete
+            && record.suspension.is_none()
+            && sources.frozen.is_none();
         let applied_revision = if now_applied && !rendered.broken {
             Some(sources.content.revision.clone())
         } else {
@@ -88,7 +91,7 @@ impl Reconciler {
             control: Some(sources.control.revision.clone()),
             content: Some(sources.content.revision.clone()),
             applied: applied_revision,
-            plan: (!judgement.plan.is_empty() && !(succeeded && complete)).then(|| judgement.plan.id.clone()),
+            plan: (!(judgement.plan.is_empty() || succeeded && complete)).then(|| judgement.plan.id.clone()),
             objects: rendered.units.values().map(|unit| unit.objects().len()).sum(),
             units,
             diagnostics: diagnostics(sources, rendered),
@@ -99,51 +102,54 @@ impl Reconciler {
     }
 
     /// The end of a pass that had nothing to reconcile.
-    pub(super) fn idle(
+    pub(super) async fn idle(
         &mut self,
         record: &EnvironmentRecord,
         state: State,
         why: Vec<String>,
         diagnostics: Vec<Diagnostic>,
-    ) -> Pass {
-        let status = self.bare(
-            state,
-            why,
-            diagnostics,
-            record.applied.as_ref().map(|applied| applied.content.clone()),
-        );
-        Pass { status, retry: false, next: IDLE }
+    ) -> Result<Pass, PassError> {
+        let applied = record.applied.as_ref().map(|applied| applied.content.clone());
+        let status = EnvironmentStatus { why, diagnostics, applied, ..self.bare(state) };
+        let status = self.say(status).await?;
+        Ok(Pass { status, retry: false, next: IDLE })
     }
 
     /// The end of a pass that failed: the last words stand, with the reason on top.
-    pub(super) fn failed(&mut self, error: &PassError) -> Pass {
+    pub(super) async fn failed(&mut self, error: &PassError) -> Pass {
         let reason = chain(error);
         tracing::warn!(error = %reason, "reconcile failed");
-        let applied = None;
         let state = State::Unknown { reason: reason.clone() };
-        Pass { status: self.bare(state, vec![reason], Vec::new(), applied), retry: true, next: IDLE }
+        let bare = self.bare(state);
+        let status = match &self.last {
+            None => EnvironmentStatus { why: vec![reason], ..bare },
+            Some(last) => {
+                let last = EnvironmentStatus::clone(last);
+                EnvironmentStatus { state: bare.state, since: bare.since, why: vec![reason], ..last }
+            }
+        };
+        // The store itself may be what failed; the next pass says it again.
+        let status = match self.say(status.clone()).await {
+            Ok(status) => status,
+            Err(_) => Arc::new(status),
+        };
+        Pass { status, retry: true, next: IDLE }
     }
 
-    fn bare(
-        &mut self,
-        state: State,
-        why: Vec<String>,
-        diagnostics: Vec<Diagnostic>,
-        applied: Option<naksha_environments::ids::Revision>,
-    ) -> Arc<EnvironmentStatus> {
-        Arc::new(EnvironmentStatus {
+    fn bare(&mut self, state: State) -> EnvironmentStatus {
+        EnvironmentStatus {
             environment: self.scope.environment.clone(),
             since: self.since(&state),
             state,
-            why,
+            why: Vec::new(),
             control: None,
             content: None,
-            applied,
+            applied: None,
             plan: None,
             objects: 0,
             units: BTreeMap::new(),
-            diagnostics,
-        })
+            diagnostics: Vec::new(),
+        }
     }
 
     /// Since when the environment is in this state.
@@ -183,7 +189,11 @@ impl Reconciler {
             self.said = Some(body);
             self.shared.outbox.notify_one();
         }
-        Ok(Arc::new(status))
+        let status = Arc::new(status);
+        if !matches!(status.state, State::Unknown { .. }) {
+            self.last = Some(Arc::clone(&status));
+        }
+        Ok(status)
     }
 }
 

@@ -37,8 +37,8 @@ pub(super) struct Ready {
     pub(super) frozen: Option<HoldReason>,
     /// The ref and head to remember once this pass saw them as good.
     pub(super) seen: Option<(RefName, Revision)>,
-    /// The lock went back to a source that ran before.
-    pub(super) rollback: bool,
+    /// The lock went back to a source that ran before; this is the one that it left.
+    pub(super) rolled_back_from: Option<Revision>,
 }
 
 impl Ready {
@@ -93,16 +93,16 @@ pub(super) async fn read(this: &Reconciler, record: &EnvironmentRecord) -> Resul
     if let Some(refused) = refused(&content) {
         return Ok(refused);
     }
-    let went_back = record.ran.contains(&content_revision);
-    let ran_other = record.applied.as_ref().is_some_and(|applied| applied.content != content_revision);
     let promoted = matches!(environment.follows, Follows::Promotion { .. });
+    let rolled_back_from =
+        if promoted { rolled_back_from(this, record, &content_revision).await? } else { None };
     Ok(Sources::Ready(Box::new(Ready {
         environment,
         seen: new_branch.or_else(|| new_trunk.map(|name| (name, control.revision.clone()))),
         control,
         content,
         frozen,
-        rollback: promoted && went_back && ran_other,
+        rolled_back_from,
     })))
 }
 
@@ -111,12 +111,32 @@ fn held(reason: HoldReason) -> Sources {
     Sources::Nothing { state: State::Held { reasons: vec![reason] }, why, diagnostics: Vec::new() }
 }
 
+/// The source that a lock left for one that ran before: the one applied, or the one whose apply was tried last.
+async fn rolled_back_from(
+    this: &Reconciler,
+    record: &EnvironmentRecord,
+    content: &Revision,
+) -> Result<Option<Revision>, PassError> {
+    if !record.ran.contains(content) {
+        return Ok(None);
+    }
+    let tried = this.shared.store.applies(&this.scope, 1).await.map_err(PassError::Store)?;
+    let tried = tried.into_iter().next().and_then(|apply| apply.revisions).map(|revisions| revisions.content);
+    let applied = record.applied.as_ref().map(|applied| applied.content.clone());
+    Ok([applied, tried].into_iter().flatten().find(|left| left != content))
+}
+
 /// Entries that a tree had to leave out (names that are not UTF-8, that differ only in case) look like deleted files.
 /// Nothing is concluded from such a tree.
 fn refused(revision: &LoadedRevision) -> Option<Sources> {
     let refused = revision.tree.refused();
     let first = refused.iter().find(|diagnostic| diagnostic.is_error())?;
-    let why = format!("{}: {} at {}; nothing is applied or pruned", first.code, first.message, revision.revision.short());
+    let why = format!(
+        "{}: {} at {}; nothing is applied or pruned",
+        first.code,
+        first.message,
+        revision.revision.short()
+    );
     Some(Sources::Nothing { state: State::Broken, why: vec![why], diagnostics: refused.to_vec() })
 }
 
@@ -178,11 +198,10 @@ async fn accepted(this: &Reconciler, name: &RefName) -> Result<Accepted, PassErr
         return Ok(Accepted::Head { revision: head, new: false });
     }
     let (mirror, from, to) = (Arc::clone(&this.feed.mirror), seen.clone(), head.clone());
-    let continues = tokio::task::spawn_blocking(move || mirror.objects().is_ancestor(&from, &to))
-        .await
-        .map_err(PassError::Computation)?;
-    // An ancestor that cannot be found any more was rewritten away.
-    if continues.unwrap_or(false) {
+    // A commit that is not there any more was rewritten away; anything else that fails says nothing about history.
+    let continues = move || Ok(mirror.objects().has(&from)? && mirror.objects().is_ancestor(&from, &to)?);
+    let continues = tokio::task::spawn_blocking(continues).await.map_err(PassError::Computation)?;
+    if continues.map_err(PassError::Git)? {
         return Ok(Accepted::Head { revision: head, new: true });
     }
     let message = format!(
@@ -261,8 +280,7 @@ async fn locked(
         }
         Ok::<_, crate::git::GitError>(reachable)
     });
-    let reachable = reachable.await.map_err(PassError::Computation)?.unwrap_or(false);
-    if reachable {
+    if reachable.await.map_err(PassError::Computation)?.map_err(PassError::Git)? {
         return Ok(Content::At { revision: source, new: None });
     }
     let message = format!("the lock's source {} is not on the trunk", source.short());
