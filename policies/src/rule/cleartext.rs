@@ -125,9 +125,7 @@ pub(crate) fn in_variables(rendered: &Rendered) -> Vec<Located> {
     for (unit, made) in &rendered.units {
         for (name, variable) in &made.variables.0 {
             let (layer, place) = match variable.origins.last() {
-                Some((layer, place)) => {
-                    (*layer, place.clone().map(Place::without_text))
-                }
+                Some((layer, place)) => (*layer, place.clone().map(Place::without_text)),
                 None => continue,
             };
             let owner = match layer {

@@ -63,6 +63,9 @@ const MIN_ENTROPY: f64 = 3.0;
 /// The two names of a key pair, in lower case without `_` and `-`.
 const PAIR: [&[&str]; 2] = [&["accesskey", "accesskeyid"], &["secretkey", "secretaccesskey"]];
 
+/// Ends of names that charts give to the name of a Secret: `auth.existingSecret: db-credentials`.
+const POINTERS: &[&str] = &["existingsecret", "pullsecret", "tlssecret", "certsecret"];
+
 /// Words that stand where a secret could and are none.
 const WORDS: &[&str] =
     &["true", "false", "yes", "no", "on", "off", "null", "none", "enabled", "disabled", "required"];
@@ -90,10 +93,7 @@ pub(super) fn beside(entries: &[(&str, &str)], name: &str, value: &str) -> Optio
     let has = |wanted: usize| {
         entries.iter().any(|(name, value)| half(name) == Some(wanted) && is_own_value(name, value))
     };
-    let points = entries.iter().any(|(name, _)| {
-        let name = plain_name(name);
-        half(&name).is_none() && name.contains("secret") && !is_sensitive_name(&name)
-    });
+    let points = entries.iter().any(|(name, _)| half(name).is_none() && plain_name(name).contains("secret"));
     let pair = half(name).is_some() && has(0) && has(1) && !points && is_own_value(name, value);
     behind(name, value).or_else(|| pair.then_some(Shape::KeyPair))
 }
@@ -133,7 +133,8 @@ fn is_value(name: &str, value: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || matches!(c, '-' | '_' | '.');
     // `secretKey: password` names a key of a Secret.
     let names_a_key = name.to_ascii_lowercase().ends_with("key") && value.trim().chars().all(plain);
-    could_be_secret(value) && !names_a_key
+    let names_a_secret = POINTERS.iter().any(|end| plain_name(name).ends_with(end));
+    could_be_secret(value) && !names_a_key && !names_a_secret
 }
 
 fn could_be_secret(value: &str) -> bool {
@@ -215,6 +216,7 @@ mod tests {
             ("DB_PASSWORD_FILE", "/run/secrets/db"),
             ("DB_PASSWORD", "/run/secrets/db"),
             ("secretName", "db-credentials"),
+            ("existingSecret", "db-credentials"),
             ("secretKey", "password"),
             ("requirePassword", "true"),
             ("TOKEN_URL", "https://id.example/token"),
@@ -230,14 +232,14 @@ mod tests {
             entries.iter().map(|(name, value)| beside(entries, name, value)).collect()
         };
         let pair = Some(Shape::KeyPair);
-        assert_eq!(shapes(&[("accessKey", "s3-user"), ("secretKey", "s3-pass")]), [pair, pair]);
-        let written = [("access_key", "s3-user"), ("secret_access_key", "s3-pass"), ("size", "5Gi")];
+        assert_eq!(shapes(&[("accessKey", "minio-user"), ("secretKey", "minio-pass")]), [pair, pair]);
+        let written = [("access_key", "minio-user"), ("secret_access_key", "minio-pass"), ("size", "5Gi")];
         assert_eq!(shapes(&written), [pair, pair, None]);
-        let named = [("existingSecret", "s3"), ("accessKey", "s3-user"), ("secretKey", "s3-pass")];
+        let named = [("existingSecret", "s3"), ("accessKey", "minio-user"), ("secretKey", "minio-pass")];
         assert_eq!(shapes(&named), [None; 3]);
         assert_eq!(shapes(&[("accessKey", "access-key"), ("secretKey", "secret-key")]), [None; 2]);
         assert_eq!(shapes(&[("secretKey", "password"), ("remoteRef", "kv/db")]), [None; 2]);
-        assert_eq!(shapes(&[("accessKey", "${A}"), ("secretKey", "s3-pass")]), [None; 2]);
+        assert_eq!(shapes(&[("accessKey", "${A}"), ("secretKey", "minio-pass")]), [None; 2]);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use naksha_environments::diagnostic::{Place, Severity};
+use naksha_environments::load::Loader;
 use naksha_environments::plan::{Cause, Verb};
 use naksha_environments::rendered::UnitState;
+use naksha_environments::source::SourceTree;
 use naksha_environments::variables::{Layer, Variables};
 use serde_json::json;
 
