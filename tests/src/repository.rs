@@ -30,6 +30,12 @@ impl Repository {
         self
     }
 
+    /// Copies every file of a folder.
+    pub fn copy_from(&self, from: &Path) -> &Self {
+        copy(from, &self.folder);
+        self
+    }
+
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.folder.join(path)).expect("should read a file")
     }
@@ -102,5 +108,18 @@ impl Repository {
             .commit(Some("HEAD"), &author, &author, message, &tree, &parents)
             .expect("should commit")
             .to_string()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("should make a folder");
+    for entry in fs::read_dir(from).expect("should list a folder") {
+        let entry = entry.expect("should list a folder");
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("should copy a file");
+        }
     }
 }
