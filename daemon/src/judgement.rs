@@ -1,9 +1,11 @@
 //! From a rendered environment and what is, to a plan with its verdict: the pure core that a laptop and the daemon
 //! share. Only what is observed, and what is done with the result, differs.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::Environment;
+use naksha_environments::environment::{Approval, Environment};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::DesiredObject;
 use naksha_environments::plan::{FieldPath, Plan};
@@ -28,6 +30,8 @@ pub struct Bench<'a> {
     pub inventory: &'a Inventory,
     /// Those of the store; those in the repository are added.
     pub acknowledgements: &'a [Acknowledgement],
+    /// Approval files that the applied revision had already: they were used up by its apply.
+    pub applied_approvals: Option<&'a [Arc<Approval>]>,
     pub cache: &'a FindingCache,
 }
 
@@ -72,7 +76,20 @@ pub fn judge(bench: &Bench<'_>, plan: &Plan, now: Timestamp) -> Judged {
 }
 
 fn acknowledgements(bench: &Bench<'_>) -> Vec<Acknowledgement> {
-    let files = bench.control.approvals.iter().map(|approval| Acknowledgement {
+    let owners = bench
+        .control
+        .repository
+        .as_ref()
+        .and_then(|repository| repository.owners.get(&bench.environment.name));
+    let permitted = |by: &String| owners.is_none_or(|owners| owners.acknowledge.contains(by));
+    let used_up = |approval: &Approval| {
+        bench
+            .applied_approvals
+            .is_some_and(|applied| applied.iter().any(|before| before.path == approval.path))
+    };
+    let files =
+        bench.control.approvals.iter().filter(|approval| permitted(&approval.by) && !used_up(approval));
+    let files = files.map(|approval| Acknowledgement {
         plan: approval.plan.clone(),
         by: approval.by.clone(),
         reason: approval.reason.clone(),

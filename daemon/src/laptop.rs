@@ -28,6 +28,8 @@ pub enum LaptopError {
     NoRepository { revision: String, folder: String },
     #[error("template workers cannot be started")]
     Workers(#[from] naksha_renderer_sandbox::Error),
+    #[error("{folder} holds no definition; write some with `naksha init`, or name the repository's folder")]
+    Nothing { folder: String },
     #[error("there is no environment `{name}`; there are: {known}")]
     NoEnvironment { name: String, known: String },
 }
@@ -112,6 +114,12 @@ impl Laptop {
         asked: &[EnvironmentName],
     ) -> Result<Vec<Arc<Environment>>, LaptopError> {
         let environments = &side.loaded.definitions.environments;
+        let definitions = &side.loaded.definitions;
+        let nothing =
+            environments.is_empty() && definitions.units.is_empty() && definitions.repository.is_none();
+        if nothing && !side.loaded.has_errors() {
+            return Err(LaptopError::Nothing { folder: self.work.root().display().to_string() });
+        }
         if let Some(name) = asked.iter().find(|name| !environments.contains_key(*name)) {
             let known: Vec<_> = environments.keys().map(ToString::to_string).collect();
             return Err(LaptopError::NoEnvironment { name: name.to_string(), known: known.join(", ") });

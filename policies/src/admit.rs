@@ -27,8 +27,6 @@ pub struct AdmitInput<'a> {
     pub shown: &'a Shown,
     /// What happens to actions that nobody has seen, with the default already filled in.
     pub unreviewed: Unreviewed,
-    /// Whether anything was ever applied here. The first plan onto objects that exist is an adoption.
-    pub ever_applied: bool,
     pub acknowledgements: &'a [Acknowledgement],
     /// Why the history cannot be trusted: the branch was rewritten, or is gone.
     pub history: Option<&'a str>,
@@ -138,12 +136,12 @@ fn conflict_reasons(action: &Action) -> impl Iterator<Item = HoldReason> {
 fn adoption(input: &AdmitInput<'_>) -> Option<HoldReason> {
     let adopted: Vec<&Action> =
         input.plan.actions.iter().filter(|action| action.verb == Verb::Adopt).collect();
-    if input.ever_applied || adopted.is_empty() {
+    if adopted.is_empty() {
         return None;
     }
     Some(HoldReason {
         kind: HoldKind::Adoption,
-        message: format!("the first plan takes over what exists: {}", named(&adopted)),
+        message: format!("it takes over what exists and was not made by it: {}", named(&adopted)),
         lift: ack(&input.plan),
     })
 }

@@ -14,6 +14,9 @@ pub(super) struct Daemon {
     /// Listen here for /healthz, /readyz, /metrics and the API: ADDRESS:PORT on loopback, or `off`
     #[arg(long, env = "NAKSHA_LISTEN", value_name = "ADDRESS")]
     listen: Option<String>,
+    /// End when the process that started this one does
+    #[arg(long, hide = true)]
+    with_parent: bool,
     /// Check the configuration, and end
     #[arg(long)]
     check_config: bool,
@@ -21,7 +24,10 @@ pub(super) struct Daemon {
 
 impl Daemon {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let Self { repository, listen, check_config } = self;
+        let Self { repository, listen, with_parent, check_config } = self;
+        if with_parent {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+        }
         // A path means the same whatever the folder, also after a restart from elsewhere.
         let repository = repository.map(|url| match std::path::Path::new(&url).canonicalize() {
             Ok(path) => path.display().to_string(),

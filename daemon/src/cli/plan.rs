@@ -50,6 +50,8 @@ pub(super) struct PlanCommand {
 /// One environment's plan, and what to say beside it.
 struct Planned {
     document: PlanDocument,
+    /// A finding would hold it.
+    blocked: bool,
     /// What it was compared with.
     against: String,
     preview: bool,
@@ -76,8 +78,9 @@ impl PlanCommand {
         progress.finish_and_clear();
         print(context, &planned, &diagnostics);
         let failed = diagnostics.iter().any(Diagnostic::is_error);
+        let blocked = planned.iter().any(|planned| planned.blocked);
         let changes = planned.iter().any(|planned| !planned.document.actions.is_empty());
-        Ok(if failed || (exit_code && changes) { Outcome::Found } else { Outcome::Fine })
+        Ok(if failed || blocked || (exit_code && changes) { Outcome::Found } else { Outcome::Fine })
     }
 }
 
@@ -109,6 +112,7 @@ fn plan(
     diagnostics.extend(view.rendered.diagnostics.iter().cloned());
     diagnostics.extend(judged.diagnostics);
     let own = plan_diagnostics(&plan, &view.rendered);
+    let blocked = judged.verdict.blocking().next().is_some();
     let document = PlanDocument::of(&plan).with_verdict(&judged.verdict).with_diagnostics(&own);
     let against = match base {
         None => "nothing: everything is new".to_owned(),
@@ -117,7 +121,7 @@ fn plan(
             .as_ref()
             .map_or_else(|| "the working copy".to_owned(), |base| base.short().to_owned()),
     };
-    Planned { document, against, preview: view.preview }
+    Planned { document, blocked, against, preview: view.preview }
 }
 
 fn bench<'a>(head: &'a Side, view: &'a EnvironmentView, before: Option<&'a EnvironmentView>) -> Bench<'a> {
@@ -136,6 +140,7 @@ fn bench<'a>(head: &'a Side, view: &'a EnvironmentView, before: Option<&'a Envir
         }),
         inventory: &EMPTY.0,
         acknowledgements: &[],
+        applied_approvals: None,
         cache: &EMPTY.1,
     }
 }
@@ -189,7 +194,7 @@ fn print(context: &Context, planned: &[Planned], diagnostics: &[Diagnostic]) {
             if !problems.is_empty() {
                 terminal.note(&present::diagnostics(&problems, style));
             }
-            for Planned { document, against, preview } in planned {
+            for Planned { document, blocked: _, against, preview } in planned {
                 let note =
                     if *preview { "; not promoted yet, shown as if this were promoted to it" } else { "" };
                 terminal.print(&format!("{} against {against}{note}", document.environment));

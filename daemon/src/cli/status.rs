@@ -32,9 +32,12 @@ impl Status {
         let documents = block_on(async {
             let deadline = tokio::time::Instant::now() + Duration::from_secs(self.wait.unwrap_or(0));
             loop {
-                let documents: Vec<StatusDocument> = client.get(&path).await?;
-                if synced(&documents) || tokio::time::Instant::now() >= deadline {
-                    return Ok::<_, crate::client::ClientError>(documents);
+                let late = tokio::time::Instant::now() >= deadline;
+                match client.get::<Vec<StatusDocument>>(&path).await {
+                    Ok(documents) if late || synced(&documents) => return Ok(documents),
+                    // A daemon that was just started has no socket yet, and no environment.
+                    Err(error) if late => return Err(error),
+                    Ok(_) | Err(_) => {}
                 }
                 tokio::time::sleep(WAIT_POLL).await;
             }

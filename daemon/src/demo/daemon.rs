@@ -32,7 +32,7 @@ impl DaemonProcess {
     pub(super) fn start(scratch: &Scratch) -> anyhow::Result<Self> {
         let log = OpenOptions::new().create(true).append(true).open(scratch.log())?;
         let child = Command::new(std::env::current_exe()?)
-            .arg("daemon")
+            .args(["daemon", "--with-parent"])
             .arg("--config")
             .arg(scratch.config())
             .stdin(Stdio::null())

@@ -34,7 +34,6 @@ struct Case {
     world: World,
     shown: Shown,
     unreviewed: Unreviewed,
-    ever_applied: bool,
     history: Option<&'static str>,
     windows: Vec<Window>,
     rollback: bool,
@@ -46,7 +45,6 @@ impl Case {
             world: World::new().planning(actions),
             shown: Shown::default(),
             unreviewed: Unreviewed::Apply,
-            ever_applied: true,
             history: None,
             windows: Vec::new(),
             rollback: false,
@@ -60,7 +58,6 @@ impl Case {
             verdict: &verdict,
             shown: &self.shown,
             unreviewed: self.unreviewed,
-            ever_applied: self.ever_applied,
             acknowledgements: &self.world.acknowledgements,
             history: self.history,
             windows: &self.windows,
@@ -154,7 +151,6 @@ fn conflicts_name_field_and_manager() {
 fn the_first_adoption_needs_a_word() {
     let mut case = Case::of(vec![action("app", &config("a"), Verb::Adopt, Cause::Change), change("b")]);
     assert_eq!(case.words(), "apply 2");
-    case.ever_applied = false;
     insta::assert_snapshot!(case.words());
     case.world.acknowledgements = vec![acknowledged(&case.world.plan, None)];
     assert_eq!(case.words(), "apply 2");

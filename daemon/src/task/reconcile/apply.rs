@@ -49,7 +49,7 @@ pub(super) async fn apply(
     }
     progress.send_replace(Some(situation.progressing(this)));
     let waits = Waits::default();
-    let inventory = this.inventory(generation).await?;
+    let inventory = this.inventory().await?;
     let timeouts = timeouts(situation);
     let shared = Arc::clone(&this.shared);
     let (scope, pulse) = (this.scope.clone(), Arc::clone(&this.pulse));

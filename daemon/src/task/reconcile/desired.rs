@@ -22,6 +22,7 @@ pub(super) async fn render(this: &Reconciler, sources: &Ready) -> Result<Arc<Ren
 pub(super) struct BaseRevision {
     pub(super) revisions: Revisions,
     pub(super) rendered: Arc<Rendered>,
+    pub(super) control: Arc<LoadedRevision>,
     pub(super) content: Arc<LoadedRevision>,
 }
 
@@ -49,8 +50,8 @@ pub(super) async fn base(
         // Rewritten away: without a base, every finding counts as new, which is the safe side.
         return Ok(None);
     };
-    let rendered = rendered(this, control, Arc::clone(&content)).await?;
-    let base = Arc::new(BaseRevision { revisions: applied.clone(), rendered, content });
+    let rendered = rendered(this, Arc::clone(&control), Arc::clone(&content)).await?;
+    let base = Arc::new(BaseRevision { revisions: applied.clone(), rendered, control, content });
     this.base = Some(Arc::clone(&base));
     Ok(Some(base))
 }

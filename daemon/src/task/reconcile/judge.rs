@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::environment::Approval;
 use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{Observation, SecretValue};
@@ -57,15 +58,27 @@ struct Case {
     inventory: Arc<Inventory>,
     acknowledgements: Vec<naksha_environments::verdict::Acknowledgement>,
     secrets: BTreeMap<SecretRef, SecretMark>,
-    ever_applied: bool,
+    /// The sources are those that were applied last.
+    at_applied: bool,
     findings: Arc<naksha_policies::FindingCache>,
     now: Timestamp,
+}
+
+impl Case {
+    /// The approval files of the revision that was applied last.
+    fn applied_approvals(&self) -> Option<&[Arc<Approval>]> {
+        match &self.base {
+            Some(base) => Some(&base.control.loaded.definitions.approvals),
+            None => self.at_applied.then_some(&*self.sources.control.loaded.definitions.approvals),
+        }
+    }
 }
 
 /// Plans, judges, admits.
 pub(super) async fn judge(
     this: &Reconciler,
     sources: &Arc<Ready>,
+    record: &EnvironmentRecord,
     rendered: &Arc<Rendered>,
     base: Option<Arc<BaseRevision>>,
     observation: &Arc<Observation>,
@@ -80,8 +93,7 @@ pub(super) async fn judge(
         inventory: Arc::clone(inventory),
         acknowledgements: store.acknowledgements(&this.scope).await.map_err(PassError::Store)?,
         secrets: current_marks(this, rendered).await,
-        ever_applied: inventory.objects.values().any(|owned| owned.mark.is_some())
-            || !inventory.workflows.is_empty(),
+        at_applied: record.applied.as_ref() == Some(&sources.revisions()),
         findings: Arc::clone(&this.findings),
         now: Timestamp::now(),
     };
@@ -123,6 +135,7 @@ fn decide(case: &Case) -> Judgement {
         }),
         inventory,
         acknowledgements: &case.acknowledgements,
+        applied_approvals: case.applied_approvals(),
         cache: &case.findings,
     };
     let judged = judge_plan(&bench, &plan, case.now);
@@ -138,7 +151,6 @@ fn decide(case: &Case) -> Judgement {
         shown: &nothing_shown,
         // Without a forge there is no review to wait for, unless the repository says so.
         unreviewed: repository.and_then(|repository| repository.unreviewed).unwrap_or(Unreviewed::Apply),
-        ever_applied: case.ever_applied,
         acknowledgements: &judged.acknowledgements,
         history: frozen.as_ref().map(|frozen| frozen.message.as_str()),
         windows: &environment.windows,

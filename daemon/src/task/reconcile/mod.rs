@@ -79,6 +79,8 @@ pub struct Reconciler {
     state: Option<(State, Timestamp)>,
     /// The status that was put into the outbox last.
     said: Option<serde_json::Value>,
+    /// Objects that were owned when the inventory was read last.
+    owned: usize,
     /// The last status of a pass that ended well.
     last: Option<Arc<EnvironmentStatus>>,
 }
@@ -103,6 +105,7 @@ impl Reconciler {
             state,
             said,
             last,
+            owned: 0,
         }
     }
 
@@ -151,13 +154,14 @@ impl Reconciler {
         let base = desired::base(self, &record, &sources).await?;
         // I/O: what is
         let target = self.open(&sources.environment)?;
-        let inventory = self.inventory(generation).await?;
+        let inventory = self.inventory().await?;
         let observation = Arc::new(target.observe(&rendered, &inventory).await.map_err(PassError::Observe)?);
         self.pulse.beat();
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
         // pure: what to do about it, and whether it may be done
-        let judgement = judge::judge(self, &sources, &rendered, base, &observation, &inventory).await?;
+        let judgement =
+            judge::judge(self, &sources, &record, &rendered, base, &observation, &inventory).await?;
         self.settle(generation, &judgement.plan, &rendered, &observation, &inventory).await?;
         // I/O: record the plan, once
         judge::propose(self, generation, &record, &sources, &judgement).await?;
@@ -174,6 +178,7 @@ impl Reconciler {
         }
         // I/O: nothing to do is worth remembering too
         self.remember(generation, &situation, applied.as_ref()).await?;
+        self.count_owned().await?;
         // I/O: say so
         self.conclude(&situation, &observation, applied.as_ref()).await
     }

@@ -59,7 +59,14 @@ impl Reconciler {
         Ok(generation)
     }
 
-    pub(super) async fn inventory(&mut self, _generation: Generation) -> Result<Arc<Inventory>, PassError> {
+    /// Counts what is owned now, for the status.
+    pub(super) async fn count_owned(&mut self) -> Result<(), PassError> {
+        let inventory = self.inventory().await?;
+        self.owned = inventory.objects.values().filter(|owned| owned.mark.is_some()).count();
+        Ok(())
+    }
+
+    pub(super) async fn inventory(&mut self) -> Result<Arc<Inventory>, PassError> {
         if let Some(inventory) = &self.inventory {
             return Ok(Arc::clone(inventory));
         }

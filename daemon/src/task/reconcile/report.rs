@@ -51,7 +51,7 @@ impl Situation<'_> {
             content: Some(self.sources.content.revision.clone()),
             applied: self.record.applied.as_ref().map(|applied| applied.content.clone()),
             plan: Some(plan.id.clone()),
-            objects: self.rendered.units.values().map(|unit| unit.objects().len()).sum(),
+            objects: this.owned,
             units: BTreeMap::new(),
             diagnostics: self.rendered.diagnostics.clone(),
             since: Timestamp::now(),
@@ -92,7 +92,7 @@ impl Reconciler {
             content: Some(sources.content.revision.clone()),
             applied: applied_revision,
             plan: (!(judgement.plan.is_empty() || succeeded && complete)).then(|| judgement.plan.id.clone()),
-            objects: rendered.units.values().map(|unit| unit.objects().len()).sum(),
+            objects: self.owned,
             units,
             diagnostics: diagnostics(sources, rendered),
         };
@@ -109,6 +109,7 @@ impl Reconciler {
         why: Vec<String>,
         diagnostics: Vec<Diagnostic>,
     ) -> Result<Pass, PassError> {
+        self.count_owned().await?;
         let applied = record.applied.as_ref().map(|applied| applied.content.clone());
         let status = EnvironmentStatus { why, diagnostics, applied, ..self.bare(state) };
         let status = self.say(status).await?;
@@ -146,7 +147,7 @@ impl Reconciler {
             content: None,
             applied: None,
             plan: None,
-            objects: 0,
+            objects: self.owned,
             units: BTreeMap::new(),
             diagnostics: Vec::new(),
         }

@@ -151,6 +151,9 @@ pub(crate) async fn finish(
     if let (ApplyOutcome::Succeeded, (Some(control), Some(content))) = (&end.outcome, revisions) {
         remember(conn, environment, (&control, &content)).await?;
     }
+    if end.outcome == ApplyOutcome::Succeeded {
+        audit::use_up(conn, environment, apply).await?;
+    }
     audit::write(conn, environment, Some(apply.0), &end.audit).await?;
     for message in &end.messages {
         outbox::enqueue(conn, message).await?;

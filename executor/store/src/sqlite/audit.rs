@@ -1,9 +1,10 @@
-//! The audit trail and acknowledgements: who did what. Rows are added, never edited.
+//! The audit trail and acknowledgements: who did what. Rows of the trail are added, never edited; an
+//! acknowledgement goes when its plan was applied.
 
 use naksha_environments::ids::Revision;
 use naksha_environments::plan::PlanId;
 use naksha_environments::verdict::Acknowledgement;
-use naksha_executor::port::store::{AuditEntry, AuditRecord, Scope};
+use naksha_executor::port::store::{ApplyId, AuditEntry, AuditRecord, Scope};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
@@ -98,6 +99,23 @@ pub(crate) async fn acknowledge(
     .execute(&mut *conn)
     .await?;
     write(conn, environment, None, entry).await
+}
+
+/// An acknowledgement is a word about one apply: a plan with the same actions needs another one next time.
+pub(crate) async fn use_up(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    apply: ApplyId,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "DELETE FROM acknowledgements
+         WHERE environment = ?1 AND plan = (SELECT plan FROM applies WHERE id = ?2)",
+    )
+    .bind(environment)
+    .bind(apply.0)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 pub(crate) async fn acknowledgements(

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use naksha_environments::codes::plan as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place, Severity, Span};
 use naksha_environments::digest::Digest;
-use naksha_environments::ids::{NodeId, RuleName};
+use naksha_environments::ids::{NodeId, RuleName, UnitName};
 use naksha_environments::object::DesiredObject;
-use naksha_environments::plan::{Plan, Preconditions, Subject};
-use naksha_environments::rendered::{Rendered, UnitState};
+use naksha_environments::plan::{Blocked, Plan, Preconditions, Subject};
+use naksha_environments::rendered::Rendered;
 use naksha_environments::source::TreePath;
 use naksha_environments::verdict::{Admission, Finding, HoldKind, HoldReason, Standing, Verdict};
 use naksha_environments::wire::PlanDocument;
@@ -102,7 +102,6 @@ fn after() -> Rendered {
         unit("postgres", &[], objects(&[set("postgres"), secret("database")])),
         unit("web", &["postgres"], objects(&[settings("info"), web(), lost])),
         unit("nats", &[], objects(&[drifting])),
-        unit("monitoring", &[], UnitState::Unsupported { source: "helm" }),
     ]);
     let nodes: &[(&str, &str, &[&str])] =
         &[("fetch", "http", &[]), ("embed", "embedding", &["fetch"]), ("store", "milvus.upsert", &["embed"])];
@@ -117,6 +116,8 @@ pub(super) fn plans() -> (Plan, Plan) {
     world.edit(&key("ConfigMap", "nats"), |body| body["data"]["max"] = json!("9"));
     world.unreadable.insert(key("ConfigMap", "lost"));
     let mut head = world.plan(&after(), &environment());
+    // Beside a deletion, which a unit without a driver would keep the planner from.
+    head.blocked.insert(UnitName::parse("monitoring").unwrap(), Blocked::Unsupported("helm"));
     head.preconditions = Preconditions { planner: "0.1.0".to_owned(), ..Preconditions::default() };
     (head, world.plan(&before(), &environment()))
 }
