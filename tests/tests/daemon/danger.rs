@@ -115,3 +115,51 @@ spec:
     let held = daemon.await_state("dev", "held");
     assert!(held["why"].to_string().contains("more than four replicas"), "{held}");
 }
+
+#[test]
+fn an_acknowledgement_is_good_for_one_apply() {
+    let (shop, daemon, held) = dangerous();
+    let plan = held["plan"].as_str().unwrap().to_owned();
+    shop.program.run(shop.root(), &["ack", &plan, "--reason", "once"]).expect_code(0);
+    daemon.await_applied("dev", &shop.repository.head());
+    let commit = shop.repository.revert();
+    daemon.await_applied("dev", &commit);
+    shop.repository.revert();
+    let again = daemon.await_state("dev", "held");
+    assert_eq!(again["plan"].as_str(), Some(plan.as_str()), "the same actions are the same plan");
+    assert!(shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+}
+
+#[test]
+fn what_somebody_else_made_is_not_taken_over_unasked() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let mine =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: shop}\ndata: {mine: \"1\"}\n";
+    let file = shop.target("dev").join("shop/configmap/mine.yaml");
+    std::fs::write(&file, mine).unwrap();
+    shop.repository.write("units/settings/mine.yaml", &mine.replace("mine: \"1\"", "git: \"1\""));
+    shop.repository.edit("units/settings/unit.yaml", "[settings.yaml]", "[settings.yaml, mine.yaml]");
+    shop.repository.commit("adopt");
+    let held = daemon.await_state("dev", "held");
+    assert!(held["why"].to_string().contains("takes over"), "{held}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), mine);
+}
+
+#[test]
+fn a_field_that_somebody_else_set_is_a_conflict() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let file = shop.target("dev").join(crate::SETTINGS_FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("  level: info", "  level: info\n  hand: by-hand")).unwrap();
+    shop.program.run(shop.root(), &["sync"]).expect_code(0);
+    daemon.await_state("dev", "synced");
+    shop.repository.edit("units/settings/settings.yaml", "level: info", "level: info\n  hand: by-git");
+    shop.repository.commit("set the field");
+    let held = daemon.await_state("dev", "held");
+    assert!(held["why"].to_string().contains("data.hand"), "{held}");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("by-hand"));
+}
