@@ -1,3 +1,5 @@
+//! Places of fields, in manifests and in templates.
+
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
 

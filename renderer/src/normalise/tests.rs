@@ -1,3 +1,5 @@
+//! Documents in, objects and findings out.
+
 use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::object::DesiredObject;
 use naksha_environments::secret::MarkKey;

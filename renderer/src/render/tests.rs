@@ -1,3 +1,5 @@
+//! Environments in, desired objects and findings out.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

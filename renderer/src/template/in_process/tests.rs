@@ -1,3 +1,5 @@
+//! Templates in, texts and problems out.
+
 use serde_json::json;
 
 use super::*;
