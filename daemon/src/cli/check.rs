@@ -55,6 +55,8 @@ impl Check {
         if terminal.is_json() {
             let documents = DiagnosticDocument::all(&diagnostics);
             terminal.json(&json!({"errors": errors, "warnings": warnings, "diagnostics": documents}));
+        } else if diagnostics.is_empty() {
+            terminal.print(&format!("{}: nothing is wrong", counted(environments.len(), "environment")));
         } else {
             terminal.print(&present::diagnostics(
                 &DiagnosticDocument::all(&diagnostics),
@@ -64,4 +66,8 @@ impl Check {
         let failed = errors > 0 || (strict && warnings > 0);
         Ok(if failed { Outcome::Found } else { Outcome::Fine })
     }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

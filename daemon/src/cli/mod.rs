@@ -21,22 +21,23 @@ mod status;
 mod suspend;
 mod sync;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Config, LogFormat, Overrides};
 use crate::terminal::{Format, Terminal};
 
 /// Turns what Git says into what runs: watches a repository, plans, applies, and reports.
 #[derive(Debug, Parser)]
-#[command(name = "naksha", version, about, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "naksha", version, about, disable_help_subcommand = true)]
 pub struct Args {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 /// What every command takes. Flags win over environment variables, which win over the configuration file.
@@ -132,6 +133,11 @@ pub enum Outcome {
 /// Runs the program.
 pub fn run(args: Args) -> ExitCode {
     let Args { global, command } = args;
+    // Not left to clap, which takes an environment variable for an argument.
+    let Some(command) = command else {
+        let _ = write!(std::io::stderr().lock(), "{}", Args::command().render_help());
+        return ExitCode::from(2);
+    };
     if matches!(command, Command::RenderWorker) {
         return naksha_renderer_sandbox::worker_main();
     }

@@ -187,13 +187,13 @@ fn print(context: &Context, planned: &[Planned], diagnostics: &[Diagnostic]) {
     let documents: Vec<PlanDocument> = planned.iter().map(|planned| planned.document.clone()).collect();
     let problems = DiagnosticDocument::all(diagnostics);
     let style = present::Style::new(terminal.colour);
+    if terminal.format != Format::Json && !problems.is_empty() {
+        terminal.note(&present::diagnostics(&problems, style));
+    }
     match terminal.format {
         Format::Json => terminal.json(&json!({"plans": documents, "diagnostics": problems})),
         Format::Markdown => terminal.print(&present::markdown(&documents, present::COMMENT_BUDGET)),
         Format::Text => {
-            if !problems.is_empty() {
-                terminal.note(&present::diagnostics(&problems, style));
-            }
             for Planned { document, blocked: _, against, preview } in planned {
                 let note =
                     if *preview { "; not promoted yet, shown as if this were promoted to it" } else { "" };

@@ -1,13 +1,15 @@
 //! `naksha render --env ENV`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::bail;
 use clap::Args;
-use naksha_environments::diagnostic::{Diagnostic, Place};
+use naksha_environments::diagnostic::{Diagnostic, Place, did_you_mean};
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::rendered::{Rendered, RenderedUnit};
-use naksha_environments::wire::DiagnosticDocument;
+use naksha_environments::wire::{DiagnosticDocument, scrub_value};
 use naksha_environments::yaml;
 use naksha_renderer::present;
 use naksha_renderer::variables::{Explained, Overridden};
@@ -54,6 +56,9 @@ impl Render {
             .extend(side.loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned());
         diagnostics.sort();
         diagnostics.dedup();
+        if let Some(unit) = &unit {
+            check_unit(unit, &views)?;
+        }
         let wanted = |candidate: &RenderedUnit| unit.as_ref().is_none_or(|unit| *unit == candidate.name);
         if context.terminal.is_json() {
             let document = |view: &EnvironmentView| {
@@ -87,6 +92,16 @@ impl Render {
     }
 }
 
+fn check_unit(unit: &UnitName, views: &[EnvironmentView]) -> anyhow::Result<()> {
+    let known: BTreeSet<_> = views.iter().flat_map(|view| view.rendered.units.keys()).collect();
+    if known.contains(unit) {
+        return Ok(());
+    }
+    let near = did_you_mean(unit.as_str(), known.iter().map(|known| known.as_str()));
+    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    bail!("no environment that is rendered lists a unit `{unit}`{hint}")
+}
+
 fn objects_text(rendered: &Rendered, wanted: impl Fn(&RenderedUnit) -> bool) -> String {
     let mut text = String::new();
     for unit in rendered.units.values().filter(|unit| wanted(unit)) {
@@ -96,7 +111,7 @@ fn objects_text(rendered: &Rendered, wanted: impl Fn(&RenderedUnit) -> bool) -> 
                 "---\n# {}/{}: {}:{line}\n",
                 rendered.environment, unit.name, object.provenance.path
             ));
-            text.push_str(&yaml::emit(&object.body.value()));
+            text.push_str(&yaml::emit(&scrub_value(&object.body.value())));
         }
     }
     text
@@ -114,19 +129,28 @@ fn values_text(
         text.push_str(&format!("{}/{}\n", view.environment.name, unit.name));
         for explained in laptop.explain(side, view, &unit.name) {
             let Explained { name, value, written, layer, place, overridden } = explained;
-            let value = value.map_or_else(|| "(not known yet)".to_owned(), |value| value.to_string());
-            let written = written.map(|written| format!(", written as {written}")).unwrap_or_default();
+            let shown = |value: &Value| masked(&name, value).to_string();
+            let value = value.map_or_else(|| "(not known yet)".to_owned(), |value| shown(&value));
+            let written =
+                written.map(|written| format!(", written as {}", shown(&written))).unwrap_or_default();
             text.push_str(&format!(
                 "  {name} = {value}  from {}{}{written}\n",
                 layer.as_str(),
                 at(place.as_ref())
             ));
             for Overridden { layer, place, value } in overridden {
+                let value = shown(&value);
                 text.push_str(&format!("    over {value}  from {}{}\n", layer.as_str(), at(place.as_ref())));
             }
         }
     }
     text
+}
+
+/// A variable's value as it may be shown: what is behind a telling name, or looks like a secret, is not.
+fn masked(name: &str, value: &Value) -> Value {
+    let mut shown = scrub_value(&json!({ name: value }));
+    shown.get_mut(name).map(Value::take).unwrap_or_default()
 }
 
 fn at(place: Option<&Place>) -> String {
@@ -144,17 +168,20 @@ fn values_document(
             .explain(side, view, &unit.name)
             .into_iter()
             .map(|explained| {
+                let name = &explained.name;
+                let value = explained.value.as_ref().map(|value| masked(name, value));
                 let place = explained.place.map(|place| place.to_string());
                 let over: Vec<Value> = explained
                     .overridden
                     .iter()
                     .map(|lower| {
                         let place = lower.place.as_ref().map(ToString::to_string);
-                        json!({"value": lower.value, "layer": lower.layer.as_str(), "place": place})
+                        let value = masked(name, &lower.value);
+                        json!({"value": value, "layer": lower.layer.as_str(), "place": place})
                     })
                     .collect();
                 json!({
-                    "name": explained.name, "value": explained.value, "layer": explained.layer.as_str(),
+                    "name": name, "value": value, "layer": explained.layer.as_str(),
                     "place": place, "overridden": over,
                 })
             })
@@ -166,7 +193,8 @@ fn values_document(
 
 fn document(rendered: &Rendered, wanted: impl Fn(&RenderedUnit) -> bool) -> Value {
     let units = rendered.units.values().filter(|unit| wanted(unit)).map(|unit| {
-        let objects: Vec<Value> = unit.objects().iter().map(|object| object.body.value()).collect();
+        let objects: Vec<Value> =
+            unit.objects().iter().map(|object| scrub_value(&object.body.value())).collect();
         json!({"unit": unit.name, "digest": unit.digest.to_string(), "objects": objects})
     });
     json!({

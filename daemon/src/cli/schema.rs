@@ -17,7 +17,12 @@ pub(super) struct Schema {
 impl Schema {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let Some(kind) = self.kind else {
-            context.terminal.print(&definition::kinds().collect::<Vec<_>>().join("\n"));
+            let kinds: Vec<_> = definition::kinds().collect();
+            if context.terminal.is_json() {
+                context.terminal.json(&kinds);
+            } else {
+                context.terminal.print(&kinds.join("\n"));
+            }
             return Ok(Outcome::Fine);
         };
         let known = definition::kinds().find(|known| known.eq_ignore_ascii_case(&kind));
