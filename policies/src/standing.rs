@@ -7,6 +7,7 @@ use naksha_environments::diagnostic::{Place, Severity};
 use naksha_environments::ids::{RuleName, UnitName};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{FieldPath, PlanId, Subject};
+use naksha_environments::source::TreePath;
 use naksha_environments::verdict::{Acknowledgement, Finding, Standing};
 use naksha_environments::wire::scrub;
 
@@ -50,9 +51,14 @@ impl Bench<'_> {
         if located.found.at_most_warning {
             severity = severity.min(Severity::Warning);
         }
-        let place = self.place(&located);
+        let file = self.file(&located);
         let standing =
-            if rule.guard { self.guard_standing() } else { self.standing(&located, place.as_ref(), waivers) };
+            if rule.guard { self.guard_standing() } else { self.standing(&located, file.as_ref(), waivers) };
+        // What was there before is counted, not shown: its line is not worth reading its file again.
+        let place = match (&standing, file) {
+            (Standing::Existing, Some(file)) => Some(Place::file(&file)),
+            _ => self.place(&located),
+        };
         let field = Some(&located.found.field).filter(|field| !field.0.is_empty());
         let clean = |text: String| scrub(&text).into_owned();
         Some(Finding {
@@ -77,8 +83,7 @@ impl Bench<'_> {
         }
     }
 
-    fn standing(&self, located: &Located, place: Option<&Place>, waivers: &mut Waivers<'_>) -> Standing {
-        let file = place.map(|place| &place.path);
+    fn standing(&self, located: &Located, file: Option<&TreePath>, waivers: &mut Waivers<'_>) -> Standing {
         match waivers.cover(&located.found.rule, located.subject.as_ref(), file) {
             Cover::Waived(waiver) => return Standing::Waived { reason: waiver.reason.clone() },
             Cover::Expired => return Standing::New,
@@ -91,6 +96,15 @@ impl Bench<'_> {
         };
         // A change may be what makes a rule fail: what cannot be judged counts, unless nothing changed at all.
         if known && (!located.found.unjudged || same) { Standing::Existing } else { Standing::New }
+    }
+
+    /// The file of a finding, without reading it.
+    fn file(&self, located: &Located) -> Option<TreePath> {
+        if let Some(place) = &located.place {
+            return Some(place.path.clone());
+        }
+        let Some(Subject::Object(key)) = &located.subject else { return None };
+        Some(self.items.get(key)?.desired?.provenance.path.clone())
     }
 
     fn place(&self, located: &Located) -> Option<Place> {
