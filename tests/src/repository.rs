@@ -85,6 +85,24 @@ impl Repository {
         self.commit("revert")
     }
 
+    /// Makes a branch at HEAD and checks it out; the files stay as they are.
+    pub fn branch(&self, name: &str) -> &Self {
+        let repository = self.open();
+        let head = repository.head().and_then(|head| head.peel_to_commit()).expect("should have a commit");
+        repository.branch(name, &head, false).expect("should make a branch");
+        repository.set_head(&format!("refs/heads/{name}")).expect("should move HEAD");
+        self
+    }
+
+    /// Checks a branch out, files included.
+    pub fn switch(&self, name: &str) -> &Self {
+        let repository = self.open();
+        repository.set_head(&format!("refs/heads/{name}")).expect("should move HEAD");
+        let mut checkout = git2::build::CheckoutBuilder::new();
+        repository.checkout_head(Some(checkout.force())).expect("should check out");
+        self
+    }
+
     pub fn head(&self) -> String {
         let repository = self.open();
         let head = repository.head().and_then(|head| head.peel_to_commit()).expect("should have a commit");

@@ -1,0 +1,97 @@
+//! What holds for every command: JSON where it is asked for, no escape bytes without colour, no secret ever.
+
+use naksha_tests::Installation;
+
+use crate::{CANARY, CANARY_ENCODED, refused, run, shop};
+
+const COMMANDS: [&[&str]; 12] = [
+    &["check"],
+    &["render"],
+    &["render", "--explain-values"],
+    &["plan"],
+    &["plan", "--base", "none"],
+    &["promote", "staging"],
+    &["policy", "eval", "--policy", "policies/named.yaml", "--object", "secret.yaml"],
+    &["init", "new"],
+    &["schema", "Unit"],
+    &["explain", "NK0101"],
+    &["config", "print"],
+    &["config", "schema"],
+];
+
+/// A repository whose every corner holds a secret, and text that would colour a terminal.
+fn hostile() -> Installation {
+    let shop = shop();
+    shop.repository
+        .write(
+            "policies/named.yaml",
+            "apiVersion: naksha.dev/v1alpha1\nkind: Policy\nmetadata: {name: named}\nspec: {match: {kinds: [Secret]}, rule: \"object.metadata.name == 'web'\", message: wrong name, severity: warning}\n",
+        )
+        .write("secret.yaml", &secret())
+        .write("units/settings/more.yaml.tera", &format!("{}---\n{}", secret(), config()))
+        .edit("units/settings/unit.yaml", "[settings.yaml.tera]", "[\"*.yaml.tera\"]")
+        .edit(
+            "environments/dev/environment.yaml",
+            "level: info",
+            &format!("level: info, dbPassword: {CANARY}, url: \"amqp://u:{CANARY}@mq\", nested: {{apiKey: {CANARY}}}"),
+        )
+        .edit("units/web/web.yaml.tera", "nginx:1.29.3\"}", &format!("nginx:1.29.3\", env: [{{name: DB_PASSWORD, value: {CANARY}}}]}}"))
+        .commit("secrets everywhere");
+    shop
+}
+
+fn secret() -> String {
+    format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: login}}\nstringData: {{password: {CANARY}}}\n")
+}
+
+fn config() -> String {
+    let data = format!(
+        "url: \"postgres://app:{CANARY}@db/app\", color: \"\\e[31mred\", text: \"password={CANARY}\\n\""
+    );
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: more}}\ndata: {{{data}}}\n")
+}
+
+#[test]
+fn no_output_has_a_secret_or_an_escape_byte() {
+    let shop = hostile();
+    for command in COMMANDS {
+        for format in ["text", "json", "markdown"] {
+            std::fs::remove_dir_all(shop.repository.folder().join("new")).ok();
+            let arguments = [command, &["--format", format]].concat();
+            let printed = run(&shop, &arguments);
+            assert_ne!(printed.code, 2, "{arguments:?}: {}", printed.err);
+            let shown = format!("{}{}", printed.out, printed.err);
+            let secret = shown.contains(CANARY) || shown.contains(CANARY_ENCODED);
+            assert!(!secret, "{arguments:?}:\n{shown}");
+            assert!(!shown.contains('\u{1b}'), "{arguments:?}:\n{shown}");
+            if format == "json" {
+                printed.json();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_secrets_are_found_all_the_same() {
+    let found = run(&hostile(), &["plan", "--env", "dev", "--format", "json"]).json();
+    let findings = found["plans"][0]["findings"].as_array().unwrap();
+    let fields: Vec<_> = findings
+        .iter()
+        .filter(|found| found["rule"] == "cleartext-secret")
+        .map(|found| found["field"].as_str().unwrap())
+        .collect();
+    for field in
+        ["variables.dbPassword", "variables.url", "variables.nested.apiKey", "data.password", "data.url"]
+    {
+        assert!(fields.contains(&field), "{field}: {fields:?}");
+    }
+}
+
+#[test]
+fn no_command_and_unknown_commands_are_refused() {
+    let shop = shop();
+    refused(&shop, &[], "Usage: naksha");
+    refused(&shop, &["aply"], "unrecognized subcommand 'aply'");
+    run(&shop, &["--help"]).expect_code(0);
+    assert!(run(&shop, &["--version"]).expect_code(0).out.starts_with("naksha "));
+}

@@ -1,0 +1,126 @@
+//! `naksha plan`
+
+use naksha_tests::Installation;
+use serde_json::Value;
+
+use crate::{files, refused, run, shop};
+
+const ENVIRONMENT: &str = "environments/dev/environment.yaml";
+
+fn plans(shop: &Installation, arguments: &[&str]) -> Value {
+    run(shop, &[&["plan", "--format", "json"], arguments].concat()).expect_code(0).json()
+}
+
+/// Verb and name of every action of the first environment.
+fn actions(found: &Value) -> Vec<String> {
+    let all = found["plans"][0]["actions"].as_array().unwrap();
+    all.iter().map(|one| format!("{} {}", one["verb"], one["subject"]["name"]).replace('"', "")).collect()
+}
+
+#[test]
+fn without_anything_to_compare_with_everything_is_new() {
+    let all = ["create settings", "create web"];
+    // Neither commits nor a daemon; on the trunk without a daemon; asked for.
+    assert_eq!(actions(&plans(&files(), &["--env", "dev"])), all);
+    assert_eq!(actions(&plans(&shop(), &["--env", "dev"])), all);
+    assert_eq!(actions(&plans(&shop(), &["--env", "dev", "--base", "none"])), all);
+    let text = run(&shop(), &["plan", "--env", "dev"]).expect_code(0).out;
+    assert!(text.starts_with("dev against nothing: everything is new\n"), "{text}");
+    assert!(text.contains("2 to create; 0 unchanged"), "{text}");
+}
+
+#[test]
+fn a_base_leaves_what_changed() {
+    let shop = shop();
+    shop.repository.edit(ENVIRONMENT, "replicas: 2", "replicas: 5");
+    let found = plans(&shop, &["--env", "dev", "--base", "HEAD"]);
+    assert_eq!(actions(&found), ["update web"]);
+    assert_eq!(found["plans"][0]["counts"]["unchanged"], 1);
+    run(&shop, &["plan", "--base", "HEAD", "--exit-code"]).expect_code(1);
+    run(&shop, &["plan", "--base", "HEAD", "--revision", "HEAD", "--exit-code"]).expect_code(0);
+    refused(&shop, &["plan", "--base", "elsewhere"], "`elsewhere` is not in repository");
+}
+
+#[test]
+fn on_a_branch_the_merge_base_is_compared_with() {
+    let shop = shop();
+    let start = shop.repository.head();
+    shop.repository.branch("change");
+    shop.repository.edit(ENVIRONMENT, "replicas: 2", "replicas: 5").commit("five");
+    // What the trunk got since is no news of this branch.
+    shop.repository.switch("main").edit(ENVIRONMENT, "level: info", "level: debug").commit("debug");
+    shop.repository.switch("change");
+    assert_eq!(actions(&plans(&shop, &["--env", "dev"])), ["update web"]);
+    let text = run(&shop, &["plan", "--env", "dev"]).expect_code(0).out;
+    assert!(text.starts_with(&format!("dev against {}", &start[..10])), "{text}");
+}
+
+#[test]
+fn an_environment_that_was_never_promoted_is_previewed() {
+    let text = run(&shop(), &["plan", "--env", "staging"]).expect_code(0).out;
+    assert!(text.contains("not promoted yet, shown as if this were promoted to it"), "{text}");
+}
+
+#[test]
+fn two_runs_give_the_same_bytes() {
+    let shop = shop();
+    for format in ["json", "text", "markdown"] {
+        let arguments = ["plan", "--base", "none", "--format", format];
+        assert_eq!(run(&shop, &arguments).expect_code(0).out, run(&shop, &arguments).expect_code(0).out);
+    }
+}
+
+#[test]
+fn the_order_of_keys_and_lists_of_names_changes_nothing() {
+    let (one, two) = (shop(), shop());
+    two.repository
+        .edit(ENVIRONMENT, "{replicas: 2, level: info}", "{level: info, replicas: 2}")
+        .edit(ENVIRONMENT, "[web, settings]", "[settings, web]")
+        .edit(ENVIRONMENT, "{directory: out, namespace: shop}", "{namespace: shop, directory: out}")
+        .edit(
+            "units/settings/settings.yaml.tera",
+            "data: {level: \"{{ variables.level }}\", mode: plain}",
+            "data: {mode: plain, level: \"{{ variables.level }}\"}",
+        )
+        .edit(
+            "units/settings/settings.yaml.tera",
+            "kind: ConfigMap\nmetadata: {name: settings}",
+            "metadata: {name: settings}\nkind: ConfigMap",
+        );
+    for format in ["json", "text", "markdown"] {
+        let arguments = ["plan", "--base", "none", "--format", format];
+        assert_eq!(run(&one, &arguments).expect_code(0).out, run(&two, &arguments).expect_code(0).out);
+    }
+    let digest =
+        |shop| run(shop, &["render", "--format", "json"]).json()["environments"][0]["digest"].clone();
+    assert_eq!(digest(&one), digest(&two));
+}
+
+#[test]
+fn unknown_environments_and_folders_are_refused() {
+    let shop = shop();
+    refused(&shop, &["plan", "--env", "prod"], "no environment `prod`; there are: dev, staging");
+    refused(&shop, &["plan", "nowhere"], "no Git repository at `nowhere`");
+}
+
+#[test]
+fn a_folder_without_git_is_planned_against_nothing() {
+    let shop = files();
+    std::fs::remove_dir_all(shop.repository.folder().join(".git")).unwrap();
+    assert_eq!(actions(&plans(&shop, &["--env", "dev"])).len(), 2);
+    refused(&shop, &["plan", "--base", "HEAD"], "needs a Git repository");
+}
+
+#[test]
+fn errors_are_told_in_every_format_and_the_rest_is_planned() {
+    let shop = shop();
+    shop.repository.edit("units/web/unit.yaml", "templates", "templatse");
+    for format in ["text", "markdown"] {
+        let printed = run(&shop, &["plan", "--format", format]).expect_code(1);
+        assert!(printed.err.contains("error[NK0101]"), "{format}: {}", printed.err);
+        assert!(printed.out.contains("settings"), "{format}: {}", printed.out);
+    }
+    let found = run(&shop, &["plan", "--format", "json"]).expect_code(1).json();
+    assert_eq!(actions(&found), ["create settings"]);
+    assert!(found["diagnostics"].to_string().contains("NK0101"), "{found}");
+}

@@ -1,0 +1,75 @@
+//! `naksha policy eval|test`
+
+use naksha_tests::Installation;
+
+use crate::{refused, run, shop};
+
+const POLICY: &str = "apiVersion: naksha.dev/v1alpha1
+kind: Policy
+metadata: {name: no-node-port}
+spec:
+  match: {kinds: [Service]}
+  rule: object.spec.type != 'NodePort'
+  message: a NodePort opens a port of every node
+  severity: error
+";
+
+fn service(kind: &str) -> String {
+    format!("apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{type: {kind}}}\n")
+}
+
+fn policies() -> Installation {
+    let shop = shop();
+    shop.repository
+        .write("policies/no-node-port.yaml", POLICY)
+        .write("good.yaml", &service("ClusterIP"))
+        .write("bad.yaml", &service("NodePort"))
+        .write("other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n");
+    shop
+}
+
+#[test]
+fn one_object_is_judged() {
+    let shop = policies();
+    let eval = |object: &str, code: i32| {
+        let arguments = ["policy", "eval", "--policy", "policies/no-node-port.yaml", "--object", object];
+        let text = run(&shop, &arguments).expect_code(code).out;
+        let rows = run(&shop, &[&arguments[..], &["--format", "json"]].concat()).expect_code(code).json();
+        (text, rows[0]["verdict"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(eval("good.yaml", 0).1, "pass");
+    assert_eq!(eval("other.yaml", 0).1, "not-matched");
+    let (text, verdict) = eval("bad.yaml", 1);
+    assert_eq!(verdict, "fail");
+    assert!(text.contains("a NodePort opens a port of every node"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused() {
+    let shop = policies();
+    let eval = ["policy", "eval", "--policy", "policies/no-node-port.yaml", "--object"];
+    refused(&shop, &[&eval[..], &["nowhere.yaml"]].concat(), "cannot read nowhere.yaml");
+    shop.repository.write("two.yaml", &format!("{}---\n{}", service("A"), service("B")));
+    refused(&shop, &[&eval[..], &["two.yaml"]].concat(), "holds 2 objects");
+    shop.repository.edit("policies/no-node-port.yaml", "object.spec.type !=", "object.spec.type !");
+    refused(&shop, &[&eval[..], &["good.yaml"]].concat(), "error[NK0136]");
+}
+
+#[test]
+fn the_cases_of_the_reference_product_are_as_expected() {
+    let empty = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
+    run(&empty, &["init", "--reference"]).expect_code(0);
+    let text = run(&empty, &["policy", "test"]).expect_code(0).out;
+    assert!(text.ends_with("cases, 0 not as expected\n"), "{text}");
+    let found = run(&empty, &["policy", "test", "--format", "json"]).expect_code(0).json();
+    assert!(found["cases"].as_array().unwrap().iter().all(|case| case["ok"] == true), "{found}");
+    empty.repository.edit("policies/no-node-port.test.yaml", "type: NodePort", "type: ClusterIP");
+    let text = run(&empty, &["policy", "test"]).expect_code(1).out;
+    assert!(text.contains("FAIL  no-node-port: "), "{text}");
+}
+
+#[test]
+fn a_folder_without_cases_is_refused() {
+    refused(&policies(), &["policy", "test"], "holds no .test.yaml file");
+    refused(&policies(), &["policy", "test", "nowhere"], "cannot read nowhere");
+}
