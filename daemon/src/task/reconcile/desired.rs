@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::facts::Facts;
 use naksha_environments::rendered::Rendered;
 use naksha_executor::port::store::{EnvironmentRecord, Revisions};
@@ -13,8 +14,17 @@ use crate::git::GitError;
 use crate::task::LoadedRevision;
 
 /// Renders the environment. Units come from the cache unless something that they read changed.
-pub(super) async fn render(this: &Reconciler, sources: &Ready) -> Result<Arc<Rendered>, PassError> {
-    rendered(this, Arc::clone(&sources.control), Arc::clone(&sources.content)).await
+pub(super) async fn render(this: &mut Reconciler, sources: &Ready) -> Result<Arc<Rendered>, PassError> {
+    let revisions = sources.revisions();
+    if let Some((at, rendered)) = &this.rendered
+        && *at == revisions
+        && !rendered.diagnostics.iter().any(Diagnostic::is_error)
+    {
+        return Ok(Arc::clone(rendered));
+    }
+    let rendered = rendered(this, Arc::clone(&sources.control), Arc::clone(&sources.content)).await?;
+    this.rendered = Some((revisions, Arc::clone(&rendered)));
+    Ok(rendered)
 }
 
 /// What was applied last: findings that it has too are not new.

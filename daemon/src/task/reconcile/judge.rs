@@ -29,7 +29,7 @@ use crate::judgement::{Base, Bench, judge as judge_plan, planner};
 /// What is planned, and what may be done about it.
 pub(super) struct Judgement {
     pub(super) plan: Arc<Plan>,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: Arc<Verdict>,
     pub(super) admission: Admission,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
@@ -60,6 +60,8 @@ struct Case {
     secrets: BTreeMap<SecretRef, SecretMark>,
     /// The sources are those that were applied last.
     at_applied: bool,
+    /// The verdict on these very revisions, when there was nothing to do then.
+    settled: Option<Arc<Verdict>>,
     findings: Arc<naksha_policies::FindingCache>,
     now: Timestamp,
 }
@@ -94,6 +96,11 @@ pub(super) async fn judge(
         acknowledgements: store.acknowledgements(&this.scope).await.map_err(PassError::Store)?,
         secrets: current_marks(this, rendered).await,
         at_applied: record.applied.as_ref() == Some(&sources.revisions()),
+        settled: this
+            .settled
+            .as_ref()
+            .filter(|(at, _)| *at == sources.revisions())
+            .map(|(_, verdict)| Arc::clone(verdict)),
         findings: Arc::clone(&this.findings),
         now: Timestamp::now(),
     };
@@ -122,6 +129,11 @@ fn decide(case: &Case) -> Judgement {
         },
         secrets: Some(&case.secrets),
     });
+    // Rules say nothing new of what did not change, when there is nothing to apply.
+    if let Some(verdict) = case.settled.as_ref().filter(|_| plan.is_empty()) {
+        let (plan, verdict) = (Arc::new(plan), Arc::clone(verdict));
+        return Judgement { plan, verdict, admission: Admission::Nothing, diagnostics: Vec::new() };
+    }
     let bench = Bench {
         control: control_definitions,
         content: content_definitions,
@@ -158,7 +170,7 @@ fn decide(case: &Case) -> Judgement {
         now: case.now,
     });
     let admission = with_healing(case, &plan, explained(admission, frozen.as_ref()));
-    Judgement { plan, verdict: judged.verdict, admission, diagnostics }
+    Judgement { plan, verdict: Arc::new(judged.verdict), admission, diagnostics }
 }
 
 /// What froze the environment says best what lifts it.

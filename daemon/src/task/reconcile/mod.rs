@@ -16,8 +16,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::Inventory;
+use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State};
-use naksha_executor::port::store::{Scope, StoreError};
+use naksha_environments::verdict::Verdict;
+use naksha_executor::port::store::{Revisions, Scope, StoreError};
 use naksha_executor::port::target::TargetError;
 use naksha_policies::FindingCache;
 use tokio::sync::watch;
@@ -79,6 +81,10 @@ pub struct Reconciler {
     state: Option<(State, Timestamp)>,
     /// The status that was put into the outbox last.
     said: Option<serde_json::Value>,
+    /// What was rendered last, and from which revisions.
+    rendered: Option<(Revisions, Arc<Rendered>)>,
+    /// The verdict of the last pass that found everything as it should be.
+    settled: Option<(Revisions, Arc<Verdict>)>,
     /// Objects that were owned when the inventory was read last.
     owned: usize,
     /// The last status of a pass that ended well.
@@ -106,6 +112,8 @@ impl Reconciler {
             said,
             last,
             owned: 0,
+            rendered: None,
+            settled: None,
         }
     }
 
@@ -163,6 +171,7 @@ impl Reconciler {
         let judgement =
             judge::judge(self, &sources, &record, &rendered, base, &observation, &inventory).await?;
         self.settle(generation, &judgement.plan, &rendered, &observation, &inventory).await?;
+        self.settled = judgement.is_settled().then(|| (sources.revisions(), Arc::clone(&judgement.verdict)));
         // I/O: record the plan, once
         judge::propose(self, generation, &record, &sources, &judgement).await?;
         let situation = report::Situation {
