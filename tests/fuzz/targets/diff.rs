@@ -8,7 +8,7 @@ use serde_json::Value;
 fuzz_target!(|texts: (&str, &str, &str)| {
     let parse = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
     let (Some(live), Some(previous), Some(desired)) = (parse(texts.0), parse(texts.1), parse(texts.2)) else { return };
-    let once = merge(&live, Some(&previous), &desired, &[]);
-    let twice = merge(&once, Some(&desired), &desired, &[]);
+    let once = merge("Deployment", Some(&live), Some(&previous), &desired, &[]);
+    let twice = merge("Deployment", Some(&once), Some(&desired), &desired, &[]);
     assert_eq!(once, twice);
 });
