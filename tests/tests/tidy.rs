@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Sources that may know nothing of the outside.
-const PURE: &[&str] = &["environments/src", "renderer/src", "policies/src", "executor/src/run"];
+const PURE: &[&str] = &["environments/src", "renderer/src", "policies/src"];
 const IMPURE_WORDS: &[&str] = &[
     "std::fs",
     "std::net",
