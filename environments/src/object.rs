@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::digest::{Digest, Hasher, canonical_json};
+use crate::digest::{Digest, canonical_json};
 use crate::ids::UnitName;
 use crate::secret::{MarkKey, Secret, SecretMark, SecretRef};
 use crate::source::TreePath;
@@ -153,10 +153,7 @@ pub struct DesiredObject {
 impl DesiredObject {
     /// Identity of the desired state: equal digests need no comparing.
     pub fn digest(&self) -> Digest {
-        Hasher::new("naksha/desired/1")
-            .part(self.api_version.as_bytes())
-            .part(self.body.digest().as_bytes())
-            .finish()
+        self.body.digest()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What policies say of a plan, and whether it may be applied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -39,8 +39,6 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     New,
-    /// It was there before this change; counted, does not block.
-    Existing,
     Waived {
         reason: String,
     },
@@ -52,10 +50,14 @@ pub enum Standing {
     },
 }
 
-/// Everything that was found about a plan, worst first.
+/// Everything that was found about a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
+    /// Worst first.
     pub findings: Vec<Finding>,
+    /// How often each rule found what was there before the change: counted, never in the way, and not worth carrying
+    /// along one by one.
+    pub known: BTreeMap<RuleName, usize>,
     /// Digest of the rules that judged.
     pub policies: Digest,
 }

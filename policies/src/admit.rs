@@ -29,16 +29,15 @@ pub struct AdmitInput<'a> {
     pub unreviewed: Unreviewed,
     pub acknowledgements: &'a [Acknowledgement],
     /// Why the history cannot be trusted: the branch was rewritten, or is gone.
-    pub history: Option<&'a str>,
+    pub history: Option<&'a HoldReason>,
     pub windows: &'a [Window],
     /// The content goes back to what ran here before.
     pub rollback: bool,
     pub now: Timestamp,
 }
 
-/// Decides.
-pub fn admit(input: AdmitInput<'_>) -> Admission {
-    let heal = heal(&input);
+/// Decides. `applied` plans what was applied last against what is now: while the plan waits, that is still healed.
+pub fn admit(input: AdmitInput<'_>, applied: impl FnOnce() -> Plan) -> Admission {
     let reasons = reasons(&input);
     let only_heals = input.plan.actions.iter().all(heals);
     if reasons.is_empty()
@@ -47,8 +46,9 @@ pub fn admit(input: AdmitInput<'_>) -> Admission {
         && !input.rollback
         && let Opening::Closed { until, reason } = opening(input.windows, input.now)
     {
-        return Admission::wait(until, reason, heal);
+        return Admission::wait(until, reason, healing(&applied()));
     }
+    let heal = if reasons.is_empty() { None } else { healing(&applied()) };
     Admission::of(input.plan, reasons, heal)
 }
 
@@ -57,17 +57,10 @@ fn heals(action: &Action) -> bool {
     matches!(action.cause, Cause::Drift | Cause::Rotation)
 }
 
-/// The part that may go ahead: what heals, unless a guard or a conflict stops just that.
-fn heal(input: &AdmitInput<'_>) -> Option<Arc<Plan>> {
-    let guarded = |action: &Action| {
-        input.verdict.findings.iter().any(|finding| {
-            finding.standing == Standing::NeedsAcknowledgement
-                && (finding.subject.as_ref() == Some(&action.subject)
-                    || (finding.subject.is_none() && action.verb == Verb::Delete))
-        })
-    };
-    let part =
-        input.plan.subset(|action| heals(action) && !guarded(action) && refused(action).next().is_none());
+/// The part that may go ahead while the rest waits: what heals, and neither deletes nor fights.
+fn healing(applied: &Plan) -> Option<Arc<Plan>> {
+    let deletes = |action: &Action| matches!(action.verb, Verb::Delete | Verb::Replace);
+    let part = applied.subset(|action| heals(action) && !deletes(action) && refused(action).next().is_none());
     (!part.is_empty()).then(|| Arc::new(part))
 }
 
@@ -83,12 +76,8 @@ fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
     if !acknowledged {
         reasons.extend(adoption(input));
         reasons.extend(unreviewed(input));
-        reasons.extend(input.history.map(|why| HoldReason {
-            kind: HoldKind::History,
-            message: format!("the history is not what it was: {why}"),
-            lift: format!("push the old history back, or accept the new one: {}", ack(&input.plan)),
-        }));
     }
+    reasons.extend(input.history.cloned());
     if let Some(note) = expired(input) {
         let guards = reasons.iter_mut().filter(|reason| reason.kind == HoldKind::Guard);
         guards.for_each(|reason| reason.message.push_str(&note));

@@ -1,9 +1,9 @@
-//! Findings that are known already: an object that did not change is not judged again.
+//! Findings that are known already: a unit that did not change is not judged again.
 //!
-//! Entries are keyed by everything that judging an object depends on: the object's digest, its key and unit, and
-//! the digest of the policies. Keep one cache per environment.
+//! Entries are keyed by everything that judging depends on: the digest of the unit's objects, and for the
+//! repository's own rules their digest, too. Keep one cache per environment.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use naksha_environments::digest::Digest;
@@ -11,21 +11,24 @@ use naksha_environments::digest::Digest;
 use crate::custom::Judged;
 use crate::rule::Examined;
 
-/// Entries before those that the last check did not use are dropped. A large environment has 10,000 objects, and
-/// its base another 10,000; an entry without findings takes some 200 bytes.
-const MAX_ENTRIES: usize = 50_000;
+/// Checks after which an unused entry is forgotten. A daemon judges one environment at a few revisions at a time.
+const KEPT_CHECKS: u64 = 8;
 
 #[derive(Debug, Default)]
 pub struct FindingCache {
     inner: Mutex<Inner>,
 }
 
+/// What the shipped rules found in the objects of one unit, in its order.
+pub(crate) type ExaminedUnit = Arc<[Examined]>;
+
+/// Only asked and swept, never listed.
 #[derive(Debug, Default)]
 struct Inner {
-    examined: BTreeMap<Digest, (u64, Arc<Examined>)>,
-    judged: BTreeMap<Digest, (u64, Arc<Vec<Judged>>)>,
+    examined: HashMap<Digest, (u64, ExaminedUnit)>,
+    judged: HashMap<Digest, (u64, Arc<Judged>)>,
     /// Counts checks.
-    round: u64,
+    check: u64,
 }
 
 impl FindingCache {
@@ -33,46 +36,43 @@ impl FindingCache {
         Self::default()
     }
 
-    /// Starts a check: what it uses is kept when room is made.
+    /// Starts a check, and forgets what the last ones did not use.
     pub(crate) fn begin(&self) {
         let mut inner = self.lock();
-        if inner.examined.len() + inner.judged.len() > MAX_ENTRIES {
-            let last = inner.round;
-            inner.examined.retain(|_, (used, _)| *used >= last);
-            inner.judged.retain(|_, (used, _)| *used >= last);
+        inner.check += 1;
+        if inner.check % KEPT_CHECKS == 0 {
+            let oldest = inner.check - KEPT_CHECKS;
+            inner.examined.retain(|_, (used, _)| *used >= oldest);
+            inner.judged.retain(|_, (used, _)| *used >= oldest);
         }
-        inner.round += 1;
     }
 
-    pub(crate) fn examined(&self, key: Digest, examine: impl FnOnce() -> Examined) -> Arc<Examined> {
-        {
-            let mut inner = self.lock();
-            let round = inner.round;
-            if let Some((used, known)) = inner.examined.get_mut(&key) {
-                *used = round;
-                return Arc::clone(known);
-            }
-        }
-        // Not under the lock: objects are examined in parallel.
-        let made = Arc::new(examine());
+    pub(crate) fn examined(&self, key: Digest) -> Option<ExaminedUnit> {
         let mut inner = self.lock();
-        let round = inner.round;
-        inner.examined.insert(key, (round, Arc::clone(&made)));
-        made
-    }
-
-    pub(crate) fn judged(&self, key: Digest) -> Option<Arc<Vec<Judged>>> {
-        let mut inner = self.lock();
-        let round = inner.round;
-        let (used, known) = inner.judged.get_mut(&key)?;
-        *used = round;
+        let check = inner.check;
+        let (used, known) = inner.examined.get_mut(&key)?;
+        *used = check;
         Some(Arc::clone(known))
     }
 
-    pub(crate) fn keep_judged(&self, key: Digest, judged: Arc<Vec<Judged>>) {
+    pub(crate) fn keep_examined(&self, key: Digest, examined: &ExaminedUnit) {
         let mut inner = self.lock();
-        let round = inner.round;
-        inner.judged.insert(key, (round, judged));
+        let check = inner.check;
+        inner.examined.insert(key, (check, Arc::clone(examined)));
+    }
+
+    pub(crate) fn judged(&self, key: Digest) -> Option<Arc<Judged>> {
+        let mut inner = self.lock();
+        let check = inner.check;
+        let (used, known) = inner.judged.get_mut(&key)?;
+        *used = check;
+        Some(Arc::clone(known))
+    }
+
+    pub(crate) fn keep_judged(&self, key: Digest, judged: &Arc<Judged>) {
+        let mut inner = self.lock();
+        let check = inner.check;
+        inner.judged.insert(key, (check, Arc::clone(judged)));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {

@@ -1,11 +1,11 @@
 //! Judging: a plan and what it was rendered from, against a policy set.
+//!
+//! A unit that is the same before and after a change is not looked into again: what is found in it is known.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Place;
-use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::DesiredObject;
@@ -14,17 +14,17 @@ use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::{Acknowledgement, Verdict};
 use rayon::prelude::*;
 
-use crate::cache::FindingCache;
-use crate::custom::{self, History};
-use crate::estate::{Estate, Item};
+use crate::before::Before;
+use crate::cache::{ExaminedUnit, FindingCache};
+use crate::custom::{self, Costs, History, Judged, ObjectRules};
+use crate::estate::{Estate, UnitObjects};
 use crate::found::Located;
 use crate::policy_set::PolicySet;
 use crate::rule::{self, Examined};
 use crate::sources::Sources;
-use crate::standing::{Before, Bench, acknowledgement, sort};
-use crate::waiver::Waivers;
+use crate::standing::{Bench, acknowledgement};
 
-/// Where a field of an object was written. Asked only for findings that are kept.
+/// Where a field of an object was written. Asked only for findings that count.
 pub type Locate<'a> = dyn Fn(&DesiredObject, &FieldPath) -> Option<Place> + 'a;
 
 /// Everything that is judged.
@@ -59,104 +59,90 @@ pub fn check(input: CheckInput<'_>) -> Verdict {
     let CheckInput { plan, rendered, inventory, environment, policies, cache, .. } = input;
     cache.begin();
     let estate = Estate::of_rendered(rendered);
-    let history = History::new(inventory, Some(plan));
-    let mut found = judge(&input, rendered, input.sources, &estate, &history);
-    found.extend(rule::guards(plan, rendered, inventory, environment));
-    found.extend(custom::plan(policies, plan));
+    let before = Before::new(&input, &estate);
+    let acknowledged = acknowledgement(&plan.id, input.acknowledgements, input.now);
+    let mut bench = Bench::new(&input, &estate, &before, acknowledged);
 
-    let bench = Bench {
-        policies,
-        before: before(&input, &estate, &found),
-        acknowledged: acknowledgement(&plan.id, input.acknowledgements, input.now),
-        items: estate.items.iter().map(|item| (item.key, item)).collect(),
-        locate: input.locate,
-    };
-    let mut waivers = Waivers::new(&policies.waivers, input.now);
-    let mut findings: Vec<_> =
-        found.into_iter().filter_map(|located| bench.finding(located, &mut waivers)).collect();
-    let about_waivers = waivers.findings();
-    findings.extend(about_waivers.into_iter().filter_map(|located| bench.finding(located, &mut waivers)));
-    sort(&mut findings);
-    Verdict { findings, policies: policies.digest() }
+    let units = UnitFindings::of(&estate, policies, cache);
+    for ((unit, examined), judged) in estate.units.iter().zip(&units.examined).zip(&units.judged) {
+        let unchanged = before.has_unit(unit);
+        for (index, one) in examined.iter().enumerate() {
+            one.found.iter().for_each(|found| bench.object(unit.item(index), found, unchanged));
+        }
+        for (index, found) in judged.iter().flat_map(|judged| judged.found(policies)) {
+            bench.object(unit.item(index), &found, unchanged);
+        }
+    }
+    let history = History::new(inventory, Some(plan));
+    for located in around(&input, Side { estate: &estate, rendered, sources: input.sources }, units, &history)
+    {
+        bench.other(located);
+    }
+    bench.all(rule::guards(plan, rendered, inventory, environment));
+    bench.all(custom::plan(policies, plan));
+    bench.finish()
 }
 
-/// Everything that is found without looking at a plan.
-fn judge(
+/// What was found by looking at one object at a time. Goes with the units of an estate, one to one.
+pub(crate) struct UnitFindings {
+    pub(crate) examined: Vec<ExaminedUnit>,
+    pub(crate) judged: Vec<Option<Arc<Judged>>>,
+    costs: Costs,
+}
+
+impl UnitFindings {
+    fn of(estate: &Estate<'_>, policies: &PolicySet, cache: &FindingCache) -> Self {
+        let rules = ObjectRules::of(policies);
+        let mut costs = Costs::default();
+        let examined = examined(estate, cache);
+        let judged = estate.units.iter().map(|unit| rules.unit(unit, &mut costs, cache)).collect();
+        Self { examined, judged, costs }
+    }
+
+    /// For looking around only.
+    pub(crate) fn unjudged(examined: Vec<ExaminedUnit>) -> Self {
+        Self { examined, judged: Vec::new(), costs: Costs::default() }
+    }
+}
+
+/// What the shipped rules found in each unit.
+pub(crate) fn examined(estate: &Estate<'_>, cache: &FindingCache) -> Vec<ExaminedUnit> {
+    let examine = |unit: &UnitObjects<'_>| {
+        cache.examined(unit.digest).unwrap_or_else(|| {
+            let objects = unit.items().map(|item| rule::examine(item.key, &item.body.value()));
+            let made: ExaminedUnit = objects.collect::<Vec<Examined>>().into();
+            cache.keep_examined(unit.digest, &made);
+            made
+        })
+    };
+    estate.units.par_iter().map(examine).collect()
+}
+
+/// One side of the comparison.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    pub(crate) estate: &'a Estate<'a>,
+    pub(crate) rendered: &'a Rendered,
+    pub(crate) sources: Option<Sources<'a>>,
+}
+
+/// Everything that takes more than one object to find: references, histories, files, graphs.
+pub(crate) fn around(
     input: &CheckInput<'_>,
-    rendered: &Rendered,
-    sources: Option<Sources<'_>>,
-    estate: &Estate<'_>,
+    side: Side<'_>,
+    units: UnitFindings,
     history: &History<'_>,
 ) -> Vec<Located> {
-    let contexts = sources.map(|sources| &sources.definitions.contexts);
-    let mut found = judge_objects(input, estate, history);
+    let Side { estate, rendered, sources } = side;
+    let UnitFindings { examined, judged: _, mut costs } = units;
+    let mut found = rule::dangling(estate, &examined);
+    let rules = ObjectRules::of(input.policies);
+    found.extend(rules.contextual(estate, history, &mut costs, input.cache));
+    found.extend(costs.findings());
     found.extend(rule::in_variables(rendered));
     found.extend(sources.into_iter().flat_map(|sources| rule::in_values_files(sources, rendered)));
+    let contexts = sources.map(|sources| &sources.definitions.contexts);
     found.extend(rule::graphs(&rendered.workflows, contexts));
     found.extend(custom::workflows(input.policies, &rendered.workflows, input.inventory));
-    found
-}
-
-fn judge_objects(input: &CheckInput<'_>, estate: &Estate<'_>, history: &History<'_>) -> Vec<Located> {
-    let examine = |item: &Item<'_>| {
-        let key = examined_key(item);
-        input.cache.examined(key, || rule::examine(item.key, &item.body.value()))
-    };
-    let examined: Vec<Arc<Examined>> = estate.items.par_iter().map(examine).collect();
-    let mut found = Vec::new();
-    for (item, examined) in estate.items.iter().zip(&examined) {
-        found.extend(examined.found.iter().map(|one| Located {
-            unit: Some(item.unit.clone()),
-            subject: Some(naksha_environments::plan::Subject::Object(item.key.clone())),
-            place: None,
-            found: one.clone(),
-        }));
-    }
-    found.extend(rule::dangling(estate, &examined));
-    found.extend(custom::objects(input.policies, estate, history, input.cache));
-    found
-}
-
-/// What examining depends on. The shipped rules come with the program, and a cache does not outlive it.
-fn examined_key(item: &Item<'_>) -> Digest {
-    Hasher::new("naksha/examined/1").part(item.digest.as_bytes()).part(item.key.to_string()).finish()
-}
-
-/// What was found before the change: on the base, or in what was applied last.
-fn before(input: &CheckInput<'_>, estate: &Estate<'_>, found: &[Located]) -> Before {
-    // Nothing found, nothing to compare with.
-    if found.is_empty() {
-        return Before::default();
-    }
-    let history = History::new(input.inventory, None);
-    let (old, located) = if let Some(base) = input.base {
-        let old = Estate::of_rendered(base);
-        let located = judge(input, base, input.base_sources, &old, &history);
-        (old, located)
-    } else {
-        let old = Estate::of_inventory(input.inventory);
-        let mut located = judge_objects(input, &old, &history);
-        located.extend(registered(input));
-        (old, located)
-    };
-    let digests: std::collections::BTreeMap<_, _> =
-        old.items.iter().map(|item| (item.key, item.digest)).collect();
-    let same = estate.items.iter().filter(|item| digests.get(item.key) == Some(&item.digest));
-    Before {
-        identities: located.iter().map(Located::identity).collect(),
-        unchanged: same.map(|item| item.key.clone()).collect::<BTreeSet<_>>(),
-    }
-}
-
-/// Findings of workflows whose current version is registered already.
-fn registered(input: &CheckInput<'_>) -> Vec<Located> {
-    let known = |graph: &naksha_environments::workflow::WorkflowGraph| {
-        input.inventory.workflows.get(&graph.name).is_some_and(|known| known.digest == graph.digest())
-    };
-    let graphs = input.rendered.workflows.iter().filter(|(_, graph)| known(graph));
-    let graphs = graphs.map(|(name, graph)| (name.clone(), Arc::clone(graph))).collect();
-    let contexts = input.sources.map(|sources| &sources.definitions.contexts);
-    let mut found = rule::graphs(&graphs, contexts);
-    found.extend(custom::workflows(input.policies, &graphs, input.inventory));
     found
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use naksha_environments::digest::{Digest, Hasher};
+use naksha_environments::digest::Hasher;
 use naksha_environments::expression::{Bindings, EvaluationError};
 use naksha_environments::ids::{RuleName, UnitName, WorkflowName};
 use naksha_environments::inventory::{Inventory, RegisteredWorkflow};
@@ -18,19 +18,28 @@ use naksha_environments::workflow::WorkflowGraph;
 use serde_json::{Value, json};
 
 use crate::cache::FindingCache;
-use crate::estate::{Estate, Item};
+use crate::estate::{Estate, Item, UnitObjects};
 use crate::found::{Found, Located};
 use crate::policy_set::PolicySet;
 
 /// Steps that one rule may take over all that it judges in one check: about four seconds at most.
 const RULE_BUDGET: u64 = 20_000_000;
 
-/// What one rule said of one thing.
-#[derive(Debug, Clone)]
+/// What rules said of some objects, and what that cost.
+#[derive(Debug, Default)]
 pub(crate) struct Judged {
-    rule: RuleName,
-    steps: u64,
-    problem: Option<Problem>,
+    problems: Vec<(usize, RuleName, Problem)>,
+    costs: Costs,
+}
+
+impl Judged {
+    /// What was found, with the index of the object.
+    pub(crate) fn found(&self, policies: &PolicySet) -> impl Iterator<Item = (usize, Found)> {
+        self.problems.iter().filter_map(|(index, rule, problem)| {
+            let policy = policies.custom.iter().find(|policy| policy.name == *rule)?;
+            Some((*index, finding(policy, problem)))
+        })
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -41,29 +50,38 @@ enum Problem {
 
 /// What the rules have cost, and what they were stopped for.
 #[derive(Debug, Default)]
-struct Costs {
+pub(crate) struct Costs {
     spent: BTreeMap<RuleName, u64>,
     skipped: BTreeMap<RuleName, usize>,
 }
 
 impl Costs {
-    fn may_judge(&mut self, policy: &Policy) -> bool {
-        if self.spent.get(&policy.name).is_none_or(|spent| *spent < RULE_BUDGET) {
-            return true;
+    fn allow(&self, rule: &RuleName) -> bool {
+        self.spent.get(rule).is_none_or(|spent| *spent < RULE_BUDGET)
+    }
+
+    fn skip(&mut self, rule: &RuleName, count: usize) {
+        *self.skipped.entry(rule.clone()).or_default() += count;
+    }
+
+    /// A rule that needs more than one evaluation may cost is a bomb: it gets no second one.
+    fn spend(&mut self, rule: &RuleName, steps: u64, problem: Option<&Problem>) {
+        let bomb =
+            matches!(problem, Some(Problem::Unjudged(_))) && steps > naksha_environments::expression::BUDGET;
+        let spent = self.spent.entry(rule.clone()).or_default();
+        *spent = if bomb { RULE_BUDGET } else { spent.saturating_add(steps) };
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (rule, steps) in &other.spent {
+            self.spend(rule, *steps, None);
         }
-        *self.skipped.entry(policy.name.clone()).or_default() += 1;
-        false
+        for (rule, count) in &other.skipped {
+            self.skip(rule, *count);
+        }
     }
 
-    fn add(&mut self, judged: &Judged) {
-        // A rule that needs more than one evaluation may cost is a bomb: it gets no second one.
-        let bomb = matches!(&judged.problem, Some(Problem::Unjudged(_)))
-            && judged.steps > naksha_environments::expression::BUDGET;
-        let spent = self.spent.entry(judged.rule.clone()).or_default();
-        *spent = if bomb { RULE_BUDGET } else { spent.saturating_add(judged.steps) };
-    }
-
-    fn findings(self) -> impl Iterator<Item = Located> {
+    pub(crate) fn findings(self) -> impl Iterator<Item = Located> {
         self.skipped.into_iter().map(|(rule, count)| {
             let found = Found {
                 rule,
@@ -100,84 +118,147 @@ impl<'a> History<'a> {
     }
 }
 
-/// Judges every object. In order, not in parallel: where a budget ends must not depend on luck.
-pub(crate) fn objects(
-    policies: &PolicySet,
-    estate: &Estate<'_>,
-    history: &History<'_>,
-    cache: &FindingCache,
-) -> Vec<Located> {
-    let mut costs = Costs::default();
-    let mut found = Vec::new();
-    let rules: Vec<(&Arc<Policy>, &[String])> = policies
-        .custom
-        .iter()
-        .filter(|policy| policies.severity(&policy.name).is_some())
-        .filter_map(|policy| match &policy.matches {
-            PolicyMatch::Objects { kinds } => Some((policy, kinds.as_slice())),
-            PolicyMatch::Workflows | PolicyMatch::Plan => None,
-        })
-        .collect();
-    for item in &estate.items {
-        let matching: Vec<&Arc<Policy>> =
-            rules.iter().filter(|(_, kinds)| matches(kinds, item.key)).map(|(policy, _)| *policy).collect();
-        if matching.is_empty() {
-            continue;
-        }
-        let allowed: Vec<&Arc<Policy>> =
-            matching.iter().filter(|policy| costs.may_judge(policy)).copied().collect();
-        let judged = judge_object(policies, &allowed, item, history, cache);
-        for one in judged.iter() {
-            costs.add(one);
-            if let Some(problem) = &one.problem {
-                let policy = allowed.iter().find(|policy| policy.name == one.rule);
-                found.extend(policy.map(|policy| Located {
-                    unit: Some(item.unit.clone()),
-                    subject: Some(Subject::Object(item.key.clone())),
-                    place: None,
-                    found: finding(policy, problem),
-                }));
-            }
-        }
-    }
-    found.extend(costs.findings());
-    found
+/// Rules about objects, by what they look at.
+#[derive(Debug)]
+pub(crate) struct ObjectRules<'a> {
+    policies: &'a PolicySet,
+    /// Those that look at one object alone.
+    plain: Vec<&'a Policy>,
+    /// Those that also ask what was there, or what is done.
+    contextual: Vec<&'a Policy>,
 }
 
-fn judge_object(
-    policies: &PolicySet,
-    rules: &[&Arc<Policy>],
-    item: &Item<'_>,
-    history: &History<'_>,
-    cache: &FindingCache,
-) -> Arc<Vec<Judged>> {
-    let old = history.inventory.objects.get(item.key);
-    let contextual = rules.iter().any(|policy| reads(policy, &["oldObject", "action"]));
-    let mut key = Hasher::new("naksha/judged/1")
-        .part(policies.digest().as_bytes())
-        .part(item.digest.as_bytes())
-        .part(item.key.to_string())
-        .part(item.unit.as_str());
-    for policy in rules {
-        key.add(policy.name.as_str());
+impl<'a> ObjectRules<'a> {
+    pub(crate) fn of(policies: &'a PolicySet) -> Self {
+        let active = active(policies, |matches| matches!(matches, PolicyMatch::Objects { .. }));
+        let (contextual, plain) =
+            active.into_iter().partition(|policy| reads(policy, &["oldObject", "action"]));
+        Self { policies, plain, contextual }
     }
-    if contextual {
-        key.add(old.map_or([0; 32], |old| *old.applied.digest().as_bytes()));
-        key.add(history.action(item.key));
+
+    /// Judges a unit by the plain rules. Units are judged in order, not in parallel: where a budget ends must not
+    /// depend on luck.
+    pub(crate) fn unit(
+        &self,
+        unit: &UnitObjects<'_>,
+        costs: &mut Costs,
+        cache: &FindingCache,
+    ) -> Option<Arc<Judged>> {
+        if self.plain.is_empty() {
+            return None;
+        }
+        let (allowed, stopped): (Vec<&Policy>, Vec<&Policy>) =
+            self.plain.iter().copied().partition(|policy| costs.allow(&policy.name));
+        for policy in stopped {
+            costs.skip(&policy.name, unit.items().filter(|item| is_about(policy, item.key)).count());
+        }
+        let mut key = Hasher::new("naksha/judged-unit/1")
+            .part(self.policies.digest().as_bytes())
+            .part(unit.name.as_str())
+            .part(unit.digest.as_bytes());
+        for policy in &allowed {
+            key.add(policy.name.as_str());
+        }
+        let key = key.finish();
+        let judged = cache.judged(key).unwrap_or_else(|| {
+            let mut judged = Judged::default();
+            for (index, item) in unit.items().enumerate() {
+                self.judge(&allowed, index, &item, None, &mut judged);
+            }
+            let judged = Arc::new(judged);
+            cache.keep_judged(key, &judged);
+            judged
+        });
+        costs.add(&judged.costs);
+        Some(judged)
     }
-    let key: Digest = key.finish();
-    if let Some(known) = cache.judged(key) {
-        return known;
+
+    /// Judges every object by the rules that look at its history.
+    pub(crate) fn contextual(
+        &self,
+        estate: &Estate<'_>,
+        history: &History<'_>,
+        costs: &mut Costs,
+        cache: &FindingCache,
+    ) -> Vec<Located> {
+        let mut found = Vec::new();
+        for item in estate.items().filter(|_| !self.contextual.is_empty()) {
+            let about = self.contextual.iter().copied().filter(|policy| is_about(policy, item.key));
+            let (allowed, stopped): (Vec<&Policy>, Vec<&Policy>) =
+                about.partition(|policy| costs.allow(&policy.name));
+            stopped.iter().for_each(|policy| costs.skip(&policy.name, 1));
+            if allowed.is_empty() {
+                continue;
+            }
+            let judged = self.with_history(&allowed, &item, history, cache);
+            costs.add(&judged.costs);
+            found.extend(judged.found(self.policies).map(|(_, found)| Located {
+                unit: Some(item.unit.clone()),
+                subject: Some(Subject::Object(item.key.clone())),
+                place: None,
+                found,
+            }));
+        }
+        found
     }
-    let mut bindings = object_bindings(policies.bindings(), item.body.value(), item.unit.as_str());
-    bindings.set(
-        "oldObject",
-        if contextual { old.map_or(Value::Null, |old| old.applied.value()) } else { Value::Null },
-    );
-    bindings.set("action", json!(history.action(item.key)));
-    let judged: Arc<Vec<Judged>> = Arc::new(rules.iter().map(|policy| judge(policy, &bindings)).collect());
-    cache.keep_judged(key, Arc::clone(&judged));
-    judged
+
+    fn with_history(
+        &self,
+        rules: &[&Policy],
+        item: &Item<'_>,
+        history: &History<'_>,
+        cache: &FindingCache,
+    ) -> Arc<Judged> {
+        let old = history.inventory.objects.get(item.key);
+        let mut key = Hasher::new("naksha/judged/1")
+            .part(self.policies.digest().as_bytes())
+            .part(item.body.digest().as_bytes())
+            .part(item.unit.as_str())
+            .part(old.map_or([0; 32], |old| *old.applied.digest().as_bytes()))
+            .part(history.action(item.key));
+        for policy in rules {
+            key.add(policy.name.as_str());
+        }
+        let key = key.finish();
+        cache.judged(key).unwrap_or_else(|| {
+            let mut judged = Judged::default();
+            self.judge(rules, 0, item, Some(history), &mut judged);
+            let judged = Arc::new(judged);
+            cache.keep_judged(key, &judged);
+            judged
+        })
+    }
+
+    fn judge(
+        &self,
+        rules: &[&Policy],
+        index: usize,
+        item: &Item<'_>,
+        history: Option<&History<'_>>,
+        judged: &mut Judged,
+    ) {
+        let matching: Vec<&&Policy> = rules.iter().filter(|policy| is_about(policy, item.key)).collect();
+        if matching.is_empty() {
+            return;
+        }
+        let mut bindings = object_bindings(self.policies.bindings(), item.body.value(), item.unit.as_str());
+        let old = history.and_then(|history| history.inventory.objects.get(item.key));
+        bindings.set("oldObject", old.map_or(Value::Null, |old| old.applied.value()));
+        bindings.set("action", json!(history.map_or("none", |history| history.action(item.key))));
+        for policy in matching {
+            if !judged.costs.allow(&policy.name) {
+                judged.costs.skip(&policy.name, 1);
+                continue;
+            }
+            let (problem, steps) = judge(policy, &bindings);
+            judged.costs.spend(&policy.name, steps, problem.as_ref());
+            judged.problems.extend(problem.map(|problem| (index, policy.name.clone(), problem)));
+        }
+    }
+}
+
+fn is_about(policy: &Policy, key: &ObjectKey) -> bool {
+    matches!(&policy.matches, PolicyMatch::Objects { kinds } if matches(kinds, key))
 }
 
 fn object_bindings(base: Bindings, object: Value, unit: &str) -> Bindings {
@@ -193,9 +274,9 @@ pub(crate) fn matches(kinds: &[String], key: &ObjectKey) -> bool {
     kinds.is_empty() || kinds.iter().any(|kind| *kind == *key.kind || *kind == key.group_kind())
 }
 
-fn judge(policy: &Policy, bindings: &Bindings) -> Judged {
+fn judge(policy: &Policy, bindings: &Bindings) -> (Option<Problem>, u64) {
     let (answer, steps) = policy.rule.evaluate_counted(bindings);
-    Judged { rule: policy.name.clone(), steps, problem: problem(answer) }
+    (problem(answer), steps)
 }
 
 fn problem(answer: Result<Value, EvaluationError>) -> Option<Problem> {
@@ -242,12 +323,13 @@ pub(crate) fn workflows(
             .with("workflow", parsed(graph.to_json()))
             .with("oldWorkflow", old.unwrap_or_default());
         for policy in &matching {
-            if !costs.may_judge(policy) {
+            if !costs.allow(&policy.name) {
+                costs.skip(&policy.name, 1);
                 continue;
             }
-            let judged = judge(policy, &bindings);
-            costs.add(&judged);
-            found.extend(judged.problem.map(|problem| Located {
+            let (problem, steps) = judge(policy, &bindings);
+            costs.spend(&policy.name, steps, problem.as_ref());
+            found.extend(problem.map(|problem| Located {
                 unit: None,
                 subject: Some(Subject::Workflow(name.clone())),
                 place: Some(graph.place.clone()),
@@ -263,9 +345,9 @@ fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-fn active(policies: &PolicySet, wanted: fn(&PolicyMatch) -> bool) -> Vec<&Arc<Policy>> {
-    let active = |policy: &&Arc<Policy>| wanted(&policy.matches) && policies.severity(&policy.name).is_some();
-    policies.custom.iter().filter(active).collect()
+fn active(policies: &PolicySet, wanted: fn(&PolicyMatch) -> bool) -> Vec<&Policy> {
+    let active = |policy: &&Policy| wanted(&policy.matches) && policies.severity(&policy.name).is_some();
+    policies.custom.iter().map(AsRef::as_ref).filter(active).collect()
 }
 
 /// Judges the plan as a whole.
@@ -276,7 +358,8 @@ pub(crate) fn plan(policies: &PolicySet, plan: &Plan) -> Vec<Located> {
     }
     let bindings = policies.bindings().with("plan", plan_value(plan));
     let judged = matching.into_iter().filter_map(|policy| {
-        let problem = judge(policy, &bindings).problem?;
+        let (problem, _) = judge(policy, &bindings);
+        let problem = problem?;
         Some(Located { unit: None, subject: None, place: None, found: finding(policy, &problem) })
     });
     judged.collect()

@@ -1,61 +1,105 @@
 //! An estate: the objects of an environment, as rendered or as the inventory remembers them, one shape for both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use naksha_environments::digest::Digest;
+use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::ids::UnitName;
-use naksha_environments::inventory::Inventory;
+use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::{Body, DesiredObject, ObjectKey};
 use naksha_environments::rendered::{Rendered, UnitState};
 
 /// One object.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Item<'a> {
     pub(crate) unit: &'a UnitName,
     pub(crate) key: &'a ObjectKey,
-    pub(crate) digest: Digest,
     pub(crate) body: &'a Body,
     /// Absent for what only the inventory knows.
-    pub(crate) desired: Option<&'a Arc<DesiredObject>>,
+    pub(crate) desired: Option<&'a DesiredObject>,
+}
+
+/// The objects of one unit, in its own order.
+#[derive(Debug)]
+pub(crate) struct UnitObjects<'a> {
+    pub(crate) name: &'a UnitName,
+    /// Two units of one digest have the same objects.
+    pub(crate) digest: Digest,
+    objects: Objects<'a>,
+}
+
+#[derive(Debug)]
+enum Objects<'a> {
+    Desired(&'a [Arc<DesiredObject>]),
+    Owned(Vec<(&'a ObjectKey, &'a Owned)>),
+}
+
+impl<'a> UnitObjects<'a> {
+    pub(crate) fn len(&self) -> usize {
+        match &self.objects {
+            Objects::Desired(objects) => objects.len(),
+            Objects::Owned(objects) => objects.len(),
+        }
+    }
+
+    pub(crate) fn item(&self, index: usize) -> Item<'a> {
+        let unit = self.name;
+        match &self.objects {
+            Objects::Desired(objects) => {
+                let object = &*objects[index];
+                Item { unit, key: &object.key, body: &object.body, desired: Some(object) }
+            }
+            Objects::Owned(objects) => {
+                let (key, owned) = objects[index];
+                Item { unit, key, body: &owned.applied, desired: None }
+            }
+        }
+    }
+
+    pub(crate) fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
+        (0..self.len()).map(|index| self.item(index))
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Estate<'a> {
-    /// By unit, then in the unit's own order.
-    pub(crate) items: Vec<Item<'a>>,
+    /// By name.
+    pub(crate) units: Vec<UnitObjects<'a>>,
     /// Whether units are missing from it that may make objects: broken, without a driver, or not promoted yet.
     pub(crate) incomplete: bool,
 }
 
 impl<'a> Estate<'a> {
     pub(crate) fn of_rendered(rendered: &'a Rendered) -> Self {
-        let mut items = Vec::new();
-        for (unit, made) in &rendered.units {
-            items.extend(made.objects().iter().map(|object| Item {
-                unit,
-                key: &object.key,
-                digest: object.digest(),
-                body: &object.body,
-                desired: Some(object),
-            }));
-        }
+        let unit = |(name, made): (&'a UnitName, &'a naksha_environments::rendered::RenderedUnit)| {
+            let objects = Objects::Desired(made.objects());
+            UnitObjects { name, digest: made.digest, objects }
+        };
         let incomplete = rendered.units.values().any(|unit| !matches!(unit.state, UnitState::Rendered(_)));
-        Self { items, incomplete }
+        Self { units: rendered.units.iter().map(unit).collect(), incomplete }
     }
 
     pub(crate) fn of_inventory(inventory: &'a Inventory) -> Self {
-        let items = inventory.objects.iter().map(|(key, owned)| Item {
-            unit: &owned.unit,
-            key,
-            digest: owned.desired,
-            body: &owned.applied,
-            desired: None,
-        });
-        Self { items: items.collect(), incomplete: false }
+        let mut units: BTreeMap<&UnitName, Vec<(&ObjectKey, &Owned)>> = BTreeMap::new();
+        for (key, owned) in &inventory.objects {
+            units.entry(&owned.unit).or_default().push((key, owned));
+        }
+        let unit = |(name, objects): (&'a UnitName, Vec<(&'a ObjectKey, &'a Owned)>)| {
+            let mut hasher = Hasher::new("naksha/owned-unit/1");
+            for (_, owned) in &objects {
+                hasher.add(owned.applied.digest().as_bytes());
+            }
+            UnitObjects { name, digest: hasher.finish(), objects: Objects::Owned(objects) }
+        };
+        Self { units: units.into_iter().map(unit).collect(), incomplete: false }
     }
 
-    pub(crate) fn keys(&self) -> BTreeSet<&'a ObjectKey> {
-        self.items.iter().map(|item| item.key).collect()
+    pub(crate) fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
+        self.units.iter().flat_map(UnitObjects::items)
+    }
+
+    /// Which units there are, and what is in each.
+    pub(crate) fn digests(&self) -> HashMap<&'a UnitName, Digest> {
+        self.units.iter().map(|unit| (unit.name, unit.digest)).collect()
     }
 }

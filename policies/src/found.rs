@@ -41,21 +41,25 @@ pub(crate) struct Identity {
     file: Option<String>,
 }
 
+impl Identity {
+    /// Findings about objects follow the object when it moves to another unit or file.
+    pub(crate) fn new(
+        unit: Option<UnitName>,
+        subject: Option<Subject>,
+        file: Option<String>,
+        found: &Found,
+    ) -> Self {
+        Self { rule: found.rule.clone(), unit, subject, field: found.field.clone(), file }
+    }
+}
+
 impl Located {
     pub(crate) fn identity(&self) -> Identity {
-        // Findings about objects follow the object when it moves to another unit or file.
-        let unit = if self.subject.is_some() { None } else { self.unit.clone() };
-        let file = match &self.subject {
-            Some(_) => None,
-            None => self.place.as_ref().map(|place| place.path.as_str().to_owned()),
-        };
-        Identity {
-            rule: self.found.rule.clone(),
-            unit,
-            subject: self.subject.clone(),
-            field: self.found.field.clone(),
-            file,
+        if let Some(subject) = &self.subject {
+            return Identity::new(None, Some(subject.clone()), None, &self.found);
         }
+        let file = self.place.as_ref().map(|place| place.path.as_str().to_owned());
+        Identity::new(self.unit.clone(), None, file, &self.found)
     }
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod admit;
+mod before;
 mod bundled;
 mod cache;
 mod cases;

@@ -1,6 +1,7 @@
 //! From what was found to findings: severity, whether it counts, and where it stands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::{Place, Severity};
@@ -8,30 +9,28 @@ use naksha_environments::ids::{RuleName, UnitName};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{FieldPath, PlanId, Subject};
 use naksha_environments::source::TreePath;
-use naksha_environments::verdict::{Acknowledgement, Finding, Standing};
+use naksha_environments::verdict::{Acknowledgement, Finding, Standing, Verdict};
 use naksha_environments::wire::scrub;
 
-use crate::check::Locate;
-use crate::estate::Item;
-use crate::found::{Identity, Located};
-use crate::policy_set::PolicySet;
+use crate::before::Before;
+use crate::check::{CheckInput, Locate};
+use crate::estate::{Estate, Item};
+use crate::found::{Found, Located};
+use crate::policy_set::{ActiveRule, PolicySet};
 use crate::waiver::{Cover, Waivers};
 
-/// What was found before the change.
-#[derive(Debug, Default)]
-pub(crate) struct Before {
-    pub(crate) identities: BTreeSet<Identity>,
-    /// Objects that are the same as before: what could not be judged of them then cannot be now, and is no news.
-    pub(crate) unchanged: BTreeSet<ObjectKey>,
-}
-
-/// Everything that decides on standings.
+/// Takes what is found, one by one, and decides what counts.
 pub(crate) struct Bench<'a> {
-    pub(crate) policies: &'a PolicySet,
-    pub(crate) before: Before,
-    pub(crate) acknowledged: Option<&'a Acknowledgement>,
-    pub(crate) items: BTreeMap<&'a ObjectKey, &'a Item<'a>>,
-    pub(crate) locate: &'a Locate<'a>,
+    policies: &'a PolicySet,
+    estate: &'a Estate<'a>,
+    before: &'a Before<'a>,
+    acknowledged: Option<&'a Acknowledgement>,
+    waivers: Waivers<'a>,
+    locate: &'a Locate<'a>,
+    findings: Vec<Finding>,
+    known: BTreeMap<RuleName, usize>,
+    /// Objects by key; made when a finding without its object has to be placed.
+    items: OnceCell<HashMap<&'a ObjectKey, Item<'a>>>,
 }
 
 /// The acknowledgement of a plan that still holds.
@@ -43,35 +42,112 @@ pub(crate) fn acknowledgement<'a>(
     all.iter().find(|one| one.plan == *plan && one.expires.is_none_or(|expires| expires > now))
 }
 
-impl Bench<'_> {
-    /// The finding, or nothing when its rule is off.
-    pub(crate) fn finding(&self, located: Located, waivers: &mut Waivers<'_>) -> Option<Finding> {
-        let rule = self.policies.rule(&located.found.rule)?;
-        let mut severity = rule.severity?;
-        if located.found.at_most_warning {
+impl<'a> Bench<'a> {
+    pub(crate) fn new(
+        input: &CheckInput<'a>,
+        estate: &'a Estate<'a>,
+        before: &'a Before<'a>,
+        acknowledged: Option<&'a Acknowledgement>,
+    ) -> Self {
+        let CheckInput { policies, locate, now, .. } = *input;
+        let waivers = Waivers::new(&policies.waivers, now);
+        let (findings, known, items) = (Vec::new(), BTreeMap::new(), OnceCell::new());
+        Self { policies, estate, before, acknowledged, waivers, locate, findings, known, items }
+    }
+
+    /// A finding about one object, by a rule that looks at nothing else. `unchanged`: its unit is what it was.
+    pub(crate) fn object(&mut self, item: Item<'a>, found: &Found, unchanged: bool) {
+        let Some(rule) = self.policies.rule(&found.rule) else { return };
+        if rule.severity.is_none() {
+            return;
+        }
+        let standing = self.waived(&found.rule, || Some(Subject::Object(item.key.clone())), file(&item));
+        // A change may be what makes a rule fail: what cannot be judged counts, unless nothing changed at all.
+        let same = || !found.unjudged || self.before.has_object(&item);
+        if standing.is_none() && (unchanged || self.before.found_in_object(&item, found) && same()) {
+            return self.count(&found.rule);
+        }
+        let standing = standing.unwrap_or(Standing::New);
+        let place = self.place_in(&item, found);
+        let subject = Some(Subject::Object(item.key.clone()));
+        self.keep(rule, Some(item.unit.clone()), subject, place, found.clone(), standing);
+    }
+
+    /// A finding about anything else.
+    pub(crate) fn other(&mut self, located: Located) {
+        let Some(rule) = self.policies.rule(&located.found.rule) else { return };
+        if rule.severity.is_none() {
+            return;
+        }
+        let item = match &located.subject {
+            Some(Subject::Object(key)) => self.item(key),
+            _ => None,
+        };
+        let standing = if rule.guard { Some(self.guard_standing()) } else { None };
+        let standing = standing.or_else(|| {
+            let written = located.place.as_ref().map(|place| &place.path);
+            let file = written.or_else(|| item.as_ref().and_then(file));
+            self.waived(&located.found.rule, || located.subject.clone(), file)
+        });
+        let same = || !located.found.unjudged || item.is_some_and(|item| self.before.has_object(&item));
+        if standing.is_none() && same() && self.before.found_elsewhere(&located) {
+            return self.count(&located.found.rule);
+        }
+        let standing = standing.unwrap_or(Standing::New);
+        let Located { unit, subject, place, found } = located;
+        let place = match (place, &item) {
+            (Some(place), _) => Some(shown(place, &found)),
+            (None, Some(item)) => self.place_in(item, &found),
+            (None, None) => None,
+        };
+        self.keep(rule, unit, subject, place, found, standing);
+    }
+
+    pub(crate) fn all(&mut self, found: Vec<Located>) {
+        found.into_iter().for_each(|located| self.other(located));
+    }
+
+    /// Everything that counts, worst first; what the waivers themselves deserve is added.
+    pub(crate) fn finish(mut self) -> Verdict {
+        self.all(self.waivers.findings());
+        let Self { mut findings, known, policies, .. } = self;
+        sort(&mut findings);
+        Verdict { findings, known, policies: policies.digest() }
+    }
+
+    fn keep(
+        &mut self,
+        rule: &ActiveRule,
+        unit: Option<UnitName>,
+        subject: Option<Subject>,
+        place: Option<Place>,
+        found: Found,
+        standing: Standing,
+    ) {
+        let Some(mut severity) = rule.severity else { return };
+        if found.at_most_warning {
             severity = severity.min(Severity::Warning);
         }
-        let file = self.file(&located);
-        let standing =
-            if rule.guard { self.guard_standing() } else { self.standing(&located, file.as_ref(), waivers) };
-        // What was there before is counted, not shown: its line is not worth reading its file again.
-        let place = match (&standing, file) {
-            (Standing::Existing, Some(file)) => Some(Place::file(&file)),
-            _ => self.place(&located),
-        };
-        let field = Some(&located.found.field).filter(|field| !field.0.is_empty());
         let clean = |text: String| scrub(&text).into_owned();
-        Some(Finding {
+        let Found { rule: name, field, message, fix, .. } = found;
+        self.findings.push(Finding {
             severity,
-            rule: located.found.rule.clone(),
-            unit: located.unit.clone(),
-            subject: located.subject.clone(),
-            field: field.map(ToString::to_string),
+            rule: name,
+            unit,
+            subject,
+            field: Some(&field).filter(|field| !field.0.is_empty()).map(ToString::to_string),
             place,
-            message: clean(located.found.message),
-            fix: located.found.fix.or_else(|| rule.fix.clone()).map(clean),
+            message: clean(message),
+            fix: fix.or_else(|| rule.fix.clone()).map(clean),
             standing,
-        })
+        });
+    }
+
+    fn count(&mut self, rule: &RuleName) {
+        match self.known.get_mut(rule) {
+            Some(count) => *count += 1,
+            None => drop(self.known.insert(rule.clone(), 1)),
+        }
     }
 
     fn guard_standing(&self) -> Standing {
@@ -83,45 +159,50 @@ impl Bench<'_> {
         }
     }
 
-    fn standing(&self, located: &Located, file: Option<&TreePath>, waivers: &mut Waivers<'_>) -> Standing {
-        match waivers.cover(&located.found.rule, located.subject.as_ref(), file) {
-            Cover::Waived(waiver) => return Standing::Waived { reason: waiver.reason.clone() },
-            Cover::Expired => return Standing::New,
-            Cover::None => {}
+    /// What the waivers make of a finding; nothing when none speaks of it.
+    fn waived(
+        &mut self,
+        rule: &RuleName,
+        subject: impl FnOnce() -> Option<Subject>,
+        file: Option<&TreePath>,
+    ) -> Option<Standing> {
+        if !self.waivers.concern(rule) {
+            return None;
         }
-        let known = self.before.identities.contains(&located.identity());
-        let same = match &located.subject {
-            Some(Subject::Object(key)) => self.before.unchanged.contains(key),
-            _ => false,
-        };
-        // A change may be what makes a rule fail: what cannot be judged counts, unless nothing changed at all.
-        if known && (!located.found.unjudged || same) { Standing::Existing } else { Standing::New }
+        match self.waivers.cover(rule, subject().as_ref(), file) {
+            Cover::Waived(waiver) => Some(Standing::Waived { reason: waiver.reason.clone() }),
+            Cover::Expired => Some(Standing::New),
+            Cover::None => None,
+        }
     }
 
-    /// The file of a finding, without reading it.
-    fn file(&self, located: &Located) -> Option<TreePath> {
-        if let Some(place) = &located.place {
-            return Some(place.path.clone());
-        }
-        let Some(Subject::Object(key)) = &located.subject else { return None };
-        Some(self.items.get(key)?.desired?.provenance.path.clone())
+    fn item(&self, key: &ObjectKey) -> Option<Item<'a>> {
+        let items = || self.estate.items().map(|item| (item.key, item)).collect();
+        self.items.get_or_init(items).get(key).copied()
     }
 
-    fn place(&self, located: &Located) -> Option<Place> {
-        let place = located.place.clone().or_else(|| {
-            let Some(Subject::Object(key)) = &located.subject else { return None };
-            let object = self.items.get(key)?.desired?;
-            (self.locate)(object, &located.found.field)
-                .or_else(|| (self.locate)(object, &FieldPath::default()))
-        })?;
-        let shows = |line: &str| located.found.secret || scrub(line) != line;
-        let hidden = place.line.as_ref().and_then(|line| line.text.as_deref()).is_some_and(shows);
-        Some(if hidden { place.without_text() } else { place })
+    fn place_in(&self, item: &Item<'_>, found: &Found) -> Option<Place> {
+        let object = item.desired?;
+        let place = (self.locate)(object, &found.field);
+        let place = place.or_else(|| (self.locate)(object, &FieldPath::default()))?;
+        Some(shown(place, found))
     }
 }
 
+/// The file of an object, without reading it.
+fn file<'a>(item: &Item<'a>) -> Option<&'a TreePath> {
+    item.desired.map(|object| &object.provenance.path)
+}
+
+/// The place, without its text where that may hold a secret.
+fn shown(place: Place, found: &Found) -> Place {
+    let hides = |line: &str| found.secret || scrub(line) != line;
+    let hidden = place.line.as_ref().and_then(|line| line.text.as_deref()).is_some_and(hides);
+    if hidden { place.without_text() } else { place }
+}
+
 /// Worst first; among equals what counts first, then by rule, unit, subject and field.
-pub(crate) fn sort(findings: &mut Vec<Finding>) {
+fn sort(findings: &mut Vec<Finding>) {
     let rank = |finding: &Finding| (!finding.blocks(), std::cmp::Reverse(finding.severity));
     findings.sort_by(|one, two| rank(one).cmp(&rank(two)).then_with(|| by_name(one).cmp(&by_name(two))));
     findings.dedup();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Place;
-use naksha_environments::digest::Digest;
+use naksha_environments::digest::Hasher;
 use naksha_environments::environment::{Environment, Follows, Gates, Guards, Lifecycle, Sync, TargetRef};
 use naksha_environments::expression::Expression;
 use naksha_environments::ids::{RuleName, UnitName};
@@ -257,7 +257,7 @@ fn repository() -> Repository {
     Repository {
         name: "infra".parse().unwrap(),
         place: Place::file(&path("naksha.yaml")),
-        trunk: "main".to_owned(),
+        trunk: None,
         shared: naksha_environments::globs::Globs::none(),
         ignore: naksha_environments::globs::Globs::none(),
         owners: BTreeMap::new(),
@@ -283,6 +283,10 @@ pub(crate) fn rendered(environment: &Environment, units: &[(&str, &str)]) -> Ren
 }
 
 pub(crate) fn rendered_unit(name: &str, state: UnitState) -> RenderedUnit {
+    let mut digest = Hasher::new("test");
+    if let UnitState::Rendered(objects) = &state {
+        objects.iter().for_each(|object| digest.add(object.body.digest().as_bytes()));
+    }
     RenderedUnit {
         name: unit(name),
         state,
@@ -290,7 +294,7 @@ pub(crate) fn rendered_unit(name: &str, state: UnitState) -> RenderedUnit {
         variables: Arc::new(Variables::default()),
         conflicts: ConflictPolicy::default(),
         ignore: Vec::new().into(),
-        digest: Digest::of_bytes(name.as_bytes()),
+        digest: digest.finish(),
     }
 }
 

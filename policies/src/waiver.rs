@@ -34,6 +34,11 @@ impl<'a> Waivers<'a> {
         Self { all, used: vec![false; all.len()], today: TimeZone::UTC.to_datetime(now).date() }
     }
 
+    /// Whether any waiver speaks of a rule.
+    pub(crate) fn concern(&self, rule: &RuleName) -> bool {
+        self.all.iter().any(|waiver| waiver.rule == *rule)
+    }
+
     pub(crate) fn cover(
         &mut self,
         rule: &RuleName,

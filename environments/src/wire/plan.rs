@@ -36,7 +36,7 @@ pub struct PlanDocument {
     /// Units of which nothing is planned.
     #[serde(default)]
     pub blocked: Vec<BlockedDocument>,
-    /// What each unit waits for.
+    /// What each unit with actions waits for.
     #[serde(default)]
     pub order: BTreeMap<String, Vec<String>>,
     #[serde(default)]
@@ -44,6 +44,9 @@ pub struct PlanDocument {
     /// What policies say; worst first.
     #[serde(default)]
     pub findings: Vec<FindingDocument>,
+    /// How often each rule found what was there before the change; not listed among the findings.
+    #[serde(default)]
+    pub known_findings: BTreeMap<String, usize>,
     /// What was decided; absent when nobody asked, as on a laptop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionDocument>,
@@ -216,8 +219,6 @@ pub struct FindingDocument {
 #[serde(rename_all = "camelCase", tag = "state")]
 pub enum StandingDocument {
     New,
-    /// It was there before this change.
-    Existing,
     Waived {
         reason: String,
     },

@@ -1,6 +1,6 @@
 //! Plans, verdicts and decisions as documents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::{DiagnosticDocument, PlaceDocument};
 use super::plan::{
@@ -41,6 +41,7 @@ impl PlanDocument {
             subject: SubjectDocument::of_key(key),
             reason: text_document(reason),
         };
+        let acting: BTreeSet<&UnitName> = actions.iter().filter_map(|action| action.unit.as_ref()).collect();
         let names = |units: &Vec<UnitName>| units.iter().map(ToString::to_string).collect();
         Self {
             version: PLAN_VERSION,
@@ -52,9 +53,14 @@ impl PlanDocument {
             unknown: unknown.iter().map(reason).collect(),
             kept: kept.iter().map(reason).collect(),
             blocked: blocked.iter().map(|(unit, why)| block(unit, why)).collect(),
-            order: order.iter().map(|(unit, needs)| (unit.to_string(), names(needs))).collect(),
+            order: order
+                .iter()
+                .filter(|(unit, _)| acting.contains(unit))
+                .map(|(unit, needs)| (unit.to_string(), names(needs)))
+                .collect(),
             preconditions: preconditions_document(preconditions),
             findings: Vec::new(),
+            known_findings: BTreeMap::new(),
             decision: None,
             diagnostics: Vec::new(),
         }
@@ -73,6 +79,7 @@ impl PlanDocument {
     #[must_use]
     pub fn with_verdict(mut self, verdict: &Verdict) -> Self {
         self.findings = verdict.findings.iter().map(finding).collect();
+        self.known_findings = verdict.known.iter().map(|(rule, count)| (rule.to_string(), *count)).collect();
         self
     }
 
@@ -204,7 +211,6 @@ fn finding(finding: &Finding) -> FindingDocument {
     let Finding { severity, rule, unit, subject, field, place, message, fix, standing } = finding;
     let standing = match standing {
         Standing::New => StandingDocument::New,
-        Standing::Existing => StandingDocument::Existing,
         Standing::Waived { reason } => StandingDocument::Waived { reason: text_document(reason) },
         Standing::NeedsAcknowledgement => StandingDocument::NeedsAcknowledgement,
         Standing::Acknowledged { by, reason } => {

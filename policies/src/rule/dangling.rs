@@ -1,23 +1,22 @@
 //! dangling-ref: references to what no unit of the environment makes.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::Subject;
 
+use crate::cache::ExaminedUnit;
 use crate::estate::{Estate, Item};
 use crate::found::{Found, Located};
 use crate::rule::object::Examined;
 use crate::rule::reference::Reference;
 
-/// `examined` goes with the items of `estate`, one to one.
-pub(crate) fn dangling(estate: &Estate<'_>, examined: &[Arc<Examined>]) -> Vec<Located> {
+/// `examined` goes with the units of `estate`, one to one.
+pub(crate) fn dangling(estate: &Estate<'_>, examined: &[ExaminedUnit]) -> Vec<Located> {
     let known = Known::of(estate, examined);
     let mut found = Vec::new();
-    for (item, examined) in estate.items.iter().zip(examined) {
+    for (item, examined) in together(estate, examined) {
         for reference in &examined.references {
-            let Some(message) = known.misses(item, reference) else { continue };
+            let Some(message) = known.misses(&item, reference) else { continue };
             let mut made = Found::new("dangling-ref", reference.field.clone(), message);
             // What a unit without a driver makes is not known: it may be just this.
             made.at_most_warning = estate.incomplete;
@@ -28,42 +27,50 @@ pub(crate) fn dangling(estate: &Estate<'_>, examined: &[Arc<Examined>]) -> Vec<L
     found
 }
 
+fn together<'a>(
+    estate: &'a Estate<'a>,
+    examined: &'a [ExaminedUnit],
+) -> impl Iterator<Item = (Item<'a>, &'a Examined)> {
+    estate.units.iter().zip(examined).flat_map(|(unit, examined)| unit.items().zip(examined.iter()))
+}
+
 type Name<'a> = (&'a str, Option<&'a str>, &'a str);
 
-/// Everything that can be referred to.
+/// Everything that can be referred to, by kind, namespace and name. Only asked, never listed.
 struct Known<'a> {
-    keys: BTreeSet<&'a ObjectKey>,
-    /// Kind, namespace, name.
-    made: BTreeSet<Name<'a>>,
-    data: BTreeMap<Name<'a>, &'a BTreeSet<String>>,
+    /// With the API group.
+    objects: HashMap<Name<'a>, Vec<&'a str>>,
+    made: HashSet<Name<'a>>,
+    data: HashMap<Name<'a>, &'a BTreeSet<String>>,
 }
 
 impl<'a> Known<'a> {
-    fn of(estate: &Estate<'a>, examined: &'a [Arc<Examined>]) -> Self {
-        let mut made = BTreeSet::new();
-        let mut data = BTreeMap::new();
-        for (item, examined) in estate.items.iter().zip(examined) {
+    fn of(estate: &'a Estate<'a>, examined: &'a [ExaminedUnit]) -> Self {
+        let mut known = Self { objects: HashMap::new(), made: HashSet::new(), data: HashMap::new() };
+        for (item, examined) in together(estate, examined) {
             let namespace = item.key.namespace.as_deref();
-            made.extend(examined.makes.iter().map(|one| (one.kind, namespace, one.name.as_str())));
+            let name = (&*item.key.kind, namespace, &*item.key.name);
+            known.objects.entry(name).or_default().push(&item.key.group);
+            known.made.extend(examined.makes.iter().map(|one| (one.kind, namespace, one.name.as_str())));
             if let Some(keys) = &examined.keys {
-                data.insert((&*item.key.kind, namespace, &*item.key.name), keys);
+                known.data.insert(name, keys);
             }
         }
-        Self { keys: estate.keys(), made, data }
+        known
     }
 
     fn misses(&self, item: &Item<'_>, reference: &Reference) -> Option<String> {
         let Reference { group, kind, name, namespace, key, who, field: _ } = reference;
         let namespace = namespace.as_deref().or(item.key.namespace.as_deref());
-        if self.made.contains(&(*kind, namespace, name.as_str())) {
+        let wanted = (*kind, namespace, name.as_str());
+        if self.made.contains(&wanted) {
             return None;
         }
-        let wanted = ObjectKey::new(group, kind, namespace, name);
-        if !self.keys.contains(&wanted) {
+        if !self.objects.get(&wanted).is_some_and(|groups| groups.contains(group)) {
             return Some(format!("nothing makes {kind} `{name}`, for {who}"));
         }
         let key = key.as_ref()?;
-        let keys = self.data.get(&(*kind, namespace, name.as_str()))?;
+        let keys = self.data.get(&wanted)?;
         let missing = !keys.contains(key);
         missing.then(|| format!("{kind} `{name}` has no key `{key}`, for {who}"))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use naksha_environments::plan::{Action, ApprovedPlan, Cause, Conflict, FieldPath, Resolution, Verb};
 use naksha_environments::repository::Unreviewed;
-use naksha_environments::verdict::{Admission, HoldKind, Shown};
+use naksha_environments::verdict::{Admission, HoldKind, HoldReason, Shown};
 use naksha_environments::window::{Window, WindowKind};
 
 use crate::admit::{AdmitInput, admit};
@@ -34,7 +34,7 @@ struct Case {
     world: World,
     shown: Shown,
     unreviewed: Unreviewed,
-    history: Option<&'static str>,
+    history: Option<HoldReason>,
     windows: Vec<Window>,
     rollback: bool,
 }
@@ -53,17 +53,19 @@ impl Case {
 
     fn admit(&self) -> Admission {
         let verdict = self.world.check();
-        admit(AdmitInput {
+        let input = AdmitInput {
             plan: Arc::new(self.world.plan.clone()),
             verdict: &verdict,
             shown: &self.shown,
             unreviewed: self.unreviewed,
             acknowledgements: &self.world.acknowledgements,
-            history: self.history,
+            history: self.history.as_ref(),
             windows: &self.windows,
             rollback: self.rollback,
             now: self.world.now,
-        })
+        };
+        // What is planned from what was applied last: here, whatever heals.
+        admit(input, || self.world.plan.subset(|action| action.cause == Cause::Drift))
     }
 
     /// In words, one line each.
@@ -175,8 +177,17 @@ fn only_what_nobody_saw_is_listed() {
 #[test]
 fn a_rewritten_history_holds() {
     let mut case = Case::of(vec![change("a")]);
-    case.history = Some("main was rewritten");
+    let (message, lift) = ("main was rewritten".to_owned(), "`naksha resume dev` accepts it".to_owned());
+    case.history = Some(HoldReason { kind: HoldKind::History, message, lift });
     insta::assert_snapshot!(case.words());
+}
+
+#[test]
+fn what_deletes_does_not_go_ahead_as_healing() {
+    let mut case =
+        Case::of(vec![change("a"), drift("b"), action("app", &config("c"), Verb::Replace, Cause::Drift)]);
+    case.unreviewed = Unreviewed::Hold;
+    assert!(case.words().ends_with("heals ConfigMap naksha/b"), "{}", case.words());
 }
 
 #[test]

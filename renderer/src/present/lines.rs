@@ -276,7 +276,6 @@ pub(super) fn left_alone(plan: &PlanDocument, detail: Detail) -> Vec<Line> {
 pub(super) fn finding_lines(finding: &FindingDocument) -> Vec<Line> {
     let standing = match &finding.standing {
         StandingDocument::New => String::new(),
-        StandingDocument::Existing => " (known)".to_owned(),
         StandingDocument::Waived { reason } => format!(" (waived: {})", clean_line(reason)),
         StandingDocument::NeedsAcknowledgement => " (needs an acknowledgement)".to_owned(),
         StandingDocument::Acknowledged { by, reason } => {
@@ -343,14 +342,12 @@ pub(super) fn decision_lines(plan: &PlanDocument) -> Vec<Line> {
 
 /// How many findings there are that need no reading: known, waived, acknowledged.
 pub(super) fn settled(plan: &PlanDocument) -> usize {
-    plan.findings.iter().filter(|finding| is_settled(finding)).count()
+    let known: usize = plan.known_findings.values().sum();
+    known + plan.findings.iter().filter(|finding| is_settled(finding)).count()
 }
 
 pub(super) fn is_settled(finding: &FindingDocument) -> bool {
-    matches!(
-        finding.standing,
-        StandingDocument::Existing | StandingDocument::Waived { .. } | StandingDocument::Acknowledged { .. }
-    )
+    matches!(finding.standing, StandingDocument::Waived { .. } | StandingDocument::Acknowledged { .. })
 }
 
 /// `1 error`, `2 errors`.

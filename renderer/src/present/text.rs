@@ -109,15 +109,15 @@ pub fn counts(counts: &CountsDocument) -> String {
 }
 
 fn findings(plan: &PlanDocument) -> Vec<Line> {
-    if plan.findings.is_empty() {
-        return Vec::new();
-    }
     let settled = settled(plan);
-    let title = match settled {
-        0 => "Findings".to_owned(),
-        settled => format!("Findings (and {settled} known, waived or acknowledged)"),
+    let open: Vec<_> = plan.findings.iter().filter(|finding| !is_settled(finding)).collect();
+    let title = match (open.len(), settled) {
+        (0, 0) => return Vec::new(),
+        (0, settled) => format!("No new findings ({settled} known, waived or acknowledged)"),
+        (_, 0) => "Findings".to_owned(),
+        (_, settled) => format!("Findings (and {settled} known, waived or acknowledged)"),
     };
-    let open = plan.findings.iter().filter(|finding| !is_settled(finding));
+    let open = open.into_iter();
     [Line::new(0, Tone::Heading, title)].into_iter().chain(open.flat_map(finding_lines)).collect()
 }
 

@@ -13,46 +13,65 @@ use super::{PassError, Reconciler};
 use crate::git::GitError;
 use crate::task::LoadedRevision;
 
-/// Renders the environment. Units come from the cache unless something that they read changed.
-pub(super) async fn render(this: &mut Reconciler, sources: &Ready) -> Result<Arc<Rendered>, PassError> {
-    let revisions = sources.revisions();
-    if let Some((at, rendered)) = &this.rendered
-        && *at == revisions
-        && !rendered.diagnostics.iter().any(Diagnostic::is_error)
-    {
-        return Ok(Arc::clone(rendered));
-    }
-    let rendered = rendered(this, Arc::clone(&sources.control), Arc::clone(&sources.content)).await?;
-    this.rendered = Some((revisions, Arc::clone(&rendered)));
-    Ok(rendered)
-}
-
-/// What was applied last: findings that it has too are not new.
+/// An environment at its two revisions.
 #[derive(Debug)]
-pub(super) struct BaseRevision {
-    pub(super) revisions: Revisions,
+pub(super) struct RenderedRevision {
     pub(super) rendered: Arc<Rendered>,
     pub(super) control: Arc<LoadedRevision>,
     pub(super) content: Arc<LoadedRevision>,
 }
 
-/// The environment as it was applied last, or nothing when it never was (or cannot be read any more).
-pub(super) async fn base(
+impl RenderedRevision {
+    fn is_at(&self, revisions: &Revisions) -> bool {
+        self.control.revision == revisions.control && self.content.revision == revisions.content
+    }
+
+    /// Errors may be of time or memory, and go away by themselves.
+    fn has_errors(&self) -> bool {
+        self.rendered.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// The environment as Git wants it, and as it was applied last: findings that were there then are not new. The second
+/// is missing when nothing was ever applied, or what was cannot be read any more.
+#[derive(Clone)]
+pub(super) struct Renders {
+    pub(super) wanted: Arc<RenderedRevision>,
+    pub(super) applied: Option<Arc<RenderedRevision>>,
+}
+
+/// Renders what a pass needs. What the last pass rendered is kept; units come from the cache unless something that
+/// they read changed.
+pub(super) async fn render(
     this: &mut Reconciler,
     record: &EnvironmentRecord,
     sources: &Ready,
-) -> Result<Option<Arc<BaseRevision>>, PassError> {
-    let Some(applied) = &record.applied else { return Ok(None) };
-    if let Some(base) = &this.base
-        && base.revisions == *applied
-    {
-        return Ok(Some(Arc::clone(base)));
-    }
-    let Revisions { control, content } = applied.clone();
-    let (revisions, current) = (Arc::clone(&this.feed.revisions), sources.revisions());
-    if current == *applied {
-        return Ok(None);
-    }
+) -> Result<Renders, PassError> {
+    let wanted = match kept(this, &sources.revisions()).filter(|kept| !kept.has_errors()) {
+        Some(kept) => kept,
+        None => rendered(this, Arc::clone(&sources.control), Arc::clone(&sources.content)).await?,
+    };
+    let applied = match &record.applied {
+        None => None,
+        Some(applied) if wanted.is_at(applied) => Some(Arc::clone(&wanted)),
+        Some(applied) => match kept(this, applied) {
+            Some(kept) => Some(kept),
+            None => read_and_render(this, applied).await?,
+        },
+    };
+    this.rendered = [Some(&wanted), applied.as_ref()].into_iter().flatten().cloned().collect();
+    Ok(Renders { wanted, applied })
+}
+
+fn kept(this: &Reconciler, revisions: &Revisions) -> Option<Arc<RenderedRevision>> {
+    this.rendered.iter().find(|kept| kept.is_at(revisions)).cloned()
+}
+
+async fn read_and_render(
+    this: &Reconciler,
+    at: &Revisions,
+) -> Result<Option<Arc<RenderedRevision>>, PassError> {
+    let (revisions, Revisions { control, content }) = (Arc::clone(&this.feed.revisions), at.clone());
     let read = tokio::task::spawn_blocking(move || {
         Ok::<_, GitError>((revisions.read(&control)?, revisions.read(&content)?))
     });
@@ -60,21 +79,18 @@ pub(super) async fn base(
         // Rewritten away: without a base, every finding counts as new, which is the safe side.
         return Ok(None);
     };
-    let rendered = rendered(this, Arc::clone(&control), Arc::clone(&content)).await?;
-    let base = Arc::new(BaseRevision { revisions: applied.clone(), rendered, control, content });
-    this.base = Some(Arc::clone(&base));
-    Ok(Some(base))
+    rendered(this, control, content).await.map(Some)
 }
 
 async fn rendered(
     this: &Reconciler,
     control: Arc<LoadedRevision>,
     content: Arc<LoadedRevision>,
-) -> Result<Arc<Rendered>, PassError> {
+) -> Result<Arc<RenderedRevision>, PassError> {
     let (shared, environment) = (Arc::clone(&this.shared), this.scope.environment.clone());
     let task = tokio::task::spawn_blocking(move || {
         let facts = Facts::default();
-        render_environment(&RenderInput {
+        let rendered = render_environment(&RenderInput {
             control: &control.loaded.definitions,
             content: &content.loaded.definitions,
             tree: &content.tree,
@@ -83,7 +99,8 @@ async fn rendered(
             engine: shared.engine.as_ref(),
             cache: &shared.renders,
             key: &shared.key,
-        })
+        });
+        RenderedRevision { rendered: Arc::new(rendered), control, content }
     });
     Ok(Arc::new(task.await.map_err(PassError::Computation)?))
 }

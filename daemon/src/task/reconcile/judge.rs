@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::Approval;
 use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{Observation, SecretValue};
-use naksha_environments::plan::{Cause, Plan, PlanId, Preconditions, Resolution, Verb};
+use naksha_environments::plan::{Plan, PlanId, Preconditions};
 use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::secret::{SecretMark, SecretRef};
-use naksha_environments::verdict::{Admission, HoldKind, HoldReason, Shown, Verdict};
+use naksha_environments::verdict::{Admission, HoldReason, Shown, Verdict};
 use naksha_environments::wire::PlanDocument;
 use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{EnvironmentRecord, Proposal, StoreError};
@@ -21,7 +20,7 @@ use naksha_policies::{AdmitInput, admit};
 use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
 use serde_json::json;
 
-use super::desired::BaseRevision;
+use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::judgement::{Base, Bench, judge as judge_plan, planner};
@@ -52,27 +51,22 @@ pub(super) struct Proposed {
 /// Everything that a judgement is made from, owned, so that it can be made on another thread.
 struct Case {
     sources: Arc<Ready>,
-    rendered: Arc<Rendered>,
-    base: Option<Arc<BaseRevision>>,
+    renders: Renders,
     observation: Arc<Observation>,
     inventory: Arc<Inventory>,
     acknowledgements: Vec<naksha_environments::verdict::Acknowledgement>,
     secrets: BTreeMap<SecretRef, SecretMark>,
-    /// The sources are those that were applied last.
-    at_applied: bool,
-    /// The verdict on these very revisions, when there was nothing to do then.
-    settled: Option<Arc<Verdict>>,
     findings: Arc<naksha_policies::FindingCache>,
     now: Timestamp,
 }
 
 impl Case {
-    /// The approval files of the revision that was applied last.
-    fn applied_approvals(&self) -> Option<&[Arc<Approval>]> {
-        match &self.base {
-            Some(base) => Some(&base.control.loaded.definitions.approvals),
-            None => self.at_applied.then_some(&*self.sources.control.loaded.definitions.approvals),
-        }
+    /// What was applied last, planned against what is now.
+    fn plan_of_applied(&self) -> Plan {
+        let Some(applied) = &self.renders.applied else { return Plan::empty(&self.sources.environment.name) };
+        let input =
+            PlanInput::new(&applied.rendered, &self.observation, &self.inventory, &self.sources.environment);
+        plan(&PlanInput { secrets: Some(&self.secrets), ..input })
     }
 }
 
@@ -80,27 +74,18 @@ impl Case {
 pub(super) async fn judge(
     this: &Reconciler,
     sources: &Arc<Ready>,
-    record: &EnvironmentRecord,
-    rendered: &Arc<Rendered>,
-    base: Option<Arc<BaseRevision>>,
+    renders: &Renders,
     observation: &Arc<Observation>,
     inventory: &Arc<Inventory>,
 ) -> Result<Judgement, PassError> {
     let store = &this.shared.store;
     let case = Case {
         sources: Arc::clone(sources),
-        rendered: Arc::clone(rendered),
-        base,
+        renders: renders.clone(),
         observation: Arc::clone(observation),
         inventory: Arc::clone(inventory),
         acknowledgements: store.acknowledgements(&this.scope).await.map_err(PassError::Store)?,
-        secrets: current_marks(this, rendered).await,
-        at_applied: record.applied.as_ref() == Some(&sources.revisions()),
-        settled: this
-            .settled
-            .as_ref()
-            .filter(|(at, _)| *at == sources.revisions())
-            .map(|(_, verdict)| Arc::clone(verdict)),
+        secrets: current_marks(this, &renders.wanted.rendered).await,
         findings: Arc::clone(&this.findings),
         now: Timestamp::now(),
     };
@@ -108,7 +93,8 @@ pub(super) async fn judge(
 }
 
 fn decide(case: &Case) -> Judgement {
-    let Case { sources, rendered, base, observation, inventory, .. } = case;
+    let Case { sources, renders, observation, inventory, .. } = case;
+    let (rendered, base) = (&*renders.wanted.rendered, renders.applied.as_deref());
     let Ready { environment, control, content, frozen, rolled_back_from, .. } = sources.as_ref();
     let (control_definitions, content_definitions) =
         (&control.loaded.definitions, &content.loaded.definitions);
@@ -124,30 +110,25 @@ fn decide(case: &Case) -> Judgement {
             planner: planner(),
         },
         contexts: Contexts {
-            before: base.as_ref().map(|base| &base.content.loaded.definitions.contexts),
+            before: base.map(|base| &base.content.loaded.definitions.contexts),
             after: Some(&content_definitions.contexts),
         },
         secrets: Some(&case.secrets),
     });
-    // Rules say nothing new of what did not change, when there is nothing to apply.
-    if let Some(verdict) = case.settled.as_ref().filter(|_| plan.is_empty()) {
-        let (plan, verdict) = (Arc::new(plan), Arc::clone(verdict));
-        return Judgement { plan, verdict, admission: Admission::Nothing, diagnostics: Vec::new() };
-    }
     let bench = Bench {
         control: control_definitions,
         content: content_definitions,
         tree: &content.tree,
         environment,
         rendered,
-        base: base.as_ref().map(|base| Base {
+        base: base.map(|base| Base {
             rendered: &base.rendered,
             definitions: &base.content.loaded.definitions,
             tree: &base.content.tree,
         }),
         inventory,
         acknowledgements: &case.acknowledgements,
-        applied_approvals: case.applied_approvals(),
+        applied_approvals: base.map(|base| &*base.control.loaded.definitions.approvals),
         cache: &case.findings,
     };
     let judged = judge_plan(&bench, &plan, case.now);
@@ -157,50 +138,20 @@ fn decide(case: &Case) -> Judgement {
     let plan = Arc::new(plan);
     let nothing_shown = Shown::default();
     let repository = control_definitions.repository.as_ref();
-    let admission = admit(AdmitInput {
+    let input = AdmitInput {
         plan: Arc::clone(&plan),
         verdict: &judged.verdict,
         shown: &nothing_shown,
         // Without a forge there is no review to wait for, unless the repository says so.
         unreviewed: repository.and_then(|repository| repository.unreviewed).unwrap_or(Unreviewed::Apply),
         acknowledgements: &judged.acknowledgements,
-        history: frozen.as_ref().map(|frozen| frozen.message.as_str()),
+        history: frozen.as_ref(),
         windows: &environment.windows,
         rollback: rolled_back_from.is_some(),
         now: case.now,
-    });
-    let admission = with_healing(case, &plan, explained(admission, frozen.as_ref()));
-    Judgement { plan, verdict: Arc::new(judged.verdict), admission, diagnostics }
-}
-
-/// What froze the environment says best what lifts it.
-fn explained(admission: Admission, frozen: Option<&HoldReason>) -> Admission {
-    let (Admission::Hold { mut reasons, heal }, Some(frozen)) = (admission.clone(), frozen) else {
-        return admission;
     };
-    for reason in reasons.iter_mut().filter(|reason| reason.kind == HoldKind::History) {
-        reason.clone_from(frozen);
-    }
-    Admission::Hold { reasons, heal }
-}
-
-/// While a plan waits, what was applied last is still healed: planned from that, not from what waits.
-fn with_healing(case: &Case, waiting: &Arc<Plan>, admission: Admission) -> Admission {
-    let Some(base) = &case.base else { return admission };
-    if !matches!(admission, Admission::Hold { .. } | Admission::Wait { .. }) {
-        return admission;
-    }
-    let input = PlanInput::new(&base.rendered, &case.observation, &case.inventory, &case.sources.environment);
-    let applied = plan(&PlanInput { secrets: Some(&case.secrets), ..input });
-    let heal = applied.subset(|action| {
-        let refused = action.conflicts.iter().any(|conflict| conflict.resolution == Resolution::Refuse);
-        matches!(action.cause, Cause::Drift | Cause::Rotation) && action.verb != Verb::Delete && !refused
-    });
-    match admission {
-        Admission::Hold { reasons, .. } => Admission::of(Arc::clone(waiting), reasons, Some(Arc::new(heal))),
-        Admission::Wait { until, reason, .. } => Admission::wait(until, reason, Some(Arc::new(heal))),
-        other @ (Admission::Apply(_) | Admission::Nothing) => other,
-    }
+    let admission = admit(input, || case.plan_of_applied());
+    Judgement { plan, verdict: Arc::new(judged.verdict), admission, diagnostics }
 }
 
 /// What the sources of secrets hold now, as marks: a value that changed there is rotated. One that cannot be read is

@@ -16,10 +16,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::Inventory;
-use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State};
-use naksha_environments::verdict::Verdict;
-use naksha_executor::port::store::{Revisions, Scope, StoreError};
+use naksha_executor::port::store::{Scope, StoreError};
 use naksha_executor::port::target::TargetError;
 use naksha_policies::FindingCache;
 use tokio::sync::watch;
@@ -29,6 +27,7 @@ use super::{Feed, Shared};
 use crate::git::GitError;
 use crate::registry::Pulse;
 use crate::target::{OpenTarget, TargetOpenError};
+use desired::RenderedRevision;
 use ownership::Lease;
 use sources::Sources;
 
@@ -72,8 +71,8 @@ pub struct Reconciler {
     lease: Lease,
     target: Option<OpenTarget>,
     inventory: Option<Arc<Inventory>>,
-    /// What was applied last, rendered: findings that it has too are not new.
-    base: Option<Arc<desired::BaseRevision>>,
+    /// What the last pass rendered: what is wanted, and what was applied.
+    rendered: Vec<Arc<RenderedRevision>>,
     findings: Arc<FindingCache>,
     /// The plan and decision that were recorded last, so that an unchanged one is not recorded again.
     proposed: Option<judge::Proposed>,
@@ -81,10 +80,6 @@ pub struct Reconciler {
     state: Option<(State, Timestamp)>,
     /// The status that was put into the outbox last.
     said: Option<serde_json::Value>,
-    /// What was rendered last, and from which revisions.
-    rendered: Option<(Revisions, Arc<Rendered>)>,
-    /// The verdict of the last pass that found everything as it should be.
-    settled: Option<(Revisions, Arc<Verdict>)>,
     /// Objects that were owned when the inventory was read last.
     owned: usize,
     /// The last status of a pass that ended well.
@@ -94,8 +89,7 @@ pub struct Reconciler {
 impl Reconciler {
     pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>) -> Self {
         let lease = Lease::default();
-        let (target, inventory, base, proposed, state, said, last) =
-            (None, None, None, None, None, None, None);
+        let (target, inventory, proposed, state, said, last) = (None, None, None, None, None, None);
         let findings = Arc::new(FindingCache::new());
         Self {
             shared,
@@ -105,15 +99,13 @@ impl Reconciler {
             lease,
             target,
             inventory,
-            base,
+            rendered: Vec::new(),
             findings,
             proposed,
             state,
             said,
             last,
             owned: 0,
-            rendered: None,
-            settled: None,
         }
     }
 
@@ -158,28 +150,22 @@ impl Reconciler {
         };
         self.pulse.beat();
         // pure: what should be
-        let rendered = desired::render(self, &sources).await?;
-        let base = desired::base(self, &record, &sources).await?;
+        let renders = desired::render(self, &record, &sources).await?;
+        let rendered = &renders.wanted.rendered;
         // I/O: what is
         let target = self.open(&sources.environment)?;
         let inventory = self.inventory().await?;
-        let observation = Arc::new(target.observe(&rendered, &inventory).await.map_err(PassError::Observe)?);
+        let observation = Arc::new(target.observe(rendered, &inventory).await.map_err(PassError::Observe)?);
         self.pulse.beat();
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
         // pure: what to do about it, and whether it may be done
-        let judgement =
-            judge::judge(self, &sources, &record, &rendered, base, &observation, &inventory).await?;
-        self.settle(generation, &judgement.plan, &rendered, &observation, &inventory).await?;
-        self.settled = judgement.is_settled().then(|| (sources.revisions(), Arc::clone(&judgement.verdict)));
+        let judgement = judge::judge(self, &sources, &renders, &observation, &inventory).await?;
+        self.settle(generation, &judgement.plan, rendered, &observation, &inventory).await?;
         // I/O: record the plan, once
         judge::propose(self, generation, &record, &sources, &judgement).await?;
-        let situation = report::Situation {
-            sources: &sources,
-            record: &record,
-            rendered: &rendered,
-            judgement: &judgement,
-        };
+        let situation =
+            report::Situation { sources: &sources, record: &record, rendered, judgement: &judgement };
         // I/O: do it
         let applied = apply::apply(self, generation, &situation, &target, cancel, progress).await?;
         if applied.is_some() {

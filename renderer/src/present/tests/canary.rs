@@ -97,7 +97,7 @@ fn outputs() -> Vec<String> {
         .hint(message.clone())
         .note(Some(place), message);
     let document = PlanDocument::of(&plan)
-        .with_verdict(&Verdict { findings: vec![finding], policies: Digest::of_bytes(b"") })
+        .with_verdict(&Verdict { findings: vec![finding], known: [].into(), policies: Digest::of_bytes(b"") })
         .with_admission(&Admission::of(Arc::new(plan.clone()), vec![hold], None))
         .with_diagnostics(&[found]);
     vec![

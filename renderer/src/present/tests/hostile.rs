@@ -198,6 +198,7 @@ fn plan() -> impl Strategy<Value = PlanDocument> {
             order: [("a".to_owned(), vec!["b".to_owned()])].into(),
             preconditions: PreconditionsDocument::default(),
             findings,
+            known_findings: [("a".to_owned(), 1)].into(),
             decision: hold.map(|(message, lift)| DecisionDocument {
                 decision: "hold".to_owned(),
                 holds: vec![HoldDocument { kind: "guard".to_owned(), message, lift }],
