@@ -103,8 +103,8 @@ impl Laptop {
     /// The trunk, as the side's `naksha.yaml` or Git names it.
     pub fn trunk(&self, side: &Side) -> Result<Option<Trunk>, LaptopError> {
         let configured =
-            side.loaded.definitions.repository.as_ref().map(|repository| repository.trunk.as_str());
-        Ok(self.work.trunk(configured)?)
+            side.loaded.definitions.repository.as_ref().and_then(|repository| repository.trunk.as_ref());
+        Ok(self.work.trunk(configured.map(|(name, _)| name.as_str()))?)
     }
 
     /// The environments asked for, in the order of promotion; all of them when none is named.

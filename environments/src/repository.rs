@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::diagnostic::{Place, Severity};
+use crate::codes::git::TRUNK_DIFFERS;
+use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::environment::{Approval, Environment, Lock};
 use crate::globs::Globs;
 use crate::ids::{ContextName, EnvironmentName, RepositoryName, RuleName, UnitName, WorkflowName};
@@ -19,7 +20,8 @@ use crate::workflow::{PolicyContext, WorkflowGraph};
 pub struct Repository {
     pub name: RepositoryName,
     pub place: Place,
-    pub trunk: String,
+    /// The branch that it says is the trunk, and where.
+    pub trunk: Option<(String, Place)>,
     /// Files that many units may read.
     pub shared: Globs,
     /// Files that naksha leaves alone.
@@ -29,6 +31,16 @@ pub struct Repository {
     pub variables: Variables,
     /// What happens to a trunk commit that no pull request brought. Absent: apply without a forge, hold with one.
     pub unreviewed: Option<Unreviewed>,
+}
+
+impl Repository {
+    /// The finding that another branch than the one written here is the trunk. `because`: who says so.
+    pub fn trunk_differs(&self, trunk: &str, because: &str) -> Option<Diagnostic> {
+        let (written, place) = self.trunk.as_ref().filter(|(written, _)| written != trunk)?;
+        let message = format!("naksha.yaml says that `{written}` is the trunk, and {because} says `{trunk}`");
+        let hint = "correct it here, change the remote's default branch, or set `trunk` in the daemon's configuration";
+        Some(Diagnostic::new(TRUNK_DIFFERS, message).at(place.clone()).hint(hint))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

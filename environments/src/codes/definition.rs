@@ -53,6 +53,7 @@ codes! {
     INVALID_OWNER = "NK0148" Error "invalid owner";
     REPEATED_ENTRY = "NK0149" Error "entry that is listed twice";
     UNKNOWN_ROOT = "NK0150" Error "unknown name in an expression";
+    TARGET_UNSUPPORTED = "NK0151" Warning "target that this version cannot apply to";
     // Workflows
     UNKNOWN_NODE = "NK0160" Error "unknown node";
     NEEDS_ITSELF = "NK0161" Error "node that needs itself";
@@ -63,6 +64,6 @@ codes! {
     TRIGGER_INPUT = "NK0166" Error "trigger that does not fill the input";
     UNKNOWN_INPUT = "NK0167" Error "unknown input";
     INVALID_INPUT_SCHEMA = "NK0168" Error "input that is no JSON Schema";
-    INVALID_NODE_TYPE = "NK0169" Error "invalid type of node";
+    UNKNOWN_NODE_TYPE = "NK0169" Error "unknown type of node";
     NO_NODES = "NK0170" Error "workflow without nodes";
 }

@@ -20,6 +20,7 @@ codes! {
     PROTOCOL = "NK0715" Error "server answered with something that is not Git";
     SSH_PROGRAM = "NK0716" Error "ssh client cannot be started";
     NOTES_NOT_PUSHED = "NK0717" Error "notes can only be written to a local repository";
+    TRUNK_DIFFERS = "NK0718" Warning "trunk that differs from the one in naksha.yaml";
     NAME_NOT_UTF8 = "NK0720" Error "file name is not UTF-8";
     CASE_COLLISION = "NK0721" Error "names differ only in case";
     RESERVED_NAME = "NK0722" Error "file name is refused";

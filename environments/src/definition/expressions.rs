@@ -4,7 +4,7 @@ use super::reading::{At, Reading, quoted};
 use super::references::Reference;
 use crate::codes::definition as codes;
 use crate::diagnostic::{Diagnostic, Place, Span};
-use crate::expression::{Expression, ExpressionError, Text, Use};
+use crate::expression::{Expression, ExpressionError, Gives, Text, Use};
 use crate::yaml::Content;
 
 /// Expressions per document. Parsing one takes some 50 µs; big workflows have about a hundred.
@@ -59,6 +59,14 @@ impl Reading<'_> {
             Some(hint) => diagnostic.hint(hint),
             None => diagnostic,
         });
+    }
+
+    /// Reports an expression that can give neither true nor false. What only its variables decide is left to whoever
+    /// evaluates it.
+    pub(super) fn must_decide(&mut self, expression: &Expression, what: &str, at: At<'_>) {
+        let Some(gives) = expression.gives().filter(|gives| *gives != Gives::Bool) else { return };
+        let message = format!("{what} must give true or false, and gives {}", gives.words());
+        self.problem(codes::INVALID_EXPRESSION, at, message, "compare it with something: `… == …`, `… > …`");
     }
 
     /// Bytes of a value's text as bytes of the file; the start of the value where it is written with escapes or

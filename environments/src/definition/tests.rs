@@ -29,9 +29,10 @@ fn reading(path: &str, text: &str) -> FileReading {
     read(&TreePath::parse(path).unwrap(), &text, &mut Prompts)
 }
 
-/// The one definition of a text that has nothing wrong.
+/// The one definition of a text that has nothing wrong; that this version cannot apply to a target is no fault.
 fn found(path: &str, text: &str) -> Found {
     let mut reading = reading(path, text);
+    reading.diagnostics.retain(|found| found.code != crate::codes::definition::TARGET_UNSUPPORTED);
     assert_eq!(reading.diagnostics, [], "in {text}");
     reading.found.remove(0)
 }
@@ -247,4 +248,39 @@ fn hostile_definitions_end() {
     let unknown: String = (0..30_000).map(|at| format!("  k{at}: 1\n")).collect::<Vec<_>>().concat();
     let found = reading("units/a/unit.yaml", &format!("kind: Unit\nmetadata: {{name: a}}\nspec:\n{unknown}"));
     assert_eq!(found.diagnostics.len(), 101);
+}
+
+#[test]
+fn a_rule_and_a_condition_must_be_able_to_decide() {
+    let policy = |rule: &str| {
+        let text = format!(
+            "kind: Policy\nmetadata: {{name: a}}\nspec: {{match: {{kinds: []}}, rule: \"{rule}\", message: m}}\n"
+        );
+        reading("policies/a.yaml", &text).diagnostics
+    };
+    let workflow = |key: &str| {
+        let text =
+            format!("kind: Workflow\nmetadata: {{name: a}}\nspec: {{nodes: {{x: {{uses: http, {key}}}}}}}\n");
+        reading("workflows/a.yaml", &text).diagnostics
+    };
+    for found in [
+        policy("size(object.metadata.name)"),
+        policy("'yes'"),
+        policy("object.a ? 1 : 2"),
+        policy("object.items.map(x, x.name)"),
+        workflow("when: input.n + 1"),
+        workflow("until: \"'done'\", maxIterations: 3"),
+    ] {
+        let messages: Vec<_> = found.iter().map(|one| (one.code.id(), one.message.as_str())).collect();
+        assert!(
+            matches!(messages[..], [("NK0136", m)] if m.contains("must give true or false, and gives")),
+            "{messages:?}"
+        );
+        assert!(found[0].place.as_ref().unwrap().line.is_some());
+    }
+    for rule in
+        ["object.spec.ready", "object.a ? true : object.b", "has(object.a)", "!object.items.exists(x, x.bad)"]
+    {
+        assert_eq!(policy(rule), [], "{rule}");
+    }
 }

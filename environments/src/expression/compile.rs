@@ -12,6 +12,7 @@ use crate::diagnostic::{Place, Span, did_you_mean};
 use crate::expression::error::{ExpressionError, Problem};
 use crate::expression::functions::{FUNCTIONS, is_known, is_namespace};
 use crate::expression::references::{Use, uses};
+use crate::expression::result::{Gives, gives};
 use crate::expression::{guard, meter, metering};
 
 /// Deepest tree: `a + b + c` is two deep, `a.b.c` too. Evaluation recurses once per step.
@@ -44,6 +45,7 @@ pub struct Expression {
 pub(super) struct Compiled {
     /// The tree that is evaluated.
     pub(super) metered: IdedExpr,
+    pub(super) gives: Option<Gives>,
     uses: Vec<Use>,
     /// First place of each name and field.
     names: BTreeMap<String, Span>,
@@ -72,6 +74,7 @@ impl Expression {
         check_tree(source, &program)?;
         let compiled = Compiled {
             metered: metering::metered(tree),
+            gives: gives(tree),
             uses: uses(tree),
             names: names(source, &program),
             hyphens: hyphens(tree),

@@ -21,6 +21,7 @@ mod matching;
 mod meter;
 mod metering;
 mod references;
+mod result;
 mod text;
 
 pub use bindings::{Bindings, MAX_VALUE_DEPTH};
@@ -31,6 +32,7 @@ pub use guard::{MAX_LENGTH, MAX_NESTING};
 pub use interpolate::{Interpolation, InterpolationError, interpolate};
 pub use meter::{BUDGET, MAX_ITEMS, MAX_STRING};
 pub use references::Use;
+pub use result::Gives;
 pub use text::Text;
 
 #[cfg(test)]

@@ -367,3 +367,66 @@ fn bindings_show_names_only() {
     let bindings = Bindings::new().with("object", json!({"password": "canary-2d7f"}));
     assert!(!format!("{bindings:?}").contains("canary"));
 }
+
+#[test]
+fn what_a_form_says_of_its_result_is_what_it_gives() {
+    let sort = |value: &Value| match value {
+        Value::Bool(_) => Gives::Bool,
+        Value::Number(_) => Gives::Number,
+        Value::String(_) => Gives::Text,
+        Value::Array(_) => Gives::List,
+        Value::Object(_) => Gives::Map,
+        Value::Null => Gives::Null,
+    };
+    let bindings = Bindings::new().with("xs", json!([3, 1, 2])).with("t", json!("a,b"));
+    let decided = [
+        "1 - 2",
+        "-(1)",
+        "1 + 1",
+        "'a' + t",
+        "[1] + xs",
+        "1.5 * 2.0",
+        "xs.size()",
+        "size(xs) > 2",
+        "!(1 > 2)",
+        "true",
+        "null",
+        "'a'",
+        "[1]",
+        "{'a': 1}",
+        "1 in xs",
+        "has(xs[0].a) || true",
+        "t.contains('a')",
+        "t.split(',')",
+        "t.split(',').join('-')",
+        "xs.all(x, x > 0)",
+        "xs.exists(x, x > 2)",
+        "xs.map(x, x * 2)",
+        "xs.filter(x, x > 1)",
+        "xs.exists_one(x, x == 1)",
+        "xs.sort()",
+        "xs.distinct()",
+        "math.greatest(1, 2)",
+        "math.isNaN(0.5)",
+        "string(1)",
+        "int('1')",
+        "bool('true')",
+        "xs.size() > 1 ? 'yes' : 'no'",
+        "dyn('a')",
+        "'%s'.format([t])",
+        "t.indexOf('b')",
+        "base64.encode(b'a')",
+        "optional.of(1).hasValue()",
+        "t.matches('a')",
+    ];
+    for source in decided {
+        let expression = Expression::parse(source, None).unwrap();
+        let value = expression.evaluate(&bindings).unwrap();
+        assert_eq!(expression.gives(), Some(sort(&value)), "{source} gives {value}");
+    }
+    // What only the variables decide, and a result that is a truth on one side only.
+    for source in ["xs", "xs[0]", "xs.size() > 1 ? true : 1", "optional.of(t).orValue(1)", "t.reverse()"] {
+        assert_eq!(Expression::parse(source, None).unwrap().gives(), None, "{source}");
+    }
+    assert_eq!(Expression::parse("xs + xs", None).unwrap().gives(), Some(Gives::Sum));
+}

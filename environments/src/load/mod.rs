@@ -15,6 +15,7 @@ mod claims;
 mod cross;
 mod layout;
 mod loader;
+mod told;
 mod unit_checks;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 
 pub use claims::{Claimant, Claims};
 pub use loader::{KnownRules, Loaded, Loader};
+pub use told::told_once;
 
 /// Files of one revision. Git itself gets slow beyond; a repository of 1000 units has some 10,000.
 pub const MAX_FILES: usize = 100_000;

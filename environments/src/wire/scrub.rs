@@ -73,6 +73,91 @@ const HARMLESS_ENDS: &[&str] = &[
     "count", "limit", "field", "tokens", "mount",
 ];
 
+/// Words that begin a sentence and are nobody's secret: `token: the file cannot be read` tells no token.
+const PROSE: &[&str] = &[
+    "a",
+    "all",
+    "already",
+    "an",
+    "and",
+    "any",
+    "are",
+    "as",
+    "at",
+    "be",
+    "because",
+    "but",
+    "by",
+    "can",
+    "cannot",
+    "could",
+    "denied",
+    "did",
+    "do",
+    "does",
+    "each",
+    "every",
+    "expired",
+    "for",
+    "from",
+    "had",
+    "has",
+    "have",
+    "how",
+    "if",
+    "in",
+    "invalid",
+    "is",
+    "it",
+    "its",
+    "may",
+    "missing",
+    "must",
+    "neither",
+    "never",
+    "no",
+    "none",
+    "not",
+    "nothing",
+    "of",
+    "on",
+    "only",
+    "or",
+    "permission",
+    "refused",
+    "required",
+    "see",
+    "should",
+    "some",
+    "still",
+    "such",
+    "that",
+    "the",
+    "their",
+    "there",
+    "these",
+    "they",
+    "this",
+    "to",
+    "unknown",
+    "was",
+    "we",
+    "were",
+    "what",
+    "when",
+    "where",
+    "which",
+    "who",
+    "why",
+    "will",
+    "with",
+    "without",
+    "would",
+    "yet",
+    "you",
+    "your",
+];
+
 const KEY_BEGIN: &str = "-----BEGIN ";
 const KEY_END: &str = "-----END ";
 
@@ -243,7 +328,14 @@ fn value_after(text: &str, at: usize) -> Option<(usize, usize)> {
         rest.find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | ',' | '"' | '\'' | '`' | '}' | ')'));
     let end = end.unwrap_or(rest.len());
     let is_mask = rest.starts_with(MASK);
-    (end > 0 && !is_mask).then_some((start, start + end))
+    let is_prose = colon && begins_sentence(&rest[..end], &rest[end..]);
+    (end > 0 && !is_mask && !is_prose).then_some((start, start + end))
+}
+
+/// Whether `word` is one that begins a sentence, and the line goes on behind it.
+fn begins_sentence(word: &str, rest: &str) -> bool {
+    let goes_on = rest.strip_prefix(' ').is_some_and(|rest| rest.starts_with(char::is_alphanumeric));
+    goes_on && PROSE.contains(&word.to_ascii_lowercase().as_str())
 }
 
 fn tokens(text: &str) -> Option<String> {

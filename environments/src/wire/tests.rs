@@ -32,6 +32,19 @@ fn secrets_in_plain_text_are_masked() {
         ("-----BEGIN CERTIFICATE-----\nMII", "-----BEGIN CERTIFICATE-----\nMII"),
         ("registry.example/app@sha256:0123abc", "registry.example/app@sha256:0123abc"),
         ("token: 12 characters", "token: (secret) characters"),
+        // Sentences, ours and a person's.
+        ("cannot read the token: the file is empty", "cannot read the token: the file is empty"),
+        ("token: No such file or directory (os error 2)", "token: No such file or directory (os error 2)"),
+        ("password: Permission denied", "password: Permission denied"),
+        ("the secret: it is not in Vault yet", "the secret: it is not in Vault yet"),
+        // A word alone, or with something behind it that is no sentence, may be a secret.
+        ("password: the", "password: (secret)"),
+        ("password: the\nuser: x", "password: (secret)\nuser: x"),
+        ("password: the, user: x", "password: (secret), user: x"),
+        ("password=the one", "password=(secret) one"),
+        ("\"password\": \"the one\"", "\"password\": \"(secret)\""),
+        ("password: thehunter likes it", "password: (secret) likes it"),
+        ("password: hunter2 is what I use", "password: (secret) is what I use"),
         ("secretName: naksha-db", "secretName: naksha-db"),
     ];
     for (text, expected) in cases {

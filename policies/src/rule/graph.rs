@@ -18,6 +18,9 @@ const MODEL_NODES: &[&str] = &["llm", "embedding", "agent"];
 const GRANTED_OTHERWISE: &[&str] =
     &["http", "split", "s3", "milvus", "qdrant", "pgvector", "weaviate", "chroma", "sql", "container"];
 
+/// Tools whose type has no dot.
+const BARE_TOOLS: &[&str] = &["mcp", "email", "webhook"];
+
 type Contexts = BTreeMap<ContextName, Arc<PolicyContext>>;
 
 pub(crate) fn graphs(
@@ -96,7 +99,7 @@ fn tools(node: &Node, base: &FieldPath) -> Vec<(String, FieldPath)> {
     let mut tools = Vec::new();
     let family = node.uses.split('.').next().unwrap_or_default();
     let known = MODEL_NODES.contains(&family) || GRANTED_OTHERWISE.contains(&family);
-    if !known && (node.uses.contains('.') || family == "mcp") {
+    if !known && (node.uses.contains('.') || BARE_TOOLS.contains(&family)) {
         tools.push((node.uses.clone(), base.key("uses")));
     }
     let listed = node.with.get("tools").and_then(Value::as_array).into_iter().flatten();

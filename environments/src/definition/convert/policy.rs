@@ -32,6 +32,7 @@ pub(in crate::definition) fn policy(
         reading.visit_expression(rule, own, &mut |reading, rule, read, place| {
             reading.known_root(rule, read, &place, roots);
         });
+        reading.must_decide(rule, "the rule", own);
     }
     let message = reading.filled(&message, "the message", at.key("message"));
     Some(Policy {

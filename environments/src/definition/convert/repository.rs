@@ -24,10 +24,8 @@ pub(in crate::definition) fn repository(
 ) -> Repository {
     let at = root.key("spec");
     let RepositorySpec { trunk, shared, ignore, owners, policies, variables, unreviewed } = spec;
-    let trunk = match trunk {
-        Some(trunk) => reading.filled(&trunk, "`trunk`", at.key("trunk")).unwrap_or_default(),
-        None => "main".to_owned(),
-    };
+    let own = at.key("trunk");
+    let trunk = trunk.and_then(|trunk| Some((reading.filled(&trunk, "`trunk`", own)?, reading.place(own))));
     // Patterns of the repository start at its root, wherever the file stands.
     let shared = reading.globs(&shared, at.key("shared"), None).unwrap_or_else(Globs::none);
     let ignore = reading.globs(&ignore, at.key("ignore"), None).unwrap_or_else(Globs::none);

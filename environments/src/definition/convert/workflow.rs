@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::workflow_graph::{Draft, Read, check_graph};
 use super::workflow_input::{Input, trigger};
 use crate::codes::definition as codes;
-use crate::definition::reading::{At, Reading};
+use crate::definition::node_types::NODE_TYPES;
+use crate::definition::reading::{At, Reading, quoted};
 use crate::definition::references::{Claim, Mentioned};
 use crate::definition::v1alpha1::{
     BudgetSpec, BudgetsSpec, ConcurrencySpec, EffectWord, NodeSpec, PolicyContextSpec, RetrySpec,
@@ -154,9 +155,15 @@ fn node(
     let mut draft_reads = Vec::new();
     let has_items = for_each.is_some();
     let when = bare(reading, when.map(|text| text.0), at.key("when"), false, &mut draft_reads);
+    if let Some(when) = &when {
+        reading.must_decide(when, "`when`", at.key("when"));
+    }
     let for_each = bare(reading, for_each.map(|text| text.0), at.key("forEach"), false, &mut draft_reads);
     let until_reads = draft_reads.len();
     let until = bare(reading, until.map(|text| text.0), at.key("until"), has_items, &mut draft_reads);
+    if let Some(until) = &until {
+        reading.must_decide(until, "`until`", at.key("until"));
+    }
     draft_reads[until_reads..].iter_mut().for_each(|read| read.after = true);
     reading.texts(at.key("with"), &mut |_, expression, read, place| {
         draft_reads.push(Read::new(expression, read, place, has_items));
@@ -203,25 +210,17 @@ fn resolve(resolved: &mut Map<String, Value>, with: &Value, needs: &[NodeId]) {
     }
 }
 
-/// The catalogue of node types comes with the executor; here only what can be no name is refused.
+/// A type that there is not would be found out when a run gets there.
 fn check_uses(reading: &mut Reading<'_>, uses: &str, at: At<'_>) {
-    let part = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-    };
-    let (name, version) = uses.split_once('@').map_or((uses, None), |(name, version)| (name, Some(version)));
-    let fine = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.split(['.', '/']).all(part)
-        && version.is_none_or(|version| !version.is_empty() && !version.contains(char::is_whitespace));
-    if !fine {
-        let message = format!("`{uses}` is no type of node");
-        reading.problem(
-            codes::INVALID_NODE_TYPE,
-            at,
-            message,
-            "write a type such as `http`, `llm` or `slack.post`",
-        );
+    if NODE_TYPES.iter().any(|(name, _)| *name == uses) {
+        return;
     }
+    let names = || NODE_TYPES.iter().map(|(name, _)| *name);
+    let hint = match reading.near(uses, names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", quoted(&names().collect::<Vec<_>>())),
+    };
+    reading.problem(codes::UNKNOWN_NODE_TYPE, at, format!("there is no type of node `{uses}`"), hint);
 }
 
 fn check_pair(reading: &mut Reading<'_>, at: At<'_>, given: &str, needed: &str) {

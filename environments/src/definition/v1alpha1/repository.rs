@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[derive(Default)]
 pub(in crate::definition) struct RepositorySpec {
-    /// The branch that environments without `promotesFrom` or `branch` follow. Default: `main`.
+    /// The branch that rules here. The daemon follows the one of its own configuration, else the one that the remote's
+    /// HEAD names; a difference is a finding. Default: no branch is asked for.
     #[schemars(extend("examples" = ["main"]))]
     pub trunk: Option<String>,
     /// Files that many units may read, as patterns from the root: `terraform/modules/**`.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{CelText, DurationText};
+use crate::definition::node_types::NODE_TYPES;
 
 /// A directed graph of steps.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -81,7 +82,7 @@ pub(in crate::definition) enum WhenFullWord {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::definition) struct NodeSpec {
     /// What it does: `http`, `llm`, `slack.post`.
-    #[schemars(extend("examples" = ["http", "llm", "slack.post"]))]
+    #[schemars(extend("examples" = NODE_TYPES.iter().map(|(name, _)| *name).collect::<Vec<_>>()))]
     pub uses: String,
     /// Nodes that must be done before.
     #[serde(default)]
