@@ -1,8 +1,11 @@
 //! Metrics, in the names and units that Prometheus users expect. On by default.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Mutex, PoisonError};
 
+use naksha_executor::port::store::Scope;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -41,12 +44,19 @@ pub struct FetchLabels {
     pub repository: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TaskLabels {
+    pub task: String,
+}
+
 /// Every metric of the daemon.
 pub struct Metrics {
     registry: Registry,
     pub reconciles: Family<ResultLabels, Counter>,
     pub reconcile_seconds: Family<EnvironmentLabels, Histogram, fn() -> Histogram>,
-    pub state: Family<StateLabels, Gauge>,
+    state: Family<StateLabels, Gauge>,
+    /// The state that each environment's gauge is at.
+    states: Mutex<BTreeMap<Scope, &'static str>>,
     pub objects: Family<EnvironmentLabels, Gauge>,
     pub applies: Family<ResultLabels, Counter>,
     pub steps: Family<ResultLabels, Counter>,
@@ -55,6 +65,7 @@ pub struct Metrics {
     pub fetches: Family<FetchLabels, Counter>,
     pub fetch_failing: Family<FetchLabels, Gauge>,
     pub outbox_pending: Gauge,
+    pub task_panics: Family<TaskLabels, Counter>,
     pub resident_bytes: Gauge<i64, AtomicI64>,
     pub start_seconds: Gauge<f64, AtomicU64>,
 }
@@ -77,6 +88,7 @@ impl Metrics {
             reconciles: Family::default(),
             reconcile_seconds: Family::new_with_constructor(durations),
             state: Family::default(),
+            states: Mutex::default(),
             objects: Family::default(),
             applies: Family::default(),
             steps: Family::default(),
@@ -85,6 +97,7 @@ impl Metrics {
             fetches: Family::default(),
             fetch_failing: Family::default(),
             outbox_pending: Gauge::default(),
+            task_panics: Family::default(),
             resident_bytes: Gauge::default(),
             start_seconds: Gauge::default(),
         };
@@ -98,6 +111,7 @@ impl Metrics {
             reconciles,
             reconcile_seconds,
             state,
+            states: _,
             objects,
             applies,
             steps,
@@ -106,6 +120,7 @@ impl Metrics {
             fetches,
             fetch_failing,
             outbox_pending,
+            task_panics,
             resident_bytes,
             start_seconds,
         } = self;
@@ -132,8 +147,19 @@ impl Metrics {
             "Status messages not delivered yet",
             outbox_pending.clone(),
         );
+        registry.register("naksha_task_panics", "Panics of the daemon's tasks", task_panics.clone());
         registry.register("process_resident_memory_bytes", "Resident memory", resident_bytes.clone());
         registry.register("process_start_time_seconds", "Start time, Unix seconds", start_seconds.clone());
+    }
+
+    /// Moves an environment's state: 1 for this one, 0 for the one before. True when it is another one.
+    pub fn set_state(&self, scope: &Scope, word: &'static str) -> bool {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = states.insert(scope.clone(), word).filter(|before| *before != word);
+        if let Some(before) = before {
+            self.state.get_or_create(&state_labels(scope, before)).set(0);
+        }
+        self.state.get_or_create(&state_labels(scope, word)).set(1) != 1
     }
 
     /// The exposition text (OpenMetrics), with what is read when it is asked for.
@@ -158,6 +184,11 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn state_labels(scope: &Scope, state: &str) -> StateLabels {
+    let (repository, environment) = (scope.repository.to_string(), scope.environment.to_string());
+    StateLabels { repository, environment, state: state.to_owned() }
 }
 
 /// Resident set size, where the kernel tells it (proc(5), statm).

@@ -2,7 +2,7 @@
 //!
 //! A loop owns its environment; everybody else reads its status and pokes it. Handles are cheap to clone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -16,25 +16,20 @@ use tokio::sync::{Notify, watch};
 pub struct Handle {
     pub scope: Scope,
     pub pulse: Arc<Pulse>,
-    status: watch::Receiver<Option<Arc<EnvironmentStatus>>>,
+    pub voice: Voice,
     wake: Arc<Notify>,
-    halt: Arc<Notify>,
+    halts: watch::Sender<u64>,
 }
 
 impl Handle {
-    pub fn new(
-        scope: Scope,
-        pulse: Arc<Pulse>,
-        status: watch::Receiver<Option<Arc<EnvironmentStatus>>>,
-        wake: Arc<Notify>,
-        halt: Arc<Notify>,
-    ) -> Self {
-        Self { scope, pulse, status, wake, halt }
+    pub fn new(scope: Scope) -> Self {
+        let (pulse, voice, wake) = (Arc::default(), Voice::default(), Arc::default());
+        Self { scope, pulse, voice, wake, halts: watch::Sender::new(0) }
     }
 
     /// What it said last; absent until its first reconcile ended.
     pub fn status(&self) -> Option<Arc<EnvironmentStatus>> {
-        self.status.borrow().clone()
+        self.voice.status()
     }
 
     /// Reconcile soon. Pokes do not queue up.
@@ -42,15 +37,80 @@ impl Handle {
         self.wake.notify_one();
     }
 
+    /// Resolves when somebody poked since it resolved last.
+    pub async fn poked(&self) {
+        self.wake.notified().await;
+    }
+
     /// Stops a running apply before its next step, and reconciles soon.
     pub fn halt(&self) {
-        // Nobody listens between passes; the next one must not be stopped by this.
-        self.halt.notify_waiters();
+        self.halts.send_modify(|halts| *halts += 1);
         self.poke();
     }
 
-    pub fn subscribe(&self) -> watch::Receiver<Option<Arc<EnvironmentStatus>>> {
-        self.status.clone()
+    /// Tells of every halt from now on.
+    pub fn halts(&self) -> watch::Receiver<u64> {
+        self.halts.subscribe()
+    }
+}
+
+/// Where a loop says how its environment is, and in which pass it found that out.
+#[derive(Debug, Clone, Default)]
+pub struct Voice(watch::Sender<Spoken>);
+
+#[derive(Debug, Clone, Default)]
+struct Spoken {
+    /// Passes that began.
+    begun: u64,
+    /// The pass that spoke last.
+    pass: u64,
+    status: Option<Arc<EnvironmentStatus>>,
+}
+
+impl Voice {
+    pub fn status(&self) -> Option<Arc<EnvironmentStatus>> {
+        self.0.borrow().status.clone()
+    }
+
+    /// A pass begins; what is said from now on is said by it.
+    pub fn begin(&self) {
+        self.0.send_if_modified(|spoken| {
+            spoken.begun += 1;
+            false
+        });
+    }
+
+    pub fn say(&self, status: Arc<EnvironmentStatus>) {
+        self.0.send_modify(|spoken| {
+            spoken.pass = spoken.begun;
+            spoken.status = Some(status);
+        });
+    }
+
+    /// Changes what was said last, when something was.
+    pub fn amend(&self, change: impl FnOnce(&mut EnvironmentStatus)) {
+        self.0.send_modify(|spoken| {
+            if let Some(status) = &mut spoken.status {
+                change(Arc::make_mut(status));
+            }
+        });
+    }
+
+    /// Waits until something is said that fits.
+    #[cfg(test)]
+    pub(crate) async fn until(&self, fits: impl Fn(&EnvironmentStatus) -> bool) -> Arc<EnvironmentStatus> {
+        let mut said = self.0.subscribe();
+        let spoken = said.wait_for(|spoken| spoken.status.as_deref().is_some_and(&fits)).await;
+        spoken.ok().and_then(|spoken| spoken.status.clone()).expect("should be said by a sender of ours")
+    }
+
+    /// Waits until a pass has spoken that begins after this call: it knows what the caller wrote before. True: within
+    /// `limit`.
+    pub async fn next_pass(&self, limit: Duration) -> bool {
+        let mut said = self.0.subscribe();
+        let awaited = said.borrow().begun + 1;
+        let spoke = said.wait_for(|spoken| spoken.pass >= awaited);
+        tokio::time::timeout(limit, spoke).await.is_ok_and(|spoke| spoke.is_ok())
     }
 }
 
@@ -58,11 +118,32 @@ impl Handle {
 #[derive(Debug, Default)]
 pub struct Registry {
     handles: RwLock<BTreeMap<Scope, Handle>>,
+    listed: RwLock<BTreeSet<RepositoryName>>,
 }
 
 impl Registry {
-    pub fn insert(&self, handle: Handle) {
-        self.handles.write().unwrap_or_else(PoisonError::into_inner).insert(handle.scope.clone(), handle);
+    /// Adds a handle, unless its environment has one.
+    pub fn insert(&self, handle: Handle) -> bool {
+        let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !handles.contains_key(&handle.scope);
+        if is_new {
+            handles.insert(handle.scope.clone(), handle);
+        }
+        is_new
+    }
+
+    pub fn remove(&self, scope: &Scope) {
+        self.handles.write().unwrap_or_else(PoisonError::into_inner).remove(scope);
+    }
+
+    /// Every environment of this repository, as it was read last, has a handle now.
+    pub fn list(&self, repository: &RepositoryName) {
+        self.listed.write().unwrap_or_else(PoisonError::into_inner).insert(repository.clone());
+    }
+
+    /// Whether the environments of a repository are known.
+    pub fn lists(&self, repository: &RepositoryName) -> bool {
+        self.listed.read().unwrap_or_else(PoisonError::into_inner).contains(repository)
     }
 
     pub fn all(&self) -> Vec<Handle> {
@@ -74,12 +155,8 @@ impl Registry {
     }
 
     /// The environments of this name; several when several repositories have one.
-    pub fn named(&self, repository: Option<&RepositoryName>, environment: &EnvironmentName) -> Vec<Handle> {
-        let fits = |handle: &Handle| {
-            handle.scope.environment == *environment
-                && repository.is_none_or(|repository| handle.scope.repository == *repository)
-        };
-        self.all().into_iter().filter(fits).collect()
+    pub fn named(&self, environment: &EnvironmentName) -> Vec<Handle> {
+        self.all().into_iter().filter(|handle| handle.scope.environment == *environment).collect()
     }
 
     /// The loops that made no progress for `limit` while they were at work.

@@ -1,7 +1,8 @@
 //! Assembles the daemon, starts its tasks, and stops them in order.
 //!
 //! SIGTERM or SIGINT: no new passes, running applies stop before their next step, all within ten seconds. A second
-//! signal ends the process at once; everything it was doing is safe to be killed.
+//! signal ends the process at once; everything it was doing is safe to be killed. Tasks that panic are started again
+//! (see [`crate::task::keep`]); when a listener ends, the process does, with an error.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,22 +18,25 @@ use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::{Scope, SharedStore, StoreError};
 use naksha_executor_directory::{DirectorySecrets, NoSecrets};
 use naksha_executor_store::SqliteStore;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{Config, RepositoryConfig};
-use crate::git::{GitError, Mirror, MirrorConfig, RefName, RepositorySignal};
+use crate::git::{Driver, GitError, Mirror, MirrorConfig, RefName, RepositorySignal};
 use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::task::keep::Tasks;
 use crate::task::publish::Publisher;
 use crate::task::{EnvironmentTask, Feed, FoundTrunk, Heads, RefState, Revisions, Shared, retain};
 
-/// Time for a graceful end.
+/// Time for a graceful end. Kubernetes and systemd give thirty seconds or more before they kill.
 const GRACE: Duration = Duration::from_secs(10);
+/// When the environments of a repository could not be listed, they are listed again after this, unless its heads
+/// move before.
+const LIST_AGAIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -60,6 +64,8 @@ pub enum DaemonError {
     Serve(#[from] ServeError),
     #[error("signals cannot be received")]
     Signals(#[source] std::io::Error),
+    #[error("the {task} ended, and cannot be started again in this process")]
+    Ended { task: String },
 }
 
 /// What can be known to be wrong before anything is started.
@@ -82,40 +88,74 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
     let store: SharedStore =
         Arc::new(SqliteStore::open(&config.database()).await.map_err(DaemonError::Store)?);
     let stop = CancellationToken::new();
-    let heads = Heads::new(feeds(&config, &stop)?);
+    let (feeds, fetchers): (Vec<_>, Vec<_>) = feeds(&config)?.into_iter().unzip();
+    let heads = Heads::new(feeds);
     let metrics = Arc::new(Metrics::new());
     #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double for 285,000 years")]
     metrics.start_seconds.set(Timestamp::now().as_millisecond() as f64 / 1000.0);
     let registry = Arc::new(Registry::default());
     let publisher = publisher(&config, &store, &metrics, &heads);
     let shared = Arc::new(shared(config.clone(), &store, &registry, &metrics, &publisher).await?);
-    let mut tasks = JoinSet::new();
+    let tasks = Tasks::new(Arc::clone(&metrics), stop.clone());
     let stuck_after = config.limits.stuck_after;
     let api = ApiState { registry, store: Arc::clone(&store), metrics, heads: heads.clone(), stuck_after };
-    let servers = crate::http::start(&config, api, &stop).await?;
-    tasks.spawn(publisher.run(stop.clone()));
-    tasks.spawn(retain::run(store, config.limits.history, stop.clone()));
-    for feed in heads.feeds() {
-        tasks.spawn(discover(Arc::clone(&shared), feed.clone(), stop.clone()));
+    let mut signals = Signals::listen()?;
+    crate::http::start(&config, api, &tasks, &stop).await?;
+    spawn(&tasks, "publisher", &stop, move |stop| publisher.clone().run(stop));
+    let keep = config.limits.history;
+    spawn(&tasks, "retention", &stop, move |stop| retain::run(Arc::clone(&store), keep, stop));
+    for (feed, fetcher) in heads.feeds().iter().cloned().zip(fetchers) {
+        spawn(&tasks, &format!("fetch {}", feed.name()), &stop, move |stop| fetcher.clone().run(stop));
+        let (shared, tasks_of) = (Arc::clone(&shared), tasks.clone());
+        spawn(&tasks, &format!("environments {}", feed.name()), &stop, move |stop| {
+            discover(tasks_of.clone(), Arc::clone(&shared), feed.clone(), stop)
+        });
     }
     info!(repositories = heads.feeds().len(), state = %config.state.display(), "started");
-    wait_for_signal().await?;
+    let ended = tokio::select! {
+        () = signals.next() => Ok(()),
+        task = tasks.dead() => Err(DaemonError::Ended { task }),
+    };
     info!("stopping");
     stop.cancel();
-    let ended = async {
-        while let Some(task) = tasks.join_next().await {
-            if let Err(error) = task {
-                error!(%error, "a task ended abnormally");
-            }
-        }
-        servers.ended().await;
-    };
-    tokio::select! {
-        () = ended => info!("stopped"),
-        () = tokio::time::sleep(GRACE) => warn!("not everything ended in time; what was cut off is safe to be repeated"),
-        result = wait_for_signal() => { result?; warn!("second signal: ending at once"); }
+    match shut_down(tasks.ended(), signals.next()).await {
+        End::Graceful => info!("stopped"),
+        End::Late => warn!(
+            tasks = tasks.running().join(", "),
+            "not everything ended in time; what was cut off is safe to be repeated"
+        ),
+        End::AtOnce => warn!("second signal: ending at once"),
     }
-    Ok(())
+    ended
+}
+
+fn spawn<F>(
+    tasks: &Tasks,
+    name: &str,
+    stop: &CancellationToken,
+    mut make: impl FnMut(CancellationToken) -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let stop = stop.clone();
+    tasks.spawn(name.to_owned(), move || make(stop.clone()));
+}
+
+/// How the end went.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Graceful,
+    Late,
+    AtOnce,
+}
+
+/// Waits for the end of everything, but not for longer than the grace period, nor when a person insists.
+async fn shut_down(ended: impl Future<Output = ()>, insisted: impl Future<Output = ()>) -> End {
+    tokio::select! {
+        () = ended => End::Graceful,
+        () = tokio::time::sleep(GRACE) => End::Late,
+        () = insisted => End::AtOnce,
+    }
 }
 
 fn prepare_state(config: &Config) -> Result<(), DaemonError> {
@@ -124,32 +164,30 @@ fn prepare_state(config: &Config) -> Result<(), DaemonError> {
     std::fs::set_permissions(&config.state, std::fs::Permissions::from_mode(0o700)).map_err(refuse)
 }
 
-fn feeds(config: &Config, stop: &CancellationToken) -> Result<Vec<Feed>, DaemonError> {
-    config.repository.iter().map(|repository| feed(config, repository, stop)).collect()
+fn feeds(config: &Config) -> Result<Vec<(Feed, Driver)>, DaemonError> {
+    config.repository.iter().map(|repository| feed(config, repository)).collect()
 }
 
-fn feed(
-    config: &Config,
-    repository: &RepositoryConfig,
-    stop: &CancellationToken,
-) -> Result<Feed, DaemonError> {
+/// A repository, and the task that fetches it.
+fn feed(config: &Config, repository: &RepositoryConfig) -> Result<(Feed, Driver), DaemonError> {
     let refuse = |source| DaemonError::Repository { name: repository.name.to_string(), source };
     let mirror_config = MirrorConfig::try_from(repository).map_err(refuse)?;
     let mirror = Arc::new(Mirror::open(&mirror_config, &config.state).map_err(refuse)?);
     let trunk = repository.trunk.as_deref().map(RefName::branch).transpose().map_err(refuse)?;
     let refs = trunk.into_iter().collect();
-    let signal = Arc::new(RepositorySignal::start(Arc::clone(&mirror), refs, repository.poll, stop.clone()));
+    let (signal, fetcher) = RepositorySignal::new(Arc::clone(&mirror), refs, repository.poll);
     let state = signal.subscribe();
     let mirror_trunk = mirror.folder().with_extension("trunk");
     let revisions = Arc::new(Revisions::new(Arc::clone(&mirror)));
-    Ok(Feed {
+    let feed = Feed {
         config: Arc::new(repository.clone()),
         mirror,
         revisions,
-        signal,
+        signal: Arc::new(signal),
         state,
         found_trunk: FoundTrunk::open(&mirror_trunk),
-    })
+    };
+    Ok((feed, fetcher))
 }
 
 fn publisher(config: &Config, store: &SharedStore, metrics: &Arc<Metrics>, heads: &Heads) -> Publisher {
@@ -200,39 +238,41 @@ fn host_name() -> String {
 }
 
 /// Starts a loop for every environment that the trunk defines or the store knows, as they appear.
-async fn discover(shared: Arc<Shared>, mut feed: Feed, stop: CancellationToken) {
-    let mut loops = JoinSet::new();
-    let mut running = BTreeSet::new();
+async fn discover(tasks: Tasks, shared: Arc<Shared>, mut feed: Feed, stop: CancellationToken) {
     loop {
         feed.state.mark_unchanged();
-        for environment in environments(&shared, &feed).await {
-            if running.insert(environment.clone()) {
-                let scope = Scope { repository: feed.name().clone(), environment };
-                let task = EnvironmentTask::new(Arc::clone(&shared), feed.clone(), scope);
-                loops.spawn(task.run(stop.clone()));
-            }
+        let (environments, all) = environments(&shared, &feed).await;
+        for environment in environments {
+            let scope = Scope { repository: feed.name().clone(), environment };
+            EnvironmentTask::start(&tasks, &shared, &feed, scope, &stop);
+        }
+        if all && feed.state.borrow().fetched_at.is_some() {
+            shared.registry.list(feed.name());
         }
         tokio::select! {
-            changed = feed.state.changed() => if changed.is_err() { break },
-            () = stop.cancelled() => break,
+            changed = feed.state.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LIST_AGAIN), if !all => {}
+            () = stop.cancelled() => return,
         }
     }
-    while loops.join_next().await.is_some() {}
 }
 
-/// Every environment of a repository: defined, or known from before. Also tracks the branches that they follow.
-async fn environments(shared: &Shared, feed: &Feed) -> BTreeSet<EnvironmentName> {
+/// Every environment of a repository: defined, or known from before; false: some may be missing, because the trunk or
+/// the store could not be read. Also tracks the branches that they follow.
+async fn environments(shared: &Shared, feed: &Feed) -> (BTreeSet<EnvironmentName>, bool) {
     let known = shared.store.environments(feed.name()).await;
+    let mut all = known.is_ok();
     let mut names: BTreeSet<EnvironmentName> = known
         .inspect_err(|error| warn!(%error, "known environments cannot be read"))
         .unwrap_or_default()
         .into_iter()
         .collect();
-    let Some(trunk) = feed.trunk() else { return names };
+    let Some(trunk) = feed.trunk() else { return (names, all) };
     let mut refs = vec![trunk.clone()];
     if let RefState::At(head) = feed.at(&trunk) {
         let revisions = Arc::clone(&feed.revisions);
         let read = tokio::task::spawn_blocking(move || revisions.read(&head)).await;
+        all &= matches!(read, Ok(Ok(_)));
         match read {
             Ok(Ok(revision)) => {
                 for environment in revision.loaded.definitions.environments.values() {
@@ -248,20 +288,31 @@ async fn environments(shared: &Shared, feed: &Feed) -> BTreeSet<EnvironmentName>
         }
     }
     feed.signal.track(refs);
-    match &feed.config.only {
+    let names = match &feed.config.only {
         Some(only) => names.into_iter().filter(|name| only.contains(name)).collect(),
         None => names,
-    }
+    };
+    (names, all)
 }
 
-async fn wait_for_signal() -> Result<(), DaemonError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT. Listened to from one place for as long as the process lives, so that none is lost in between.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, DaemonError> {
+        let on = |kind| signal(kind).map_err(DaemonError::Signals);
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 impl TryFrom<&RepositoryConfig> for MirrorConfig {

@@ -2,11 +2,13 @@
 
 use std::io::IsTerminal as _;
 
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
 
-/// Installs the logger; a second call (tests in one process) changes nothing.
+/// Installs the logger; a second call (tests in one process) changes nothing. Panics are logged like
+/// everything else, not as bare text between lines of JSON.
 pub fn install(config: &LogConfig) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.level)
         .map_err(|error| format!("log level `{}` is wrong: {error}", config.level))?;
@@ -19,5 +21,9 @@ pub fn install(config: &LogConfig) -> Result<(), String> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     drop(installed);
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        error!(error = panic.payload_as_str(), place, thread = std::thread::current().name(), "panic");
+    }));
     Ok(())
 }

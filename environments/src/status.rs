@@ -30,6 +30,25 @@ pub struct EnvironmentStatus {
     pub since: Timestamp,
 }
 
+impl EnvironmentStatus {
+    /// A state, and nothing else that is known.
+    pub fn bare(environment: EnvironmentName, state: State, since: Timestamp) -> Self {
+        Self {
+            environment,
+            state,
+            why: Vec::new(),
+            control: None,
+            content: None,
+            applied: None,
+            plan: None,
+            objects: 0,
+            units: BTreeMap::new(),
+            diagnostics: Vec::new(),
+            since,
+        }
+    }
+}
+
 /// The state of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {

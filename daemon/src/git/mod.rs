@@ -25,7 +25,7 @@ mod transport;
 mod worktree;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use config::{CredentialPlaces, Limits, MirrorConfig, PlainHttp, RemoteUrl, SshUrl};
 pub use error::GitError;
@@ -34,5 +34,5 @@ pub use mirror::{Fetched, Mirror};
 pub use notes::{NOTES_REF, NotePlace};
 pub use objects::{CommitInfo, Objects};
 pub use refs::{RefChange, RefName, RefUpdate};
-pub use signal::{FetchFailure, LOCAL_POLL, REMOTE_POLL, RepositorySignal, RepositoryState};
+pub use signal::{Driver, FetchFailure, LOCAL_POLL, REMOTE_POLL, RepositorySignal, RepositoryState};
 pub use worktree::{Trunk, WorkTree};

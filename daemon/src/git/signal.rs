@@ -21,7 +21,6 @@ use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -68,24 +67,22 @@ pub struct FetchFailure {
     pub attempts: u32,
 }
 
-/// The task that watches one repository. Ends with its token.
+/// The task that watches one repository, from outside.
 #[derive(Debug)]
 pub struct RepositorySignal {
     wake: Arc<Notify>,
     tracked: watch::Sender<Vec<RefName>>,
     state: watch::Receiver<RepositoryState>,
-    task: JoinHandle<()>,
 }
 
 impl RepositorySignal {
-    /// Starts the task; the first fetch starts at once. Must be called inside a tokio runtime.
-    pub fn start(mirror: Arc<Mirror>, refs: Vec<RefName>, poll: Duration, stop: CancellationToken) -> Self {
+    /// The signal, and the task behind it, which the caller runs.
+    pub fn new(mirror: Arc<Mirror>, refs: Vec<RefName>, poll: Duration) -> (Self, Driver) {
         let wake = Arc::new(Notify::new());
         let (tracked, tracked_here) = watch::channel(refs);
         let (sender, state) = watch::channel(RepositoryState::default());
         let driver = Driver { mirror, poll, wake: Arc::clone(&wake), tracked: tracked_here, sender };
-        let task = tokio::spawn(async move { driver.run(stop).await });
-        Self { wake, tracked, state, task }
+        (Self { wake, tracked, state }, driver)
     }
 
     /// "Look now": from a webhook or a person. Many pokes during a fetch lead to one more fetch.
@@ -108,15 +105,11 @@ impl RepositorySignal {
     pub fn subscribe(&self) -> watch::Receiver<RepositoryState> {
         self.state.clone()
     }
-
-    /// Waits until the task has ended; its token must have been cancelled.
-    pub async fn stopped(self) {
-        // A task that panicked has ended too; the panic is in the log.
-        let _ = self.task.await;
-    }
 }
 
-struct Driver {
+/// The task that watches one repository. A clone goes on where another one ended.
+#[derive(Debug, Clone)]
+pub struct Driver {
     mirror: Arc<Mirror>,
     poll: Duration,
     wake: Arc<Notify>,
@@ -125,7 +118,8 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self, stop: CancellationToken) {
+    /// Fetches at once, then on every signal, until it is told to stop.
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut watched = None;
         loop {
             // Before the fetch: what happens after this point is either seen by the fetch or wakes the next.
@@ -134,7 +128,12 @@ impl Driver {
             }
             let refs = self.tracked.borrow_and_update().clone();
             let mirror = Arc::clone(&self.mirror);
-            let fetched = tokio::task::spawn_blocking(move || mirror.fetch(&refs)).await;
+            let fetching = tokio::task::spawn_blocking(move || mirror.fetch(&refs));
+            // A fetch may hang for minutes, and is safe to be cut off at any point.
+            let fetched = tokio::select! {
+                fetched = fetching => fetched,
+                () = stop.cancelled() => return,
+            };
             match fetched {
                 Ok(result) => self.publish(result, Timestamp::now()),
                 Err(error) => {
@@ -147,7 +146,11 @@ impl Driver {
             }
             let mirror = Arc::clone(&self.mirror);
             // After the news are out. What it has to say is in the log.
-            let _ = tokio::task::spawn_blocking(move || mirror.tidy()).await;
+            let tidying = tokio::task::spawn_blocking(move || mirror.tidy());
+            tokio::select! {
+                _ = tidying => {}
+                () = stop.cancelled() => return,
+            }
             let attempts = self.sender.borrow().failure.as_ref().map_or(0, |failure| failure.attempts);
             let delay = delay(self.poll, attempts, RandomState::new().hash_one(0_u8));
             tokio::select! {

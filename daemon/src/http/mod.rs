@@ -9,4 +9,4 @@ mod routes;
 mod serve;
 
 pub use routes::ApiState;
-pub use serve::{ServeError, Servers, start};
+pub use serve::{ServeError, start};

@@ -153,7 +153,7 @@ impl Which {
         let Some(environment) = &self.environment else {
             return Ok(registry.all());
         };
-        let found = registry.named(None, environment);
+        let found = registry.named(environment);
         if found.is_empty() {
             let known: Vec<_> =
                 registry.all().iter().map(|handle| handle.scope.environment.to_string()).collect();
@@ -167,8 +167,8 @@ impl Which {
 
 async fn ready(State(state): State<ApiState>) -> Response {
     let stuck = state.registry.stuck(state.stuck_after);
-    if !state.heads.loaded() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "no repository was read yet\n").into_response();
+    if !state.heads.feeds().iter().all(|feed| state.registry.lists(feed.name())) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not every repository was read yet\n").into_response();
     }
     if stuck.is_empty() {
         return "ready\n".into_response();

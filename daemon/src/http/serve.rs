@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::auth::{Peer, TokenFile};
 use super::routes::{ApiState, api_routes, open_routes, with_peer, with_token};
 use crate::config::{Config, Listen};
+use crate::task::keep::Tasks;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -25,38 +25,25 @@ pub enum ServeError {
     Taken { socket: PathBuf },
 }
 
-/// The running listeners.
-#[derive(Debug)]
-pub struct Servers {
-    tasks: JoinSet<()>,
-}
-
-impl Servers {
-    /// Waits until both ended; they do when the token given to [`start`] is cancelled.
-    pub async fn ended(mut self) {
-        while self.tasks.join_next().await.is_some() {}
-    }
-}
-
 /// Starts both listeners. A socket left behind by a killed daemon is replaced.
 pub async fn start(
     config: &Config,
     state: ApiState,
+    tasks: &Tasks,
     stop: &CancellationToken,
-) -> Result<Servers, ServeError> {
-    let mut tasks = JoinSet::new();
+) -> Result<(), ServeError> {
     let socket = config.socket();
     let listener = bind_socket(&socket).await?;
     let app = with_peer(api_routes(&state)).merge(open_routes(&state));
     let stopped = stop.clone();
-    tasks.spawn(async move {
+    tasks.spawn_vital("socket's server", async move {
         let service = app.into_make_service_with_connect_info::<Peer>();
         let served = axum::serve(listener, service).with_graceful_shutdown(stopped.cancelled_owned()).await;
         if let Err(error) = served {
             warn!(%error, "the socket's server ended");
         }
         // A socket without a listener would look like a daemon that hangs.
-        let _ = std::fs::remove_file(socket);
+        let _ = tokio::fs::remove_file(socket).await;
     });
     if let Listen::At(address) = config.http.listen {
         let listener = TcpListener::bind(address)
@@ -66,14 +53,14 @@ pub async fn start(
         let token = TokenFile::new(config.http.token_file.as_deref());
         let app = with_token(api_routes(&state), token).merge(open_routes(&state));
         let stopped = stop.clone();
-        tasks.spawn(async move {
+        tasks.spawn_vital("HTTP server", async move {
             let served = axum::serve(listener, app).with_graceful_shutdown(stopped.cancelled_owned()).await;
             if let Err(error) = served {
                 warn!(%error, "the HTTP server ended");
             }
         });
     }
-    Ok(Servers { tasks })
+    Ok(())
 }
 
 async fn bind_socket(socket: &Path) -> Result<UnixListener, ServeError> {

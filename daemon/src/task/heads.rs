@@ -125,11 +125,6 @@ impl Heads {
         self.0.iter().find(|feed| feed.name().as_str() == name)
     }
 
-    /// Whether every repository was read once.
-    pub fn loaded(&self) -> bool {
-        self.0.iter().all(|feed| feed.state.borrow().fetched_at.is_some())
-    }
-
     /// Fetch soon.
     pub fn poke(&self) {
         for feed in &*self.0 {

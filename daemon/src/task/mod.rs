@@ -5,14 +5,19 @@
 //!        ▲                               │ reconcile, one at a time               │
 //!        └── poke ◀── HTTP               └──messages──▶ outbox ──▶ publish ──▶ sinks
 //! ```
+//!
+//! Each is run by [`keep::Tasks`], which starts it again when it panics.
 
 mod environment;
 mod heads;
+pub mod keep;
 pub mod publish;
 pub mod reconcile;
 pub mod retain;
 mod revisions;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use environment::EnvironmentTask;
 pub use heads::{Feed, FoundTrunk, Heads, RefState};

@@ -34,7 +34,7 @@ pub const EVENTS: &str = "events";
 pub const NOTES: &str = "notes";
 
 /// The configured sinks and what they need.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Publisher {
     pub store: SharedStore,
     pub metrics: Arc<Metrics>,

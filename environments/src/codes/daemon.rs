@@ -2,4 +2,7 @@
 
 use super::codes;
 
-codes! {}
+codes! {
+    TASK_PANICKED = "NK0906" Error "task of the daemon panicked";
+    TASK_ENDED = "NK0907" Error "daemon lost a part that it cannot start again";
+}

@@ -6,6 +6,7 @@ mod danger;
 mod drift;
 mod history;
 mod promotion;
+mod shutdown;
 
 use naksha_tests::Installation;
 

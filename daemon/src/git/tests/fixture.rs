@@ -16,7 +16,7 @@ pub(super) const FOLDER: i32 = 0o040_000;
 pub(super) const SUBMODULE: i32 = 0o160_000;
 
 /// A repository that a mirror watches.
-pub(super) struct Source {
+pub(crate) struct Source {
     pub(super) folder: TempDir,
     pub(super) repository: Repository,
     clock: AtomicI64,
@@ -24,19 +24,19 @@ pub(super) struct Source {
 
 impl Source {
     /// A bare repository whose HEAD is `main`.
-    pub(super) fn bare() -> Self {
+    pub(crate) fn bare() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(folder.path().join("infra.git")).unwrap();
         repository.set_head("refs/heads/main").unwrap();
         Self { folder, repository, clock: AtomicI64::new(1_700_000_000) }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.repository.path()
     }
 
     /// Commits files on a branch: with content they are written, with `None` removed.
-    pub(super) fn commit(&self, branch: &str, files: &[(&str, Option<&str>)]) -> Revision {
+    pub(crate) fn commit(&self, branch: &str, files: &[(&str, Option<&str>)]) -> Revision {
         let parent = self.repository.find_reference(&format!("refs/heads/{branch}")).ok();
         let parent = parent.map(|reference| reference.target().unwrap());
         let mut index = Index::new().unwrap();

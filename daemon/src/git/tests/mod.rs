@@ -1,6 +1,6 @@
 //! Git against real repositories, made with libgit2 in temporary folders, and real servers on loopback.
 
-mod fixture;
+pub(crate) mod fixture;
 mod history;
 mod hostile;
 mod https;

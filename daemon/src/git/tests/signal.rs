@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Source, main_branch};
@@ -11,6 +12,12 @@ use crate::git::{Mirror, RefChange, RefName, RepositorySignal, RepositoryState};
 
 /// So long that only a signal can explain a fetch.
 const NEVER: Duration = Duration::from_hours(24);
+
+/// A running signal, and a way to wait for the end of its task.
+fn start(mirror: Arc<Mirror>, stop: &CancellationToken) -> (RepositorySignal, JoinHandle<()>) {
+    let (signal, driver) = RepositorySignal::new(mirror, main_branch(), NEVER);
+    (signal, tokio::spawn(driver.run(stop.clone())))
+}
 
 async fn until(
     state: &mut watch::Receiver<RepositoryState>,
@@ -25,7 +32,7 @@ async fn a_commit_in_a_local_repository_is_seen() {
     let first = source.commit("main", &[("a", Some("1"))]);
     let (_folder, mirror) = source.mirror();
     let stop = CancellationToken::new();
-    let signal = RepositorySignal::start(Arc::new(mirror), main_branch(), NEVER, stop.clone());
+    let (signal, task) = start(Arc::new(mirror), &stop);
     let mut state = signal.subscribe();
     let main = RefName::branch("main").unwrap();
     let seen = until(&mut state, |state| state.heads.get(&main) == Some(&first)).await;
@@ -37,7 +44,7 @@ async fn a_commit_in_a_local_repository_is_seen() {
     let seen = until(&mut state, |state| state.heads.is_empty()).await;
     assert_eq!(seen.updates[&main].kind, RefChange::Deleted);
     stop.cancel();
-    signal.stopped().await;
+    task.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,7 +55,7 @@ async fn failures_are_values_and_pass() {
     let (_folder, mirror) = source.mirror();
     std::fs::rename(&path, &aside).unwrap();
     let stop = CancellationToken::new();
-    let signal = RepositorySignal::start(Arc::new(mirror), main_branch(), NEVER, stop.clone());
+    let (signal, task) = start(Arc::new(mirror), &stop);
     let mut state = signal.subscribe();
     let failed = until(&mut state, |state| state.failure.is_some()).await;
     let failure = failed.failure.unwrap();
@@ -62,7 +69,7 @@ async fn failures_are_values_and_pass() {
     let next = source.commit("main", &[("a", Some("2"))]);
     until(&mut state, |state| state.heads.values().any(|head| *head == next)).await;
     stop.cancel();
-    signal.stopped().await;
+    task.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,7 +79,7 @@ async fn other_refs_can_be_asked_for() {
     source.branch_at("release", &head);
     let (_folder, mirror) = source.mirror();
     let stop = CancellationToken::new();
-    let signal = RepositorySignal::start(Arc::new(mirror), main_branch(), NEVER, stop.clone());
+    let (signal, task) = start(Arc::new(mirror), &stop);
     let mut state = signal.subscribe();
     until(&mut state, |state| state.heads.len() == 1).await;
     let release = RefName::branch("release").unwrap();
@@ -80,7 +87,7 @@ async fn other_refs_can_be_asked_for() {
     let seen = until(&mut state, |state| state.heads.contains_key(&release)).await;
     assert_eq!(seen.heads.len(), 1, "what is not tracked any more is not told");
     stop.cancel();
-    signal.stopped().await;
+    task.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -90,7 +97,7 @@ async fn pokes_during_a_fetch_lead_to_one_more() {
     let (_folder, mirror) = source.mirror();
     let mirror: Arc<Mirror> = Arc::new(mirror);
     let stop = CancellationToken::new();
-    let signal = RepositorySignal::start(Arc::clone(&mirror), main_branch(), NEVER, stop.clone());
+    let (signal, task) = start(Arc::clone(&mirror), &stop);
     let mut state = signal.subscribe();
     until(&mut state, |state| state.fetches == 1).await;
     for _ in 0..100 {
@@ -100,5 +107,5 @@ async fn pokes_during_a_fetch_lead_to_one_more() {
     until(&mut state, |state| state.heads.values().any(|head| *head == last)).await;
     assert!(mirror.fetches() < 10, "a hundred pokes are {} fetches", mirror.fetches());
     stop.cancel();
-    signal.stopped().await;
+    task.await.unwrap();
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use naksha_environments::ids::{Generation, UnitName};
 use naksha_environments::plan::{ApprovedPlan, Cause};
-use naksha_environments::status::EnvironmentStatus;
 use naksha_environments::verdict::Admission;
 use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome, StoreError};
 use naksha_executor::realise::{self, Conclusion, Progress, RealiseOutcome, Timeouts, realise};
@@ -47,7 +46,7 @@ pub(super) async fn apply(
     if situation.record.suspension.is_some() {
         return Ok(None);
     }
-    progress.send_replace(Some(situation.progressing(this)));
+    progress.say(situation.progressing(this));
     let waits = Waits::default();
     let inventory = this.inventory().await?;
     let timeouts = timeouts(situation);
@@ -57,7 +56,7 @@ pub(super) async fn apply(
         pulse.beat();
         log(event);
         if let Some(why) = waits.after(event) {
-            progress.send_modify(|status| say(status, why));
+            progress.amend(|status| status.why = why);
         }
     };
     let conclude = |outcome: &RealiseOutcome| conclusion(situation, plan, outcome, &scope.to_string());
@@ -116,12 +115,6 @@ impl Waits {
             _ => return None,
         }
         Some(waits.values().cloned().collect())
-    }
-}
-
-fn say(status: &mut Option<Arc<EnvironmentStatus>>, why: Vec<String>) {
-    if let Some(status) = status {
-        Arc::make_mut(status).why = why;
     }
 }
 

@@ -20,7 +20,6 @@ use naksha_environments::status::{EnvironmentStatus, State};
 use naksha_executor::port::store::{Scope, StoreError};
 use naksha_executor::port::target::TargetError;
 use naksha_policies::FindingCache;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Feed, Shared};
@@ -32,7 +31,7 @@ use ownership::Lease;
 use sources::Sources;
 
 /// Where a loop tells how far it is.
-pub type StatusSender = watch::Sender<Option<Arc<EnvironmentStatus>>>;
+pub type StatusSender = crate::registry::Voice;
 
 /// What came of a pass.
 #[derive(Debug)]

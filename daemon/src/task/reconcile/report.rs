@@ -138,19 +138,9 @@ impl Reconciler {
     }
 
     fn bare(&mut self, state: State) -> EnvironmentStatus {
-        EnvironmentStatus {
-            environment: self.scope.environment.clone(),
-            since: self.since(&state),
-            state,
-            why: Vec::new(),
-            control: None,
-            content: None,
-            applied: None,
-            plan: None,
-            objects: self.owned,
-            units: BTreeMap::new(),
-            diagnostics: Vec::new(),
-        }
+        let since = self.since(&state);
+        let environment = self.scope.environment.clone();
+        EnvironmentStatus { objects: self.owned, ..EnvironmentStatus::bare(environment, state, since) }
     }
 
     /// Since when the environment is in this state.

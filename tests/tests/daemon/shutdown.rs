@@ -1,0 +1,77 @@
+//! How the daemon ends: within ten seconds of a signal whatever it does, at once after a second one.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use naksha_tests::{DaemonProcess, Installation, await_true};
+
+use crate::{DEPLOYMENT_FILE, shop};
+
+/// What the daemon promises, and what a loaded machine may add.
+const GRACE: Duration = Duration::from_secs(10);
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// An apply that waits for a unit which does not become healthy.
+fn waiting() -> (Installation, DaemonProcess) {
+    let shop = shop();
+    shop.repository.edit("units/settings/unit.yaml", "spec:", "spec:\n  dependsOn: [web]");
+    let commit = shop.repository.commit("settings after web");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &commit);
+    let file = shop.target("dev").join(DEPLOYMENT_FILE);
+    let text = fs::read_to_string(&file).expect("should read the object");
+    fs::write(&file, format!("{text}status: {{replicas: 2, readyReplicas: 0}}\n"))
+        .expect("should write the object");
+    shop.repository.edit("units/settings/settings.yaml", "level: info", "level: debug");
+    shop.repository.commit("debug");
+    daemon.await_status("dev", "waiting for web", |status| {
+        status["state"] == "progressing" && status["why"].to_string().contains("settings: waiting for web")
+    });
+    (shop, daemon)
+}
+
+/// A client that sent half a request, and keeps a graceful server waiting for the rest.
+fn half_a_request(shop: &Installation) -> UnixStream {
+    let mut client = UnixStream::connect(shop.root().join("state/naksha.sock")).expect("should connect");
+    client.write_all(b"GET /healthz HTTP/1.1\r\nhost: naksha\r\n").expect("should send");
+    client
+}
+
+#[test]
+fn an_apply_that_waits_does_not_hold_up_the_end() {
+    let (shop, daemon) = waiting();
+    let signalled = Instant::now();
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(signalled.elapsed() < GRACE, "took {:?}", signalled.elapsed());
+    let log = fs::read_to_string(shop.root().join("daemon.log")).unwrap();
+    assert!(log.contains(" stopped") && !log.contains("not everything ended in time"), "{log}");
+}
+
+#[test]
+fn a_client_that_hangs_is_cut_off_after_ten_seconds() {
+    let shop = shop();
+    let daemon = shop.start();
+    let _client = half_a_request(&shop);
+    let signalled = Instant::now();
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(signalled.elapsed() < GRACE + MARGIN, "took {:?}", signalled.elapsed());
+    let log = fs::read_to_string(shop.root().join("daemon.log")).unwrap();
+    assert!(log.contains("not everything ended in time") && log.contains("socket's server"), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let shop = shop();
+    let daemon = shop.start();
+    let _client = half_a_request(&shop);
+    let signalled = Instant::now();
+    daemon.terminate();
+    await_true("the first signal to be heard", || daemon.log().contains("stopping"));
+    daemon.terminate();
+    assert_eq!(daemon.ended(), Some(0));
+    assert!(signalled.elapsed() < MARGIN, "took {:?}", signalled.elapsed());
+    let log = fs::read_to_string(shop.root().join("daemon.log")).unwrap();
+    assert!(log.contains("second signal: ending at once"), "{log}");
+}
