@@ -20,13 +20,17 @@ pub struct LoadedRevision {
     pub loaded: Loaded,
 }
 
-/// The revisions read last.
+/// The revisions used last.
 #[derive(Debug)]
 pub struct Revisions {
     mirror: Arc<Mirror>,
     loader: Loader,
-    kept: Mutex<VecDeque<Arc<LoadedRevision>>>,
+    /// The one used last comes first.
+    kept: Mutex<VecDeque<(Revision, Slot)>>,
 }
+
+/// Locked while its revision is read: the environments that wake for one commit read it once.
+type Slot = Arc<Mutex<Option<Arc<LoadedRevision>>>>;
 
 impl Revisions {
     pub fn new(mirror: Arc<Mirror>) -> Self {
@@ -35,19 +39,26 @@ impl Revisions {
 
     /// Reads a revision; blocks on the object database.
     pub fn read(&self, revision: &Revision) -> Result<Arc<LoadedRevision>, GitError> {
-        if let Some(found) = self.kept().iter().find(|kept| kept.revision == *revision) {
-            return Ok(Arc::clone(found));
+        let slot = self.slot(revision);
+        // Written whole, so a reader that panicked left it empty.
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = &*slot {
+            return Ok(Arc::clone(read));
         }
         let tree = self.mirror.snapshot(revision)?;
         let loaded = self.loader.load(&tree);
         let read = Arc::new(LoadedRevision { revision: revision.clone(), tree, loaded });
-        let mut kept = self.kept();
-        kept.push_front(Arc::clone(&read));
-        kept.truncate(KEPT);
+        *slot = Some(Arc::clone(&read));
         Ok(read)
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<LoadedRevision>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self, revision: &Revision) -> Slot {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|(known, _)| known == revision);
+        let entry = at.and_then(|at| kept.remove(at)).unwrap_or_else(|| (revision.clone(), Slot::default()));
+        let slot = Arc::clone(&entry.1);
+        kept.push_front(entry);
+        kept.truncate(KEPT);
+        slot
     }
 }

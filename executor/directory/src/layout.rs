@@ -32,13 +32,28 @@ impl Location {
             "" => key.kind.to_lowercase(),
             group => format!("{}.{group}", key.kind.to_lowercase()),
         };
-        Self { namespace, kind: escape(&kind), file: escape(&key.name) + EXTENSION }
+        Self { namespace, kind: escape(&kind), file: file(key) }
     }
 
     /// The folder that the file is in.
     pub(crate) fn folder(&self) -> String {
         format!("{}/{}", self.namespace, self.kind)
     }
+}
+
+/// The name of an object's file.
+pub(crate) fn file(key: &ObjectKey) -> String {
+    escape(&key.name) + EXTENSION
+}
+
+/// The folder of an object's file.
+pub(crate) fn folder(key: &ObjectKey) -> String {
+    Location::of(key).folder()
+}
+
+/// Whether two objects certainly have their files in one folder. Costs a comparison.
+pub(crate) fn share_a_folder(one: &ObjectKey, other: &ObjectKey) -> bool {
+    one.namespace == other.namespace && one.kind == other.kind && one.group == other.group
 }
 
 fn escape(name: &str) -> String {

@@ -1,9 +1,8 @@
 //! Observing: what is there, and whether it is what our last write left.
 //!
-//! Folders are opened once; a file whose stamp proves that nothing happened is not opened at all, so that a pass
+//! Folders are opened once (what is wanted comes in the order of keys); a file whose stamp proves that nothing happened is not opened at all, so that a pass
 //! over ten thousand objects is ten thousand `stat` calls. Nothing is kept in memory afterwards.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use naksha_environments::object::{Health, Live, Mark, ObjectKey, Observation, Observed};
@@ -12,7 +11,7 @@ use naksha_executor::port::target::{TargetError, Wanted};
 use rustix::io::Errno;
 
 use super::document::Document;
-use super::layout::Location;
+use super::layout;
 use super::marker::{self, Standing, root_words};
 use super::place::{Folder, Found, words};
 use super::stamp::{Flags, Stamp, is_file};
@@ -39,24 +38,21 @@ pub(crate) fn observe(inner: &Inner, wanted: &[Wanted]) -> Result<Observation, T
         return Err(unreachable(reason));
     }
     let Some(root) = root else { return Ok(Observation { objects: absent() }) };
-    let mut folders: BTreeMap<String, Vec<(String, &Wanted)>> = BTreeMap::new();
-    for one in wanted {
-        let location = Location::of(&one.key);
-        folders.entry(location.folder()).or_default().push((location.file, one));
-    }
-    let mut objects = BTreeMap::new();
+    let mut objects = Vec::with_capacity(wanted.len());
     let mut scratch = String::new();
-    for (path, files) in folders {
+    for together in wanted.chunk_by(|one, next| layout::share_a_folder(&one.key, &next.key)) {
+        let path = layout::folder(&together[0].key);
         let folder = root.folder(&path);
-        for (file, one) in files {
+        for one in together {
             let observed = match &folder {
-                Ok(folder) => observe_file(&inner.marks, folder, &file, one, &mut scratch),
+                Ok(folder) => observe_file(&inner.marks, folder, &layout::file(&one.key), one, &mut scratch),
                 Err(Errno::NOENT) => Observed::Absent,
                 Err(error) => unknown(&format!("folder `{path}`"), &words(*error)),
             };
-            objects.insert(one.key.clone(), observed);
+            objects.push((one.key.clone(), observed));
         }
     }
+    let objects = objects.into_iter().collect();
     // The volume may have gone away meanwhile: what looked absent then proves nothing.
     match Folder::root(&inner.root).map_err(root_words).and_then(|root| marker::read(&root)) {
         Ok(marker) => match inner.seen.judge(&marker, owns) {

@@ -128,7 +128,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn steps(&self, apply: ApplyId) -> Result<Vec<StepRecord>, StoreError>;
 
     // --- inventory
-    async fn inventory(&self, scope: &Scope) -> Result<Inventory, StoreError>;
+    /// Shared: a store may keep it in memory.
+    async fn inventory(&self, scope: &Scope) -> Result<Arc<Inventory>, StoreError>;
     /// Replaces the rows of objects that were re-observed as in sync under a new version. No history; an object
     /// that the inventory no longer has stays out of it.
     async fn refresh_marks(

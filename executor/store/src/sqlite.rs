@@ -240,10 +240,8 @@ impl Store for SqliteStore {
         reading!(self, "list steps", |conn| apply::steps(conn, apply))
     }
 
-    async fn inventory(&self, scope: &Scope) -> Result<Inventory, StoreError> {
-        let inventory =
-            reading!(self, "read the inventory", |conn| inventory::load(conn, scope, &self.cache))?;
-        Ok(Arc::unwrap_or_clone(inventory))
+    async fn inventory(&self, scope: &Scope) -> Result<Arc<Inventory>, StoreError> {
+        reading!(self, "read the inventory", |conn| inventory::load(conn, scope, &self.cache))
     }
 
     async fn advance(

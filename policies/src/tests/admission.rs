@@ -196,7 +196,7 @@ fn windows_hold_changes_back_and_nothing_else() {
     case.windows = nights();
     assert_eq!(
         case.words(),
-        "wait until 2030-06-02T02:00:00Z: next allow window `0 2 * * *` for 1h in UTC\nheals ConfigMap naksha/b"
+        "wait until 2030-06-02T02:00:00Z: no allow window is open; the next one is `0 2 * * *` for 1h (UTC)\nheals ConfigMap naksha/b"
     );
     case.rollback = true;
     assert_eq!(case.words(), "apply 2");

@@ -167,6 +167,30 @@ fn rules_see_the_object_before() {
 }
 
 #[test]
+fn what_is_done_to_an_unchanged_unit_counts() {
+    let world = World::new()
+        .rendering(&[("app", SERVICE)])
+        .based_on(&[("app", SERVICE)])
+        .planning(vec![action("app", SERVICE, Verb::Update, Cause::Drift)])
+        .policy("no-update", &["Service"], "action != 'update'")
+        .policy("no-node-port", &["Service"], "object.spec.type != 'NodePort'");
+    assert_eq!(standings(&world, "no-update"), [Standing::New]);
+    assert_eq!(known(&world, "no-node-port"), 1);
+}
+
+#[test]
+fn a_reference_that_another_unit_breaks_is_new() {
+    let pod =
+        UNTAGGED.replace("image: app", "image: app:1\n      envFrom: [{configMapRef: {name: settings}}]");
+    let settings = "\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: naksha}\n";
+    let both = World::new().based_on(&[("app", &pod), ("settings", settings)]);
+    let gone = both.rendering(&[("app", &pod), ("settings", "")]);
+    assert_eq!(standings(&gone, "dangling-ref"), [Standing::New]);
+    let never = World::new().based_on(&[("app", &pod)]).rendering(&[("app", &pod)]);
+    assert_eq!(known(&never, "dangling-ref"), 1);
+}
+
+#[test]
 fn custom_policies_judge_the_plan() {
     let mut world = World::new().owning(&[("app", SERVICE)]).planning(vec![action(
         "app",

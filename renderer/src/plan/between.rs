@@ -43,7 +43,9 @@ fn mark_of(object: &DesiredObject) -> Mark {
     Mark { uid, version: "base".into(), fingerprint: object.digest() }
 }
 
-fn inventory_of(base: &Rendered) -> Inventory {
+/// What a base stands for as the inventory: everything that it renders was applied, by us. For whoever judges such a
+/// plan: guards ask what is owned.
+pub fn inventory_of(base: &Rendered) -> Inventory {
     let owned = |unit: &RenderedUnit, object: &DesiredObject| Owned {
         unit: unit.name.clone(),
         api_version: object.api_version.clone(),

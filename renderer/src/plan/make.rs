@@ -42,11 +42,11 @@ impl<'a> PlanInput<'a> {
     }
 }
 
-/// Every object that [`plan`] needs to know about: what is wanted, and what is owned.
+/// Every object that [`plan`] needs to know about, by key: what is wanted, and what is owned.
 ///
 /// The mark is given where "it is what our last write left" is answer enough. It is withheld where Git wants
 /// something new: then the live object has to be read, so that fields which somebody else set are seen.
-pub fn objects_to_observe(rendered: &Rendered, inventory: &Inventory) -> BTreeMap<ObjectKey, Option<Mark>> {
+pub fn objects_to_observe(rendered: &Rendered, inventory: &Inventory) -> Vec<(ObjectKey, Option<Mark>)> {
     let nothing = Observation::default();
     let wanted = wanted(rendered);
     let mark = |row: Row<'_>| {

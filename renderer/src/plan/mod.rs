@@ -23,7 +23,7 @@ mod object;
 mod wave;
 mod workflow;
 
-pub use between::{Split, plan_between, split};
+pub use between::{Split, inventory_of, plan_between, split};
 pub use diagnose::diagnostics;
 pub use make::{PlanInput, objects_to_observe, plan};
 

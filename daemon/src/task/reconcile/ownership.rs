@@ -71,7 +71,6 @@ impl Reconciler {
             return Ok(Arc::clone(inventory));
         }
         let inventory = self.shared.store.inventory(&self.scope).await.map_err(PassError::Store)?;
-        let inventory = Arc::new(inventory);
         self.inventory = Some(Arc::clone(&inventory));
         Ok(inventory)
     }
@@ -89,11 +88,7 @@ impl Reconciler {
         }
         info!(objects = confirmed.len(), "writes of an interrupted apply are confirmed");
         self.refresh(generation, &confirmed).await?;
-        let mut proven = Inventory::clone(&inventory);
-        proven.objects.extend(confirmed);
-        let proven = Arc::new(proven);
-        self.inventory = Some(Arc::clone(&proven));
-        Ok(proven)
+        self.inventory().await
     }
 
     /// Records what the plan found to be right already, so that the next pass need not look again.
@@ -109,11 +104,7 @@ impl Reconciler {
         if settled.is_empty() {
             return Ok(());
         }
-        self.refresh(generation, &settled).await?;
-        let mut newer = Inventory::clone(inventory);
-        newer.objects.extend(settled);
-        self.inventory = Some(Arc::new(newer));
-        Ok(())
+        self.refresh(generation, &settled).await
     }
 
     /// Remembers where the environment is, when that moved without an apply saying so: a commit that changes nothing
@@ -165,10 +156,12 @@ impl Reconciler {
     }
 
     async fn refresh(
-        &self,
+        &mut self,
         generation: Generation,
         owned: &BTreeMap<naksha_environments::object::ObjectKey, naksha_environments::inventory::Owned>,
     ) -> Result<(), PassError> {
+        // Read again from the store, which shares what it keeps.
+        self.inventory = None;
         self.shared.store.refresh_marks(&self.scope, generation, owned).await.map_err(PassError::Store)
     }
 }

@@ -11,7 +11,7 @@ use super::samples::{begin, end, intent, key, lease, owned, scope, start, step};
 use crate::port::store::{ApplyId, ApplyOutcome, ApplyStart, Effect, Scope, SharedStore};
 
 async fn read(store: &SharedStore, scope: &Scope) -> Inventory {
-    store.inventory(scope).await.expect("should read")
+    Inventory::clone(&*store.inventory(scope).await.expect("should read"))
 }
 
 async fn record(store: &SharedStore, scope: &Scope, generation: Generation, apply: ApplyId, effect: Effect) {

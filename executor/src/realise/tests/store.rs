@@ -158,8 +158,8 @@ impl Store for FakeStore {
         })
     }
 
-    async fn inventory(&self, _: &Scope) -> Result<Inventory, StoreError> {
-        self.call(|state| Ok(state.inventory.clone()))
+    async fn inventory(&self, _: &Scope) -> Result<Arc<Inventory>, StoreError> {
+        self.call(|state| Ok(Arc::new(state.inventory.clone())))
     }
 
     async fn refresh_marks(

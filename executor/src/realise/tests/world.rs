@@ -100,7 +100,8 @@ impl World {
     /// One reconcile, as the daemon makes it. `None`: there was nothing to do.
     pub(super) async fn reconcile(&self, rendered: &Rendered) -> Result<Option<RealiseOutcome>, String> {
         let generation = Generation(1);
-        let mut inventory = self.store.inventory(&self.scope).await.map_err(|error| error.to_string())?;
+        let inventory = self.store.inventory(&self.scope).await.map_err(|error| error.to_string())?;
+        let mut inventory = naksha_environments::inventory::Inventory::clone(&inventory);
         let objects = rendered.units.values().flat_map(RenderedUnit::objects).map(|object| &object.key);
         let mut wanted: BTreeMap<ObjectKey, Wanted> = BTreeMap::new();
         for key in objects.chain(inventory.objects.keys()) {

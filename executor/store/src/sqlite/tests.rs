@@ -189,7 +189,7 @@ async fn memory_and_disk_agree() {
         let remembered = store.inventory(&dev).await.unwrap();
         let mut conn = store.readers.acquire().await.unwrap();
         let read = inventory::load(&mut conn, &dev, &Cache::default()).await.unwrap();
-        assert_eq!(remembered, *read);
+        assert_eq!(*remembered, *read);
         read.objects.len()
     };
     assert_eq!(same().await, 0);

@@ -74,7 +74,7 @@ async fn what_was_recorded_is_there_after_a_kill() {
         let apply = &store.applies(&dev, 9).await.unwrap()[0];
         assert_eq!(apply.outcome, None);
         let steps = store.steps(apply.id).await.unwrap();
-        let objects = store.inventory(&dev).await.unwrap().objects;
+        let objects = &store.inventory(&dev).await.unwrap().objects;
         assert!(steps.len() >= acknowledged, "{} of {acknowledged}", steps.len());
         assert!(steps.len() <= acknowledged + 1, "one more may have been written and not acknowledged");
         assert_eq!(objects.len(), steps.len(), "a step and its effect go together");
