@@ -230,13 +230,19 @@ fn private_keys(text: &str) -> Option<String> {
         out.push_str(before);
         out.push_str(MASK);
         let tail = &key[label_end..];
-        let end = tail.find(KEY_END).and_then(|end| {
-            let after = end + KEY_END.len();
-            tail[after..].find("-----").map(|dashes| after + dashes + 5)
-        });
-        rest = end.map_or("", |end| &tail[end..]);
+        rest = tail.find(KEY_END).map_or("", |end| after_label(&tail[end + KEY_END.len()..]));
     }
     finish(out, rest, text)
+}
+
+/// What follows the label of a key's last line. A line that is cut off must not swallow the head of the next key.
+fn after_label(text: &str) -> &str {
+    let line = text.find('\n').unwrap_or(text.len());
+    match text[..line].find("-----") {
+        Some(at) if text[at..].starts_with(KEY_BEGIN) => &text[at..],
+        Some(at) => &text[at + "-----".len()..],
+        None => &text[line..],
+    }
 }
 
 /// `scheme://user:password@host`, also when the password has `/`, `?` or `#` in it.
@@ -324,12 +330,18 @@ fn value_after(text: &str, at: usize) -> Option<(usize, usize)> {
         let end = inner.find([quote, '\n']).unwrap_or(inner.len());
         return (end > 0).then_some((start + 1, start + 1 + end));
     }
-    let end =
-        rest.find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | ',' | '"' | '\'' | '`' | '}' | ')'));
-    let end = end.unwrap_or(rest.len());
+    let end = bare_end(rest);
     let is_mask = rest.starts_with(MASK);
     let is_prose = colon && begins_sentence(&rest[..end], &rest[end..]);
     (end > 0 && !is_mask && !is_prose).then_some((start, start + end))
+}
+
+/// Where a value without quotes ends. The bracket of a mask that an earlier pass left in it ends nothing.
+fn bare_end(text: &str) -> usize {
+    let ends = |c: char| c.is_whitespace() || matches!(c, ';' | '&' | ',' | '"' | '\'' | '`' | '}' | ')');
+    let mut ends = text.match_indices(ends).map(|(at, _)| at);
+    let is_mask = |at: &usize| text.get(..=*at).is_some_and(|text| text.ends_with(MASK));
+    ends.find(|at| !is_mask(at)).unwrap_or(text.len())
 }
 
 /// Whether `word` is one that begins a sentence, and the line goes on behind it.

@@ -29,6 +29,10 @@ fn secrets_in_plain_text_are_masked() {
         ("key AKIAABCDEFGHIJKLMNOP.", "key (secret)"),
         ("a -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- b", "a (secret) b"),
         ("-----BEGIN PRIVATE KEY-----\ncut off", "(secret)"),
+        (
+            "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIV\n-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----",
+            "(secret)\n(secret)",
+        ),
         ("-----BEGIN CERTIFICATE-----\nMII", "-----BEGIN CERTIFICATE-----\nMII"),
         ("registry.example/app@sha256:0123abc", "registry.example/app@sha256:0123abc"),
         ("token: 12 characters", "token: (secret) characters"),
@@ -46,6 +50,8 @@ fn secrets_in_plain_text_are_masked() {
         ("password: thehunter likes it", "password: (secret) likes it"),
         ("password: hunter2 is what I use", "password: (secret) is what I use"),
         ("secretName: naksha-db", "secretName: naksha-db"),
+        // Masked twice, by what it is and by where it stands: as one.
+        ("password=redis://:hunter2@cache, x", "password=(secret), x"),
     ];
     for (text, expected) in cases {
         assert_eq!(scrub(text), expected, "for {text}");
