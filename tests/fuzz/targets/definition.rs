@@ -1,4 +1,4 @@
-//! Any text as a definition and as a manifest: diagnostics, never a panic.
+//! Any files as a repository: diagnostics at places that exist, the same ones each time, and never a panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,10 +6,16 @@ use naksha_environments::load::Loader;
 use naksha_environments::source::SourceTree;
 
 fuzz_target!(|text: &str| {
-    let files = [("naksha.yaml", text), ("units/a/unit.yaml", text), ("workflows/w.yaml", text)];
-    let tree = SourceTree::from_texts(files).expect("should make a tree of fixed paths");
-    let loaded = Loader::default().load(&tree);
-    for diagnostic in &loaded.diagnostics {
-        assert!(!diagnostic.message.is_empty());
+    let files = naksha_fuzz::files(text);
+    let pairs = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let Ok(tree) = SourceTree::from_texts(pairs) else { return };
+    let loader = Loader::default();
+    let loaded = loader.load(&tree);
+    naksha_fuzz::check_diagnostics(&loaded.diagnostics, |path| files.get(path).map(String::as_str));
+    assert!(loaded.diagnostics.is_sorted_by(|one, two| one < two), "sorted, each once");
+    // From what it remembers, and from nothing.
+    for again in [loader.load(&tree), Loader::default().load(&tree)] {
+        assert_eq!(again.diagnostics, loaded.diagnostics);
+        assert_eq!(format!("{:?}", again.definitions), format!("{:?}", loaded.definitions));
     }
 });
