@@ -46,6 +46,8 @@ pub struct Base<'a> {
 #[derive(Debug)]
 pub struct Judged {
     pub verdict: Verdict,
+    /// What judged, and how severely.
+    pub policies: PolicySet,
     /// Findings about the rules themselves.
     pub diagnostics: Vec<Diagnostic>,
     /// Every acknowledgement that was considered.
@@ -72,7 +74,7 @@ pub fn judge(bench: &Bench<'_>, plan: &Plan, now: Timestamp) -> Judged {
         locate: &place,
         cache: bench.cache,
     });
-    Judged { verdict, diagnostics, acknowledgements }
+    Judged { verdict, policies, diagnostics, acknowledgements }
 }
 
 fn acknowledgements(bench: &Bench<'_>) -> Vec<Acknowledgement> {

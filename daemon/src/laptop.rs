@@ -2,13 +2,17 @@
 //!
 //! A *side* is one state of the repository: the files on disk, or a revision. Commands compare sides.
 
-use std::path::Path;
-use std::sync::Arc;
+mod planned;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::facts::Facts;
 use naksha_environments::ids::{EnvironmentName, Revision, UnitName};
-use naksha_environments::load::{Loaded, Loader};
+use naksha_environments::load::{Loaded, Loader, told_once};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::SourceTree;
@@ -18,6 +22,11 @@ use naksha_renderer_sandbox::{Workers, WorkersConfig};
 use rayon::prelude::*;
 
 use crate::git::{GitError, Trunk, WorkTree};
+
+pub use planned::{Base, Planned};
+
+const NEVER_PROMOTED: &str = "not promoted yet, shown as if this were promoted to it";
+const PIN_MISSING: &str = "the commit of its lock is not in this clone, shown as if this were promoted to it";
 
 /// Why a working copy cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +59,8 @@ pub struct EnvironmentView {
     pub rendered: Rendered,
     /// Where its content came from: the side itself, or the source that its lock names.
     pub content: Arc<Side>,
-    /// Set when the environment was never promoted: it is shown as if this side were promoted to it.
-    pub preview: bool,
+    /// Set when this side stands in for the content, and why.
+    pub preview: Option<&'static str>,
 }
 
 /// A working copy and what is needed to render it.
@@ -61,6 +70,8 @@ pub struct Laptop {
     loader: Loader,
     engine: Workers,
     renders: RenderCache,
+    /// Revisions that were read: a base and a lock's source are asked for once per environment.
+    read: Mutex<BTreeMap<Revision, Arc<Side>>>,
     /// Marks are compared within one run only.
     key: MarkKey,
 }
@@ -77,27 +88,39 @@ impl Laptop {
             loader: Loader::new(naksha_policies::known_rules()),
             engine: workers()?,
             renders: RenderCache::default(),
+            read: Mutex::default(),
             key: MarkKey::new(key),
         })
     }
 
     /// The files as they are on disk.
-    pub fn on_disk(&self) -> Result<Side, LaptopError> {
+    pub fn on_disk(&self) -> Result<Arc<Side>, LaptopError> {
         let tree = self.work.tree()?;
         let loaded = self.loader.load(&tree);
-        Ok(Side { revision: None, tree, loaded })
+        Ok(Arc::new(Side { revision: None, tree, loaded }))
+    }
+
+    /// What a command looks at: the revision that it names, else the files on disk.
+    pub fn side(&self, revision: Option<&str>) -> Result<Arc<Side>, LaptopError> {
+        revision.map_or_else(|| self.on_disk(), |revision| self.at(revision))
     }
 
     /// A revision, by any name that Git knows it by.
-    pub fn at(&self, name: &str) -> Result<Side, LaptopError> {
+    pub fn at(&self, name: &str) -> Result<Arc<Side>, LaptopError> {
         let Some(objects) = self.work.objects() else {
             let folder = self.work.root().display().to_string();
             return Err(LaptopError::NoRepository { revision: name.to_owned(), folder });
         };
         let revision = objects.resolve(name)?;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(side) = read.get(&revision) {
+            return Ok(Arc::clone(side));
+        }
         let tree = objects.snapshot(&revision)?;
         let loaded = self.loader.load(&tree);
-        Ok(Side { revision: Some(revision), tree, loaded })
+        let side = Arc::new(Side { revision: Some(revision.clone()), tree, loaded });
+        read.insert(revision, Arc::clone(&side));
+        Ok(side)
     }
 
     /// The trunk, as the side's `naksha.yaml` or Git names it.
@@ -105,6 +128,30 @@ impl Laptop {
         let configured =
             side.loaded.definitions.repository.as_ref().and_then(|repository| repository.trunk.as_ref());
         Ok(self.work.trunk(configured.map(|(name, _)| name.as_str()))?)
+    }
+
+    /// Everything that is wrong with a side and with what was rendered of it, each thing once.
+    pub fn diagnostics<'a>(
+        &self,
+        side: &Side,
+        views: impl IntoIterator<Item = &'a EnvironmentView>,
+    ) -> Result<Vec<Diagnostic>, LaptopError> {
+        let mut loaded = side.loaded.diagnostics.clone();
+        loaded.extend(self.trunk_differs(side)?);
+        let views: Vec<&EnvironmentView> = views.into_iter().collect();
+        for view in &views {
+            loaded.extend(pinned_errors(side, view));
+        }
+        Ok(told_once(loaded, views.iter().map(|view| &view.rendered)))
+    }
+
+    /// Whether `naksha.yaml` and the remote disagree about the trunk.
+    fn trunk_differs(&self, side: &Side) -> Result<Option<Diagnostic>, LaptopError> {
+        let (Some(repository), Some(named)) = (&side.loaded.definitions.repository, self.work.remote_head()?)
+        else {
+            return Ok(None);
+        };
+        Ok(repository.trunk_differs(&named, "the remote's HEAD"))
     }
 
     /// The environments asked for, in the order of promotion; all of them when none is named.
@@ -179,14 +226,31 @@ impl Laptop {
     }
 
     /// Where an environment's content is read: at its lock's source, when it has one and Git has the commit.
-    fn content(&self, side: &Arc<Side>, environment: &Environment) -> (Arc<Side>, bool) {
+    fn content(&self, side: &Arc<Side>, environment: &Environment) -> (Arc<Side>, Option<&'static str>) {
         if !matches!(environment.follows, Follows::Promotion { .. }) {
-            return (Arc::clone(side), false);
+            return (Arc::clone(side), None);
         }
-        let lock = side.loaded.definitions.locks.get(&environment.name);
-        let locked = lock.and_then(|lock| self.at(lock.source.as_str()).ok());
-        locked.map_or_else(|| (Arc::clone(side), true), |locked| (Arc::new(locked), false))
+        let Some(lock) = side.loaded.definitions.locks.get(&environment.name) else {
+            return (Arc::clone(side), Some(NEVER_PROMOTED));
+        };
+        match self.at(lock.source.as_str()) {
+            Ok(locked) => (locked, None),
+            Err(_) => (Arc::clone(side), Some(PIN_MISSING)),
+        }
     }
+}
+
+/// Errors of the commit that an environment is locked to: they are not in the files that one looks at.
+fn pinned_errors(side: &Side, view: &EnvironmentView) -> Vec<Diagnostic> {
+    let Some(pinned) = view.content.revision.as_ref().filter(|pinned| side.revision.as_ref() != Some(pinned))
+    else {
+        return Vec::new();
+    };
+    let known = &side.loaded.diagnostics;
+    let errors =
+        view.content.loaded.diagnostics.iter().filter(|found| found.is_error() && !known.contains(found));
+    let note = format!("in {}, which environment `{}` is locked to", pinned.short(), view.environment.name);
+    errors.map(|found| found.clone().note(None, note.clone())).collect()
 }
 
 /// Template workers: this very program, started again with nothing but its standard streams.
@@ -197,7 +261,7 @@ pub fn workers() -> Result<Workers, naksha_renderer_sandbox::Error> {
 
 /// How many promotions an environment is away from the trunk. Circles are findings; here they only end.
 fn depth(
-    environments: &std::collections::BTreeMap<EnvironmentName, Arc<Environment>>,
+    environments: &BTreeMap<EnvironmentName, Arc<Environment>>,
     environment: &Environment,
     seen: usize,
 ) -> usize {

@@ -16,10 +16,10 @@ use crate::diagnostic::did_you_mean;
 /// Longest window. A longer one is a date, not a window.
 pub const MAX_WINDOW: Duration = Duration::from_hours(31 * 24);
 /// How many changes are looked at to find when things open again; denials that follow each other without a gap
-/// for longer are "not foreseeable".
+/// for longer have no end that is worth naming.
 const MAX_CHANGES: usize = 64;
-/// What "not foreseeable" is: long enough to say nothing soon, near enough to be asked again.
-const NOT_FORESEEABLE: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// When it is looked again where no end was found: no promise, and near enough.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// Longest hour that a clock change skips, with room; the schedule is asked from that much earlier.
 const LONGEST_SKIP: SignedDuration = SignedDuration::from_hours(2);
@@ -123,12 +123,12 @@ pub fn opening(windows: &[Window], now: Timestamp) -> Opening {
     }
     Opening::Closed {
         until: later(now),
-        reason: format!("{}; when they open is not foreseeable", closed.reason),
+        reason: format!("{}, and nothing opens again as it is written; change `windows`", closed.reason),
     }
 }
 
 fn later(now: Timestamp) -> Timestamp {
-    now.saturating_add(NOT_FORESEEABLE).unwrap_or(Timestamp::MAX)
+    now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX)
 }
 
 /// Why applying is not allowed at one moment, and when to look again.
@@ -141,7 +141,10 @@ fn closed(clocks: &[Clock<'_>], at: Timestamp) -> Option<Closed> {
     let denying = clocks.iter().filter(|clock| clock.window.kind == WindowKind::Deny);
     let denied = denying.filter_map(|clock| clock.open_until(at).map(|end| (end, clock)));
     if let Some((end, clock)) = denied.min_by_key(|(end, _)| Reverse(*end)) {
-        return Some(Closed { until: Some(end), reason: clock.describe("deny") });
+        return Some(Closed {
+            until: Some(end),
+            reason: format!("{} is open", clock.describe("the deny window")),
+        });
     }
     let allowing: Vec<_> = clocks.iter().filter(|clock| clock.window.kind == WindowKind::Allow).collect();
     if allowing.is_empty() || allowing.iter().any(|clock| clock.open_until(at).is_some()) {
@@ -149,8 +152,11 @@ fn closed(clocks: &[Clock<'_>], at: Timestamp) -> Option<Closed> {
     }
     let next = allowing.iter().filter_map(|clock| clock.start_after(at).map(|start| (start, clock)));
     Some(match next.min_by_key(|(start, _)| *start) {
-        Some((start, clock)) => Closed { until: Some(start), reason: clock.describe("next allow") },
-        None => Closed { until: None, reason: "no allow window opens".to_owned() },
+        Some((start, clock)) => {
+            let next = clock.describe("the next one is");
+            Closed { until: Some(start), reason: format!("no allow window is open; {next}") }
+        }
+        None => Closed { until: None, reason: "no allow window is open".to_owned() },
     })
 }
 
@@ -220,10 +226,10 @@ impl<'a> Clock<'a> {
         latest.checked_add(span).ok()
     }
 
-    fn describe(&self, kind: &str) -> String {
+    fn describe(&self, what: &str) -> String {
         let Window { schedule, duration, time_zone, .. } = self.window;
         let span = SignedDuration::try_from(*duration).unwrap_or_default();
-        format!("{kind} window `{schedule}` for {span:#} in {time_zone}")
+        format!("{what} `{schedule}` for {span:#} ({time_zone})")
     }
 }
 
@@ -308,7 +314,23 @@ mod tests {
         let Opening::Closed { reason, .. } = opening(&windows, at("2030-01-15T00:00:00Z")) else {
             panic!("should be closed");
         };
-        assert_eq!(reason, "deny window `* * * * *` for 8h in UTC; when they open is not foreseeable");
+        let expected = "the deny window `* * * * *` for 8h (UTC) is open, and nothing opens again as it is written; \
+                        change `windows`";
+        assert_eq!(reason, expected);
+    }
+
+    #[test]
+    fn what_is_closed_says_what_opens_it() {
+        let reason = |windows: &[Window], now: &str| match opening(windows, at(now)) {
+            Opening::Closed { until, reason } => format!("{until}: {reason}"),
+            Opening::Open => panic!("should be closed"),
+        };
+        let work = [window(WindowKind::Allow, "0 9 * * 1-5", 8, "Europe/Berlin")];
+        let next = "2030-01-15T08:00:00Z: no allow window is open; the next one is `0 9 * * 1-5` for 8h (Europe/Berlin)";
+        assert_eq!(reason(&work, "2030-01-15T07:59:59Z"), next);
+        let freeze = [window(WindowKind::Deny, "0 12 * * *", 1, "UTC")];
+        let end = "2030-01-15T13:00:00Z: the deny window `0 12 * * *` for 1h (UTC) is open";
+        assert_eq!(reason(&freeze, "2030-01-15T12:30:00Z"), end);
     }
 
     #[test]

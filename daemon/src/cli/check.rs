@@ -1,19 +1,21 @@
 //! `naksha check [FOLDER]`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
-use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::{Diagnostic, Severity};
-use naksha_environments::wire::DiagnosticDocument;
+use naksha_environments::ids::EnvironmentName;
+use naksha_environments::verdict::{Finding, Standing};
+use naksha_environments::wire::{DiagnosticDocument, FindingDocument, NoteDocument};
 use naksha_renderer::present;
-use serde_json::json;
+use rayon::prelude::*;
+use serde_json::{Value, json};
 
 use super::{Context, Outcome};
-use crate::laptop::Laptop;
+use crate::laptop::{Base, Laptop, Planned};
 
-/// Reads every definition, renders every environment, and reports everything that is wrong.
+/// Reads every definition, renders and judges every environment, and reports everything that is wrong.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// The repository, or a folder in it
@@ -22,6 +24,10 @@ pub(super) struct Check {
     /// Check this revision instead of the files on disk
     #[arg(long, value_name = "REV")]
     revision: Option<String>,
+    /// Leave out what policies find in this revision too; `none` leaves out nothing [default: where the branch left the
+    /// trunk; on the trunk, none]
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
     /// Warnings fail the check too
     #[arg(long)]
     strict: bool,
@@ -29,42 +35,117 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let Self { folder, revision, strict } = self;
+        let Self { folder, revision, base, strict } = self;
         let progress = context.terminal.progress("checking");
         let laptop = Laptop::open(&folder)?;
-        let side = Arc::new(match revision {
-            Some(revision) => laptop.at(&revision)?,
-            None => laptop.on_disk()?,
-        });
+        let side = laptop.side(revision.as_deref())?;
         let environments = laptop.select(&side, &[])?;
-        // That a unit's definition has errors is no news beside those errors.
-        let views = laptop.views(&side, &environments);
-        let news = views.into_iter().flat_map(|view| view.rendered.diagnostics);
-        let mut rendering: Vec<_> = news.filter(|diagnostic| diagnostic.code != codes::UNIT_BROKEN).collect();
-        rendering.sort();
-        rendering.dedup();
-        // Definitions first: what is wrong in them is the cause of most of the rest.
-        let mut diagnostics: Vec<Diagnostic> = side.loaded.diagnostics.clone();
-        rendering.retain(|diagnostic| !diagnostics.contains(diagnostic));
-        diagnostics.extend(rendering);
+        let base = laptop.base(&side, base.as_deref())?;
+        let base = base.unwrap_or_else(|| Base::Nothing("on the trunk".to_owned()));
+        let planned: Vec<Planned> =
+            environments.par_iter().map(|environment| laptop.plan(&side, environment, &base)).collect();
+        let mut rules: Vec<Diagnostic> = planned.iter().flat_map(|planned| planned.rules.clone()).collect();
+        rules.sort();
+        rules.dedup();
+        let mut diagnostics = laptop.diagnostics(&side, planned.iter().map(|planned| &planned.view))?;
+        diagnostics.extend(rules);
         progress.finish_and_clear();
-        let count =
-            |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
-        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let terminal = context.terminal;
-        if terminal.is_json() {
-            let documents = DiagnosticDocument::all(&diagnostics);
-            terminal.json(&json!({"errors": errors, "warnings": warnings, "diagnostics": documents}));
-        } else if diagnostics.is_empty() {
-            terminal.print(&format!("{}: nothing is wrong", counted(environments.len(), "environment")));
+
+        let report = Report {
+            diagnostics,
+            findings: findings(&planned),
+            known: planned.iter().map(|planned| planned.known).sum(),
+            base,
+        };
+        let failed = report.count(Severity::Error) > 0 || (strict && report.count(Severity::Warning) > 0);
+        if context.terminal.is_json() {
+            context.terminal.json(&report.json());
         } else {
-            terminal.print(&present::diagnostics(
-                &DiagnosticDocument::all(&diagnostics),
-                present::Style::new(terminal.colour),
-            ));
+            context.terminal.print(&report.text(environments.len(), context.terminal.colour));
         }
-        let failed = errors > 0 || (strict && warnings > 0);
         Ok(if failed { Outcome::Found } else { Outcome::Fine })
+    }
+}
+
+/// Everything that is said.
+struct Report {
+    diagnostics: Vec<Diagnostic>,
+    /// What policies found, and in which environments.
+    findings: Vec<(Finding, Vec<EnvironmentName>)>,
+    /// How many of them were there before.
+    known: usize,
+    base: Base,
+}
+
+impl Report {
+    fn count(&self, severity: Severity) -> usize {
+        let diagnostics = self.diagnostics.iter().map(|diagnostic| diagnostic.severity);
+        let findings = self.findings.iter().map(|(finding, _)| finding.severity);
+        diagnostics.chain(findings).filter(|own| *own == severity).count()
+    }
+
+    fn json(&self) -> Value {
+        let finding = |(finding, environments): &(Finding, Vec<EnvironmentName>)| {
+            let mut document = json!(FindingDocument::of(finding));
+            document["environments"] = json!(environments);
+            document
+        };
+        json!({
+            "errors": self.count(Severity::Error),
+            "warnings": self.count(Severity::Warning),
+            "diagnostics": DiagnosticDocument::all(&self.diagnostics),
+            "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+            "known": self.known,
+        })
+    }
+
+    fn text(&self, environments: usize, colour: bool) -> String {
+        let mut said = DiagnosticDocument::all(&self.diagnostics);
+        said.extend(self.findings.iter().map(|(finding, environments)| as_diagnostic(finding, environments)));
+        let mut text = if said.is_empty() {
+            format!("{}: nothing is wrong", counted(environments, "environment"))
+        } else {
+            present::diagnostics(&said, present::Style::new(colour))
+        };
+        if self.known > 0 {
+            let known = counted(self.known, "finding");
+            text.push_str(&format!("\n{known} of policies not shown: {} has the same", self.base));
+        }
+        text
+    }
+}
+
+/// What counts, each thing once: a finding in a shared file is one finding. Guards are about a plan, not about files.
+fn findings(planned: &[Planned]) -> Vec<(Finding, Vec<EnvironmentName>)> {
+    let mut all: BTreeMap<Finding, Vec<EnvironmentName>> = BTreeMap::new();
+    for planned in planned {
+        let counts =
+            |finding: &&Finding| finding.severity >= Severity::Warning && finding.standing == Standing::New;
+        for finding in planned.verdict.findings.iter().filter(counts) {
+            all.entry(finding.clone()).or_default().push(planned.view.environment.name.clone());
+        }
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.severity));
+    all
+}
+
+/// A finding in the form of a diagnostic: the rule stands for the code.
+fn as_diagnostic(finding: &Finding, environments: &[EnvironmentName]) -> DiagnosticDocument {
+    let FindingDocument { severity, rule, unit, subject, field, place, message, fix, .. } =
+        FindingDocument::of(finding);
+    let environments: Vec<_> = environments.iter().map(ToString::to_string).collect();
+    let environments = format!("in {}", environments.join(", "));
+    let what = subject.map(|subject| subject.to_string()).into_iter().chain(field);
+    let what: Vec<_> = what.chain([environments]).collect();
+    DiagnosticDocument {
+        code: rule,
+        severity,
+        message,
+        place,
+        hint: fix,
+        notes: vec![NoteDocument { place: None, message: what.join(", ") }],
+        unit,
     }
 }
 

@@ -4,27 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::EnvironmentName;
-use naksha_environments::inventory::Inventory;
-use naksha_environments::plan::Preconditions;
 use naksha_environments::wire::{DiagnosticDocument, PlanDocument, StatusDocument};
-use naksha_environments::workflow_change::Contexts;
-use naksha_policies::FindingCache;
-use naksha_renderer::plan::{diagnostics as plan_diagnostics, plan_between};
+use naksha_renderer::plan::diagnostics as plan_diagnostics;
 use naksha_renderer::present;
+use rayon::prelude::*;
 use serde_json::json;
 
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
-use crate::judgement::{Base, Bench, judge, planner};
-use crate::laptop::{EnvironmentView, Laptop, Side};
+use crate::laptop::{Base, Laptop, Planned};
 use crate::terminal::Format;
-
-/// `--base` with this value compares with nothing.
-const NO_BASE: &str = "none";
 
 /// Shows what would change, and what policies say of it. Needs no daemon, cluster, token or network.
 #[derive(Debug, Args)]
@@ -35,8 +27,8 @@ pub(super) struct PlanCommand {
     /// Environment; several may be given [default: all]
     #[arg(long = "env", value_name = "ENV")]
     environments: Vec<EnvironmentName>,
-    /// Compare with this revision, or with `none` [default: the merge base with the trunk; on the trunk, what a daemon
-    /// applied last, else nothing]
+    /// Compare with this revision, or with `none` [default: where the branch left the trunk; on the trunk, what a
+    /// daemon applied last, else nothing]
     #[arg(long, value_name = "REV")]
     base: Option<String>,
     /// Plan this revision instead of the files on disk
@@ -47,14 +39,11 @@ pub(super) struct PlanCommand {
     exit_code: bool,
 }
 
-/// One environment's plan, and what to say beside it.
-struct Planned {
+/// One environment's plan, and what it was compared with.
+struct Shown {
+    planned: Planned,
     document: PlanDocument,
-    /// A finding would hold it.
-    blocked: bool,
-    /// What it was compared with.
-    against: String,
-    preview: bool,
+    base: Base,
 }
 
 impl PlanCommand {
@@ -62,115 +51,57 @@ impl PlanCommand {
         let Self { folder, environments, base, revision, exit_code } = self;
         let progress = context.terminal.progress("planning");
         let laptop = Laptop::open(&folder)?;
-        let head = Arc::new(match &revision {
-            Some(revision) => laptop.at(revision)?,
-            None => laptop.on_disk()?,
-        });
+        let head = laptop.side(revision.as_deref())?;
         let selected = laptop.select(&head, &environments)?;
-        let mut planned = Vec::new();
-        let mut diagnostics: Vec<Diagnostic> = head.loaded.diagnostics.clone();
-        for environment in &selected {
-            let base = base_of(context, &laptop, &head, environment, base.as_deref(), revision.is_some())?;
-            planned.push(plan(&laptop, &head, environment, base.as_ref(), &mut diagnostics));
-        }
-        diagnostics.sort();
-        diagnostics.dedup();
+        let base = laptop.base(&head, base.as_deref())?;
+        let base_of = |environment: &Environment| match &base {
+            Some(base) => base.clone(),
+            None => applied(context, &laptop, environment),
+        };
+        let based: Vec<_> = selected.iter().map(|environment| (environment, base_of(environment))).collect();
+        let planned = based.into_par_iter().map(|(environment, base)| {
+            let planned = laptop.plan(&head, environment, &base);
+            let own = plan_diagnostics(&planned.plan, &planned.view.rendered);
+            let document = PlanDocument::of(&planned.plan).with_verdict(&planned.verdict);
+            Shown { document: document.with_diagnostics(&own), planned, base }
+        });
+        let shown: Vec<Shown> = planned.collect();
+        let diagnostics = all_diagnostics(&laptop, &head, &shown)?;
         progress.finish_and_clear();
-        print(context, &planned, &diagnostics);
+        print(context, &shown, &diagnostics);
         let failed = diagnostics.iter().any(Diagnostic::is_error);
-        let blocked = planned.iter().any(|planned| planned.blocked);
-        let changes = planned.iter().any(|planned| !planned.document.actions.is_empty());
+        let blocked = shown.iter().any(|shown| shown.planned.verdict.blocking().next().is_some());
+        let changes = shown.iter().any(|shown| !shown.planned.plan.actions.is_empty());
         Ok(if failed || blocked || (exit_code && changes) { Outcome::Found } else { Outcome::Fine })
     }
 }
 
-fn plan(
+fn all_diagnostics(
     laptop: &Laptop,
-    head: &Arc<Side>,
-    environment: &Arc<Environment>,
-    base: Option<&Arc<Side>>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Planned {
-    let view = laptop.view(head, environment);
-    let before = base.and_then(|base| {
-        let environment = base.loaded.definitions.environments.get(&environment.name)?;
-        Some(laptop.view(base, environment))
-    });
-    let contexts = Contexts {
-        before: before.as_ref().map(|before| &before.content.loaded.definitions.contexts),
-        after: Some(&view.content.loaded.definitions.contexts),
-    };
-    let preconditions = Preconditions {
-        control: head.revision.clone(),
-        content: view.content.revision.clone(),
-        policies: None,
-        planner: planner(),
-    };
-    let rendered_before = before.as_ref().map(|before| &before.rendered);
-    let plan = plan_between(rendered_before, &view.rendered, environment, contexts, preconditions);
-    let judged = judge(&bench(head, &view, before.as_ref()), &plan, Timestamp::now());
-    diagnostics.extend(view.rendered.diagnostics.iter().cloned());
-    diagnostics.extend(judged.diagnostics);
-    let own = plan_diagnostics(&plan, &view.rendered);
-    let blocked = judged.verdict.blocking().next().is_some();
-    let document = PlanDocument::of(&plan).with_verdict(&judged.verdict).with_diagnostics(&own);
-    let against = match base {
-        None => "nothing: everything is new".to_owned(),
-        Some(side) => side
-            .revision
-            .as_ref()
-            .map_or_else(|| "the working copy".to_owned(), |base| base.short().to_owned()),
-    };
-    Planned { document, blocked, against, preview: view.preview }
+    head: &Arc<crate::laptop::Side>,
+    shown: &[Shown],
+) -> anyhow::Result<Vec<Diagnostic>> {
+    let mut diagnostics = laptop.diagnostics(head, shown.iter().map(|shown| &shown.planned.view))?;
+    let mut rules: Vec<_> = shown.iter().flat_map(|shown| shown.planned.rules.iter().cloned()).collect();
+    rules.sort();
+    rules.dedup();
+    diagnostics.extend(rules);
+    Ok(diagnostics)
 }
 
-fn bench<'a>(head: &'a Side, view: &'a EnvironmentView, before: Option<&'a EnvironmentView>) -> Bench<'a> {
-    static EMPTY: std::sync::LazyLock<(Inventory, FindingCache)> =
-        std::sync::LazyLock::new(|| (Inventory::default(), FindingCache::new()));
-    Bench {
-        control: &head.loaded.definitions,
-        content: &view.content.loaded.definitions,
-        tree: &view.content.tree,
-        environment: &view.environment,
-        rendered: &view.rendered,
-        base: before.map(|before| Base {
-            rendered: &before.rendered,
-            definitions: &before.content.loaded.definitions,
-            tree: &before.content.tree,
-        }),
-        inventory: &EMPTY.0,
-        acknowledgements: &[],
-        applied_approvals: None,
-        cache: &EMPTY.1,
+/// On the trunk: what a daemon applied last, when one answers.
+fn applied(context: &Context, laptop: &Laptop, environment: &Environment) -> Base {
+    let Some(commit) = applied_commit(context, environment) else {
+        return Base::Nothing("on the trunk, and no daemon tells what was applied".to_owned());
+    };
+    // It may watch another repository.
+    match laptop.at(&commit) {
+        Ok(side) => Base::At(side),
+        Err(_) => Base::Nothing("what the daemon applied is not in this clone".to_owned()),
     }
 }
 
-/// What to compare with: see the help of `--base`.
-fn base_of(
-    context: &Context,
-    laptop: &Laptop,
-    head: &Side,
-    environment: &Environment,
-    asked: Option<&str>,
-    is_revision: bool,
-) -> anyhow::Result<Option<Arc<Side>>> {
-    match asked {
-        Some(NO_BASE) => return Ok(None),
-        Some(base) => return Ok(Some(Arc::new(laptop.at(base)?))),
-        None => {}
-    }
-    let Some(trunk) = laptop.trunk(head)? else { return Ok(None) };
-    if !is_revision && !laptop.work.is_on(&trunk)? {
-        let base = laptop.work.merge_base(&trunk)?;
-        return base.map(|base| laptop.at(base.as_str()).map(Arc::new)).transpose().map_err(Into::into);
-    }
-    let Some(applied) = applied(context, environment) else { return Ok(None) };
-    // What a daemon applied may not be here: it may watch another repository.
-    Ok(laptop.at(&applied).ok().map(Arc::new))
-}
-
-/// The commit that a daemon applied last, when one answers.
-fn applied(context: &Context, environment: &Environment) -> Option<String> {
+fn applied_commit(context: &Context, environment: &Environment) -> Option<String> {
     let client = context.client().ok()?;
     let path = path_for("/api/v1/status", Some(environment.name.as_str()));
     let documents: Vec<StatusDocument> = block_on(client.get(&path)).ok()?.ok()?;
@@ -182,9 +113,9 @@ fn applied(context: &Context, environment: &Environment) -> Option<String> {
     }
 }
 
-fn print(context: &Context, planned: &[Planned], diagnostics: &[Diagnostic]) {
+fn print(context: &Context, shown: &[Shown], diagnostics: &[Diagnostic]) {
     let terminal = context.terminal;
-    let documents: Vec<PlanDocument> = planned.iter().map(|planned| planned.document.clone()).collect();
+    let documents: Vec<PlanDocument> = shown.iter().map(|shown| shown.document.clone()).collect();
     let problems = DiagnosticDocument::all(diagnostics);
     let style = present::Style::new(terminal.colour);
     if terminal.format != Format::Json && !problems.is_empty() {
@@ -194,11 +125,11 @@ fn print(context: &Context, planned: &[Planned], diagnostics: &[Diagnostic]) {
         Format::Json => terminal.json(&json!({"plans": documents, "diagnostics": problems})),
         Format::Markdown => terminal.print(&present::markdown(&documents, present::COMMENT_BUDGET)),
         Format::Text => {
-            for Planned { document, blocked: _, against, preview } in planned {
-                let note =
-                    if *preview { "; not promoted yet, shown as if this were promoted to it" } else { "" };
-                terminal.print(&format!("{} against {against}{note}", document.environment));
-                terminal.print(&present::text(document, style));
+            for (at, Shown { planned, document, base }) in shown.iter().enumerate() {
+                let note = planned.view.preview.map(|why| format!("; {why}")).unwrap_or_default();
+                let gap = if at > 0 { "\n" } else { "" };
+                terminal.print(&format!("{gap}{} against {base}{note}", document.environment));
+                terminal.print(&present::text_after(document, &documents[..at], style));
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -34,7 +33,7 @@ impl Promote {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let Self { environment, source, folder } = self;
         let laptop = Laptop::open(&folder)?;
-        let side = Arc::new(laptop.on_disk()?);
+        let side = laptop.on_disk()?;
         let selected = laptop.select(&side, std::slice::from_ref(&environment))?;
         let environment = selected.first().context("one environment is selected")?;
         let Follows::Promotion { from } = &environment.follows else {
@@ -47,7 +46,7 @@ impl Promote {
             Some(source) => source,
             None => candidate(context, &laptop, &side, from)?,
         };
-        let source = Arc::new(laptop.at(&source)?);
+        let source = laptop.at(&source)?;
         let revision = source.revision.clone().context("a commit has an id")?;
         check_on_trunk(&laptop, &side, &revision)?;
         let rendered = laptop.render(&side, &source, environment);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Args;
@@ -43,19 +42,13 @@ impl Render {
         let Self { folder, environments, unit, revision, explain_values } = self;
         let progress = context.terminal.progress("rendering");
         let laptop = Laptop::open(&folder)?;
-        let side = Arc::new(match revision {
-            Some(revision) => laptop.at(&revision)?,
-            None => laptop.on_disk()?,
-        });
+        let side = laptop.side(revision.as_deref())?;
         let selected = laptop.select(&side, &environments)?;
         let views = laptop.views(&side, &selected);
         progress.finish_and_clear();
-        let mut diagnostics: Vec<Diagnostic> =
-            views.iter().flat_map(|view| view.rendered.diagnostics.clone()).collect();
-        diagnostics
-            .extend(side.loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned());
-        diagnostics.sort();
-        diagnostics.dedup();
+        let mut diagnostics = laptop.diagnostics(&side, &views)?;
+        // Warnings about files are for `check`.
+        diagnostics.retain(|found| found.is_error() || !side.loaded.diagnostics.contains(found));
         if let Some(unit) = &unit {
             check_unit(unit, &views)?;
         }

@@ -33,16 +33,23 @@ pub fn told_once<'a>(
 #[derive(Clone, Copy)]
 enum Link {
     Place,
+    /// Of a value with several expressions the load points at the one.
+    Line,
     /// The finding's file is the cause's, or one that its notes name.
     File,
+    Unit,
     /// Any error: what broke a definition was reported with it.
     AnyError,
 }
 
 /// Findings of rendering, what explains each, and how one knows.
-const EXPLAINED: [(Code, Option<Code>, Link); 6] = [
+const EXPLAINED: [(Code, Option<Code>, Link); 10] = [
     (render::UNIT_NOT_DEFINED, Some(reference::UNKNOWN_UNIT), Link::Place),
     (render::WORKFLOW_NOT_DEFINED, Some(reference::UNKNOWN_WORKFLOW), Link::Place),
+    (render::OUTPUT_NOT_DEFINED, Some(reference::UNKNOWN_UNIT), Link::Line),
+    (render::OUTPUT_NOT_DEFINED, Some(reference::UNKNOWN_OUTPUT), Link::Line),
+    (render::OUTPUT_NOT_DEFINED, Some(reference::DEPENDENCY_NOT_LISTED), Link::Unit),
+    (render::EXPRESSION_FAILED, Some(reference::UNKNOWN_VARIABLE), Link::Line),
     (render::SOURCE_EMPTY, Some(reference::PATTERN_MATCHES_NOTHING), Link::File),
     (render::DEPENDENCY_CIRCLE, Some(reference::DEPENDENCY_CYCLE), Link::File),
     (render::UNIT_BROKEN, None, Link::AnyError),
@@ -50,13 +57,19 @@ const EXPLAINED: [(Code, Option<Code>, Link); 6] = [
 ];
 
 fn explains(cause: &Diagnostic, finding: &Diagnostic) -> bool {
-    let Some((_, code, link)) = EXPLAINED.iter().find(|(explained, ..)| *explained == finding.code) else {
-        return false;
+    let fits = |code: &Option<Code>| code.is_none_or(|code| code == cause.code);
+    let mut rows = EXPLAINED.iter().filter(|(explained, code, _)| *explained == finding.code && fits(code));
+    rows.any(|(_, _, link)| linked(*link, cause, finding))
+}
+
+fn linked(link: Link, cause: &Diagnostic, finding: &Diagnostic) -> bool {
+    let row = |diagnostic: &Diagnostic| {
+        let Place { path, line } = diagnostic.place.clone()?;
+        Some((path, line?.number))
     };
-    if code.is_some_and(|code| code != cause.code) {
-        return false;
-    }
     match link {
+        Link::Line => row(cause).is_some() && row(cause) == row(finding),
+        Link::Unit => cause.is_error() && cause.unit.is_some() && cause.unit == finding.unit,
         Link::AnyError => cause.is_error(),
         Link::Place => cause.place.is_some() && cause.place == finding.place,
         Link::File => {

@@ -258,6 +258,7 @@ fn dependencies_listed(cross: &mut Cross<'_>, reads: &BTreeMap<UnitName, BTreeSe
                     .hint(format!("add `{missing}` to `units`"));
                 if value {
                     diagnostic.severity = Severity::Error;
+                    diagnostic = diagnostic.unit(&own.name);
                 }
                 cross.found.push(diagnostic);
             }

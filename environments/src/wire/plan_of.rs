@@ -78,7 +78,7 @@ impl PlanDocument {
 
     #[must_use]
     pub fn with_verdict(mut self, verdict: &Verdict) -> Self {
-        self.findings = verdict.findings.iter().map(finding).collect();
+        self.findings = verdict.findings.iter().map(FindingDocument::of).collect();
         self.known_findings = verdict.known.iter().map(|(rule, count)| (rule.to_string(), *count)).collect();
         self
     }
@@ -207,27 +207,29 @@ fn preconditions_document(preconditions: &Preconditions) -> PreconditionsDocumen
     }
 }
 
-fn finding(finding: &Finding) -> FindingDocument {
-    let Finding { severity, rule, unit, subject, field, place, message, fix, standing } = finding;
-    let standing = match standing {
-        Standing::New => StandingDocument::New,
-        Standing::Waived { reason } => StandingDocument::Waived { reason: text_document(reason) },
-        Standing::NeedsAcknowledgement => StandingDocument::NeedsAcknowledgement,
-        Standing::Acknowledged { by, reason } => {
-            StandingDocument::Acknowledged { by: text_document(by), reason: text_document(reason) }
+impl FindingDocument {
+    pub fn of(finding: &Finding) -> Self {
+        let Finding { severity, rule, unit, subject, field, place, message, fix, standing } = finding;
+        let standing = match standing {
+            Standing::New => StandingDocument::New,
+            Standing::Waived { reason } => StandingDocument::Waived { reason: text_document(reason) },
+            Standing::NeedsAcknowledgement => StandingDocument::NeedsAcknowledgement,
+            Standing::Acknowledged { by, reason } => {
+                StandingDocument::Acknowledged { by: text_document(by), reason: text_document(reason) }
+            }
+        };
+        Self {
+            severity: severity.as_str().to_owned(),
+            rule: rule.to_string(),
+            unit: unit.as_ref().map(ToString::to_string),
+            subject: subject.as_ref().map(SubjectDocument::of),
+            field: field.as_deref().map(text_document),
+            place: place.as_ref().map(PlaceDocument::of),
+            message: text_document(message),
+            fix: fix.as_deref().map(text_document),
+            standing,
+            blocks: finding.blocks(),
         }
-    };
-    FindingDocument {
-        severity: severity.as_str().to_owned(),
-        rule: rule.to_string(),
-        unit: unit.as_ref().map(ToString::to_string),
-        subject: subject.as_ref().map(SubjectDocument::of),
-        field: field.as_deref().map(text_document),
-        place: place.as_ref().map(PlaceDocument::of),
-        message: text_document(message),
-        fix: fix.as_deref().map(text_document),
-        standing,
-        blocks: finding.blocks(),
     }
 }
 

@@ -14,6 +14,17 @@ pub fn clean_block(text: &str) -> String {
     })
 }
 
+/// A time as people read it: to the second. What is no time stays as it is.
+pub(super) fn clean_time(text: &str) -> String {
+    let text = clean_line(text);
+    let Some((seconds, rest)) = text.split_once('.') else { return text };
+    let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_time = zone.len() < rest.len()
+        && seconds.contains('T')
+        && matches!(zone.chars().next(), Some('Z' | '+' | '-'));
+    if is_time { format!("{seconds}{zone}") } else { text }
+}
+
 fn filter(text: &str, replaced: impl Fn(char) -> Option<&'static str>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();
@@ -97,6 +108,11 @@ mod tests {
             ("naïve ✓ 日本", "naïve ✓ 日本"),
         ] {
             assert_eq!(clean_line(text), expected, "{text:?}");
+        }
+        assert_eq!(clean_time("2030-01-15T08:00:00.123456789Z"), "2030-01-15T08:00:00Z");
+        assert_eq!(clean_time("2030-01-15T08:00:00.5+02:00"), "2030-01-15T08:00:00+02:00");
+        for text in ["2030-01-15T08:00:00Z", "version 1.2Z", "T.Z", "T1.x"] {
+            assert_eq!(clean_time(text), text);
         }
         assert_eq!(clean_line("a\nb\tc"), "a b c");
         assert_eq!(clean_block("a\r\nb\tc\u{2028}d"), "a\nb    c\nd");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use naksha_environments::codes::Code;
 use naksha_environments::wire::{DiagnosticDocument, PlaceDocument};
 
 use super::clean::clean_line;
@@ -21,7 +22,9 @@ pub fn diagnostics(diagnostics: &[DiagnosticDocument], style: Style) -> String {
 /// `2 errors and 1 warning in 3 files; naksha explain NK0101 says more`
 pub fn summary(diagnostics: &[DiagnosticDocument]) -> String {
     let counts = severity_counts(diagnostics);
-    let Some(first) = diagnostics.first() else { return "no findings".to_owned() };
+    if diagnostics.is_empty() {
+        return "no findings".to_owned();
+    }
     let files: BTreeSet<_> =
         diagnostics.iter().filter_map(|it| it.place.as_ref()).map(|it| &it.path).collect();
     let places = match files.len() {
@@ -33,7 +36,10 @@ pub fn summary(diagnostics: &[DiagnosticDocument]) -> String {
         [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
         counts => counts.join(", "),
     };
-    format!("{counts}{places}; `naksha explain {}` says more", clean_line(&first.code))
+    // A finding of a policy has the policy's name in place of a code.
+    let code = diagnostics.iter().map(|it| &it.code).find(|code| Code::parse(code).is_some());
+    let more = code.map(|code| format!("; `naksha explain {code}` says more")).unwrap_or_default();
+    format!("{counts}{places}{more}")
 }
 
 fn one(diagnostic: &DiagnosticDocument, style: Style) -> String {

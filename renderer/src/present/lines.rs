@@ -7,7 +7,7 @@ use naksha_environments::wire::{
     SettingDocument, StandingDocument, WorkflowChangeDocument,
 };
 
-use super::clean::clean_line;
+use super::clean::{clean_line, clean_time};
 use super::style::Tone;
 use super::value::{LineChange, json_line, line_diff, text_sides, value_line};
 
@@ -312,7 +312,7 @@ pub(super) fn decision_lines(plan: &PlanDocument) -> Vec<Line> {
     let mut lines = match decision.decision.as_str() {
         "hold" => vec![Line::new(0, Tone::Danger, "Held")],
         "wait" => {
-            let until = decision.until.as_deref().map(clean_line).unwrap_or_default();
+            let until = decision.until.as_deref().map(clean_time).unwrap_or_default();
             let reason = decision.reason.as_deref().map(clean_line).unwrap_or_default();
             vec![Line::new(0, Tone::Change, format!("Waits until {until}: {reason}"))]
         }
@@ -338,6 +338,42 @@ pub(super) fn decision_lines(plan: &PlanDocument) -> Vec<Line> {
         lines.push(Line::new(1, Tone::Dim, text));
     }
     lines
+}
+
+/// The findings of a plan that need reading, and what was told with an earlier plan of the same report: a secret in a
+/// shared file is one finding, not one for each environment.
+#[derive(Debug)]
+pub(super) struct Open<'a> {
+    pub(super) findings: Vec<&'a FindingDocument>,
+    /// How many were told with which environment.
+    pub(super) told: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn of(plan: &'a PlanDocument, earlier: &'a [PlanDocument]) -> Self {
+        let mut open = Self { findings: Vec::new(), told: BTreeMap::new() };
+        for finding in plan.findings.iter().filter(|finding| !is_settled(finding)) {
+            match earlier.iter().find(|earlier| earlier.findings.iter().any(|other| is_same(finding, other)))
+            {
+                Some(earlier) => *open.told.entry(&earlier.environment).or_default() += 1,
+                None => open.findings.push(finding),
+            }
+        }
+        open
+    }
+
+    /// `2 more findings are told with dev`
+    pub(super) fn told_lines(&self) -> impl Iterator<Item = String> + '_ {
+        self.told.iter().map(|(environment, count)| {
+            let verb = if *count == 1 { "is" } else { "are" };
+            format!("{count} more {} {verb} told with {}", plural(*count, "finding"), clean_line(environment))
+        })
+    }
+}
+
+/// Whether two plans found the same in a file. Objects of two environments are two objects.
+fn is_same(one: &FindingDocument, other: &FindingDocument) -> bool {
+    one.subject.is_none() && one.place.is_some() && one == other
 }
 
 /// How many findings there are that need no reading: known, waived, acknowledged.

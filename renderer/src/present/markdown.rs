@@ -6,7 +6,7 @@ use super::clean::clean_line;
 use super::diagnostics::diagnostics;
 use super::escape::{cell_code, code, fence, fenced_line, html, inline};
 use super::lines::{
-    Detail, Line, action_lines, by_unit, finding_lines, is_settled, left_alone, plural, settled,
+    Detail, Line, Open, action_lines, by_unit, finding_lines, is_settled, left_alone, plural, settled,
 };
 use super::mermaid::mermaid;
 use super::page::Page;
@@ -27,7 +27,9 @@ const SHORT_ID: usize = 12;
 pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
     let mut page = Page::new(budget);
     table(&mut page, plans);
-    let attention: Vec<String> = plans.iter().flat_map(attention).collect();
+    let before = |at: usize| &plans[..at];
+    let attention = plans.iter().enumerate().flat_map(|(at, plan)| attention(plan, before(at)));
+    let attention: Vec<String> = attention.collect();
     page.part("\n**Needs attention**\n\n", &attention, "");
     for plan in plans {
         actions(&mut page, plan);
@@ -35,8 +37,8 @@ pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
     for plan in plans {
         pictures(&mut page, plan);
     }
-    for plan in plans {
-        rest(&mut page, plan);
+    for (at, plan) in plans.iter().enumerate() {
+        rest(&mut page, plan, before(at));
     }
     page.finish("`naksha plan --format json` has everything.")
 }
@@ -86,8 +88,9 @@ fn result(plan: &PlanDocument) -> String {
 }
 
 /// What a reviewer must not miss, one list item each.
-fn attention(plan: &PlanDocument) -> Vec<String> {
+fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<String> {
     let environment = inline(&plan.environment);
+    let open = Open::of(plan, earlier);
     let mut items = Vec::new();
     for action in plan.actions.iter().filter(|action| !action.from_base) {
         let subject = code(&action.subject.to_string());
@@ -105,7 +108,7 @@ fn attention(plan: &PlanDocument) -> Vec<String> {
             ));
         }
     }
-    for finding in plan.findings.iter().filter(|finding| finding.blocks) {
+    for finding in open.findings.iter().filter(|finding| finding.blocks) {
         let subject =
             finding.subject.as_ref().map(|it| format!(" {}", code(&it.to_string()))).unwrap_or_default();
         let place = finding
@@ -117,6 +120,7 @@ fn attention(plan: &PlanDocument) -> Vec<String> {
         let (rule, message) = (code(&finding.rule), inline(&finding.message));
         items.push(format!("- {environment}: {rule}{subject}: {message}{place}{fix}"));
     }
+    items.extend(open.told_lines().map(|told| format!("- {environment}: {}", inline(&told))));
     for hold in plan.decision.iter().flat_map(|decision| &decision.holds) {
         items.push(format!(
             "- {environment} is held: {}. To go on: {}",
@@ -162,11 +166,11 @@ fn pictures(page: &mut Page, plan: &PlanDocument) {
 }
 
 /// Everything that needs no decision: what is left alone, settled findings, diagnostics, what the base causes.
-fn rest(page: &mut Page, plan: &PlanDocument) {
+fn rest(page: &mut Page, plan: &PlanDocument, earlier: &[PlanDocument]) {
     let environment = &plan.environment;
     let detail = Detail { full: true, width: WIDTH };
     fold(page, &format!("{environment}: left alone"), "", &plain_lines(&left_alone(plan, detail)));
-    let open = plan.findings.iter().filter(|finding| !is_settled(finding) && !finding.blocks);
+    let open = Open::of(plan, earlier).findings.into_iter().filter(|finding| !finding.blocks);
     let open: Vec<Line> = open.flat_map(finding_lines).collect();
     fold(page, &format!("{environment}: findings that do not block"), "", &plain_lines(&open));
     let known: Vec<Line> =

@@ -28,7 +28,7 @@ pub use mermaid::mermaid;
 pub use naksha_environments::wire::scrub;
 pub use status::status;
 pub use style::Style;
-pub use text::{counts, text};
+pub use text::{counts, text, text_after};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use naksha_environments::wire::{StatusDocument, UnitStatusDocument};
 
-use super::clean::clean_line;
+use super::clean::{clean_line, clean_time};
 use super::diagnostics::summary;
 use super::lines::{Line, plural};
 use super::style::{Style, Tone};
@@ -52,13 +52,13 @@ fn environment(document: &StatusDocument, width: usize) -> Vec<Line> {
     if let Some(plan) = &document.plan {
         facts.push(format!("plan {}", short(plan)));
     }
-    facts.push(format!("since {}", clean_line(&document.since)));
+    facts.push(format!("since {}", clean_time(&document.since)));
     let title =
         format!("{:<width$}  {:<12}  {}", name_of(document), clean_line(&document.state), facts.join(", "));
     let mut lines = vec![Line::new(0, tone, title)];
     lines.extend(document.why.iter().map(|why| Line::new(1, Tone::Plain, clean_line(why))));
     if let Some(until) = &document.until {
-        lines.push(Line::new(1, Tone::Plain, format!("until {}", clean_line(until))));
+        lines.push(Line::new(1, Tone::Plain, format!("until {}", clean_time(until))));
     }
     for hold in &document.holds {
         let message = clean_line(&hold.message);

@@ -6,7 +6,7 @@ use naksha_environments::wire::{CountsDocument, PlanDocument};
 
 use super::clean::clean_line;
 use super::lines::{
-    Detail, Line, action_lines, action_title, by_unit, decision_lines, finding_lines, is_settled, left_alone,
+    Detail, Line, Open, action_lines, action_title, by_unit, decision_lines, finding_lines, left_alone,
     plural, settled, severity_counts, verb_mark,
 };
 use super::style::{Style, Tone};
@@ -16,6 +16,11 @@ const SHORT_ID: usize = 12;
 
 /// The plan as text: counts, actions by unit, what is left alone, findings, the decision. No newline at its end.
 pub fn text(plan: &PlanDocument, style: Style) -> String {
+    text_after(plan, &[], style)
+}
+
+/// The same after the plans of other environments: what those told of files that all of them share is only counted.
+pub fn text_after(plan: &PlanDocument, earlier: &[PlanDocument], style: Style) -> String {
     let detail = Detail { full: false, width: style.width };
     let mut lines = header(plan);
     for (unit, actions) in by_unit(plan) {
@@ -39,7 +44,7 @@ pub fn text(plan: &PlanDocument, style: Style) -> String {
         }
     };
     section(left_alone(plan, detail));
-    section(findings(plan));
+    section(findings(plan, earlier));
     section(decision_lines(plan));
     render(&lines, style)
 }
@@ -108,17 +113,19 @@ pub fn counts(counts: &CountsDocument) -> String {
     format!("{said}; {unchanged} unchanged")
 }
 
-fn findings(plan: &PlanDocument) -> Vec<Line> {
+fn findings(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<Line> {
     let settled = settled(plan);
-    let open: Vec<_> = plan.findings.iter().filter(|finding| !is_settled(finding)).collect();
-    let title = match (open.len(), settled) {
+    let open = Open::of(plan, earlier);
+    let title = match (open.findings.len() + open.told.len(), settled) {
         (0, 0) => return Vec::new(),
         (0, settled) => format!("No new findings ({settled} known, waived or acknowledged)"),
         (_, 0) => "Findings".to_owned(),
         (_, settled) => format!("Findings (and {settled} known, waived or acknowledged)"),
     };
-    let open = open.into_iter();
-    [Line::new(0, Tone::Heading, title)].into_iter().chain(open.flat_map(finding_lines)).collect()
+    let mut lines = vec![Line::new(0, Tone::Heading, title)];
+    lines.extend(open.findings.iter().copied().flat_map(finding_lines));
+    lines.extend(open.told_lines().map(|told| Line::new(1, Tone::Dim, told)));
+    lines
 }
 
 /// Lines as text: two spaces per depth, the symbol in its own column.

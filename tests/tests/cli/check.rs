@@ -1,13 +1,37 @@
 //! `naksha check`
 
-use crate::{DEV, files, refused, run, shop};
+use naksha_tests::Installation;
+use serde_json::Value;
+
+use crate::{DEV, REPOSITORY, STAGING, files, refused, run, shop};
+
+/// What somebody does to a repository.
+type Change<'a> = &'a dyn Fn(&Installation);
+
+/// What a check finds: `NK0101 path:line` for files, `rule subject environments` for policies.
+fn found(shop: &Installation, arguments: &[&str]) -> Vec<String> {
+    let document = run(shop, &[&["check", "--format", "json"], arguments].concat()).json();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let file = |one: &Value| {
+        let place = &one["place"];
+        format!("{} {}:{}", text(&one["code"]), text(&place["path"]), place["line"])
+    };
+    let finding = |one: &Value| {
+        let environments: Vec<_> = one["environments"].as_array().unwrap().iter().map(text).collect();
+        format!("{} {} {}", text(&one["rule"]), text(&one["subject"]["name"]), environments.join("+"))
+    };
+    let files = document["diagnostics"].as_array().unwrap().iter().map(file);
+    files.chain(document["findings"].as_array().unwrap().iter().map(finding)).collect()
+}
 
 #[test]
 fn nothing_wrong_is_said() {
     let printed = run(&shop(), &["check"]).expect_code(0);
     assert_eq!(printed.out, "2 environments: nothing is wrong\n");
     let found = run(&shop(), &["check", "--format", "json"]).expect_code(0).json();
-    assert_eq!(found, serde_json::json!({"errors": 0, "warnings": 0, "diagnostics": []}));
+    let nothing =
+        serde_json::json!({"errors": 0, "warnings": 0, "diagnostics": [], "findings": [], "known": 0});
+    assert_eq!(found, nothing);
 }
 
 #[test]
@@ -68,4 +92,204 @@ fn an_environment_that_cannot_be_read_fails_the_check() {
     let shop = shop();
     shop.repository.write("environments/dev/environment.yaml", &DEV.replace("spec:", "spec: ["));
     run(&shop, &["check"]).expect_code(1);
+}
+
+const LATEST: &str = "image: \"docker.io/library/nginx:latest\"";
+
+#[test]
+fn policies_judge_what_is_rendered() {
+    let shop = shop();
+    shop.repository
+        .edit("units/web/web.yaml.tera", "image: \"docker.io/library/nginx:1.29.3\"", LATEST)
+        .edit("environments/staging/environment.yaml", "spec:", "spec:\n  production: true");
+    // One finding each: what is a warning in dev is an error in production.
+    assert_eq!(
+        found(&shop, &[]),
+        ["image-latest-or-untagged web staging", "image-latest-or-untagged web dev"]
+    );
+    let text = run(&shop, &["check"]).expect_code(1).out;
+    for part in
+        ["error[image-latest-or-untagged]: ", "--> units/web/web.yaml.tera:", "= help: name a version"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(text.contains("apps/Deployment shop/web, ") && text.contains(", in staging"), "{text}");
+    assert!(text.contains("1 error and 1 warning in 1 file"), "{text}");
+}
+
+#[test]
+fn what_was_there_before_does_not_count_on_a_branch() {
+    let shop = shop();
+    shop.repository.edit("units/web/web.yaml.tera", "image: \"docker.io/library/nginx:1.29.3\"", LATEST);
+    shop.repository.commit("latest");
+    assert_eq!(found(&shop, &[]), ["image-latest-or-untagged web dev+staging"], "all counts on the trunk");
+    shop.repository.branch("change");
+    shop.repository.edit("units/web/web.yaml.tera", "runAsNonRoot: true", "runAsNonRoot: false");
+    assert_eq!(found(&shop, &[]), ["run-as-root web dev+staging"]);
+    assert!(run(&shop, &["check"]).out.contains("2 findings of policies not shown"), "of two environments");
+    assert_eq!(found(&shop, &["--base", "none"]).len(), 2);
+    assert_eq!(found(&shop, &["--base", "HEAD"]), ["run-as-root web dev+staging"]);
+    refused(&shop, &["check", "--base", "elsewhere"], "`elsewhere` is not in repository");
+}
+
+#[test]
+fn one_mistake_is_told_once() {
+    let unit = |spec: &str| {
+        format!("apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {{name: NAME}}\nspec:\n  {spec}\n")
+    };
+    let cases: [(&str, Change, &[&str]); 5] = [
+        (
+            "a unit that is not there",
+            &|shop| {
+                shop.repository.edit(
+                    "environments/dev/environment.yaml",
+                    "[web, settings]",
+                    "[wbe, settings]",
+                );
+            },
+            &["NK0201 environments/dev/environment.yaml:7"],
+        ),
+        (
+            "a workflow that is not there",
+            &|shop| {
+                shop.repository.edit(
+                    "environments/dev/environment.yaml",
+                    "  units:",
+                    "  workflows: [hi]\n  units:",
+                );
+            },
+            &["NK0202 environments/dev/environment.yaml:7"],
+        ),
+        (
+            "units that wait for each other",
+            &|shop| {
+                shop.repository.edit("units/web/unit.yaml", "spec:", "spec:\n  dependsOn: [settings]");
+                shop.repository.edit("units/settings/unit.yaml", "spec:", "spec:\n  dependsOn: [web]");
+            },
+            &["NK0212 units/settings/unit.yaml:3"],
+        ),
+        (
+            "a pattern that matches nothing, so that the unit is empty",
+            &|shop| {
+                let text = unit("manifests: [manifest/*.yaml]").replace("NAME", "web");
+                shop.repository.write("units/web/unit.yaml", &text).remove("units/web/web.yaml.tera");
+            },
+            &["NK0221 units/web/unit.yaml:5"],
+        ),
+        (
+            "an output that there is not",
+            &|shop| {
+                let text =
+                    unit("templates: [web.yaml.tera]\n  outputs: {a: \"${{ units.settings.outputs.b }}\"}");
+                shop.repository.write("units/web/unit.yaml", &text.replace("NAME", "web"));
+            },
+            &["NK0207 units/web/unit.yaml:6"],
+        ),
+    ];
+    for (what, change, expected) in cases {
+        let shop = shop();
+        change(&shop);
+        assert_eq!(found(&shop, &[]), expected, "{what}");
+        run(&shop, &["check"]).expect_code(1);
+        // The same in a plan and in a render.
+        for command in ["plan", "render"] {
+            let document = run(&shop, &[command, "--format", "json"]).expect_code(1).json();
+            let codes: Vec<_> =
+                document["diagnostics"].as_array().unwrap().iter().map(|one| one["code"].clone()).collect();
+            assert_eq!(codes, [&expected[0][..6]], "{what}: {command}");
+        }
+    }
+}
+
+#[test]
+fn what_nobody_can_carry_out_is_said() {
+    let shop = shop();
+    let workflow = "apiVersion: naksha.dev/v1alpha1\nkind: Workflow\nmetadata: {name: hi}\nspec: {nodes: {a: {uses: htpp}}}\n";
+    let policy = "apiVersion: naksha.dev/v1alpha1\nkind: Policy\nmetadata: {name: few}\nspec: {match: {kinds: []}, rule: size(object.metadata.name), message: m}\n";
+    shop.repository.write("workflows/hi.yaml", workflow).write("policies/few.yaml", policy).edit(
+        "environments/staging/environment.yaml",
+        "target: {directory: out, namespace: shop}",
+        "target: {kubernetes: {cluster: c}}",
+    );
+    let expected = [
+        "NK0151 environments/staging/environment.yaml:6",
+        "NK0136 policies/few.yaml:4",
+        "NK0169 workflows/hi.yaml:4",
+    ];
+    assert_eq!(found(&shop, &[]), expected);
+    let text = run(&shop, &["check"]).expect_code(1).out;
+    assert!(
+        text.contains("warning[NK0151]: this version cannot apply to a Kubernetes cluster yet"),
+        "{text}"
+    );
+    assert!(text.contains("did you mean `http`?"), "{text}");
+    assert!(text.contains("the rule must give true or false, and gives a number"), "{text}");
+    let plan = run(&shop, &["plan"]).expect_code(1);
+    assert_eq!(plan.err.matches("warning[NK0151]").count(), 1, "{}", plan.err);
+}
+
+#[test]
+fn guards_are_for_plans() {
+    let shop = shop();
+    shop.repository.branch("change");
+    shop.repository.edit("environments/dev/environment.yaml", "[web, settings]", "[settings]");
+    assert_eq!(found(&shop, &[]), Vec::<String>::new());
+}
+
+#[test]
+fn a_finding_in_a_shared_file_is_one_finding() {
+    let shop = shop();
+    let secret = "dbPassword: hunter2hunter2\n";
+    shop.repository.edit(
+        "naksha.yaml",
+        "trunk: main",
+        "trunk: main\n  variables: {dbPassword: hunter2hunter2}",
+    );
+    shop.repository.write("old-values.yaml", secret);
+    let findings: Vec<_> = found(&shop, &[]).into_iter().filter(|one| one.starts_with("cleartext")).collect();
+    assert_eq!(findings, ["cleartext-secret  dev+staging", "cleartext-secret  dev+staging"]);
+}
+
+#[test]
+fn errors_of_the_commit_that_is_promoted_are_told() {
+    let shop = shop();
+    shop.repository.edit("units/web/unit.yaml", "templates", "templatse");
+    let broken = shop.repository.commit("broken");
+    shop.repository.edit("units/web/unit.yaml", "templatse", "templates");
+    let lock = format!("apiVersion: naksha.dev/v1alpha1\nkind: Lock\nspec: {{source: {broken}}}\n");
+    shop.repository.write("environments/staging/lock.yaml", &lock).commit("mended");
+    let text = run(&shop, &["check"]).expect_code(1).out;
+    assert!(text.contains("unknown key `templatse`"), "{text}");
+    let note = format!("in {}, which environment `staging` is locked to", &broken[..10]);
+    assert!(text.contains(&note), "{text}");
+    assert!(!text.contains("NK0304"), "{text}");
+}
+
+#[test]
+fn the_trunk_of_the_file_and_of_the_remote_should_agree() {
+    let shop = shop();
+    let repository = shop.repository.open();
+    let head = repository.head().unwrap().peel_to_commit().unwrap().id();
+    repository.reference("refs/remotes/origin/trunk", head, true, "test").unwrap();
+    repository
+        .reference_symbolic("refs/remotes/origin/HEAD", "refs/remotes/origin/trunk", true, "test")
+        .unwrap();
+    let said = "naksha.yaml says that `main` is the trunk, and the remote's HEAD says `trunk`";
+    let text = run(&shop, &["check"]).expect_code(0).out;
+    assert!(text.contains("warning[NK0718]") && text.contains(said), "{text}");
+    assert!(run(&shop, &["plan"]).err.contains(said));
+    shop.repository.write("naksha.yaml", &REPOSITORY.replace("  trunk: main\n", "  unreviewed: apply\n"));
+    assert_eq!(run(&shop, &["check"]).expect_code(0).out, "2 environments: nothing is wrong\n");
+}
+
+#[test]
+fn a_lock_whose_commit_is_not_here_is_no_promotion() {
+    let shop = shop();
+    let lock =
+        format!("apiVersion: naksha.dev/v1alpha1\nkind: Lock\nspec: {{source: {}}}\n", "a1".repeat(20));
+    shop.repository
+        .write("environments/staging/lock.yaml", &lock)
+        .write("environments/staging/environment.yaml", STAGING);
+    let text = run(&shop, &["plan", "--env", "staging"]).expect_code(0).out;
+    assert!(text.contains("the commit of its lock is not in this clone"), "{text}");
 }

@@ -35,7 +35,7 @@ fn hostile() -> Installation {
             "level: info",
             &format!("level: info, dbPassword: {CANARY}, url: \"amqp://u:{CANARY}@mq\", nested: {{apiKey: {CANARY}}}"),
         )
-        .edit("units/web/web.yaml.tera", "nginx:1.29.3\"}", &format!("nginx:1.29.3\", env: [{{name: DB_PASSWORD, value: {CANARY}}}]}}"))
+        .edit("units/web/web.yaml.tera", "nginx:1.29.3\"\n", &format!("nginx:1.29.3\"\n          env: [{{name: DB_PASSWORD, value: {CANARY}}}]\n"))
         .commit("secrets everywhere");
     shop
 }

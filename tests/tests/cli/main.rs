@@ -66,8 +66,12 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
+      securityContext: {runAsNonRoot: true}
       containers:
-        - {name: web, image: \"docker.io/library/nginx:1.29.3\"}
+        - name: web
+          image: \"docker.io/library/nginx:1.29.3\"
+          resources: {requests: {cpu: 50m, memory: 64Mi}}
+          securityContext: {allowPrivilegeEscalation: false}
 ";
 
 const SETTINGS: &str = "apiVersion: naksha.dev/v1alpha1

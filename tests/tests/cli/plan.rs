@@ -25,7 +25,8 @@ fn without_anything_to_compare_with_everything_is_new() {
     assert_eq!(actions(&plans(&shop(), &["--env", "dev"])), all);
     assert_eq!(actions(&plans(&shop(), &["--env", "dev", "--base", "none"])), all);
     let text = run(&shop(), &["plan", "--env", "dev"]).expect_code(0).out;
-    assert!(text.starts_with("dev against nothing: everything is new\n"), "{text}");
+    let why = "on the trunk, and no daemon tells what was applied";
+    assert!(text.starts_with(&format!("dev against nothing ({why}): everything is new\n")), "{text}");
     assert!(text.contains("2 to create; 0 unchanged"), "{text}");
 }
 
@@ -123,4 +124,57 @@ fn errors_are_told_in_every_format_and_the_rest_is_planned() {
     let found = run(&shop, &["plan", "--format", "json"]).expect_code(1).json();
     assert_eq!(actions(&found), ["create settings"]);
     assert!(found["diagnostics"].to_string().contains("NK0101"), "{found}");
+}
+
+#[test]
+fn a_base_shows_the_guards_that_the_daemon_shows() {
+    let shop = shop();
+    shop.repository.edit(ENVIRONMENT, "[web, settings]", "[settings]");
+    let printed = run(&shop, &["plan", "--env", "dev", "--base", "HEAD"]).expect_code(1);
+    assert!(printed.out.contains("error[guard-prune-unit] (needs an acknowledgement): "), "{}", printed.out);
+    assert!(printed.out.contains("unit `web` is no longer listed, and 1 object of it would be deleted"));
+    // What has nothing to lose has nothing to guard.
+    run(&shop, &["plan", "--env", "dev", "--base", "none"]).expect_code(0);
+}
+
+#[test]
+fn a_policy_sees_what_was_there_before() {
+    let shop = shop();
+    let rule = "oldObject == null || object.spec.replicas >= oldObject.spec.replicas";
+    let policy = format!(
+        "apiVersion: naksha.dev/v1alpha1\nkind: Policy\nmetadata: {{name: no-less}}\nspec: {{match: {{kinds: [Deployment]}}, rule: \"{rule}\", message: fewer replicas}}\n"
+    );
+    shop.repository.write("policies/no-less.yaml", &policy).commit("a rule");
+    shop.repository.edit(ENVIRONMENT, "replicas: 2", "replicas: 1");
+    let printed = run(&shop, &["plan", "--env", "dev", "--base", "HEAD"]).expect_code(1);
+    assert!(printed.out.contains("error[no-less]: fewer replicas"), "{}", printed.out);
+}
+
+#[test]
+fn what_a_shared_file_holds_is_told_with_the_first_environment() {
+    let shop = shop();
+    shop.repository.write("old-values.yaml", "dbPassword: hunter2hunter2\n");
+    for format in ["text", "markdown"] {
+        let text = run(&shop, &["plan", "--format", format]).expect_code(0).out;
+        assert_eq!(text.matches("old-values.yaml").count(), 1, "{format}: {text}");
+    }
+    let text = run(&shop, &["plan"]).expect_code(0).out;
+    assert!(text.contains("1 more finding is told with dev"), "{text}");
+}
+
+#[test]
+fn a_checkout_of_the_trunk_without_a_branch_is_the_trunk() {
+    let shop = shop();
+    let repository = shop.repository.open();
+    let head = repository.head().unwrap().peel_to_commit().unwrap().id();
+    repository.set_head_detached(head).unwrap();
+    let text = run(&shop, &["plan", "--env", "dev"]).expect_code(0).out;
+    assert!(text.starts_with("dev against nothing (on the trunk, "), "{text}");
+    // One that is not merged is a branch.
+    shop.repository.edit(ENVIRONMENT, "replicas: 2", "replicas: 5").commit("five");
+    assert_eq!(actions(&plans(&shop, &["--env", "dev"])), ["update web"]);
+    // So is a revision.
+    let five = shop.repository.head();
+    shop.repository.switch("main");
+    assert_eq!(actions(&plans(&shop, &["--env", "dev", "--revision", &five])), ["update web"]);
 }

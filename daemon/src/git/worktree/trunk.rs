@@ -42,6 +42,12 @@ impl WorkTree {
         Ok(None)
     }
 
+    /// The branch that the remote's HEAD names, as far as it is known here.
+    pub fn remote_head(&self) -> Result<Option<String>, GitError> {
+        let Some(objects) = self.objects() else { return Ok(None) };
+        Ok(remote_head(&*objects.handle()?))
+    }
+
     /// Whether the trunk itself is checked out.
     pub fn is_on(&self, trunk: &Trunk) -> Result<bool, GitError> {
         Ok(self.branch()?.as_deref() == Some(&*trunk.name))
@@ -56,11 +62,15 @@ impl WorkTree {
     }
 }
 
+/// The branch that `origin/HEAD` names, as of the clone or the last `git remote set-head`.
+fn remote_head(repository: &Repository) -> Option<String> {
+    let origin = repository.find_reference("refs/remotes/origin/HEAD").ok()?;
+    let target = origin.symbolic_target().ok().flatten()?;
+    target.strip_prefix("refs/remotes/origin/").map(str::to_owned)
+}
+
 fn candidates(repository: &Repository) -> Vec<String> {
-    let mut names = Vec::new();
-    let origin = repository.find_reference("refs/remotes/origin/HEAD").ok();
-    let target = origin.as_ref().and_then(|origin| origin.symbolic_target().ok().flatten());
-    names.extend(target.and_then(|target| target.strip_prefix("refs/remotes/origin/")).map(str::to_owned));
+    let mut names = Vec::from_iter(remote_head(repository));
     names.extend(repository.config().and_then(|config| config.get_string("init.defaultBranch")).ok());
     names.extend(USUAL_NAMES.map(str::to_owned));
     names

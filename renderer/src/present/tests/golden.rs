@@ -8,7 +8,7 @@ use naksha_environments::verdict::{HoldKind, HoldReason};
 use naksha_environments::wire::{DiagnosticDocument, PlanDocument, StatusDocument};
 
 use super::sample;
-use crate::present::{Style, diagnostics, markdown, status, text};
+use crate::present::{Style, diagnostics, markdown, status, text, text_after};
 
 const PLAIN: Style = Style { colour: false, width: 100 };
 
@@ -32,6 +32,33 @@ fn a_plan_in_markdown() {
 #[test]
 fn a_plan_in_little_markdown() {
     insta::assert_snapshot!(markdown(&[sample::document()], 1_800));
+}
+
+/// A secret in a file that no environment owns.
+fn in_a_file(environment: &str) -> PlanDocument {
+    let mut plan = sample::document();
+    plan.environment = environment.to_owned();
+    let mut finding = plan.findings[0].clone();
+    finding.subject = None;
+    finding.rule = "cleartext-secret".to_owned();
+    finding.message = "`password` holds a password in clear".to_owned();
+    plan.findings.push(finding);
+    plan
+}
+
+#[test]
+fn what_a_file_holds_is_told_with_the_first_environment() {
+    let (dev, staging) = (in_a_file("dev"), in_a_file("staging"));
+    let told = |text: &str| text.matches("holds a password in clear").count();
+    assert_eq!(told(&text_after(&dev, &[], PLAIN)), 1);
+    let later = text_after(&staging, std::slice::from_ref(&dev), PLAIN);
+    assert_eq!(told(&later), 0, "{later}");
+    assert!(later.contains("1 more finding is told with dev"), "{later}");
+    // Objects of two environments are two objects.
+    assert!(later.contains("replacing it deletes what is in it"), "{later}");
+    let page = markdown(&[dev, staging], 65_000);
+    assert_eq!(told(&page), 1, "{page}");
+    assert!(page.contains("- staging: 1 more finding is told with dev"), "{page}");
 }
 
 #[test]
@@ -79,7 +106,8 @@ fn states_answer_why() {
         ]
         .into(),
         diagnostics: vec![],
-        since: jiff::Timestamp::UNIX_EPOCH,
+        // Shown to the second.
+        since: jiff::Timestamp::new(1_900_000_000, 123_456_789).unwrap(),
     };
     let hold = HoldReason {
         kind: HoldKind::Guard,
