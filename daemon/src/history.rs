@@ -1,5 +1,7 @@
 //! What was planned and applied, read from the store for the API and the command line.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use naksha_environments::plan::PlanId;
 use naksha_executor::port::store::{
@@ -12,27 +14,42 @@ use crate::task::Heads;
 /// Shortest prefix that names a plan: long enough that a typing slip names none.
 pub const MIN_PLAN_PREFIX: usize = 8;
 
-/// Plans and what became of them, newest first.
+/// Most entries that are given at once: more than anybody reads, and a few hundred kilobytes.
+pub const MAX_ENTRIES: u32 = 1000;
+
+/// Every apply, and every plan that was not applied since it was proposed last; newest first.
 pub async fn entries(store: &dyn Store, scope: &Scope, limit: u32) -> Result<Vec<HistoryEntry>, StoreError> {
+    let limit = limit.min(MAX_ENTRIES);
     let plans = store.plans(scope, limit).await?;
-    let applies = store.applies(scope, limit.saturating_mul(2)).await?;
-    let entry = |plan: PlanRecord| {
-        let apply = applies.iter().find(|apply| apply.plan == plan.plan && apply.started >= plan.at);
-        history_entry(plan, apply)
-    };
-    Ok(plans.into_iter().map(entry).collect())
+    let applies = store.applies(scope, limit).await?;
+    Ok(merged(scope, plans, &applies, limit as usize))
 }
 
-fn history_entry(plan: PlanRecord, apply: Option<&ApplyRecord>) -> HistoryEntry {
-    let PlanRecord { scope, plan, parent: _, revisions, document: _, decision, reasons, at } = plan;
-    let (outcome, detail) = match apply.map(|apply| &apply.outcome) {
-        None => (None, None),
-        Some(None) => (Some("running"), None),
-        Some(Some(ApplyOutcome::Succeeded)) => (Some("succeeded"), None),
-        Some(Some(ApplyOutcome::Failed { reason })) => (Some("failed"), Some(reason.clone())),
-        Some(Some(ApplyOutcome::Superseded)) => (Some("superseded"), None),
-        Some(Some(ApplyOutcome::Interrupted)) => (Some("interrupted"), None),
-    };
+/// Pure. The newest `limit` of each are enough for the newest `limit` of both.
+fn merged(scope: &Scope, plans: Vec<PlanRecord>, applies: &[ApplyRecord], limit: usize) -> Vec<HistoryEntry> {
+    let mut entries = Vec::new();
+    // A plan has one row, whose time is that of its last proposal: the first apply after it is the one it led to.
+    let mut led_to: BTreeMap<&PlanId, &ApplyRecord> = BTreeMap::new();
+    for apply in applies {
+        led_to.entry(&apply.plan).or_insert(apply);
+    }
+    let (done, open): (Vec<_>, Vec<_>) = plans
+        .into_iter()
+        .partition(|plan| led_to.get(&plan.plan).is_some_and(|apply| apply.started >= plan.at));
+    entries.extend(open.into_iter().map(|plan| proposed(scope, plan)));
+    for apply in applies {
+        let is_last = led_to.get(&apply.plan).is_some_and(|last| last.id == apply.id);
+        let plan = done.iter().find(|plan| is_last && plan.plan == apply.plan);
+        entries.push(carried_out(scope, apply, plan));
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    entries.truncate(limit);
+    entries
+}
+
+/// A plan that waits, or that another one took the place of.
+fn proposed(scope: &Scope, plan: PlanRecord) -> HistoryEntry {
+    let PlanRecord { scope: _, plan, parent: _, revisions, decision, reasons, at } = plan;
     HistoryEntry {
         repository: scope.repository.to_string(),
         environment: scope.environment.to_string(),
@@ -41,11 +58,37 @@ fn history_entry(plan: PlanRecord, apply: Option<&ApplyRecord>) -> HistoryEntry 
         revision: revisions.map(|revisions| revisions.content.to_string()),
         decision,
         reasons,
-        outcome: outcome.map(str::to_owned),
+        outcome: None,
+        detail: None,
+        ended: None,
+        steps: 0,
+        failed: 0,
+    }
+}
+
+/// An apply. What only heals records no revisions: the plan, where it is still that of this apply, knows them.
+fn carried_out(scope: &Scope, apply: &ApplyRecord, plan: Option<&PlanRecord>) -> HistoryEntry {
+    let (outcome, detail) = match &apply.outcome {
+        None => ("running", None),
+        Some(ApplyOutcome::Succeeded) => ("succeeded", None),
+        Some(ApplyOutcome::Failed { reason }) => ("failed", Some(reason.clone())),
+        Some(ApplyOutcome::Superseded) => ("superseded", None),
+        Some(ApplyOutcome::Interrupted) => ("interrupted", None),
+    };
+    let revisions = apply.revisions.as_ref().or_else(|| plan.and_then(|plan| plan.revisions.as_ref()));
+    HistoryEntry {
+        repository: scope.repository.to_string(),
+        environment: scope.environment.to_string(),
+        plan: apply.plan.to_string(),
+        at: apply.started,
+        revision: revisions.map(|revisions| revisions.content.to_string()),
+        decision: "apply".to_owned(),
+        reasons: Vec::new(),
+        outcome: Some(outcome.to_owned()),
         detail,
-        ended: apply.and_then(|apply| apply.ended),
-        steps: apply.map_or(0, |apply| apply.steps),
-        failed: apply.map_or(0, |apply| apply.failed),
+        ended: apply.ended,
+        steps: apply.steps,
+        failed: apply.failed,
     }
 }
 
@@ -84,8 +127,8 @@ pub async fn stored_plan(store: &dyn Store, prefix: &str) -> Result<Option<Store
     let Some(plan) = store.plan(Some(&scope), id.as_str()).await?.into_iter().next() else {
         return Ok(None);
     };
-    let applies = store.applies(&scope, u32::MAX).await?;
-    let steps = match applies.iter().find(|apply| apply.plan == id) {
+    let document = store.plan_document(&scope, &id).await?.unwrap_or_default();
+    let steps = match store.last_apply_of(&scope, &id).await? {
         Some(apply) => store.steps(apply.id).await?.into_iter().map(step_document).collect(),
         None => Vec::new(),
     };
@@ -95,7 +138,7 @@ pub async fn stored_plan(store: &dyn Store, prefix: &str) -> Result<Option<Store
         decision: plan.decision,
         reasons: plan.reasons,
         at: plan.at,
-        plan: plan.document,
+        plan: document,
         steps,
     }))
 }
@@ -136,3 +179,6 @@ pub async fn resume(
     }
     heads.accept(store, scope).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,15 +4,16 @@ use clap::Args;
 
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
+use crate::history::MAX_ENTRIES;
 use crate::http::api::{HistoryDocument, HistoryEntry};
 
-/// Lists plans and what became of them, newest first.
+/// Lists every apply, and every plan that was not applied, newest first.
 #[derive(Debug, Args)]
 pub(super) struct History {
     /// Environment; absent: all
     environment: Option<String>,
-    /// How many
-    #[arg(long, default_value_t = 20)]
+    /// How many entries, at most 1000
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ENTRIES)))]
     limit: u32,
 }
 
@@ -42,12 +43,14 @@ fn line(entry: &HistoryEntry) -> String {
     });
     let revision = entry.revision.as_deref().map_or("-", |revision| &revision[..10.min(revision.len())]);
     let mut line = format!(
-        "{}  {:<10} plan {}  {revision:<10}  {outcome:<11} {} steps",
+        "{}  {:<10} plan {}  {revision:<10}  {outcome:<11}",
         entry.at.strftime("%Y-%m-%d %H:%M:%S"),
         entry.environment,
         &entry.plan[..12.min(entry.plan.len())],
-        entry.steps,
     );
+    if entry.outcome.is_some() {
+        line.push_str(&format!(" {} steps", entry.steps));
+    }
     if entry.failed > 0 {
         line.push_str(&format!(", {} failed", entry.failed));
     }

@@ -89,6 +89,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn plan(&self, scope: Option<&Scope>, prefix: &str) -> Result<Vec<PlanRecord>, StoreError>;
     /// Plans of an environment, latest first.
     async fn plans(&self, scope: &Scope, limit: u32) -> Result<Vec<PlanRecord>, StoreError>;
+    /// What was planned, as it was proposed. Apart from the record, because it may be megabytes.
+    async fn plan_document(&self, scope: &Scope, plan: &PlanId) -> Result<Option<Value>, StoreError>;
     /// Starts an apply of the current target (of another plan: [`StoreError::Stale`]). `intents` enter the
     /// inventory in the same transaction: a superset of what will be owned, written before the first change. An
     /// intent never replaces what the inventory has. An older apply that never ended becomes
@@ -112,6 +114,10 @@ pub trait Store: Send + Sync + fmt::Debug {
         apply: ApplyId,
         end: &ApplyEnd,
     ) -> Result<(), StoreError>;
+    /// Ends the apply that was begun and never ended, when there is one, as [`ApplyOutcome::Interrupted`], with an
+    /// audit row: whoever carried it out died or lost the store.
+    async fn interrupt(&self, scope: &Scope, generation: Generation, at: Timestamp)
+    -> Result<(), StoreError>;
     /// Remembers revisions at which there was nothing to do, and drops inventory entries whose object is gone and
     /// wanted by nobody. No apply, no plan, no history; without news nothing is written.
     async fn advance(
@@ -123,6 +129,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     ) -> Result<(), StoreError>;
     /// Applies of an environment, latest first.
     async fn applies(&self, scope: &Scope, limit: u32) -> Result<Vec<ApplyRecord>, StoreError>;
+    /// The latest apply of a plan, which may have been applied, undone, and applied again.
+    async fn last_apply_of(&self, scope: &Scope, plan: &PlanId) -> Result<Option<ApplyRecord>, StoreError>;
     /// Steps of an apply, in the order they were recorded. Their effect reads [`Effect::None`]: what a step did to
     /// the inventory is in the inventory.
     async fn steps(&self, apply: ApplyId) -> Result<Vec<StepRecord>, StoreError>;
@@ -230,7 +238,6 @@ pub struct PlanRecord {
     pub plan: PlanId,
     pub parent: Option<PlanId>,
     pub revisions: Option<Revisions>,
-    pub document: Value,
     pub decision: String,
     pub reasons: Vec<String>,
     pub at: Timestamp,
@@ -303,7 +310,7 @@ pub enum ApplyOutcome {
     },
     /// A newer revision took its place.
     Superseded,
-    /// The process ended in the middle; found at the next start.
+    /// The process or its pass ended in the middle; recorded by the next one.
     Interrupted,
 }
 

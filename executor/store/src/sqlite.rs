@@ -32,11 +32,13 @@ use jiff::Timestamp;
 use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revision};
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::ObjectKey;
+use naksha_environments::plan::PlanId;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
     OutboxMessage, PlanRecord, Proposal, Revisions, Scope, StepRecord, Store, StoreError, Suspension,
 };
+use serde_json::Value;
 use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
 use crate::failure::{During as _, Failure};
@@ -193,6 +195,10 @@ impl Store for SqliteStore {
         reading!(self, "list plans", |conn| plan::list(conn, scope, limit))
     }
 
+    async fn plan_document(&self, scope: &Scope, plan: &PlanId) -> Result<Option<Value>, StoreError> {
+        reading!(self, "read a plan", |conn| plan::document(conn, scope, plan))
+    }
+
     async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError> {
         let _turn = self.cache.turn.lock().await;
         let (id, version) = writing!(self, "begin an apply", |conn| apply::begin(conn, start))?;
@@ -232,8 +238,22 @@ impl Store for SqliteStore {
         writing!(self, "end an apply", |conn| apply::finish(conn, scope, (generation, apply), end))
     }
 
+    async fn interrupt(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        writing!(self, "end an apply", |conn| apply::interrupt(conn, scope, generation, at))
+    }
+
     async fn applies(&self, scope: &Scope, limit: u32) -> Result<Vec<ApplyRecord>, StoreError> {
-        reading!(self, "list applies", |conn| apply::list(conn, scope, limit))
+        reading!(self, "list applies", |conn| apply::list(conn, scope, None, limit))
+    }
+
+    async fn last_apply_of(&self, scope: &Scope, plan: &PlanId) -> Result<Option<ApplyRecord>, StoreError> {
+        let found = reading!(self, "find an apply", |conn| apply::list(conn, scope, Some(plan), 1))?;
+        Ok(found.into_iter().next())
     }
 
     async fn steps(&self, apply: ApplyId) -> Result<Vec<StepRecord>, StoreError> {

@@ -56,16 +56,21 @@ fn environment(document: &StatusDocument, width: usize) -> Vec<Line> {
     let title =
         format!("{:<width$}  {:<12}  {}", name_of(document), clean_line(&document.state), facts.join(", "));
     let mut lines = vec![Line::new(0, tone, title)];
-    lines.extend(document.why.iter().map(|why| Line::new(1, Tone::Plain, clean_line(why))));
+    for hold in &document.holds {
+        lines.push(Line::new(1, Tone::Plain, clean_line(&hold.message)));
+        lines.push(Line::new(2, Tone::Heading, format!("= {}", clean_line(&hold.lift))));
+    }
+    // What holds the plan is among the reasons too, for those who read nothing else of the document.
+    let told = |why: &String| {
+        document
+            .holds
+            .iter()
+            .any(|hold| *why == hold.message || *why == format!("{}; {}", hold.message, hold.lift))
+    };
+    let why = document.why.iter().filter(|why| !told(why));
+    lines.extend(why.map(|why| Line::new(1, Tone::Plain, clean_line(why))));
     if let Some(until) = &document.until {
         lines.push(Line::new(1, Tone::Plain, format!("until {}", clean_time(until))));
-    }
-    for hold in &document.holds {
-        let message = clean_line(&hold.message);
-        if !document.why.iter().any(|why| clean_line(why) == message) {
-            lines.push(Line::new(1, Tone::Plain, message));
-        }
-        lines.push(Line::new(2, Tone::Heading, format!("= {}", clean_line(&hold.lift))));
     }
     lines.extend(units(&document.units));
     if !document.diagnostics.is_empty() {

@@ -50,6 +50,53 @@ fn deleting_data_is_held_until_it_is_acknowledged_on_the_socket() {
 }
 
 #[test]
+fn what_holds_a_plan_is_printed_once() {
+    let (shop, _daemon, held) = dangerous();
+    let holds = held["holds"].as_array().unwrap();
+    let printed = shop.program.run(shop.root(), &["status", "dev"]).expect_code(0).out;
+    for hold in holds {
+        for words in ["message", "lift"] {
+            let words = hold[words].as_str().unwrap();
+            assert_eq!(printed.matches(words).count(), 1, "{words}:\n{printed}");
+        }
+    }
+    assert!(!holds.is_empty());
+}
+
+#[test]
+fn every_apply_of_a_plan_is_in_the_history() {
+    let (shop, daemon, held) = dangerous();
+    let plan = held["plan"].as_str().unwrap().to_owned();
+    shop.program.run(shop.root(), &["ack", &plan, "--reason", "once"]).expect_code(0);
+    daemon.await_applied("dev", &shop.repository.head());
+    let commit = shop.repository.revert();
+    daemon.await_applied("dev", &commit);
+    shop.repository.revert();
+    daemon.await_state("dev", "held");
+    let rows = || {
+        let history =
+            shop.program.run(shop.root(), &["history", "dev", "--format", "json"]).expect_code(0).json();
+        let rows: Vec<_> = history["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["plan"] == plan.as_str())
+            .map(|entry| format!("{} {}", entry["decision"], entry["outcome"]).replace('"', ""))
+            .collect();
+        rows
+    };
+    assert_eq!(rows(), ["hold null", "apply succeeded"]);
+    shop.program.run(shop.root(), &["ack", &plan, "--reason", "twice"]).expect_code(0);
+    daemon.await_applied("dev", &shop.repository.head());
+    assert_eq!(rows(), ["apply succeeded", "apply succeeded"]);
+    let asked = ["history", "dev", "--limit", "1", "--format", "json"];
+    let newest = shop.program.run(shop.root(), &asked).expect_code(0).json();
+    assert_eq!(newest["entries"].as_array().unwrap().len(), 1, "{newest}");
+    let all = shop.program.run(shop.root(), &["history", "--limit", "1001"]).expect_code(2);
+    assert!(all.err.contains("1..=1000"), "{}", all.err);
+}
+
+#[test]
 fn an_approvals_file_does_the_same() {
     let (shop, daemon, held) = dangerous();
     let plan = held["plan"].as_str().unwrap();

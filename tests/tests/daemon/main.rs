@@ -4,6 +4,7 @@ mod commit;
 mod crash;
 mod danger;
 mod drift;
+mod failures;
 mod history;
 mod promotion;
 mod shutdown;

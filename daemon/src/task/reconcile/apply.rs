@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::last_apply::Failures;
 use super::ownership::{LEASE, RENEW};
 use super::report::Situation;
 use super::{PassError, Reconciler, StatusSender};
@@ -46,7 +47,9 @@ pub(super) async fn apply(
     if situation.record.suspension.is_some() {
         return Ok(None);
     }
-    progress.say(situation.progressing(this));
+    let before = this.failures(&situation.judgement.plan).await?;
+    let (first, before) = (situation.applying(), failed_before(&before));
+    progress.say(situation.progressing(this, [first.clone()].into_iter().chain(before.clone()).collect()));
     let waits = Waits::default();
     let inventory = this.inventory().await?;
     let timeouts = timeouts(situation);
@@ -55,8 +58,9 @@ pub(super) async fn apply(
     let tell = |event: &Progress| {
         pulse.beat();
         log(event);
-        if let Some(why) = waits.after(event) {
-            progress.amend(|status| status.why = why);
+        if let Some(waits) = waits.after(event) {
+            let why = [first.clone()].into_iter().chain(waits).chain(before.clone());
+            progress.amend(|status| status.why = why.collect());
         }
     };
     let conclude = |outcome: &RealiseOutcome| conclusion(situation, plan, outcome, &scope.to_string());
@@ -86,13 +90,20 @@ pub(super) async fn apply(
             }
         }
     };
+    this.last_apply.begins();
     let outcome = tokio::select! {
         outcome = running => outcome.map_err(PassError::Realise)?,
         error = renewing => return Err(PassError::Store(error)),
     };
+    this.last_apply.ends(&outcome.steps);
     measure(this, plan, &outcome);
     this.shared.outbox.notify_one();
     Ok(Some(outcome))
+}
+
+/// While it is tried again, what failed before is still what people want to know.
+fn failed_before(failures: &Failures) -> Vec<String> {
+    failures.lines().into_iter().map(|line| format!("failed before: {line}")).collect()
 }
 
 /// Who waits for whom while an apply runs; "waiting for postgres: 1 of 2 replicas ready".

@@ -6,6 +6,7 @@
 mod apply;
 mod desired;
 mod judge;
+mod last_apply;
 mod ownership;
 mod report;
 mod sources;
@@ -81,6 +82,7 @@ pub struct Reconciler {
     said: Option<serde_json::Value>,
     /// Objects that were owned when the inventory was read last.
     owned: usize,
+    last_apply: last_apply::LastApply,
     /// The last status of a pass that ended well.
     last: Option<Arc<EnvironmentStatus>>,
 }
@@ -103,6 +105,7 @@ impl Reconciler {
             proposed,
             state,
             said,
+            last_apply: last_apply::LastApply::default(),
             last,
             owned: 0,
         }
@@ -139,6 +142,7 @@ impl Reconciler {
     ) -> Result<Pass, PassError> {
         // I/O: ours to reconcile?
         let generation = self.own().await?;
+        self.end_last_apply(generation).await?;
         let record = self.shared.store.environment(&self.scope).await.map_err(PassError::Store)?;
         // I/O: which revisions rule and fill it
         let sources = match sources::read(self, &record).await? {

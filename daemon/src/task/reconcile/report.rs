@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::Environment;
 use naksha_environments::ids::UnitName;
 use naksha_environments::object::{Health, Observation, Observed};
 use naksha_environments::plan::{Blocked, Plan};
@@ -14,19 +13,20 @@ use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
 use naksha_environments::verdict::Admission;
 use naksha_environments::wire::StatusDocument;
-use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, StepOutcome};
+use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage};
 use naksha_executor::realise::RealiseOutcome;
 use serde_json::json;
 
 use super::judge::Judgement;
+use super::last_apply::Failures;
 use super::sources::Ready;
 use super::{Pass, PassError, Reconciler};
 use crate::task::publish::EVENTS;
 
 /// With nothing to wait for, a pass without an environment is made again this often.
 const IDLE: Duration = Duration::from_secs(300);
-/// A wait for health is looked at this often when the target does not tell of changes.
-const UNHEALTHY: Duration = Duration::from_secs(5);
+/// What is on its way to health is looked at this often when the target does not tell of changes.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);
 /// Reasons listed one by one; more are counted.
 const MAX_REASONS: usize = 20;
 
@@ -39,10 +39,14 @@ pub(super) struct Situation<'a> {
 }
 
 impl Situation<'_> {
-    /// The status while an apply runs.
-    pub(super) fn progressing(&self, this: &Reconciler) -> Arc<EnvironmentStatus> {
+    pub(super) fn applying(&self) -> String {
         let plan = &self.judgement.plan;
-        let why = vec![format!("applying plan {}: {} actions", plan.id.short(), plan.actions.len())];
+        format!("applying plan {}: {} actions", plan.id.short(), plan.actions.len())
+    }
+
+    /// The status while an apply runs.
+    pub(super) fn progressing(&self, this: &Reconciler, why: Vec<String>) -> Arc<EnvironmentStatus> {
+        let plan = &self.judgement.plan;
         Arc::new(EnvironmentStatus {
             environment: this.scope.environment.clone(),
             state: State::Progressing,
@@ -68,8 +72,9 @@ impl Reconciler {
         applied: Option<&RealiseOutcome>,
     ) -> Result<Pass, PassError> {
         let Situation { sources, record, rendered, judgement } = *situation;
-        let units = units(rendered, &judgement.plan, observation, applied);
-        let (state, mut why) = state(situation, &units, applied);
+        let failures = self.failures(&judgement.plan).await?;
+        let units = units(rendered, &judgement.plan, observation, applied, &failures);
+        let (state, mut why) = state(situation, &units, applied, &failures);
         why.extend(self.feed.trouble());
         let succeeded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Succeeded);
         let complete = matches!(judgement.admission, Admission::Apply(_) | Admission::Nothing);
@@ -96,7 +101,7 @@ impl Reconciler {
             units,
             diagnostics: diagnostics(sources, rendered),
         };
-        let next = next(&sources.environment, &status);
+        let next = next(sources.environment.sync.interval, &status);
         let status = self.say(status).await?;
         Ok(Pass { status, retry: failed, next })
     }
@@ -188,16 +193,22 @@ impl Reconciler {
     }
 }
 
-fn next(environment: &Environment, status: &EnvironmentStatus) -> Duration {
-    let interval = environment.sync.interval;
+/// When to look again, if nothing wakes the loop before.
+fn next(interval: Duration, status: &EnvironmentStatus) -> Duration {
     match &status.state {
-        State::Progressing | State::Degraded => interval.min(UNHEALTHY),
+        State::Progressing => interval.min(ON_ITS_WAY),
+        // What failed or is unhealthy for good does not get better by looking at it.
+        State::Degraded if is_on_its_way(&status.units) => interval.min(ON_ITS_WAY),
         State::Waiting { until, .. } => {
             let left = until.as_millisecond() - Timestamp::now().as_millisecond();
             interval.min(Duration::from_millis(u64::try_from(left).unwrap_or(0) + 1))
         }
         _ => interval,
     }
+}
+
+fn is_on_its_way(units: &BTreeMap<UnitName, UnitStatus>) -> bool {
+    units.values().any(|unit| matches!(unit.health, Health::Progressing(_)))
 }
 
 /// The error and everything behind it, in one line.
@@ -228,9 +239,11 @@ fn state(
     situation: &Situation<'_>,
     units: &BTreeMap<UnitName, UnitStatus>,
     applied: Option<&RealiseOutcome>,
+    failures: &Failures,
 ) -> (State, Vec<String>) {
     let Situation { sources, record, rendered, judgement } = situation;
     let mut why = unit_reasons(units);
+    why.extend(failures.beside(units));
     if let Some(suspension) = &record.suspension {
         let (by, reason) = (suspension.by.clone(), suspension.reason.clone());
         why.insert(
@@ -260,7 +273,6 @@ fn state(
         why.insert(0, format!("{}; {}", frozen.message, frozen.lift));
         return (State::Held { reasons: vec![frozen.clone()] }, why);
     }
-    why.extend(failures(applied));
     why.extend(
         judgement
             .plan
@@ -270,13 +282,16 @@ fn state(
             .map(|(key, reason)| format!("{key} is unknown: {reason}")),
     );
     let superseded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Superseded);
-    let on_its_way = units.values().any(|unit| matches!(unit.health, Health::Progressing(_)));
     let state = match why.is_empty() {
         true => State::Synced,
         false if superseded || only_progress(units, applied, &judgement.plan) => State::Progressing,
         false => State::Degraded,
     };
-    let state = if state == State::Synced && (superseded || on_its_way) { State::Progressing } else { state };
+    let state = if state == State::Synced && (superseded || is_on_its_way(units)) {
+        State::Progressing
+    } else {
+        state
+    };
     (state, why)
 }
 
@@ -314,25 +329,13 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
     units.iter().filter_map(|(name, unit)| reason(name, unit)).take(MAX_REASONS).collect()
 }
 
-fn failures(applied: Option<&RealiseOutcome>) -> Vec<String> {
-    let steps = applied.map(|outcome| outcome.steps.as_slice()).unwrap_or_default();
-    steps
-        .iter()
-        .filter(|step| step.unit.is_none())
-        .filter_map(|step| match &step.outcome {
-            StepOutcome::Failed { reason } => Some(format!("{}: {reason}", step.subject)),
-            StepOutcome::Done | StepOutcome::Skipped { .. } => None,
-        })
-        .take(MAX_REASONS)
-        .collect()
-}
-
 /// Every unit: what of it is applied, and how it does.
 fn units(
     rendered: &Rendered,
     plan: &Plan,
     observation: &Observation,
     applied: Option<&RealiseOutcome>,
+    failures: &Failures,
 ) -> BTreeMap<UnitName, UnitStatus> {
     let mut units = BTreeMap::new();
     for (name, unit) in &rendered.units {
@@ -340,10 +343,11 @@ fn units(
         let observed =
             || worst(unit.objects().iter().filter_map(|object| health_of(observation, &object.key)));
         let health = end.map_or_else(observed, |end| end.health.clone());
-        let state = match (plan.blocked.get(name), end) {
-            (Some(blocked), _) => blocked_sync(blocked),
-            (None, Some(end)) => end.sync.clone(),
-            (None, None) => planned_sync(name, plan, unit.objects().iter().map(|object| &object.key)),
+        let state = match (plan.blocked.get(name), failures.of_unit(name), end) {
+            (Some(blocked), _, _) => blocked_sync(blocked),
+            (None, Some(failed), _) => UnitSync::Failed(failed),
+            (None, None, Some(end)) => end.sync.clone(),
+            (None, None, None) => planned_sync(name, plan, unit.objects().iter().map(|object| &object.key)),
         };
         units.insert(name.clone(), UnitStatus { state, health, objects: unit.objects().len() });
     }
@@ -394,3 +398,6 @@ fn worst(healths: impl Iterator<Item = Health>) -> Health {
     };
     healths.max_by_key(rank).unwrap_or(Health::Healthy)
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,8 +98,10 @@ impl World {
         Self { shared, tasks, stop, feed, _source: source, _folder: folder }
     }
 
-    /// Starts the loop of `dev`.
-    pub(super) fn start(&self) -> Handle {
+    /// Starts the loop of `dev`, when the repository was read: no head moves under its first pass.
+    pub(super) async fn start(&self) -> Handle {
+        let mut state = self.feed.state.clone();
+        state.wait_for(|state| state.fetched_at.is_some()).await.unwrap();
         let scope = Scope {
             repository: self.feed.name().clone(),
             environment: EnvironmentName::parse("dev").unwrap(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::samples::{
-    audit, begin, end, intent, key, lease, message, owned, plan_id, proposal, revision, revisions, scope,
+    at, audit, begin, end, intent, key, lease, message, owned, plan_id, proposal, revision, revisions, scope,
     start, step,
 };
 use crate::port::store::{
@@ -90,7 +90,7 @@ pub async fn success_moves_what_is_applied(store: SharedStore) {
         .expect("should begin");
     store.finish(&dev, generation, healed, &end(ApplyOutcome::Succeeded)).await.expect("should end");
     assert_eq!(store.environment(&dev).await.expect("should read").applied, Some(revisions('a')));
-    let topics: Vec<_> = store.pending("log", super::samples::at(60), 9).await.expect("should read");
+    let topics: Vec<_> = store.pending("log", at(60), 9).await.expect("should read");
     assert_eq!(topics.iter().map(|message| message.topic.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     let entries = store.audit(Some(&dev), 9).await.expect("should read");
     assert_eq!(entries.len(), 4);
@@ -137,6 +137,51 @@ pub async fn an_unfinished_apply_is_interrupted(store: SharedStore) {
     let audit = &store.audit(Some(&dev), 9).await.expect("should read")[0].entry;
     assert_eq!((audit.what.as_str(), audit.result.as_str()), ("apply", "interrupted"));
     assert_eq!((audit.plan.clone(), audit.revision.clone()), (Some(plan_id('a')), Some(revision('a'))));
+}
+
+pub async fn an_apply_that_nobody_carries_out_is_ended(store: SharedStore) {
+    let (dev, prod) = (scope("dev"), scope("prod"));
+    let generation = lease(&store, &dev).await;
+    store.interrupt(&dev, generation, at(7)).await.expect("should find nothing to end");
+    assert!(store.audit(Some(&dev), 9).await.expect("should read").is_empty());
+    let ended = begin(&store, &dev, generation, (None, 'a')).await;
+    store.finish(&dev, generation, ended, &end(ApplyOutcome::Succeeded)).await.expect("should end");
+    let left = begin(&store, &dev, generation, (Some('a'), 'b')).await;
+    let elsewhere = lease(&store, &prod).await;
+    begin(&store, &prod, elsewhere, (None, 'a')).await;
+    store.interrupt(&dev, generation, at(8)).await.expect("should end it");
+    store.interrupt(&dev, generation, at(9)).await.expect("should find nothing to end");
+    let applies = store.applies(&dev, 9).await.expect("should read");
+    assert_eq!(
+        (applies[0].id, applies[0].outcome.clone(), applies[0].ended),
+        (left, Some(ApplyOutcome::Interrupted), Some(at(8)))
+    );
+    assert_eq!(applies[1].outcome, Some(ApplyOutcome::Succeeded));
+    assert_eq!(store.applies(&prod, 9).await.expect("should read")[0].outcome, None, "that one runs");
+    let audit = store.audit(Some(&dev), 9).await.expect("should read");
+    assert_eq!((audit.len(), audit[0].entry.result.as_str()), (2, "interrupted"));
+    store.release(&dev, generation).await.expect("should release");
+    let stale = store.interrupt(&dev, generation, at(10)).await;
+    assert!(matches!(stale, Err(StoreError::Fenced { .. })), "{stale:?}");
+}
+
+pub async fn the_last_apply_of_a_plan_is_found(store: SharedStore) {
+    let dev = scope("dev");
+    let generation = lease(&store, &dev).await;
+    let mut parent = None;
+    let mut ids = Vec::new();
+    for plan in ['a', 'b', 'a', 'b'] {
+        let apply = begin(&store, &dev, generation, (parent, plan)).await;
+        store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should end");
+        parent = Some(plan);
+        ids.push(apply);
+    }
+    let last = async |scope, plan| {
+        let found = store.last_apply_of(scope, &plan_id(plan)).await.expect("should read");
+        found.map(|apply| apply.id)
+    };
+    assert_eq!((last(&dev, 'a').await, last(&dev, 'b').await), (Some(ids[2]), Some(ids[3])));
+    assert_eq!((last(&dev, 'c').await, last(&scope("prod"), 'a').await), (None, None));
 }
 
 pub async fn applies_are_fenced(store: SharedStore) {

@@ -32,7 +32,8 @@ macro_rules! store_contract {
             a_waiting_plan_keeps_its_time, plans_are_fenced);
         $crate::store_contract!($fresh, applies:
             only_the_target_is_applied, steps_come_back, an_ended_apply_takes_no_steps, success_moves_what_is_applied,
-            failure_moves_nothing, a_revision_without_work_is_remembered, an_unfinished_apply_is_interrupted, applies_are_fenced);
+            failure_moves_nothing, a_revision_without_work_is_remembered, an_unfinished_apply_is_interrupted,
+            an_apply_that_nobody_carries_out_is_ended, the_last_apply_of_a_plan_is_found, applies_are_fenced);
         $crate::store_contract!($fresh, inventory:
             objects_come_back, intents_never_replace, effects_change_the_inventory, marks_are_refreshed_not_added,
             inventories_are_apart);

@@ -23,16 +23,19 @@ pub async fn a_plan_comes_back(store: SharedStore) {
     assert_eq!((found[0].revisions.as_ref(), found[0].parent.as_ref()), (None, Some(&plan_id('a'))));
     let expected = PlanRecord {
         scope: dev.clone(),
-        plan: first.plan,
+        plan: first.plan.clone(),
         parent: None,
         revisions: Some(revisions('a')),
-        document: first.document,
         decision: first.decision,
         reasons: first.reasons,
         at: at(1),
     };
     assert_eq!(found[1], expected);
     assert_eq!(store.plans(&dev, 1).await.expect("should read").len(), 1);
+    let document = async |scope, plan| store.plan_document(&scope, &plan).await.expect("should read");
+    assert_eq!(document(dev.clone(), first.plan.clone()).await, Some(first.document));
+    assert_eq!(document(dev, plan_id('c')).await, None);
+    assert_eq!(document(scope("prod"), first.plan).await, None);
     assert!(store.plans(&scope("prod"), 9).await.expect("should read").is_empty());
 }
 

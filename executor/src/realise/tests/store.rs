@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revision};
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::ObjectKey;
+use naksha_environments::plan::PlanId;
 use naksha_environments::verdict::Acknowledgement;
+use serde_json::Value;
 
 use super::fuse::{Fate, Fuse};
 use crate::port::store::{
@@ -212,6 +214,15 @@ impl Store for FakeStore {
         absent()
     }
     async fn plans(&self, _: &Scope, _: u32) -> Result<Vec<PlanRecord>, StoreError> {
+        absent()
+    }
+    async fn plan_document(&self, _: &Scope, _: &PlanId) -> Result<Option<Value>, StoreError> {
+        absent()
+    }
+    async fn interrupt(&self, _: &Scope, _: Generation, _: Timestamp) -> Result<(), StoreError> {
+        absent()
+    }
+    async fn last_apply_of(&self, _: &Scope, _: &PlanId) -> Result<Option<ApplyRecord>, StoreError> {
         absent()
     }
     async fn advance(

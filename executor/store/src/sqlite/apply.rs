@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use naksha_environments::ids::{Generation, UnitName};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::PlanId;
@@ -31,7 +32,7 @@ pub(crate) async fn begin(
     if target.as_deref() != Some(start.plan.as_str()) {
         return Err(StoreError::Stale { plan: start.plan.clone() }.into());
     }
-    interrupt(conn, environment, start).await?;
+    end_running(conn, environment, start.at).await?;
     let id = sqlx::query_scalar(
         "INSERT INTO applies (environment, plan, control, content, started) VALUES (?1, ?2, ?3, ?4, ?5)
          RETURNING id",
@@ -53,19 +54,30 @@ pub(crate) async fn begin(
     Ok((ApplyId(id), Some(version)))
 }
 
-/// Ends the apply that a killed process left behind.
-async fn interrupt(conn: &mut SqliteConnection, environment: i64, start: &ApplyStart) -> Result<(), Failure> {
+/// See the port.
+pub(crate) async fn interrupt(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    generation: Generation,
+    at: Timestamp,
+) -> Result<(), Failure> {
+    let environment = scope::fence(conn, scope, generation).await?;
+    end_running(conn, environment, at).await
+}
+
+/// Ends the apply that nobody carries out any more.
+async fn end_running(conn: &mut SqliteConnection, environment: i64, at: Timestamp) -> Result<(), Failure> {
     let left: Option<(i64, String, Option<String>)> = sqlx::query_as(
         "UPDATE applies SET outcome = 'interrupted', ended = ?2 WHERE environment = ?1 AND outcome IS NULL
          RETURNING id, plan, content",
     )
     .bind(environment)
-    .bind(row::micros(start.at))
+    .bind(row::micros(at))
     .fetch_optional(&mut *conn)
     .await?;
     let Some((apply, plan, content)) = left else { return Ok(()) };
     let entry = AuditEntry {
-        at: start.at,
+        at,
         who: DAEMON.to_owned(),
         what: "apply".to_owned(),
         revision: content.as_deref().map(row::revision).transpose()?,
@@ -213,9 +225,11 @@ async fn remember(
     Ok(())
 }
 
+/// Applies of an environment, or of one plan in it.
 pub(crate) async fn list(
     conn: &mut SqliteConnection,
     scope: &Scope,
+    plan: Option<&PlanId>,
     limit: u32,
 ) -> Result<Vec<ApplyRecord>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(Vec::new()) };
@@ -223,9 +237,10 @@ pub(crate) async fn list(
         "SELECT a.id, a.plan, a.control, a.content, a.outcome, a.reason, a.started, a.ended,
                 (SELECT count(*) FROM steps s WHERE s.apply = a.id),
                 (SELECT count(*) FROM steps s WHERE s.apply = a.id AND s.outcome = 'failed')
-         FROM applies a WHERE a.environment = ?1 ORDER BY a.id DESC LIMIT ?2",
+         FROM applies a WHERE a.environment = ?1 AND (?2 IS NULL OR a.plan = ?2) ORDER BY a.id DESC LIMIT ?3",
     )
     .bind(environment)
+    .bind(plan.map(PlanId::as_str))
     .bind(limit)
     .fetch_all(conn)
     .await?;

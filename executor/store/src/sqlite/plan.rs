@@ -2,6 +2,7 @@
 
 use naksha_environments::plan::PlanId;
 use naksha_executor::port::store::{PlanRecord, Proposal, Scope, StoreError};
+use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
@@ -14,7 +15,7 @@ pub(crate) async fn propose(conn: &mut SqliteConnection, proposal: &Proposal) ->
         move_target(conn, environment, proposal).await?;
     }
     let document = proposal.document.to_string();
-    let reasons = serde_json::Value::from(proposal.reasons.clone()).to_string();
+    let reasons = Value::from(proposal.reasons.clone()).to_string();
     if !proposal.approved && is_recorded(conn, environment, proposal, (&document, &reasons)).await? {
         return Ok(());
     }
@@ -90,7 +91,7 @@ pub(crate) async fn find(
 ) -> Result<Vec<PlanRecord>, Failure> {
     // `g` follows every hex digit, so that the range holds exactly the ids that start with the prefix.
     let rows = sqlx::query(
-        "SELECT r.name, e.name, p.plan, p.parent, p.control, p.content, p.document, p.decision, p.reasons, p.at
+        "SELECT r.name, e.name, p.plan, p.parent, p.control, p.content, p.decision, p.reasons, p.at
          FROM plans p JOIN environments e ON e.id = p.environment JOIN repositories r ON r.id = e.repository
          WHERE p.plan >= ?1 AND p.plan < ?1 || 'g' AND (?2 IS NULL OR (r.name = ?2 AND e.name = ?3))
          ORDER BY p.at DESC, p.id DESC",
@@ -110,7 +111,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<PlanRecord>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(Vec::new()) };
     let rows = sqlx::query(
-        "SELECT r.name, e.name, p.plan, p.parent, p.control, p.content, p.document, p.decision, p.reasons, p.at
+        "SELECT r.name, e.name, p.plan, p.parent, p.control, p.content, p.decision, p.reasons, p.at
          FROM plans p JOIN environments e ON e.id = p.environment JOIN repositories r ON r.id = e.repository
          WHERE p.environment = ?1 ORDER BY p.at DESC, p.id DESC LIMIT ?2",
     )
@@ -119,6 +120,21 @@ pub(crate) async fn list(
     .fetch_all(conn)
     .await?;
     rows.iter().map(record).collect()
+}
+
+pub(crate) async fn document(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    plan: &PlanId,
+) -> Result<Option<Value>, Failure> {
+    let Some(environment) = scope::find(conn, scope).await? else { return Ok(None) };
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT document FROM plans WHERE environment = ?1 AND plan = ?2")
+            .bind(environment)
+            .bind(plan.as_str())
+            .fetch_optional(conn)
+            .await?;
+    text.map(|text| json("document", &text)).transpose()
 }
 
 fn record(columns: &SqliteRow) -> Result<PlanRecord, Failure> {
@@ -130,10 +146,9 @@ fn record(columns: &SqliteRow) -> Result<PlanRecord, Failure> {
         plan: row::plan(columns.try_get(2)?)?,
         parent: parent.map(row::plan).transpose()?,
         revisions: row::revisions(columns.try_get(4)?, columns.try_get(5)?)?,
-        document: json("document", columns.try_get(6)?)?,
-        decision: columns.try_get(7)?,
-        reasons: json("reasons", columns.try_get(8)?)?,
-        at: row::time(columns.try_get(9)?)?,
+        decision: columns.try_get(6)?,
+        reasons: json("reasons", columns.try_get(7)?)?,
+        at: row::time(columns.try_get(8)?)?,
     })
 }
 
