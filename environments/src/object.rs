@@ -6,8 +6,11 @@
 //! Bodies are *masked*: under `data` of a Secret stand marks, never values (see [`SecretValue`] for the mark's
 //! form). The values travel beside the body, in [`DesiredObject::secrets`].
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -19,8 +22,20 @@ use crate::source::TreePath;
 
 /// Names an object within one target. The API version is no part of it: an object keeps its identity when it is
 /// written through another version.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectKey {
+///
+/// Cheap to clone, compare and look up: a pass does so several times with every object there is, mostly with clones
+/// of one key.
+#[derive(Clone)]
+pub struct ObjectKey(Arc<Hashed>);
+
+struct Hashed {
+    hash: u64,
+    parts: KeyParts,
+}
+
+/// What an [`ObjectKey`] consists of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyParts {
     /// Empty for the core group.
     pub group: Arc<str>,
     pub kind: Arc<str>,
@@ -29,14 +44,52 @@ pub struct ObjectKey {
     pub name: Arc<str>,
 }
 
+impl From<KeyParts> for ObjectKey {
+    fn from(parts: KeyParts) -> Self {
+        let mut hasher = DefaultHasher::new();
+        parts.hash(&mut hasher);
+        Self(Arc::new(Hashed { hash: hasher.finish(), parts }))
+    }
+}
+
+impl Deref for ObjectKey {
+    type Target = KeyParts;
+
+    fn deref(&self) -> &KeyParts {
+        &self.0.parts
+    }
+}
+
+impl PartialEq for ObjectKey {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.hash == other.0.hash && self.0.parts == other.0.parts
+    }
+}
+
+impl Eq for ObjectKey {}
+
+impl Hash for ObjectKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl PartialOrd for ObjectKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ObjectKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.parts.cmp(&other.0.parts) }
+    }
+}
+
 impl ObjectKey {
     pub fn new(group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
-        Self {
-            group: group.into(),
-            kind: kind.into(),
-            namespace: namespace.map(Into::into),
-            name: name.into(),
-        }
+        let namespace = namespace.map(Into::into);
+        KeyParts { group: group.into(), kind: kind.into(), namespace, name: name.into() }.into()
     }
 
     /// `apps/Deployment` or `Service`.

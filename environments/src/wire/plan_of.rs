@@ -12,7 +12,7 @@ use super::shown::{Marks, text_document};
 use super::workflow::WorkflowChangeDocument;
 use crate::diagnostic::Diagnostic;
 use crate::ids::UnitName;
-use crate::object::{ObjectKey, Provenance};
+use crate::object::{KeyParts, ObjectKey, Provenance};
 use crate::plan::{
     Action, ApprovedPlan, Blocked, Cause, Change, Conflict, Payload, Plan, Preconditions, Resolution,
     Subject, Verb,
@@ -289,7 +289,7 @@ impl SubjectDocument {
     }
 
     fn of_key(key: &ObjectKey) -> Self {
-        let ObjectKey { group, kind, namespace, name } = key;
+        let KeyParts { group, kind, namespace, name } = &**key;
         Self {
             group: group.to_string(),
             kind: kind.to_string(),

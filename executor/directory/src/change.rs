@@ -26,7 +26,6 @@ use super::layout::Location;
 use super::marker::{self, Marker, Standing, root_words};
 use super::observe::{Current, live, read};
 use super::place::{Folder, Replaced, make_root, words};
-use super::stamp::Stamp;
 use super::target::Inner;
 
 /// Folders and files that anybody may read.
@@ -77,7 +76,14 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
     }
     let text = emit(&Value::Object(document.0.clone()));
     let over = current.as_ref().map(|current| &current.stamp);
-    let stamp = put(key, &folder, &location, text.as_bytes(), Mode::from_raw_mode(file_mode), over)?;
+    let put = folder.replace(&location.file, text.as_bytes(), Mode::from_raw_mode(file_mode), over, |stat| {
+        inner.own.announce(inner.root.join(location.path()), stat)
+    });
+    let stamp = match put {
+        Ok(Replaced::Done(stamp)) => stamp,
+        Ok(Replaced::Moved) => return Err(moved(key, "somebody wrote it at the same time")),
+        Err(error) => return Err(failed(key, &location.folder(), error)),
+    };
     Ok(written(live(&inner.marks, key, &document, &stamp, SystemTime::now()), marks))
 }
 
@@ -177,21 +183,6 @@ fn sign(key: &ObjectKey, fields: &mut Map<String, Value>, owner: &str, uid: &str
     let annotations = annotations.as_object_mut().ok_or_else(|| not_a_map("metadata.annotations"))?;
     annotations.insert(OWNER_ANNOTATION.to_owned(), Value::String(owner.to_owned()));
     Ok(())
-}
-
-fn put(
-    key: &ObjectKey,
-    folder: &Folder,
-    location: &Location,
-    text: &[u8],
-    mode: Mode,
-    over: Option<&Stamp>,
-) -> Result<Stamp, WriteError> {
-    match folder.replace(&location.file, text, mode, over) {
-        Ok(Replaced::Done(stamp)) => Ok(stamp),
-        Ok(Replaced::Moved) => Err(moved(key, "somebody wrote it at the same time")),
-        Err(error) => Err(failed(key, &location.folder(), error)),
-    }
 }
 
 pub(crate) fn remove(inner: &Inner, removal: &Removal) -> Result<(), WriteError> {

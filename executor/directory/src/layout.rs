@@ -39,6 +39,10 @@ impl Location {
     pub(crate) fn folder(&self) -> String {
         format!("{}/{}", self.namespace, self.kind)
     }
+
+    pub(crate) fn path(&self) -> String {
+        format!("{}/{}/{}", self.namespace, self.kind, self.file)
+    }
 }
 
 /// The name of an object's file.

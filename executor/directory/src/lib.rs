@@ -18,6 +18,7 @@ mod error;
 mod layout;
 mod marker;
 mod observe;
+mod own;
 mod place;
 mod secrets;
 mod stamp;

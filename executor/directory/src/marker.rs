@@ -89,7 +89,8 @@ pub(crate) fn write(root: &Folder) -> Result<(), Errno> {
         Found::Nothing | Found::Unreadable(_) => None,
     };
     // Moved: another write of ours was first, which is as good.
-    let (Replaced::Done(_) | Replaced::Moved) = root.replace(MARKER, text.as_bytes(), mode, over.as_ref())?;
+    let (Replaced::Done(_) | Replaced::Moved) =
+        root.replace(MARKER, text.as_bytes(), mode, over.as_ref(), |_| ())?;
     Ok(())
 }
 

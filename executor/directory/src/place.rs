@@ -89,16 +89,18 @@ impl Folder {
         }
     }
 
-    /// Puts a new file in place. `over`: the state that is replaced; absent: there must be none.
+    /// Puts a new file in place. `over`: the state that is replaced; absent: there must be none. `announce` is told
+    /// the new file just before it gets its name.
     pub(crate) fn replace(
         &self,
         name: &str,
         text: &[u8],
         mode: Mode,
         over: Option<&Stamp>,
+        announce: impl FnOnce(&Stat),
     ) -> Result<Replaced, Errno> {
         let temporary = format!("{TEMPORARY}{}", Uuid::now_v7());
-        let result = self.write_and_rename(&temporary, name, text, mode, over);
+        let result = self.write_and_rename(&temporary, name, text, mode, over, announce);
         if !matches!(result, Ok(Replaced::Done(_))) {
             // Best effort: what is left is cleaned at the next start.
             let _ = unlinkat(&self.0, &temporary, AtFlags::empty());
@@ -113,11 +115,13 @@ impl Folder {
         text: &[u8],
         mode: Mode,
         over: Option<&Stamp>,
+        announce: impl FnOnce(&Stat),
     ) -> Result<Replaced, Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(&self.0, temporary, flags, mode)?);
         file.write_all(text).map_err(|error| errno(&error))?;
         fsync(&file)?;
+        announce(&fstat(&file)?);
         match over {
             Some(before) => {
                 if self.stat(name)?.is_none_or(|stat| Stamp::of(&stat) != *before) {
@@ -186,7 +190,8 @@ impl Folder {
     }
 }
 
-fn is_temporary(name: &str) -> bool {
+/// Whether a name is that of a file on its way.
+pub(crate) fn is_temporary(name: &str) -> bool {
     name.strip_prefix(TEMPORARY).is_some_and(|id| Uuid::try_parse(id).is_ok())
 }
 

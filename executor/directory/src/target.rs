@@ -15,6 +15,7 @@ use tracing::info;
 
 use super::error::DirectoryError;
 use super::marker::Seen;
+use super::own::OwnWrites;
 use super::place::Folder;
 use super::watch::Watch;
 use super::{change, observe};
@@ -34,6 +35,8 @@ pub(crate) struct Inner {
     pub seen: Seen,
     /// Held while the directory becomes a target.
     pub marking: Mutex<()>,
+    /// Our own writes, which are no news.
+    pub own: Arc<OwnWrites>,
 }
 
 impl Inner {
@@ -65,9 +68,11 @@ impl DirectoryTarget {
             Err(Errno::NOTDIR) => return Err(DirectoryError::NotADirectory { path: path() }),
             Err(source) => return Err(DirectoryError::Open { path: path(), source }),
         }
-        let watch =
-            Watch::start(root, watching).map_err(|source| DirectoryError::Watch { path: path(), source })?;
-        let inner = Arc::new(Inner { root: path(), marks, seen: Seen::default(), marking: Mutex::default() });
+        let own = Arc::new(OwnWrites::default());
+        let watch = Watch::start(root, watching, Arc::clone(&own))
+            .map_err(|source| DirectoryError::Watch { path: path(), source })?;
+        let (seen, marking) = (Seen::default(), Mutex::default());
+        let inner = Arc::new(Inner { root: path(), marks, seen, marking, own });
         Ok(Self { inner, watch })
     }
 }

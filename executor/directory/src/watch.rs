@@ -21,6 +21,7 @@ use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watche
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
+use super::own::OwnWrites;
 use super::place::identity;
 
 /// How long nothing must happen before it counts as one change: an editor's save is several events.
@@ -55,7 +56,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(root: &Path, watching: Watching) -> Result<Self, std::io::Error> {
+    /// `own` knows the writes that are no news.
+    pub(crate) fn start(
+        root: &Path,
+        watching: Watching,
+        own: Arc<OwnWrites>,
+    ) -> Result<Self, std::io::Error> {
         // One place: a wake that is not taken yet stands for every further one.
         let (wake, woken) = sync_channel(1);
         let changes = watch::Sender::new(0);
@@ -63,6 +69,7 @@ impl Watch {
         let mut eye = Eye {
             root: root.to_owned(),
             watching,
+            own,
             wake: wake.clone(),
             changes: changes.clone(),
             kernel: None,
@@ -97,6 +104,7 @@ impl Drop for Watch {
 struct Eye {
     root: PathBuf,
     watching: Watching,
+    own: Arc<OwnWrites>,
     wake: SyncSender<()>,
     changes: watch::Sender<u64>,
     kernel: Option<(RecommendedWatcher, (u64, u64))>,
@@ -146,7 +154,7 @@ impl Eye {
         };
         if self.kernel.as_ref().is_none_or(|(_, watched)| *watched != now) {
             self.kernel = None;
-            match watch_kernel(&self.root, self.wake.clone()) {
+            match watch_kernel(&self.root, self.wake.clone(), Arc::clone(&self.own)) {
                 Ok(watcher) => self.kernel = Some((watcher, now)),
                 Err(error) if self.warned => {
                     debug!(root = %self.root.display(), %error, "still cannot watch");
@@ -162,10 +170,20 @@ impl Eye {
     }
 }
 
-fn watch_kernel(root: &Path, wake: SyncSender<()>) -> notify::Result<RecommendedWatcher> {
+fn watch_kernel(
+    root: &Path,
+    wake: SyncSender<()>,
+    own: Arc<OwnWrites>,
+) -> notify::Result<RecommendedWatcher> {
     let on_event = move |event: notify::Result<Event>| {
-        // An error may mean that events were lost.
-        if event.is_ok_and(|event| !changes_something(event.kind)) {
+        // An error, or an event that names nothing, may mean that events were lost.
+        let is_no_news = |event: Event| {
+            !changes_something(event.kind)
+                || !event.need_rescan()
+                    && !event.paths.is_empty()
+                    && event.paths.iter().all(|path| own.left(path))
+        };
+        if event.is_ok_and(is_no_news) {
             return;
         }
         let _ = wake.try_send(());

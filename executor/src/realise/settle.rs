@@ -98,9 +98,12 @@ pub fn settle(
 ) -> BTreeMap<ObjectKey, Owned> {
     let mut settled = BTreeMap::new();
     let mut changed: Vec<(&ObjectKey, &Owned, &Mark)> = Vec::new();
+    // Both are in the order of keys: walked side by side.
+    let mut observed = observation.objects.iter().peekable();
     for (key, owned) in &inventory.objects {
+        while observed.next_if(|(other, _)| *other < key).is_some() {}
         let Some(before) = &owned.mark else { continue };
-        match observation.objects.get(key) {
+        match observed.next_if(|(other, _)| *other == key).map(|(_, observed)| observed) {
             // Announced by an apply that died before it wrote, and Git went back.
             Some(Observed::InSync { mark, .. }) if owned.applied.as_json().contains(UNCONFIRMED) => {
                 changed.push((key, owned, mark));

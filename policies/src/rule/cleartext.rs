@@ -124,16 +124,13 @@ pub(crate) fn in_variables(rendered: &Rendered) -> Vec<Located> {
     let mut found: BTreeMap<(Option<UnitName>, FieldPath, Option<String>), Located> = BTreeMap::new();
     for (unit, made) in &rendered.units {
         for (name, variable) in &made.variables.0 {
-            let (layer, place) = match variable.origins.last() {
-                Some((layer, place)) => (*layer, place.clone().map(Place::without_text)),
-                None => continue,
-            };
-            let owner = match layer {
+            let Some((layer, place)) = variable.origins.last() else { continue };
+            let place = place.clone().map(Place::without_text);
+            let owner = match *layer {
                 Layer::Repository | Layer::Environment => None,
                 Layer::Unit | Layer::EnvironmentUnit => Some(unit.clone()),
             };
-            let root = json!({ name.as_str(): variable.value });
-            walk(&root, &path(&["variables"]), &mut |field, key, value| {
+            let mut visit = |field: &FieldPath, key: &str, value: &str| {
                 if let Some(shape) = shape::behind(key, value) {
                     let made = finding(field.clone(), &format!("variable `{name}`"), shape);
                     let at = place.as_ref().map(ToString::to_string);
@@ -141,7 +138,15 @@ pub(crate) fn in_variables(rendered: &Rendered) -> Vec<Located> {
                         Located { unit: owner.clone(), subject: None, place: place.clone(), found: made };
                     found.entry((owner.clone(), field.clone(), at)).or_insert(located);
                 }
-            });
+            };
+            let field = || path(&["variables", name]);
+            match &variable.value {
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+                // Nearly all of them, and nearly all are innocent: they cost no path.
+                Value::String(text) if shape::behind(name, text).is_none() => {}
+                Value::String(text) => visit(&field(), name, text),
+                nested => walk(nested, &field(), &mut visit),
+            }
         }
     }
     found.into_values().collect()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::Subject;
 
 use crate::cache::ExaminedUnit;
@@ -15,8 +16,8 @@ pub(crate) fn dangling(estate: &Estate<'_>, examined: &[ExaminedUnit]) -> Vec<Lo
     let known = Known::of(estate, examined);
     let mut found = Vec::new();
     for (item, examined) in together(estate, examined) {
-        for reference in &examined.references {
-            let Some(message) = known.misses(&item, reference) else { continue };
+        for (target, reference) in &examined.references {
+            let Some(message) = known.misses(target, reference) else { continue };
             let mut made = Found::new("dangling-ref", reference.field.clone(), message);
             // What a unit without a driver makes is not known: it may be just this.
             made.at_most_warning = estate.incomplete;
@@ -34,43 +35,40 @@ fn together<'a>(
     estate.units.iter().zip(examined).flat_map(|(unit, examined)| unit.items().zip(examined.iter()))
 }
 
+/// Kind, namespace, name.
 type Name<'a> = (&'a str, Option<&'a str>, &'a str);
 
-/// Everything that can be referred to, by kind, namespace and name. Only asked, never listed.
+/// Everything that can be referred to. Only asked, never listed.
 struct Known<'a> {
-    /// With the API group.
-    objects: HashMap<Name<'a>, Vec<&'a str>>,
+    objects: HashSet<&'a ObjectKey>,
     made: HashSet<Name<'a>>,
-    data: HashMap<Name<'a>, &'a BTreeSet<String>>,
+    data: HashMap<&'a ObjectKey, &'a BTreeSet<String>>,
 }
 
 impl<'a> Known<'a> {
     fn of(estate: &'a Estate<'a>, examined: &'a [ExaminedUnit]) -> Self {
-        let mut known = Self { objects: HashMap::new(), made: HashSet::new(), data: HashMap::new() };
+        let mut known = Self { objects: HashSet::new(), made: HashSet::new(), data: HashMap::new() };
         for (item, examined) in together(estate, examined) {
+            known.objects.insert(item.key);
             let namespace = item.key.namespace.as_deref();
-            let name = (&*item.key.kind, namespace, &*item.key.name);
-            known.objects.entry(name).or_default().push(&item.key.group);
             known.made.extend(examined.makes.iter().map(|one| (one.kind, namespace, one.name.as_str())));
             if let Some(keys) = &examined.keys {
-                known.data.insert(name, keys);
+                known.data.insert(item.key, keys);
             }
         }
         known
     }
 
-    fn misses(&self, item: &Item<'_>, reference: &Reference) -> Option<String> {
-        let Reference { group, kind, name, namespace, key, who, field: _ } = reference;
-        let namespace = namespace.as_deref().or(item.key.namespace.as_deref());
-        let wanted = (*kind, namespace, name.as_str());
-        if self.made.contains(&wanted) {
+    fn misses(&self, target: &ObjectKey, reference: &Reference) -> Option<String> {
+        let Reference { kind, name, key, who, .. } = reference;
+        if !self.made.is_empty() && self.made.contains(&(*kind, target.namespace.as_deref(), name.as_str())) {
             return None;
         }
-        if !self.objects.get(&wanted).is_some_and(|groups| groups.contains(group)) {
+        if !self.objects.contains(target) {
             return Some(format!("nothing makes {kind} `{name}`, for {who}"));
         }
         let key = key.as_ref()?;
-        let keys = self.data.get(&wanted)?;
+        let keys = self.data.get(target)?;
         let missing = !keys.contains(key);
         missing.then(|| format!("{kind} `{name}` has no key `{key}`, for {who}"))
     }

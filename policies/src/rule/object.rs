@@ -22,7 +22,8 @@ pub(crate) struct Object<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Examined {
     pub(crate) found: Vec<Found>,
-    pub(crate) references: Vec<Reference>,
+    /// With the object that each means.
+    pub(crate) references: Vec<(ObjectKey, Reference)>,
     /// What controllers make of it: a Certificate's Secret.
     pub(crate) makes: Vec<Made>,
     /// Keys of a Secret or ConfigMap.
@@ -40,9 +41,10 @@ pub(crate) fn examine(key: &ObjectKey, body: &Value) -> Examined {
     for rule in RULES {
         rule(&object, &mut found);
     }
+    let pointing = |reference: Reference| (reference.target(key), reference);
     Examined {
         found,
-        references: reference::references(&object),
+        references: reference::references(&object).into_iter().map(pointing).collect(),
         makes: reference::made(&object),
         keys: reference::data_keys(&object),
     }

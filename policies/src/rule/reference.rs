@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{FieldPath, Segment};
 use serde_json::Value;
 
@@ -22,6 +23,14 @@ pub(crate) struct Reference {
     pub(crate) key: Option<String>,
     /// What it is for, for a sentence.
     pub(crate) who: String,
+}
+
+impl Reference {
+    /// The object that it means, when it stands in `by`.
+    pub(super) fn target(&self, by: &ObjectKey) -> ObjectKey {
+        let namespace = self.namespace.as_deref().or(by.namespace.as_deref());
+        ObjectKey::new(self.group, self.kind, namespace, &self.name)
+    }
 }
 
 /// An object that a controller makes, in the namespace of the one that asks for it.

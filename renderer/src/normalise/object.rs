@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::object::{Body, DesiredObject, ObjectKey, Provenance, SecretValue};
+use naksha_environments::object::{Body, DesiredObject, KeyParts, ObjectKey, Provenance, SecretValue};
 use naksha_environments::plan::FieldPath;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::yaml::{Dialect, Node, parse_lines};
@@ -175,7 +175,7 @@ pub(crate) fn secret_object(
 pub(crate) fn without_namespace(object: &DesiredObject) -> DesiredObject {
     let mut value = object.body.value();
     set_namespace(&mut value, None);
-    let key = ObjectKey { namespace: None, ..object.key.clone() };
+    let key = ObjectKey::from(KeyParts { namespace: None, ..KeyParts::clone(&object.key) });
     DesiredObject { key, body: Body::new(&value), ..object.clone() }
 }
 

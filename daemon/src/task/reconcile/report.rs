@@ -1,13 +1,13 @@
 //! What a pass says: the environment's status, derived from what was just seen and done, in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::UnitName;
-use naksha_environments::object::{Health, Observation, Observed};
+use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Blocked, Plan};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
@@ -338,16 +338,23 @@ fn units(
     failures: &Failures,
 ) -> BTreeMap<UnitName, UnitStatus> {
     let mut units = BTreeMap::new();
+    // Few are: one walk over all objects, and none per unit.
+    let unwell: BTreeMap<&ObjectKey, Health> = observation
+        .objects
+        .iter()
+        .filter_map(|(key, observed)| Some((key, health_of(observed).filter(|health| !health.is_healthy())?)))
+        .collect();
+    let acting: BTreeSet<&UnitName> = plan.actions.iter().filter_map(|action| action.unit.as_ref()).collect();
     for (name, unit) in &rendered.units {
         let end = applied.and_then(|outcome| outcome.units.get(name));
-        let observed =
-            || worst(unit.objects().iter().filter_map(|object| health_of(observation, &object.key)));
+        let observed = || worst(unit.objects().iter().filter_map(|object| unwell.get(&object.key).cloned()));
         let health = end.map_or_else(observed, |end| end.health.clone());
         let state = match (plan.blocked.get(name), failures.of_unit(name), end) {
             (Some(blocked), _, _) => blocked_sync(blocked),
             (None, Some(failed), _) => UnitSync::Failed(failed),
             (None, None, Some(end)) => end.sync.clone(),
-            (None, None, None) => planned_sync(name, plan, unit.objects().iter().map(|object| &object.key)),
+            (None, None, None) if acting.contains(name) => UnitSync::Pending,
+            (None, None, None) => drift_sync(plan, unit.objects().iter().map(|object| &object.key)),
         };
         units.insert(name.clone(), UnitStatus { state, health, objects: unit.objects().len() });
     }
@@ -363,22 +370,15 @@ fn blocked_sync(blocked: &Blocked) -> UnitSync {
     }
 }
 
-fn planned_sync<'a>(
-    name: &UnitName,
-    plan: &Plan,
-    mut keys: impl Iterator<Item = &'a naksha_environments::object::ObjectKey>,
-) -> UnitSync {
-    if plan.actions.iter().any(|action| action.unit.as_ref() == Some(name)) {
-        return UnitSync::Pending;
-    }
+fn drift_sync<'a>(plan: &Plan, mut keys: impl Iterator<Item = &'a ObjectKey>) -> UnitSync {
     match keys.find(|key| plan.drifted.contains_key(*key)) {
         Some(key) => UnitSync::Drifted(format!("{key} was changed, and this environment does not heal")),
         None => UnitSync::Synced,
     }
 }
 
-fn health_of(observation: &Observation, key: &naksha_environments::object::ObjectKey) -> Option<Health> {
-    match observation.objects.get(key)? {
+fn health_of(observed: &Observed) -> Option<Health> {
+    match observed {
         // What is absent is pending, or was just made; that is the unit's state, not its health.
         Observed::Absent => None,
         Observed::InSync { health, .. } => Some(health.clone()),

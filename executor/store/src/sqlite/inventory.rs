@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use naksha_environments::ids::{Generation, UnitName, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
-use naksha_environments::object::{Body, Mark, ObjectKey, Uid};
+use naksha_environments::object::{Body, KeyParts, Mark, ObjectKey, Uid};
 use naksha_environments::secret::SecretMark;
 use naksha_executor::port::store::Scope;
 use sqlx::query::Query;
@@ -209,7 +209,7 @@ fn object(columns: &SqliteRow, shared: &mut Shared) -> Result<(ObjectKey, Owned)
     let namespace: &str = columns.try_get(2)?;
     let name: &str = columns.try_get(3)?;
     let applied: &str = columns.try_get(7)?;
-    let key = ObjectKey {
+    let key = KeyParts {
         group: shared.text(columns.try_get(0)?),
         kind: shared.text(columns.try_get(1)?),
         namespace: (!namespace.is_empty()).then(|| shared.text(namespace)),
@@ -224,7 +224,7 @@ fn object(columns: &SqliteRow, shared: &mut Shared) -> Result<(ObjectKey, Owned)
         secrets: secrets(columns.try_get(11)?)?,
         stateful: columns.try_get(12)?,
     };
-    Ok((key, owned))
+    Ok((key.into(), owned))
 }
 
 fn mark(columns: &SqliteRow) -> Result<Option<Mark>, Failure> {

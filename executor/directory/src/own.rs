@@ -1,0 +1,101 @@
+//! Our own writes: the kernel tells of them like of any other, and they are no reason to look again.
+//!
+//! A file is ours when its inode, size and time of change are those that were announced just before it got its name.
+//! Anybody who writes into it or replaces it changes one of them, and removing it leaves nothing to compare. (An edit
+//! in place within the same tick of the clock, to the same size, is not seen here: marks taken so soon after a write
+//! are not believed, so the next pass reads the file.)
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, Stat, statat};
+
+use super::place::is_temporary;
+
+/// Files that are remembered, some 150 bytes each. Beyond, all are forgotten: that costs a look, and no more.
+const MAX_REMEMBERED: usize = 20_000;
+
+/// What tells one content of a path from another. The time of the last rename is no part of it: it is not known
+/// before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Print {
+    inode: u64,
+    size: i64,
+    modified_s: i64,
+    modified_ns: i64,
+}
+
+impl Print {
+    #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // the fields' widths differ by platform
+    fn of(stat: &Stat) -> Self {
+        Self {
+            inode: stat.st_ino,
+            size: stat.st_size,
+            modified_s: stat.st_mtime.into(),
+            modified_ns: i64::try_from(stat.st_mtime_nsec).unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct OwnWrites(Mutex<HashMap<PathBuf, Print>>);
+
+impl OwnWrites {
+    /// The file with this state is about to get the name `path`.
+    pub(crate) fn announce(&self, path: PathBuf, stat: &Stat) {
+        let mut known = self.known();
+        if known.len() >= MAX_REMEMBERED {
+            known.clear();
+        }
+        known.insert(path, Print::of(stat));
+    }
+
+    /// Whether what is at `path` is what we left there, or a file of ours on its way.
+    pub(crate) fn left(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if is_temporary(name) {
+            return true;
+        }
+        let Some(print) = self.known().get(path).copied() else { return false };
+        statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| Print::of(&stat) == print)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Print>> {
+        // Entries are written whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn only_what_we_left_is_no_news() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let own = OwnWrites::default();
+        let write = |name: &str| {
+            fs::write(path("new"), "a: 1\n").unwrap();
+            own.announce(path(name), &statat(CWD, path("new"), AtFlags::empty()).unwrap());
+            fs::rename(path("new"), path(name)).unwrap();
+        };
+        write("one.yaml");
+        assert!(own.left(&path("one.yaml")));
+        assert!(own.left(&path(".naksha-tmp-0198c0de-0000-7000-8000-000000000000")));
+        assert!(!own.left(&path("other.yaml")), "nobody announced it");
+
+        OpenOptions::new().append(true).open(path("one.yaml")).unwrap().write_all(b"b: 2\n").unwrap();
+        assert!(!own.left(&path("one.yaml")), "somebody wrote into it");
+        write("one.yaml");
+        fs::copy(path("one.yaml"), path("copy")).unwrap();
+        fs::rename(path("copy"), path("one.yaml")).unwrap();
+        assert!(!own.left(&path("one.yaml")), "somebody replaced it");
+        fs::remove_file(path("one.yaml")).unwrap();
+        assert!(!own.left(&path("one.yaml")), "somebody removed it");
+    }
+}
