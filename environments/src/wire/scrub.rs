@@ -220,8 +220,9 @@ fn private_keys(text: &str) -> Option<String> {
     let mut rest = text;
     while let Some(at) = rest.find(KEY_BEGIN) {
         let (before, key) = rest.split_at(at);
-        let label_end = key[KEY_BEGIN.len()..].find("-----").map(|end| KEY_BEGIN.len() + end + 5);
-        let Some(label_end) = label_end.filter(|end| key[..*end].contains("PRIVATE KEY")) else {
+        let line = &key[..key.find('\n').unwrap_or(key.len())];
+        let label_end = line[KEY_BEGIN.len()..].find("-----").map(|end| KEY_BEGIN.len() + end + 5);
+        let Some(label_end) = label_end.filter(|end| line[..*end].contains("PRIVATE KEY")) else {
             out.push_str(before);
             out.push_str(KEY_BEGIN);
             rest = &key[KEY_BEGIN.len()..];

@@ -34,6 +34,7 @@ fn secrets_in_plain_text_are_masked() {
             "(secret)\n(secret)",
         ),
         ("-----BEGIN CERTIFICATE-----\nMII", "-----BEGIN CERTIFICATE-----\nMII"),
+        ("-----BEGIN PRIVATE KEY\n-----BEGIN PRIVATE KEY-----\nMII", "-----BEGIN PRIVATE KEY\n(secret)"),
         ("registry.example/app@sha256:0123abc", "registry.example/app@sha256:0123abc"),
         ("token: 12 characters", "token: (secret) characters"),
         // Sentences, ours and a person's.

@@ -56,9 +56,10 @@ fn reads_are_complete(text: &str, found: &Scan) {
     });
     let mut seen = Map::new();
     for (unit, output) in found.outputs.keys() {
-        if let Some(value) = all.get(unit).and_then(|unit| unit["outputs"].get(output)) {
-            let unit = seen.entry(unit).or_insert_with(|| json!({"outputs": {}}));
-            unit["outputs"][output] = value.clone();
+        let Some(outputs) = all.get(unit).map(|unit| &unit["outputs"]) else { continue };
+        let seen = seen.entry(unit).or_insert_with(|| json!({"outputs": {}}));
+        if let Some(value) = outputs.get(output) {
+            seen["outputs"][output] = value.clone();
         }
     }
     let (full, limited) = (render(text, found, &all), render(text, found, &Value::Object(seen)));
