@@ -90,6 +90,7 @@ pub(super) fn needs_no_owner(path: &TreePath) -> bool {
     let file = path.file_name();
     let hidden = path.as_str().split('/').any(|part| part.starts_with('.'));
     let license = file.starts_with("LICENSE") || file.starts_with("NOTICE");
-    let markdown = file.len() > 3 && file[file.len() - 3..].eq_ignore_ascii_case(".md");
+    let markdown =
+        file.rsplit_once('.').is_some_and(|(stem, end)| !stem.is_empty() && end.eq_ignore_ascii_case("md"));
     hidden || license || markdown
 }

@@ -205,6 +205,18 @@ fn every_file_has_one_owner() {
 }
 
 #[test]
+fn names_of_files_are_any_text() {
+    let repo = Repo::default()
+        .with("café.x", "")
+        .with("units/é.md", "")
+        .with("日本", "")
+        .with(".md", "")
+        .with("A.MD", "");
+    let (loaded, _) = repo.load(&Loader::default());
+    assert_eq!(lines(&loaded), ["NK0222 café.x", "NK0222 日本"]);
+}
+
+#[test]
 fn definitions_are_found_where_nobody_expects_them() {
     let repo = Repo::default()
         .with("apps/web/unit.yml", "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {name: web}\nspec: {manifests: [web.yaml]}\n")
