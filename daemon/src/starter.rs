@@ -31,30 +31,52 @@ pub enum StarterError {
     },
 }
 
+/// What became of the files.
+#[derive(Debug, Default)]
+pub struct Started {
+    pub written: Vec<PathBuf>,
+    /// Were there already, and stay as they are.
+    pub kept: Vec<PathBuf>,
+}
+
 /// Writes the reference product.
-pub fn write_reference(folder: &Path) -> Result<Vec<PathBuf>, StarterError> {
+pub fn write_reference(folder: &Path) -> Result<Started, StarterError> {
     write(folder, REFERENCE)
 }
 
 /// Writes the small starter.
-pub fn write_starter(folder: &Path) -> Result<Vec<PathBuf>, StarterError> {
+pub fn write_starter(folder: &Path) -> Result<Started, StarterError> {
     write(folder, STARTER)
 }
 
-/// All or nothing as far as can be told beforehand: an existing file refuses the whole.
-fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<PathBuf>, StarterError> {
-    let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
-    if let Some(path) = paths.iter().find(|path| path.exists()) {
-        return Err(StarterError::Exists { path: path.clone() });
+/// All or nothing as far as can be told beforehand: an existing file refuses the whole, unless it is one that any
+/// repository has from its first day.
+fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Started, StarterError> {
+    let mut started = Started::default();
+    let mut open = Vec::new();
+    for (name, text) in files {
+        let path = folder.join(name);
+        match path.exists() {
+            true if is_everywhere(name) => started.kept.push(path),
+            true => return Err(StarterError::Exists { path }),
+            false => open.push((path, *text)),
+        }
     }
-    for (path, (_, text)) in paths.iter().zip(files) {
+    for (path, text) in open {
         let refuse = |source| StarterError::Write { path: path.clone(), source };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(refuse)?;
         }
-        fs::write(path, text).map_err(refuse)?;
+        fs::write(&path, text).map_err(refuse)?;
+        started.written.push(path);
     }
-    Ok(paths)
+    Ok(started)
+}
+
+/// What a forge puts into a new repository.
+fn is_everywhere(name: &str) -> bool {
+    !name.contains('/')
+        && (name.starts_with('.') || name.starts_with("README") || name.starts_with("LICENSE"))
 }
 
 /// Every `vault:` reference that the reference product's files name.

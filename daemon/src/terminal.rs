@@ -3,8 +3,14 @@
 //! Colour is used on a terminal unless `NO_COLOR` is set (<https://no-color.org>). A closed pipe ends output quietly.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// What takes longer gets a spinner: below it, one would only flicker.
+const LONG_WORK: Duration = Duration::from_millis(400);
+const TICK: Duration = Duration::from_millis(100);
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -62,15 +68,44 @@ impl Terminal {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// A spinner with a message; invisible unless somebody watches.
-    pub fn progress(&self, message: &str) -> ProgressBar {
-        if !self.interactive {
-            return ProgressBar::hidden();
+    /// A spinner with a message; invisible unless somebody watches, and unless it takes long.
+    pub fn progress(&self, message: &str) -> Progress {
+        let (finished, wait) = mpsc::channel::<()>();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if self.interactive {
+            let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            bar.set_style(style);
+            bar.set_message(message.to_owned());
+            let shown = bar.clone();
+            std::thread::spawn(move || {
+                if wait.recv_timeout(LONG_WORK) == Err(RecvTimeoutError::Timeout) {
+                    shown.set_draw_target(ProgressDrawTarget::stderr());
+                    shown.enable_steady_tick(TICK);
+                }
+            });
         }
-        let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = ProgressBar::new_spinner().with_style(style).with_message(message.to_owned());
-        bar.enable_steady_tick(std::time::Duration::from_millis(100));
-        bar
+        Progress { bar, finished: Some(finished) }
+    }
+}
+
+/// Work that is going on; dropped or finished, it leaves nothing on the terminal.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    /// Dropped at the end: what was not shown yet is not shown any more.
+    finished: Option<mpsc::Sender<()>>,
+}
+
+impl Progress {
+    pub fn finish_and_clear(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        drop(self.finished.take());
+        self.bar.finish_and_clear();
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{Context, Outcome};
-use crate::config::Config;
+use crate::config::{Config, Overrides, printed};
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigCommand {
@@ -13,7 +13,7 @@ pub(super) struct ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 enum ConfigVerb {
-    /// Print the configuration in force, defaults included
+    /// Print the configuration in force: every value, and where it came from
     Print,
     /// Print the JSON Schema of the configuration file
     Schema,
@@ -23,11 +23,11 @@ impl ConfigCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         match self.command {
             ConfigVerb::Print => {
-                let config = context.config()?;
+                let loaded = context.config_with(Overrides::default())?;
                 if context.terminal.is_json() {
-                    context.terminal.json(&config);
+                    context.terminal.json(&loaded.config.effective());
                 } else {
-                    context.terminal.print(&toml::to_string_pretty(&config)?);
+                    context.terminal.print(&printed(&loaded)?);
                 }
             }
             ConfigVerb::Schema => context.terminal.json(&schemars::schema_for!(Config)),

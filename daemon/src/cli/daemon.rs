@@ -1,9 +1,11 @@
 //! `naksha daemon`
 
+use anyhow::bail;
 use clap::Args;
+use serde_json::json;
 
 use super::{Context, Outcome};
-use crate::config::Overrides;
+use crate::config::{Overrides, Problem, ProblemKind, problems};
 
 /// Watches repositories and keeps their environments applied, until it is told to stop.
 #[derive(Debug, Args)]
@@ -33,12 +35,21 @@ impl Daemon {
             Ok(path) => path.display().to_string(),
             Err(_) => url,
         });
-        let config = context.config_with(Overrides { repository, listen, ..Overrides::default() })?;
-        crate::supervisor::check(&config)?;
+        let loaded = context.config_with(Overrides { repository, listen, ..Overrides::default() })?;
+        let problems = problems(&loaded);
         if check_config {
-            context.terminal.print("the configuration is fine");
-            return Ok(Outcome::Fine);
+            return Ok(report(context, &problems));
         }
+        let wrong: Vec<_> = problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong).collect();
+        if !wrong.is_empty() {
+            let lines: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+            bail!("the configuration is wrong\n{}", lines.join("\n"));
+        }
+        // What is not there now may come; the daemon tries again.
+        for problem in &problems {
+            context.terminal.note(&format!("warning: {problem}"));
+        }
+        let config = loaded.config;
         crate::telemetry::install(&config.log).map_err(anyhow::Error::msg)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(crate::supervisor::run(config));
@@ -47,4 +58,17 @@ impl Daemon {
         result?;
         Ok(Outcome::Fine)
     }
+}
+
+fn report(context: &Context, problems: &[Problem]) -> Outcome {
+    if context.terminal.is_json() {
+        let row = |problem: &Problem| json!({"place": problem.place, "message": problem.message});
+        context.terminal.json(&json!({"problems": problems.iter().map(row).collect::<Vec<_>>()}));
+    } else if problems.is_empty() {
+        context.terminal.print("the configuration is fine");
+    } else {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        context.terminal.print(&lines.join("\n"));
+    }
+    if problems.is_empty() { Outcome::Fine } else { Outcome::Found }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Context, Outcome};
-use crate::starter;
+use crate::starter::{self, Started};
 
 /// Writes a starter repository: one environment, one unit, one workflow.
 #[derive(Debug, Args)]
@@ -21,14 +21,15 @@ pub(super) struct Init {
 impl Init {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let Self { folder, reference } = self;
-        let files =
+        let Started { written, kept } =
             if reference { starter::write_reference(&folder)? } else { starter::write_starter(&folder)? };
         if context.terminal.is_json() {
-            context.terminal.json(&serde_json::json!({"files": files}));
+            context.terminal.json(&serde_json::json!({"files": written, "kept": kept}));
             return Ok(Outcome::Fine);
         }
-        let mut text: Vec<_> = files.iter().map(|file| format!("  {}", file.display())).collect();
-        text.insert(0, format!("wrote {} files:", files.len()));
+        let mut text: Vec<_> = written.iter().map(|file| format!("  {}", file.display())).collect();
+        text.insert(0, format!("wrote {} files:", written.len()));
+        text.extend(kept.iter().map(|file| format!("kept {}, which was there", file.display())));
         text.push("next: `naksha check`, `naksha plan`, then commit".to_owned());
         context.terminal.print(&text.join("\n"));
         Ok(Outcome::Fine)

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{Config, LogFormat, Overrides};
+use crate::config::{Config, Loaded, LogFormat, Overrides};
 use crate::terminal::{Format, Terminal};
 
 /// Turns what Git says into what runs: watches a repository, plans, applies, and reports.
@@ -68,6 +68,7 @@ struct Global {
     #[arg(
         long,
         global = true,
+        env = "NAKSHA_FORMAT",
         value_name = "FORMAT",
         default_value = "text",
         help_heading = "Global options"
@@ -190,11 +191,11 @@ pub(crate) struct Context {
 impl Context {
     /// The configuration: defaults, file, environment, flags.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
-        self.config_with(Overrides::default())
+        Ok(self.config_with(Overrides::default())?.config)
     }
 
-    /// As [`Context::config`], with a command's own flags on top.
-    pub(crate) fn config_with(&self, overrides: Overrides) -> anyhow::Result<Config> {
+    /// As [`Context::config`], with a command's own flags on top, and where each value came from.
+    pub(crate) fn config_with(&self, overrides: Overrides) -> anyhow::Result<Loaded> {
         let Global { config, state, socket, log, log_format, format: _ } = self.global.clone();
         let overrides = Overrides {
             state: state.or(overrides.state),

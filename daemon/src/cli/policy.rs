@@ -13,7 +13,9 @@ use naksha_environments::policy::Policy;
 use naksha_environments::source::{SourceTree, TreePath};
 use naksha_environments::wire::DiagnosticDocument;
 use naksha_environments::yaml::{self, Dialect};
-use naksha_policies::{CaseOutcome, CaseResult, Outcome as Verdict, evaluate_policy, parse_cases, run_cases};
+use naksha_policies::{
+    CaseOutcome, CaseResult, Expect, Outcome as Verdict, evaluate_policy, parse_cases, run_cases,
+};
 use naksha_renderer::present;
 use serde_json::{Value, json};
 
@@ -120,7 +122,7 @@ fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
         context.terminal.json(&json!({"cases": rows, "unexpected": unexpected, "diagnostics": problems}));
     } else {
         let mut lines: Vec<_> = results.iter().map(case_line).collect();
-        lines.push(format!("{} cases, {unexpected} not as expected", results.len()));
+        lines.push(summary(results.len(), unexpected));
         context.terminal.print(&lines.join("\n"));
         if !problems.is_empty() {
             context
@@ -132,16 +134,27 @@ fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
     Ok(if failed { Outcome::Found } else { Outcome::Fine })
 }
 
+fn summary(cases: usize, unexpected: usize) -> String {
+    match (cases, unexpected) {
+        (1, 0) => "1 case, as expected".to_owned(),
+        (1, _) => "1 case, not as expected".to_owned(),
+        (cases, 0) => format!("{cases} cases, all as expected"),
+        (cases, unexpected) => format!("{cases} cases, {unexpected} not as expected"),
+    }
+}
+
 fn case_line(result: &CaseResult) -> String {
     let CaseResult { policy, case, place, outcome } = result;
     let case = present::clean_line(case);
     match outcome {
         CaseOutcome::AsExpected => format!("ok    {policy}: {case}"),
         CaseOutcome::Unexpected { expected, got } => {
-            format!(
-                "FAIL  {policy}: {case} ({place}): expected {expected:?}, got {}",
-                present::clean_line(&got.to_string())
-            )
+            let expected = match expected {
+                Expect::Pass => "pass",
+                Expect::Fail => "fail",
+            };
+            let got = present::clean_line(&got.to_string());
+            format!("FAIL  {policy}: {case}\n      {place}: expected `{expected}`; it says `{got}`")
         }
     }
 }

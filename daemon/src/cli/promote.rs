@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
+use crate::client::ClientError;
 use crate::laptop::{Laptop, Side};
 
 /// Writes an environment's lock into the working tree. Committing and merging it is the promotion.
@@ -21,7 +22,8 @@ use crate::laptop::{Laptop, Side};
 pub(super) struct Promote {
     /// The environment to promote to
     environment: EnvironmentName,
-    /// The commit to promote [default: what its upstream runs, as the daemon says; else the upstream's own source]
+    /// The commit to promote [default: what its upstream runs, as the daemon says; without a daemon, what upstream is
+    /// locked to, or the head of the trunk]
     #[arg(long, value_name = "REV")]
     source: Option<String>,
     /// The repository, or a folder in it
@@ -42,9 +44,11 @@ impl Promote {
                 environment.name
             );
         };
-        let source = match source {
-            Some(source) => source,
-            None => candidate(context, &laptop, &side, from)?,
+        let (source, because) = if let Some(source) = source {
+            (source, None)
+        } else {
+            let Candidate { commit, because } = candidate(context, &laptop, &side, from)?;
+            (commit.to_string(), Some(because))
         };
         let source = laptop.at(&source)?;
         let revision = source.revision.clone().context("a commit has an id")?;
@@ -52,68 +56,89 @@ impl Promote {
         let rendered = laptop.render(&side, &source, environment);
         let errors = rendered.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         if errors > 0 {
-            bail!(
-                "{} has {errors} errors at {}; `naksha check --revision {}` shows them",
-                environment.name,
-                revision.short(),
-                revision.short()
-            );
+            let (name, at) = (&environment.name, revision.short());
+            let errors = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+            bail!("{name} has {errors} at {at}; `naksha check --revision {at}` shows them");
         }
         let path = write_lock(&laptop, environment, &revision, &rendered)?;
         if context.terminal.is_json() {
-            context.terminal.json(&json!({"environment": environment.name, "source": revision, "lock": path, "render": rendered.digest().to_string()}));
+            context.terminal.json(&json!({
+                "environment": environment.name,
+                "source": revision,
+                "because": because,
+                "lock": path,
+                "render": rendered.digest().to_string(),
+            }));
         } else {
-            let name = &environment.name;
+            let (name, lock) = (&environment.name, path.display());
+            let because = because.map(|because| format!("\n  because {because}")).unwrap_or_default();
             context.terminal.print(&format!(
-                "{name} is locked to {revision} in {}\nnext: commit it; the merge is the promotion",
-                path.display()
+                "{name} is locked to {revision} in {lock}{because}\nnext: commit it; the merge is the promotion"
             ));
         }
         Ok(Outcome::Fine)
     }
 }
 
-/// What upstream runs now: asked from the daemon, else read from the working tree.
+/// A commit to promote, and why it is that one.
+struct Candidate {
+    commit: Revision,
+    because: String,
+}
+
+/// What upstream runs now. Several upstreams: the newest commit that all of them have run, which is the oldest of
+/// what they run.
 fn candidate(
     context: &Context,
     laptop: &Laptop,
     side: &Side,
     from: &[EnvironmentName],
-) -> anyhow::Result<String> {
-    let mut sources = Vec::new();
+) -> anyhow::Result<Candidate> {
+    let objects = laptop.work.objects().context("promoting needs a Git repository")?;
+    let mut oldest: Option<Candidate> = None;
     for upstream in from {
-        let running = running(context, upstream);
-        let source = match running {
-            Some(source) => source,
+        let own = match running(context, upstream)? {
+            Some(commit) => {
+                let resolved = objects.resolve(&commit);
+                let commit = resolved
+                    .with_context(|| format!("{upstream} runs {commit}, which is not here; fetch first"))?;
+                Candidate { commit, because: format!("{upstream} runs it, as the daemon says") }
+            }
             None => declared(laptop, side, upstream)?,
         };
-        sources.push((upstream, source));
-    }
-    let objects = laptop.work.objects().context("promoting needs a Git repository")?;
-    // Several upstreams: the newest that all of them have run is the oldest of what they run.
-    let mut oldest: Option<Revision> = None;
-    for (upstream, source) in sources {
-        let revision = objects
-            .resolve(&source)
-            .with_context(|| format!("{upstream} runs {source}, which is not here; fetch first"))?;
         oldest = match oldest {
-            Some(current) if objects.is_ancestor(&current, &revision)? => Some(current),
-            _ => Some(revision),
+            Some(current) if objects.is_ancestor(&current.commit, &own.commit)? => Some(current),
+            _ => Some(own),
         };
     }
-    oldest.map(|revision| revision.to_string()).context("it has no upstream")
+    oldest.context("it has no upstream")
 }
 
-fn running(context: &Context, upstream: &EnvironmentName) -> Option<String> {
-    let client = context.client().ok()?;
+/// What the daemon says an environment runs; `None` when there is no daemon to ask.
+fn running(context: &Context, upstream: &EnvironmentName) -> anyhow::Result<Option<String>> {
     let path = path_for("/api/v1/status", Some(upstream.as_str()));
-    let documents: Vec<StatusDocument> = block_on(client.get(&path)).ok()?.ok()?;
-    documents.into_iter().next()?.applied
+    let documents: Vec<StatusDocument> = match block_on(context.client()?.get(&path))? {
+        Ok(documents) => documents,
+        Err(ClientError::NotRunning { .. }) => return Ok(None),
+        Err(error) => {
+            return Err(error)
+                .context("the daemon does not say what upstream runs; name a commit with --source");
+        }
+    };
+    match documents.into_iter().next().and_then(|document| document.applied) {
+        Some(applied) => Ok(Some(applied)),
+        None => {
+            bail!("{upstream} has not applied anything yet, as the daemon says; name a commit with --source")
+        }
+    }
 }
 
-fn declared(laptop: &Laptop, side: &Side, upstream: &EnvironmentName) -> anyhow::Result<String> {
+/// Without a daemon: what upstream is meant to run.
+fn declared(laptop: &Laptop, side: &Side, upstream: &EnvironmentName) -> anyhow::Result<Candidate> {
+    const NO_DAEMON: &str = "no daemon answers";
     if let Some(lock) = side.loaded.definitions.locks.get(upstream) {
-        return Ok(lock.source.to_string());
+        let because = format!("{upstream} is locked to it ({NO_DAEMON})");
+        return Ok(Candidate { commit: lock.source.clone(), because });
     }
     let follows = side.loaded.definitions.environments.get(upstream).map(|upstream| &upstream.follows);
     if matches!(follows, Some(Follows::Promotion { .. })) {
@@ -121,7 +146,17 @@ fn declared(laptop: &Laptop, side: &Side, upstream: &EnvironmentName) -> anyhow:
     }
     let head =
         laptop.work.head()?.context("there is no commit yet; commit first, or name one with --source")?;
-    Ok(head.to_string())
+    let Some(trunk) = laptop.trunk(side)? else {
+        return Ok(Candidate {
+            commit: head,
+            because: format!("it is checked out, and no trunk is known ({NO_DAEMON})"),
+        });
+    };
+    let base = laptop.work.merge_base(&trunk)?;
+    let commit =
+        base.context("nothing of what is checked out is on the trunk; name a commit with --source")?;
+    let what = if commit == trunk.revision { "is the head of" } else { "is the newest one here that is on" };
+    Ok(Candidate { because: format!("it {what} the trunk `{}` ({NO_DAEMON})", trunk.name), commit })
 }
 
 fn check_on_trunk(laptop: &Laptop, side: &Side, revision: &Revision) -> anyhow::Result<()> {

@@ -4,6 +4,9 @@
 //! here by file or variable, never written here. Which target an environment may use follows from this file alone:
 //! an environment's directories lie beneath a root of its own.
 
+mod origins;
+mod print;
+mod problems;
 mod read;
 
 use std::collections::BTreeMap;
@@ -12,10 +15,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use naksha_environments::wire::scrub;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use read::{ConfigError, Overrides, load};
+pub use origins::Origins;
+pub use print::printed;
+pub use problems::{Problem, ProblemKind, problems};
+pub use read::{ConfigError, Loaded, Overrides, load};
 
 /// Port of the loopback listener; not registered for anything else that this audience runs.
 const DEFAULT_PORT: u16 = 8642;
@@ -86,7 +93,7 @@ pub struct CredentialsConfig {
     /// Private key of a deploy key, for ssh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh_key_file: Option<PathBuf>,
-    /// Host keys, in the form of `known_hosts`. Needed for ssh.
+    /// Host keys, in the form of `known_hosts`. Absent: the ssh client's own files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_hosts_file: Option<PathBuf>,
     /// Certificates (PEM) to trust besides the system's, for https.
@@ -249,6 +256,20 @@ impl Config {
         self.status.events.clone().unwrap_or_else(|| self.state.join("events.jsonl"))
     }
 
+    /// The same with every default written out, and without what must not be shown.
+    #[must_use]
+    pub fn effective(&self) -> Self {
+        let mut effective = self.clone();
+        effective.targets.directory.get_or_insert_with(|| self.state.join("targets"));
+        effective.http.socket = Some(self.socket());
+        effective.status.events = Some(self.events());
+        for repository in &mut effective.repository {
+            // An address with a password in it is refused elsewhere; it is not repeated here either.
+            repository.url = scrub(&repository.url).into_owned();
+        }
+        effective
+    }
+
     /// The folder that every directory target of an environment lies beneath: no other environment's can.
     pub fn directory_root(&self, repository: &RepositoryConfig, environment: &EnvironmentName) -> PathBuf {
         if let Some(own) = repository.directories.get(environment) {
@@ -273,30 +294,23 @@ fn default_state() -> PathBuf {
     }
 }
 
-/// Durations as people write them: `90d`, `1h30m`, `60s`.
+/// Durations as people write them: `90d`, `1h30m`, `60s`. The same words as in definitions.
 mod duration_text {
     use std::time::Duration;
 
-    use jiff::SignedDuration;
+    use naksha_environments::definition::{format_duration, parse_duration};
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("{}s", duration.as_secs_f64()))
+        serializer.serialize_str(&format_duration(*duration))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse(&text).ok_or_else(|| {
+        parse_duration(&text).map_err(|why| {
             serde::de::Error::custom(format!(
-                "`{text}` is not a duration; write `30s`, `5m`, `1h30m` or `90d`"
+                "`{text}` is no duration: {why}; write `30s`, `5m`, `1h30m` or `90d`"
             ))
         })
-    }
-
-    fn parse(text: &str) -> Option<Duration> {
-        if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()) {
-            return Some(Duration::from_secs(days * 24 * 3600));
-        }
-        text.parse::<SignedDuration>().ok().and_then(|duration| duration.try_into().ok())
     }
 }

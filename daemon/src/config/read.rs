@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::origins::Origins;
 use super::{Config, Listen, LogFormat, RepositoryConfig};
 
 /// Where the file is looked for when nothing names one; the first that exists.
@@ -32,24 +33,38 @@ pub struct Overrides {
     pub log_format: Option<LogFormat>,
 }
 
-/// Reads `file` (or the first default that exists), applies `overrides` and checks the result as a whole.
-pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
+/// A configuration, and where its values came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub config: Config,
+    pub origins: Origins,
+}
+
+/// Reads `file` (or the first default that exists) and applies `overrides`. Whether the result makes sense as a whole
+/// is for [`super::problems`].
+pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Loaded, ConfigError> {
     let found = file
         .map(Path::to_owned)
         .or_else(|| DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.is_file()));
-    let mut config = match &found {
-        Some(path) => parse(path)?,
+    let text = match &found {
+        Some(path) => Some(read(path)?),
+        None => None,
+    };
+    let written = found.as_deref().zip(text.as_deref());
+    let mut config = match written {
+        Some((path, text)) => parse(path, text)?,
         None => Config::default(),
     };
     apply(&mut config, overrides)?;
-    check(&config)?;
-    Ok(config)
+    Ok(Loaded { config, origins: Origins::new(written, overrides) })
 }
 
-fn parse(path: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    toml::from_str(&text)
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+}
+
+fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    toml::from_str(text)
         .map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })
 }
 
@@ -72,21 +87,6 @@ fn apply(config: &mut Config, overrides: &Overrides) -> Result<(), ConfigError> 
     }
     if let Some(format) = log_format {
         config.log.format = format;
-    }
-    Ok(())
-}
-
-fn check(config: &Config) -> Result<(), ConfigError> {
-    let mut names = std::collections::BTreeSet::new();
-    for repository in &config.repository {
-        if !names.insert(&repository.name) {
-            return Err(ConfigError::Invalid(format!("two repositories are named `{}`", repository.name)));
-        }
-        let credentials = &repository.credentials;
-        if credentials.token_file.is_some() && credentials.token_env.is_some() {
-            let message = format!("repository `{}` has both token_file and token_env", repository.name);
-            return Err(ConfigError::Invalid(message));
-        }
     }
     Ok(())
 }

@@ -88,6 +88,33 @@ fn the_secrets_are_found_all_the_same() {
 }
 
 #[test]
+fn the_format_may_stand_in_the_environment() {
+    let shop = hostile();
+    let format = |variable: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(&shop.program.executable)
+            .args(arguments)
+            .env("NAKSHA_CONFIG", &shop.program.config)
+            .env("NAKSHA_FORMAT", variable)
+            .current_dir(shop.repository.folder())
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    for command in COMMANDS {
+        let (_, out, err) = format("json", command);
+        assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{command:?}: {out}{err}");
+    }
+    // A flag wins.
+    assert!(format("json", &["schema", "--format", "text"]).1.starts_with("Repository\n"));
+    let (code, _, err) = format("xml", &["check"]);
+    assert!(code == Some(2) && err.contains("invalid value 'xml'"), "{err}");
+}
+
+#[test]
 fn no_command_and_unknown_commands_are_refused() {
     let shop = shop();
     refused(&shop, &[], "Usage: naksha");

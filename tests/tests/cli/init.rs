@@ -50,6 +50,22 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
+fn what_a_new_repository_has_is_kept() {
+    for reference in [&["init"][..], &["init", "--reference"]] {
+        let empty = empty();
+        for file in ["README.md", "LICENSE", ".gitignore", ".github/workflows/ci.yaml"] {
+            empty.repository.write(file, "mine\n");
+        }
+        let printed = run(&empty, reference).expect_code(0);
+        assert!(printed.out.contains("kept ./README.md, which was there\n"), "{}", printed.out);
+        for file in ["README.md", "LICENSE", ".gitignore", ".github/workflows/ci.yaml"] {
+            assert_eq!(empty.repository.read(file), "mine\n");
+        }
+        run(&empty, &["check", "--strict"]).expect_code(0);
+    }
+}
+
+#[test]
 fn the_files_are_listed_and_the_folder_is_made() {
     let empty = empty();
     let found = run(&empty, &["init", "some/where", "--format", "json"]).expect_code(0).json();

@@ -7,6 +7,7 @@
 mod check;
 mod completion;
 mod config;
+mod daemon;
 mod every;
 mod explain;
 mod init;
@@ -15,6 +16,7 @@ mod policy;
 mod promote;
 mod render;
 mod schema;
+mod terminal;
 
 use naksha_tests::Installation;
 use naksha_tests::program::Printed;

@@ -60,12 +60,19 @@ fn the_cases_of_the_reference_product_are_as_expected() {
     let empty = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     run(&empty, &["init", "--reference"]).expect_code(0);
     let text = run(&empty, &["policy", "test"]).expect_code(0).out;
-    assert!(text.ends_with("cases, 0 not as expected\n"), "{text}");
+    assert!(text.ends_with("cases, all as expected\n"), "{text}");
     let found = run(&empty, &["policy", "test", "--format", "json"]).expect_code(0).json();
     assert!(found["cases"].as_array().unwrap().iter().all(|case| case["ok"] == true), "{found}");
     empty.repository.edit("policies/no-node-port.test.yaml", "type: NodePort", "type: ClusterIP");
     let text = run(&empty, &["policy", "test"]).expect_code(1).out;
-    assert!(text.contains("FAIL  no-node-port: "), "{text}");
+    let failed = text.lines().position(|line| line.starts_with("FAIL  no-node-port: ")).unwrap();
+    let why = text.lines().nth(failed + 1).unwrap().trim();
+    assert!(
+        why.starts_with("policies/no-node-port.test.yaml:")
+            && why.ends_with("expected `fail`; it says `pass`"),
+        "{why}"
+    );
+    assert!(text.ends_with(", 1 not as expected\n"), "{text}");
 }
 
 #[test]

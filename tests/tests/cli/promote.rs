@@ -2,6 +2,10 @@
 
 use crate::{files, refused, run, shop};
 
+static PROD: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+    crate::STAGING.replace("name: staging", "name: prod").replace("[dev]", "[staging]")
+});
+
 const LOCK: &str = "environments/staging/lock.yaml";
 
 #[test]
@@ -10,6 +14,8 @@ fn the_lock_names_the_commit_and_what_it_renders() {
     let head = shop.repository.head();
     let text = run(&shop, &["promote", "staging"]).expect_code(0).out;
     assert!(text.contains(&format!("staging is locked to {head}")), "{text}");
+    let because = "because it is the head of the trunk `main` (no daemon answers)";
+    assert!(text.contains(because), "{text}");
     let lock = shop.repository.read(LOCK);
     assert!(lock.contains(&format!("source: {head}")), "{lock}");
     assert!(lock.contains("docker.io/library/nginx: \"1.29.3\""), "{lock}");
@@ -19,6 +25,68 @@ fn the_lock_names_the_commit_and_what_it_renders() {
     let arguments = ["promote", "staging", "--source", &head, "--format", "json"];
     let document = run(&shop, &arguments).expect_code(0).json();
     assert_eq!((document["source"].as_str(), shop.repository.read(LOCK)), (Some(&*head), lock));
+    assert_eq!(document["because"], serde_json::Value::Null);
+}
+
+#[test]
+fn on_a_branch_what_is_merged_is_taken() {
+    let shop = shop();
+    let merged = shop.repository.head();
+    shop.repository.branch("change");
+    shop.repository
+        .edit("units/settings/settings.yaml.tera", "mode: plain", "mode: fancy")
+        .commit("not merged");
+    let document = run(&shop, &["promote", "staging", "--format", "json"]).expect_code(0).json();
+    assert_eq!(document["source"], merged);
+    // Further down the chain, the lock of the environment before says it.
+    shop.repository.write("environments/prod/environment.yaml", &PROD);
+    let document = run(&shop, &["promote", "prod", "--format", "json"]).expect_code(0).json();
+    assert_eq!(
+        (&document["source"], &document["because"]),
+        (&merged.into(), &"staging is locked to it (no daemon answers)".into())
+    );
+}
+
+#[test]
+fn a_daemon_says_what_upstream_runs() {
+    let shop = shop();
+    shop.only(&["dev"]);
+    let first = shop.repository.head();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &first);
+    shop.repository
+        .edit("units/web/web.yaml.tera", "variables.replicas", "variables.replica")
+        .commit("broken");
+    daemon.await_status("dev", "broken at the new commit", |status| status["content"] != *first);
+    // Not the head of the trunk, which upstream never ran.
+    let document = run(&shop, &["promote", "staging", "--format", "json"]).expect_code(0).json();
+    assert_eq!(
+        (&document["source"], &document["because"]),
+        (&first.into(), &"dev runs it, as the daemon says".into())
+    );
+}
+
+#[test]
+fn what_upstream_never_ran_is_not_guessed() {
+    let shop = shop();
+    shop.repository.edit("units/web/unit.yaml", "templates", "templatse").commit("broken from the start");
+    shop.repository
+        .edit("environments/dev/environment.yaml", "[web, settings]", "[web]")
+        .commit("nothing else");
+    let daemon = shop.start();
+    daemon.await_status("dev", "looked at", |status| !status["control"].is_null());
+    refused(
+        &shop,
+        &["promote", "staging"],
+        "dev has not applied anything yet, as the daemon says; name a commit with --source",
+    );
+    shop.repository.write("environments/prod/environment.yaml", &PROD.replace("[staging]", "[qa]"));
+    shop.repository.write("environments/qa/environment.yaml", &crate::DEV.replace("name: dev", "name: qa"));
+    refused(
+        &shop,
+        &["promote", "prod"],
+        "the daemon does not say what upstream runs; name a commit with --source",
+    );
 }
 
 #[test]
@@ -50,7 +118,7 @@ fn errors_are_not_promoted() {
     let shop = shop();
     shop.repository.edit("units/web/web.yaml.tera", "variables.replicas", "variables.replica");
     shop.repository.commit("broken");
-    refused(&shop, &["promote", "staging"], "staging has 1 errors at");
+    refused(&shop, &["promote", "staging"], "staging has 1 error at");
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! Everything that is wrong with a configuration, at once: what can never work, and what is not there now.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use naksha_environments::diagnostic::did_you_mean;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::read::Loaded;
+use super::{Config, CredentialsConfig, RepositoryConfig};
+use crate::git::{MirrorConfig, RefName, RemoteUrl};
+
+/// Shorter is a slip of the pen: `0s`, or a unit that was meant to be a larger one.
+const MIN_DURATION: Duration = Duration::from_secs(1);
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// Bytes of a Unix socket's path that Linux takes (unix(7): 108 with the end).
+const MAX_SOCKET_PATH: usize = 107;
+
+/// One thing that is wrong, and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub kind: ProblemKind,
+    /// `naksha.toml:12`, or the flag or variable; absent: nothing was written.
+    pub place: Option<String>,
+    pub message: String,
+}
+
+/// Whether a daemon can start with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// It contradicts itself, or means nothing.
+    Wrong,
+    /// It names what is not there now. It may come: a mount, a secret that is written later.
+    Missing,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{place}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+/// Looks at everything, also at the files that are named. In the order of the file.
+pub fn problems(loaded: &Loaded) -> Vec<Problem> {
+    let mut found = Found { loaded, problems: Vec::new() };
+    let config = &loaded.config;
+    if config.repository.is_empty() {
+        found.wrong("repository", "no repository is configured; name one here or with --repository");
+    }
+    let mut names = BTreeMap::new();
+    for (index, repository) in config.repository.iter().enumerate() {
+        let key = format!("repository[{index}]");
+        if let Some(first) = names.insert(&repository.name, index) {
+            let first = loaded.origins.of(&format!("repository[{first}].name"));
+            let message =
+                format!("two repositories are named `{}` (the other one: {first})", repository.name);
+            found.wrong(&format!("{key}.name"), message);
+        }
+        found.repository(&key, repository);
+    }
+    found.directories(config);
+    if let Some(directory) = &config.secrets.directory {
+        found.folder("secrets.directory", directory);
+    }
+    if let Some(file) = &config.http.token_file {
+        found.file("http.token_file", file);
+    }
+    found.socket(&config.socket());
+    for (key, file) in [("status.file", &config.status.file), ("status.events", &config.status.events)] {
+        if let Some(file) = file {
+            found.parent(key, file);
+        }
+    }
+    found.log_level(&config.log.level);
+    found.duration("limits.stuck_after", config.limits.stuck_after);
+    found.duration("limits.history", config.limits.history);
+    found.problems
+}
+
+struct Found<'a> {
+    loaded: &'a Loaded,
+    problems: Vec<Problem>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, kind: ProblemKind, key: &str, message: String) {
+        self.problems.push(Problem { kind, place: self.loaded.origins.near(key), message });
+    }
+
+    fn wrong(&mut self, key: &str, message: impl Into<String>) {
+        self.add(ProblemKind::Wrong, key, message.into());
+    }
+
+    fn missing(&mut self, key: &str, message: impl Into<String>) {
+        self.add(ProblemKind::Missing, key, message.into());
+    }
+
+    fn repository(&mut self, key: &str, repository: &RepositoryConfig) {
+        let RepositoryConfig { name, url, trunk, poll, credentials, only, directories: _ } = repository;
+        let url_key = format!("{key}.url");
+        match MirrorConfig::new(name.clone(), url).map(|config| config.url) {
+            Ok(RemoteUrl::Local(path)) => self.local(&url_key, &path),
+            Ok(RemoteUrl::Http(_) | RemoteUrl::Ssh(_)) => {}
+            Err(error) => self.wrong(&url_key, error.to_string()),
+        }
+        if let Some(Err(error)) = trunk.as_deref().map(RefName::branch) {
+            self.wrong(&format!("{key}.trunk"), error.to_string());
+        }
+        if only.as_ref().is_some_and(Vec::is_empty) {
+            let message = "`only` is empty, so that no environment is run; leave it out to run all of them";
+            self.wrong(&format!("{key}.only"), message);
+        }
+        self.duration(&format!("{key}.poll"), *poll);
+        self.credentials(&format!("{key}.credentials"), credentials);
+    }
+
+    /// A repository of this machine: libgit2 says whether it is one.
+    fn local(&mut self, key: &str, path: &Path) {
+        let shown = path.display();
+        if !path.exists() {
+            self.missing(key, format!("there is nothing at `{shown}`"));
+        } else if git2::Repository::open(path).is_err() {
+            self.missing(key, format!("`{shown}` is no Git repository"));
+        }
+    }
+
+    fn credentials(&mut self, key: &str, credentials: &CredentialsConfig) {
+        let CredentialsConfig { username: _, token_file, token_env, ssh_key_file, known_hosts_file, ca_file } =
+            credentials;
+        if token_file.is_some() && token_env.is_some() {
+            self.wrong(
+                &format!("{key}.token_env"),
+                "both token_file and token_env are set; keep one of the two",
+            );
+        }
+        let files = [
+            ("token_file", token_file),
+            ("ssh_key_file", ssh_key_file),
+            ("known_hosts_file", known_hosts_file),
+            ("ca_file", ca_file),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                self.file(&format!("{key}.{name}"), file);
+            }
+        }
+        if let Some(name) = token_env.as_ref().filter(|name| std::env::var_os(name).is_none()) {
+            self.missing(
+                &format!("{key}.token_env"),
+                format!("the environment variable `{name}` is not set"),
+            );
+        }
+    }
+
+    /// Directory roots of two environments may not lie in each other: each belongs to one alone.
+    fn directories(&mut self, config: &Config) {
+        let mut roots: Vec<(String, &PathBuf)> = Vec::new();
+        for (index, repository) in config.repository.iter().enumerate() {
+            for (environment, root) in &repository.directories {
+                let key = format!("repository[{index}].directories.{environment}");
+                let touches = |other: &PathBuf| root.starts_with(other) || other.starts_with(root);
+                if let Some((first, other)) = roots.iter().find(|(_, other)| touches(other)) {
+                    let (root, other, first) =
+                        (root.display(), other.display(), self.loaded.origins.of(first));
+                    self.wrong(&key, format!("`{root}` and `{other}` ({first}) lie in each other; each belongs to one environment alone"));
+                }
+                roots.push((key, root));
+            }
+        }
+    }
+
+    /// The logger takes a word that is no level for the name of a module, and is silent.
+    fn log_level(&mut self, level: &str) {
+        let words = level.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
+        for word in words.filter(|word| LevelFilter::from_str(word).is_err()) {
+            let near = did_you_mean(word, LEVELS)
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            self.wrong("log.level", format!("`{word}` is no log level{near}"));
+        }
+        if let Err(error) = EnvFilter::try_new(level) {
+            self.wrong("log.level", format!("log level `{level}` is wrong: {error}"));
+        }
+    }
+
+    fn duration(&mut self, key: &str, duration: Duration) {
+        if duration < MIN_DURATION {
+            let name = key.rsplit('.').next().unwrap_or(key);
+            self.wrong(key, format!("{name} is shorter than a second; write `30s`, `5m` or `90d`"));
+        }
+    }
+
+    fn file(&mut self, key: &str, path: &Path) {
+        let shown = path.display();
+        match fs::read(path) {
+            Ok(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => {
+                self.missing(key, format!("`{shown}` is empty"));
+            }
+            Ok(_) => {}
+            Err(error) => self.missing(key, format!("`{shown}` cannot be read: {error}")),
+        }
+    }
+
+    fn folder(&mut self, key: &str, path: &Path) {
+        if !path.is_dir() {
+            self.missing(key, format!("there is no folder `{}`", path.display()));
+        }
+    }
+
+    /// What is written there needs its folder. The state folder is made.
+    fn parent(&mut self, key: &str, path: &Path) {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| *parent != self.loaded.config.state) {
+            self.folder(key, parent);
+        }
+    }
+
+    fn socket(&mut self, path: &Path) {
+        if path.as_os_str().len() > MAX_SOCKET_PATH {
+            let message =
+                format!("the socket's path `{}` is longer than {MAX_SOCKET_PATH} bytes", path.display());
+            self.wrong("http.socket", message);
+        }
+        self.parent("http.socket", path);
+    }
+}
