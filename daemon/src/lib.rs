@@ -12,6 +12,7 @@ pub mod laptop;
 pub mod metrics;
 pub mod pages;
 pub mod registry;
+pub mod scratch;
 pub mod starter;
 pub mod supervisor;
 pub mod target;

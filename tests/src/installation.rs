@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use naksha::scratch::{Scratch, objects};
 use tempfile::TempDir;
 
-use crate::{DaemonProcess, Program, Repository};
+use crate::{DaemonProcess, Program, Repository, must};
 
 /// Everything in one temporary folder, removed when dropped.
 #[derive(Debug)]
 pub struct Installation {
-    folder: TempDir,
+    _folder: TempDir,
+    scratch: Scratch,
     pub repository: Repository,
     pub program: Program,
 }
@@ -20,34 +22,14 @@ impl Installation {
     /// An installation whose repository is empty yet. `executable` is the program to test.
     pub fn new(executable: &str) -> Self {
         let folder = tempfile::tempdir().expect("should make a temporary folder");
-        let root = folder.path();
-        let repository = Repository::init(&root.join("infra"));
-        let config = root.join("naksha.toml");
-        let text = format!(
-            r#"
-state = "{root}/state"
-[[repository]]
-name = "infra"
-url = "{root}/infra"
-[targets]
-directory = "{root}/targets"
-[secrets]
-directory = "{root}/secrets"
-[http]
-listen = "off"
-[status]
-file = "{root}/status.json"
-"#,
-            root = root.display()
-        );
-        fs::write(&config, text).expect("should write the configuration");
-        fs::create_dir_all(root.join("secrets")).expect("should make a folder");
-        let program = Program { executable: PathBuf::from(executable), config };
-        Self { folder, repository, program }
+        let scratch = must(Scratch::create(folder.path(), "infra"));
+        let repository = Repository::init(&scratch.repository());
+        let program = Program { executable: PathBuf::from(executable), config: scratch.config() };
+        Self { _folder: folder, scratch, repository, program }
     }
 
     pub fn root(&self) -> &Path {
-        self.folder.path()
+        self.scratch.root()
     }
 
     /// Appends to the configuration file.
@@ -65,38 +47,21 @@ file = "{root}/status.json"
         fs::write(&self.program.config, config).expect("should write the configuration");
     }
 
-    /// Where an environment's objects live.
+    /// Where an environment's objects live: its definition says `target: {directory: out}`.
     pub fn target(&self, environment: &str) -> PathBuf {
-        self.root().join("targets/infra").join(environment).join("out")
+        self.scratch.target(environment).join("out")
     }
 
     pub fn write_secret(&self, path: &str, value: &str) {
-        let file = self.root().join("secrets").join(path);
-        fs::create_dir_all(file.parent().expect("should have a folder")).expect("should make a folder");
-        fs::write(file, value).expect("should write a secret");
+        must(self.scratch.write_secret(path, value));
     }
 
     pub fn start(&self) -> DaemonProcess {
-        self.program.start_daemon(&self.root().join("daemon.log"))
+        DaemonProcess::start(&self.program, &self.scratch)
     }
 
-    /// Every object file below a folder, by relative path. What the target itself keeps is left out.
+    /// Every object file of an environment, by relative path. What the target itself keeps is left out.
     pub fn objects(&self, environment: &str) -> BTreeMap<String, String> {
-        let root = self.target(environment);
-        let mut found = BTreeMap::new();
-        let mut open = vec![root.clone()];
-        while let Some(folder) = open.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                let hidden = entry.file_name().to_string_lossy().starts_with('.');
-                if path.is_dir() {
-                    open.push(path);
-                } else if !hidden {
-                    let name = path.strip_prefix(&root).expect("should be below").display().to_string();
-                    found.insert(name, fs::read_to_string(path).unwrap_or_default());
-                }
-            }
-        }
-        found
+        objects(&self.target(environment))
     }
 }

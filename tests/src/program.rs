@@ -1,12 +1,12 @@
 //! The program as a child process: one-shot commands, and the daemon.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
+use naksha::scratch::{self, Scratch};
 use serde_json::Value;
 
-use crate::{await_some, await_true};
+use crate::must;
 
 /// What a command printed and how it ended.
 #[derive(Debug)]
@@ -53,47 +53,24 @@ impl Program {
             err: String::from_utf8(output.stderr).expect("should print UTF-8"),
         }
     }
-
-    /// Starts the daemon and waits until its socket answers.
-    pub fn start_daemon(&self, log: &Path) -> DaemonProcess {
-        let file = OpenOptions::new().create(true).append(true).open(log).expect("should open the log");
-        let child = Command::new(&self.executable)
-            .arg("daemon")
-            .env("NAKSHA_CONFIG", &self.config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(file)
-            .spawn()
-            .expect("should start the daemon");
-        let mut daemon = DaemonProcess { child, program: self.clone(), log: log.to_owned() };
-        await_true("the daemon's socket", || {
-            if let Some(status) = daemon.child.try_wait().expect("should look at the child") {
-                panic!("the daemon ended ({status}):\n{}", daemon.log());
-            }
-            daemon.program.run(Path::new("/"), &["status", "--format", "json"]).code == 0
-        });
-        daemon
-    }
 }
 
 /// A running daemon; killed when dropped.
 #[derive(Debug)]
 pub struct DaemonProcess {
-    child: Child,
-    program: Program,
+    process: scratch::DaemonProcess,
     log: PathBuf,
 }
 
-impl Drop for DaemonProcess {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 impl DaemonProcess {
+    /// Starts the daemon and waits until its socket answers.
+    pub fn start(program: &Program, scratch: &Scratch) -> Self {
+        let process = must(scratch::DaemonProcess::start(&program.executable, scratch, &[] as &[&str]));
+        Self { process, log: scratch.log() }
+    }
+
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     pub fn log(&self) -> String {
@@ -101,9 +78,8 @@ impl DaemonProcess {
     }
 
     /// SIGKILL.
-    pub fn kill(mut self) {
-        self.child.kill().expect("should kill the daemon");
-        self.child.wait().expect("should reap the daemon");
+    pub fn kill(self) {
+        must(self.process.kill());
     }
 
     /// SIGTERM; the exit code.
@@ -114,27 +90,17 @@ impl DaemonProcess {
 
     /// SIGTERM, without waiting for what comes of it.
     pub fn terminate(&self) {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("should signal the daemon");
+        must(self.process.terminate());
     }
 
     /// Waits for its end; the exit code.
     pub fn ended(mut self) -> Option<i32> {
-        self.child.wait().expect("should reap the daemon").code()
+        must(self.process.ended()).code()
     }
 
     /// The status of one environment, once it fits.
-    pub fn await_status(&self, environment: &str, what: &str, mut fits: impl FnMut(&Value) -> bool) -> Value {
-        let mut last = Value::Null;
-        await_some(&format!("{environment} to be {what}"), || {
-            let printed = self.program.run(Path::new("/"), &["status", environment, "--format", "json"]);
-            let documents: Value = serde_json::from_str(&printed.out).ok()?;
-            let document = documents.get(0)?.clone();
-            if document != last {
-                last = document.clone();
-            }
-            fits(&document).then_some(document)
-        })
+    pub fn await_status(&self, environment: &str, what: &str, fits: impl FnMut(&Value) -> bool) -> Value {
+        must(self.process.await_status(environment, what, fits))
     }
 
     /// Waits until the environment has applied this commit and says so.

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 use naksha_environments::wire::StatusDocument;
 
 use super::Stage;
-use super::daemon::{DaemonProcess, pause, run};
-use super::scratch::Scratch;
+use super::playground::Playground;
+use crate::scratch::{DaemonProcess, PATIENCE, Scratch, wait_for};
 
 pub(super) const WHERE_NEXT: &str = "
 Where to look next:
@@ -22,27 +21,27 @@ Where to look next:
 const KILL_TRIES: usize = 5;
 
 /// Plays every chapter; the daemon runs in the end.
-pub(super) fn play(stage: &Stage, scratch: &Scratch) -> anyhow::Result<DaemonProcess> {
+pub(super) fn play(stage: &Stage, playground: &Playground) -> anyhow::Result<DaemonProcess> {
     stage.chapter(1, "A repository and a daemon");
-    let daemon = DaemonProcess::start(scratch)?;
-    first_apply(stage, scratch, &daemon)?;
+    let daemon = playground.start_daemon()?;
+    first_apply(stage, playground, &daemon)?;
     stage.chapter(2, "A good commit: less logging in dev");
-    good_commit(stage, scratch, &daemon)?;
+    good_commit(stage, playground, &daemon)?;
     stage.chapter(3, "A bad commit: a misspelt key");
-    bad_commit(stage, scratch, &daemon)?;
+    bad_commit(stage, playground, &daemon)?;
     stage.chapter(4, "Drift: somebody edits a live object");
-    drift(stage, scratch, &daemon)?;
+    drift(stage, playground, &daemon)?;
     stage.chapter(5, "A dangerous commit: the database goes");
-    dangerous_commit(stage, scratch, &daemon)?;
+    dangerous_commit(stage, playground, &daemon)?;
     stage.chapter(6, "A workflow changes");
-    workflow(stage, scratch, &daemon)?;
+    workflow(stage, playground, &daemon)?;
     stage.chapter(7, "Promotion: staging gets what dev runs");
-    promotion(stage, scratch, &daemon)?;
+    promotion(stage, playground, &daemon)?;
     stage.chapter(8, "SIGKILL in the middle of an apply");
-    let daemon = killed(stage, scratch, daemon)?;
+    let daemon = killed(stage, playground, daemon)?;
     stage.chapter(9, "What was done");
-    stage.show(&run(&scratch.repository(), scratch, &["history", "dev"])?);
-    stage.show(&run(&scratch.repository(), scratch, &["status"])?);
+    stage.show(&playground.run(&["history", "dev"])?);
+    stage.show(&playground.run(&["status"])?);
     Ok(daemon)
 }
 
@@ -54,14 +53,22 @@ pub(super) fn serving(scratch: &Scratch) -> String {
     )
 }
 
-fn synced_at(commit: &str) -> impl Fn(&StatusDocument) -> bool {
-    move |status| status.state == "synced" && status.applied.as_deref() == Some(commit)
+/// Waits until dev has applied a commit.
+fn applied(daemon: &DaemonProcess, commit: &str) -> anyhow::Result<()> {
+    daemon.await_status("dev", &format!("synced at {commit}"), |status: &StatusDocument| {
+        status.state == "synced" && status.applied.as_deref() == Some(commit)
+    })?;
+    Ok(())
 }
 
-fn first_apply(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
+fn synced(daemon: &DaemonProcess, environment: &str) -> anyhow::Result<StatusDocument> {
+    daemon.await_status(environment, "synced", |status: &StatusDocument| status.state == "synced")
+}
+
+fn first_apply(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> anyhow::Result<()> {
     let started = Instant::now();
-    let status = daemon.await_status("dev", "synced", |status| status.state == "synced")?;
-    let objects = files(&scratch.target("dev"))?;
+    let status = synced(daemon, "dev")?;
+    let objects = playground.objects("dev");
     ensure!(!objects.is_empty(), "nothing was written");
     stage.say(&format!(
         "The repository holds three environments. dev follows the trunk: {} objects of {} units were applied in {} ms,\n\
@@ -75,15 +82,15 @@ fn first_apply(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyh
     Ok(())
 }
 
-fn good_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
-    scratch.edit("environments/dev/environment.yaml", "logLevel: debug", "logLevel: info")?;
+fn good_commit(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    playground.repository.edit("environments/dev/environment.yaml", "logLevel: debug", "logLevel: info")?;
     stage.say("Before committing, `naksha plan --env dev` shows what it would do:");
-    stage.show(&run(&scratch.repository(), scratch, &["plan", "--env", "dev"])?);
-    let before = files(&scratch.target("dev"))?;
+    stage.show(&playground.run(&["plan", "--env", "dev"])?);
+    let before = playground.objects("dev");
     let started = Instant::now();
-    let commit = scratch.commit("dev: less logging")?;
-    daemon.await_status("dev", "synced", synced_at(&commit))?;
-    let changed = differences(&before, &files(&scratch.target("dev"))?);
+    let commit = playground.repository.commit("dev: less logging")?;
+    applied(daemon, &commit)?;
+    let changed = differences(&before, &playground.objects("dev"));
     ensure!(!changed.is_empty(), "no object changed");
     stage.say(&format!(
         "Committed. Applied {} ms later; {} files changed.",
@@ -93,40 +100,39 @@ fn good_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyh
     Ok(())
 }
 
-fn bad_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
-    let before = files(&scratch.target("dev"))?;
-    scratch.edit("units/postgres/unit.yaml", "dependsOn:", "dependson:")?;
+fn bad_commit(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    let before = playground.objects("dev");
+    playground.repository.edit("units/postgres/unit.yaml", "dependsOn:", "dependson:")?;
     stage.say("`naksha check` finds it before the commit does harm:");
-    stage.show(&run(&scratch.repository(), scratch, &["check"])?);
-    let commit = scratch.commit("postgres: a slip of the pen")?;
-    let status = daemon.await_status("dev", "told about the commit", |status| {
+    stage.show(&playground.run(&["check"])?);
+    let commit = playground.repository.commit("postgres: a slip of the pen")?;
+    let status = daemon.await_status("dev", "told about the commit", |status: &StatusDocument| {
         status.control.as_deref() == Some(commit.as_str()) && !status.why.is_empty()
     })?;
-    let changed = differences(&before, &files(&scratch.target("dev"))?);
+    let changed = differences(&before, &playground.objects("dev"));
     ensure!(changed.is_empty(), "a broken commit changed {}", changed.join(", "));
     stage.say("Committed all the same. Nothing was applied, nothing was pruned, and dev says why:");
     stage.show(&status.why.join("\n"));
-    let commit = scratch.revert()?;
-    daemon.await_status("dev", "synced", synced_at(&commit))?;
+    applied(daemon, &playground.repository.revert()?)?;
     stage.say("Reverted: dev is synced again.");
     Ok(())
 }
 
-fn drift(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
-    let folder = scratch.target("dev");
-    let objects = files(&folder)?;
+fn drift(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    let folder = playground.scratch.target("dev");
+    let objects = playground.objects("dev");
     let (name, text) = objects
         .iter()
         .find(|(_, text)| text.contains("kind: StatefulSet\n") && text.contains("/postgres:17.6"))
         .context("there is a StatefulSet of the database")?;
     fs::write(folder.join(name), text.replace("/postgres:17.6", "/postgres:9.6"))?;
     let started = Instant::now();
-    while fs::read_to_string(folder.join(name))?.contains("/postgres:9.6") {
-        ensure!(started.elapsed() < super::PATIENCE, "the drift was not healed");
-        pause();
-    }
+    wait_for("the drift to be healed", || {
+        let text = fs::read_to_string(folder.join(name))?;
+        Ok((!text.contains("/postgres:9.6")).then_some(()))
+    })?;
     let healed = started.elapsed();
-    daemon.await_status("dev", "synced", |status| status.state == "synced")?;
+    synced(daemon, "dev")?;
     stage.say(&format!(
         "Somebody set the database's image to postgres:9.6 in {name}.\nSeen and healed within {} ms.",
         healed.as_millis()
@@ -134,43 +140,42 @@ fn drift(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Re
     Ok(())
 }
 
-fn dangerous_commit(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
-    let before = files(&scratch.target("dev"))?;
-    scratch.edit(
+fn dangerous_commit(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    let before = playground.objects("dev");
+    playground.repository.edit(
         "units/postgres/unit.yaml",
         "templates: [manifests/*.yaml.tera]",
         "templates: [manifests/config.yaml.tera]",
     )?;
-    let commit = scratch.commit("postgres: only its configuration is left")?;
-    let held = daemon.await_status("dev", "held", |status| {
+    let commit = playground.repository.commit("postgres: only its configuration is left")?;
+    let held = daemon.await_status("dev", "held", |status: &StatusDocument| {
         status.state == "held" && status.control.as_deref() == Some(commit.as_str())
     })?;
-    let after = files(&scratch.target("dev"))?;
+    let after = playground.objects("dev");
     ensure!(before.keys().eq(after.keys()), "a held plan deleted something");
     stage.say("The plan would delete a StatefulSet with its data. It is held; nothing was touched:");
     stage.show(&held.why.join("\n"));
-    let commit = scratch.revert()?;
-    daemon.await_status("dev", "synced", synced_at(&commit))?;
+    applied(daemon, &playground.repository.revert()?)?;
     stage.say("Reverted: the held plan dissolved, dev is synced.");
     Ok(())
 }
 
-fn workflow(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
-    scratch.edit("workflows/ingest.yaml", "tokens: 400", "tokens: 600")?;
-    scratch.edit("workflows/ingest.yaml", "attempts: 4", "attempts: 6")?;
+fn workflow(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    playground.repository.edit("workflows/ingest.yaml", "tokens: 400", "tokens: 600")?;
+    playground.repository.edit("workflows/ingest.yaml", "attempts: 4", "attempts: 6")?;
     stage.say("Workflows are diffed as graphs, node by node:");
-    stage.show(&run(&scratch.repository(), scratch, &["plan", "--env", "dev"])?);
-    let commit = scratch.commit("ingest: larger pieces, more patience")?;
-    daemon.await_status("dev", "synced", synced_at(&commit))?;
+    stage.show(&playground.run(&["plan", "--env", "dev"])?);
+    let commit = playground.repository.commit("ingest: larger pieces, more patience")?;
+    applied(daemon, &commit)?;
     stage.say("Committed: a new immutable version of `ingest` is current in dev.");
     Ok(())
 }
 
-fn promotion(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow::Result<()> {
-    stage.show(&run(&scratch.repository(), scratch, &["promote", "staging"])?);
-    scratch.commit("promote staging")?;
-    let status = daemon.await_status("staging", "synced", |status| status.state == "synced")?;
-    let objects = files(&scratch.target("staging"))?;
+fn promotion(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> anyhow::Result<()> {
+    stage.show(&playground.run(&["promote", "staging"])?);
+    playground.repository.commit("promote staging")?;
+    let status = synced(daemon, "staging")?;
+    let objects = playground.objects("staging");
     ensure!(!objects.is_empty(), "nothing was promoted");
     stage.say(&format!(
         "The lock is committed: staging runs the same source with its own variables, {} objects. Reverting that commit\n\
@@ -181,58 +186,39 @@ fn promotion(stage: &Stage, scratch: &Scratch, daemon: &DaemonProcess) -> anyhow
 }
 
 /// Kills the daemon while it writes, starts it again, and compares the end with what it should be.
-fn killed(stage: &Stage, scratch: &Scratch, daemon: DaemonProcess) -> anyhow::Result<DaemonProcess> {
-    let folder = scratch.target("dev");
+fn killed(stage: &Stage, playground: &Playground, daemon: DaemonProcess) -> anyhow::Result<DaemonProcess> {
     let mut daemon = daemon;
     for attempt in 1..=KILL_TRIES {
-        let before = files(&folder)?;
-        let owner = scratch.read("naksha.yaml")?;
+        let before = playground.objects("dev");
+        let owner = playground.repository.read("naksha.yaml")?;
         let line =
             owner.lines().find(|line| line.trim_start().starts_with("owner: ")).context("an owner is set")?;
-        scratch.edit("naksha.yaml", line.trim_start(), &format!("owner: platform-{attempt}"))?;
-        let commit = scratch.commit("a label on every object")?;
+        playground.repository.edit(
+            "naksha.yaml",
+            line.trim_start(),
+            &format!("owner: platform-{attempt}"),
+        )?;
+        let commit = playground.repository.commit("a label on every object")?;
         let started = Instant::now();
-        while differences(&before, &files(&folder)?).is_empty() {
-            ensure!(started.elapsed() < super::PATIENCE, "the apply did not start");
+        while differences(&before, &playground.objects("dev")).is_empty() {
+            ensure!(started.elapsed() < PATIENCE, "the apply did not start");
         }
         daemon.kill()?;
-        let written = differences(&before, &files(&folder)?).len();
-        daemon = DaemonProcess::start(scratch)?;
-        daemon.await_status("dev", "synced", synced_at(&commit))?;
-        let all = differences(&before, &files(&folder)?).len();
+        let written = differences(&before, &playground.objects("dev")).len();
+        daemon = playground.start_daemon()?;
+        applied(&daemon, &commit)?;
+        let all = differences(&before, &playground.objects("dev")).len();
         stage.say(&format!(
             "A commit changed {all} objects. The daemon was killed after {written} of them; started again, it finished the rest."
         ));
         if written < all {
-            let plan = run(&scratch.repository(), scratch, &["status", "dev", "--exit-code"])?;
+            let plan = playground.run(&["status", "dev", "--exit-code"])?;
             ensure!(!plan.contains("degraded"), "dev is not as it should be: {plan}");
             return Ok(daemon);
         }
         stage.say("(The apply was faster than the kill; once more.)");
     }
     bail!("no kill came in the middle of an apply in {KILL_TRIES} tries")
-}
-
-/// Every object file below a folder; what the target keeps for itself is left out.
-fn files(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(at) = open.pop() {
-        for entry in fs::read_dir(&at).into_iter().flatten() {
-            let entry = entry?;
-            let path = entry.path();
-            if entry.file_name().to_string_lossy().starts_with('.') {
-                continue;
-            }
-            if path.is_dir() {
-                open.push(path);
-            } else if let Ok(text) = fs::read_to_string(&path) {
-                // A file that vanished in between is a write in progress.
-                found.insert(path.strip_prefix(folder)?.display().to_string(), text);
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Names of the files that differ.

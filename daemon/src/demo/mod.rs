@@ -4,21 +4,17 @@
 //! effect on disk. A chapter whose effect does not show ends the demo with an error.
 
 mod chapters;
-mod daemon;
-mod scratch;
+mod playground;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use crate::cli::{Context, Outcome};
 use crate::terminal::Terminal;
-use scratch::Scratch;
-
-/// Longest wait for one effect. Each takes well under a second; a loaded machine may need more.
-const PATIENCE: Duration = Duration::from_secs(60);
+use playground::Playground;
 
 /// Plays the whole loop in a scratch folder, with the real daemon: a good commit, a bad one, drift, a dangerous
 /// deletion, a revert, a workflow change, and a daemon killed in the middle of an apply.
@@ -43,17 +39,18 @@ impl Demo {
         let started = Instant::now();
         let Self { keep, quiet, serve, folder } = self;
         let stage = Stage { terminal: context.terminal, quiet };
-        let scratch = Scratch::create(folder, keep || serve)?;
+        let playground = Playground::create(folder, keep || serve)?;
+        let Playground { scratch, .. } = &playground;
         stage.say(&format!("Everything below happens in {}", scratch.root().display()));
-        let mut daemon = chapters::play(&stage, &scratch)
+        let mut daemon = chapters::play(&stage, &playground)
             .with_context(|| format!("the demo stopped; the daemon's log is {}", scratch.log().display()))?;
         stage.line(&format!("The demo took {:.1} s.", started.elapsed().as_secs_f64()));
         if serve {
-            stage.line(&chapters::serving(&scratch));
-            daemon.wait()?;
+            stage.line(&chapters::serving(scratch));
         } else {
-            daemon.stop()?;
+            daemon.terminate()?;
         }
+        daemon.ended()?;
         if keep || serve {
             stage.line(&format!("The scratch folder stays: {}", scratch.root().display()));
         }
