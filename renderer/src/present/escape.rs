@@ -6,9 +6,19 @@ use super::clean::clean_line;
 /// was taken out before.
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
 
-/// Text within a paragraph, a list item or a table cell.
+/// Text within a paragraph, a list item or a table cell; it may stand at the start of one.
 pub(super) fn inline(text: &str) -> String {
-    escaped(text, |c| matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$'))
+    let text = escaped(text, |c| matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$'));
+    // Spaces make code of a line, a sign or a number with a sign a list.
+    let text = text.trim_start();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let is_list = match text[digits..].chars().next() {
+        Some('-' | '+') => digits == 0,
+        Some('.' | ')') => digits > 0,
+        _ => false,
+    };
+    let sign = if is_list { "\\" } else { "" };
+    format!("{}{sign}{}", &text[..digits], &text[digits..])
 }
 
 /// Text inside an HTML element, where Markdown is not read.
@@ -30,11 +40,12 @@ fn escaped(text: &str, backslashed: impl Fn(char) -> bool) -> String {
                 out.push(c);
             }
         }
-        // `@team`, `#12`, `https://…`, `www.…`: recognised after rendering, where a backslash is gone.
+        // `@team`, `#12`, `GH-12`, `https://…`, `www.…`: recognised after rendering, where a backslash is gone.
         let is_link = match c {
             '@' | '#' => true,
             ':' => rest.peek() == Some(&'/'),
-            '.' => ends_with_www(&out),
+            '.' => ends_with(&out, "www."),
+            '-' => rest.peek().is_some_and(char::is_ascii_digit) && ends_with(&out, "gh-"),
             _ => false,
         };
         out.extend(is_link.then_some(ZERO_WIDTH_SPACE));
@@ -42,8 +53,10 @@ fn escaped(text: &str, backslashed: impl Fn(char) -> bool) -> String {
     out
 }
 
-fn ends_with_www(out: &str) -> bool {
-    out.len() >= 4 && out.is_char_boundary(out.len() - 4) && out[out.len() - 4..].eq_ignore_ascii_case("www.")
+/// Whether `out` ends with this ASCII text, in whatever case.
+fn ends_with(out: &str, end: &str) -> bool {
+    let last = out.get(out.len().saturating_sub(end.len())..);
+    last.is_some_and(|last| last.eq_ignore_ascii_case(end))
 }
 
 /// Text as a code span: the fence is longer than any run of back-ticks in it.
@@ -98,7 +111,14 @@ mod tests {
             ("see https://evil.example", "see https:\u{200b}//evil.example"),
             ("www.evil.example", "www.\u{200b}evil.example"),
             ("fixes #12", "fixes #\u{200b}12"),
+            ("fixes GH-12, gh-b", "fixes GH-\u{200b}12, gh-b"),
             ("a\nb\u{1b}[0m", "a b"),
+            ("    code", "code"),
+            ("- item", r"\- item"),
+            ("+", r"\+"),
+            ("12. item", r"12\. item"),
+            ("1) item", r"1\) item"),
+            ("3 of 4", "3 of 4"),
         ] {
             assert_eq!(inline(text), expected, "{text}");
         }

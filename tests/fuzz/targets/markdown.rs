@@ -16,7 +16,7 @@ const ZERO_WIDTH_SPACE: char = '\u{200b}';
 
 fuzz_target!(|input: &str| {
     let plans = [plan(input, "new", false), plan(input, "acknowledged", true)];
-    for budget in [0, 700, 2_500, COMMENT_BUDGET] {
+    for budget in [700, COMMENT_BUDGET] {
         let page = markdown(&plans, budget);
         assert!(page.len() <= budget, "{} bytes, {budget} are allowed", page.len());
         check_characters(&page);
