@@ -49,7 +49,8 @@ fn line(entry: &HistoryEntry) -> String {
         &entry.plan[..12.min(entry.plan.len())],
     );
     if entry.outcome.is_some() {
-        line.push_str(&format!(" {} steps", entry.steps));
+        let noun = if entry.steps == 1 { "step" } else { "steps" };
+        line.push_str(&format!(" {} {noun}", entry.steps));
     }
     if entry.failed > 0 {
         line.push_str(&format!(", {} failed", entry.failed));

@@ -66,6 +66,7 @@ pub enum Progress {
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Started { plan, steps: 1, .. } => write!(f, "applying plan {} in 1 step", plan.short()),
             Self::Started { plan, steps, .. } => write!(f, "applying plan {} in {steps} steps", plan.short()),
             Self::StepStarted { subject, verb, .. } => write!(f, "{verb} {subject}"),
             Self::StepRetried { subject, attempt, reason, .. } => {

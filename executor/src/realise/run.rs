@@ -178,7 +178,11 @@ fn judge(steps: &[StepRecord], cancelled: bool) -> ApplyOutcome {
     });
     let first = failed.next();
     let more = failed.count() + skipped;
-    let and_more = if more > 0 { format!(" (and {more} more steps were not done)") } else { String::new() };
+    let and_more = match more {
+        0 => String::new(),
+        1 => " (and 1 more step was not done)".to_owned(),
+        more => format!(" (and {more} more steps were not done)"),
+    };
     match first {
         Some((subject, reason)) => ApplyOutcome::Failed { reason: format!("{subject}: {reason}{and_more}") },
         None if skipped > 0 => {

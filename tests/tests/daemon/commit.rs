@@ -104,3 +104,27 @@ fn status_is_written_where_other_tools_read_it() {
     assert_eq!(applies.len(), 1, "{events}");
     assert_eq!(applies[0]["revision"], commit);
 }
+
+#[test]
+fn what_is_wrong_is_told_once_and_a_trunk_that_differs_is_told() {
+    let shop = shop();
+    shop.repository.edit("naksha.yaml", "trunk: main", "trunk: elsewhere");
+    shop.repository.edit("environments/dev/environment.yaml", "units: [", "units: [wbe, ");
+    let commit = shop.repository.commit("a slip of the pen");
+    let daemon = shop.start();
+    let status = daemon.await_status("dev", "degraded", |status| {
+        status["control"] == commit && status["state"] == "degraded"
+    });
+    let told: Vec<_> =
+        status["diagnostics"].as_array().unwrap().iter().map(|one| one["code"].clone()).collect();
+    assert_eq!(told, ["NK0201", "NK0718"], "{status}");
+    let said = status["diagnostics"][1]["message"].as_str().unwrap();
+    assert_eq!(said, "naksha.yaml says that `elsewhere` is the trunk, and the remote's HEAD says `main`");
+    // What the daemon is told wins, and is named.
+    drop(daemon);
+    shop.repository.edit("naksha.yaml", "trunk: elsewhere", "trunk: main").commit("as it is");
+    let daemon = shop.start();
+    daemon.await_status("dev", "without the warning", |status| {
+        status["diagnostics"].as_array().is_some_and(|all| all.len() == 1)
+    });
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::UnitName;
+use naksha_environments::load::told_once;
 use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Blocked, Plan};
 use naksha_environments::rendered::Rendered;
@@ -21,6 +22,7 @@ use super::judge::Judgement;
 use super::last_apply::Failures;
 use super::sources::Ready;
 use super::{Pass, PassError, Reconciler};
+use crate::git::RefName;
 use crate::task::publish::EVENTS;
 
 /// With nothing to wait for, a pass without an environment is made again this often.
@@ -64,6 +66,22 @@ impl Situation<'_> {
 }
 
 impl Reconciler {
+    /// Everything that is wrong with what was read and rendered, each thing once.
+    fn diagnostics(&self, sources: &Ready, rendered: &Rendered) -> Vec<Diagnostic> {
+        let mut loaded = sources.control.loaded.diagnostics.clone();
+        if sources.content.revision != sources.control.revision {
+            loaded.extend(sources.content.loaded.diagnostics.iter().cloned());
+        }
+        let trunk = self.feed.trunk();
+        let because =
+            if self.feed.config.trunk.is_some() { "the daemon's configuration" } else { "the remote's HEAD" };
+        let repository = sources.control.loaded.definitions.repository.as_deref();
+        let differs =
+            |trunk: &str| repository.and_then(|repository| repository.trunk_differs(trunk, because));
+        loaded.extend(trunk.as_ref().and_then(RefName::branch_name).and_then(differs));
+        told_once(loaded, [rendered])
+    }
+
     /// The end of a full pass.
     pub(super) async fn conclude(
         &mut self,
@@ -99,7 +117,7 @@ impl Reconciler {
             plan: (!(judgement.plan.is_empty() || succeeded && complete)).then(|| judgement.plan.id.clone()),
             objects: self.owned,
             units,
-            diagnostics: diagnostics(sources, rendered),
+            diagnostics: self.diagnostics(sources, rendered),
         };
         let next = next(sources.environment.sync.interval, &status);
         let status = self.say(status).await?;
@@ -221,17 +239,6 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
-}
-
-fn diagnostics(sources: &Ready, rendered: &Rendered) -> Vec<Diagnostic> {
-    let mut all = rendered.diagnostics.clone();
-    all.extend(sources.control.loaded.diagnostics.iter().cloned());
-    if sources.content.revision != sources.control.revision {
-        all.extend(sources.content.loaded.diagnostics.iter().cloned());
-    }
-    all.sort();
-    all.dedup();
-    all
 }
 
 /// The environment's state, and the answer to "why is this not applied?".
