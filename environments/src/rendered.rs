@@ -1,7 +1,7 @@
 //! What an environment should be: the result of rendering, before it is compared with anything.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::diagnostic::Diagnostic;
 use crate::digest::Digest;
@@ -23,9 +23,26 @@ pub struct Rendered {
     pub diagnostics: Vec<Diagnostic>,
     /// Set when the definitions that steer the environment itself are broken: nothing may be applied or pruned.
     pub broken: bool,
+    /// Worked out when it is first asked for. Begin with the default.
+    pub order: ObjectOrder,
 }
 
+/// The objects of all units by their keys: which unit, which of its objects.
+#[derive(Debug, Clone, Default)]
+pub struct ObjectOrder(OnceLock<Box<[(u32, u32)]>>);
+
 impl Rendered {
+    /// Every object with its unit, by key; an object that several units want once for each. Sorted once: several
+    /// steps of each pass walk along it.
+    pub fn objects_by_key(&self) -> impl Iterator<Item = (&RenderedUnit, &Arc<DesiredObject>)> {
+        let units: Vec<&RenderedUnit> = self.units.values().collect();
+        let order = self.order.0.get_or_init(|| order(&units));
+        order.iter().map(move |(unit, object)| {
+            let unit = units[*unit as usize];
+            (unit, &unit.objects()[*object as usize])
+        })
+    }
+
     /// Digest of the whole desired state; `lock.yaml` records it.
     pub fn digest(&self) -> Digest {
         let mut hasher = crate::digest::Hasher::new("naksha/render/1");
@@ -79,6 +96,20 @@ impl RenderedUnit {
             UnitState::Broken { .. } | UnitState::Unsupported { .. } | UnitState::NotYet => &[],
         }
     }
+}
+
+fn order(units: &[&RenderedUnit]) -> Box<[(u32, u32)]> {
+    let mut order = Vec::new();
+    for (unit, at) in units.iter().zip(0..) {
+        order.extend(unit.objects().iter().zip(0..).map(|(_, object)| (at, object)));
+    }
+    let object = |&(unit, object): &(u32, u32)| &units[unit as usize].objects()[object as usize];
+    order.sort_by(|one, two| {
+        // Units are in the order of their names.
+        let rest = || (one.0, &object(one).provenance).cmp(&(two.0, &object(two).provenance));
+        object(one).key.cmp(&object(two).key).then_with(rest)
+    });
+    order.into()
 }
 
 /// Why one unit waits for another.

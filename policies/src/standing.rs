@@ -129,6 +129,8 @@ impl<'a> Bench<'a> {
             severity = severity.min(Severity::Warning);
         }
         let clean = |text: String| scrub(&text).into_owned();
+        // What could not be judged is to be mended in the rule.
+        let place = if found.unjudged { self.rule_place(&found.rule).or(place) } else { place };
         let Found { rule: name, field, message, fix, .. } = found;
         self.findings.push(Finding {
             severity,
@@ -141,6 +143,12 @@ impl<'a> Bench<'a> {
             fix: fix.or_else(|| rule.fix.clone()).map(clean),
             standing,
         });
+    }
+
+    /// Where one of the repository's own rules is written.
+    fn rule_place(&self, name: &RuleName) -> Option<Place> {
+        let policy = self.policies.custom.iter().find(|policy| policy.name == *name)?;
+        Some(policy.rule.place.clone().unwrap_or_else(|| policy.place.clone()))
     }
 
     fn count(&mut self, rule: &RuleName) {

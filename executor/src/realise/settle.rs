@@ -6,7 +6,7 @@
 //! [`Store::refresh_marks`](crate::port::store::Store::refresh_marks), and `confirm`'s also into the inventory
 //! that is planned with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use naksha_environments::codes::apply as codes;
 use naksha_environments::diagnostic::Diagnostic;
@@ -122,7 +122,7 @@ pub fn settle(
     }
     let acted: BTreeSet<&ObjectKey> =
         plan.actions.iter().filter_map(|action| object_of(&action.subject)).collect();
-    let desired = desired_objects(rendered);
+    let desired = desired_objects(rendered, &changed.iter().map(|(key, ..)| *key).collect());
     for (key, owned, mark) in changed {
         let open = acted.contains(key) || plan.drifted.contains_key(key) || plan.unknown.contains_key(key);
         let blocked = plan.blocked.contains_key(&owned.unit);
@@ -160,9 +160,12 @@ fn object_of(subject: &Subject) -> Option<&ObjectKey> {
     }
 }
 
-fn desired_objects(rendered: &Rendered) -> BTreeMap<&ObjectKey, &DesiredObject> {
+fn desired_objects<'a>(
+    rendered: &'a Rendered,
+    keys: &HashSet<&ObjectKey>,
+) -> HashMap<&'a ObjectKey, &'a DesiredObject> {
     let objects = rendered.units.values().flat_map(RenderedUnit::objects);
-    objects.map(|object| (&object.key, &**object)).collect()
+    objects.filter(|object| keys.contains(&object.key)).map(|object| (&object.key, &**object)).collect()
 }
 
 /// Objects that could not be observed, as they are told to people.

@@ -143,6 +143,9 @@ fn what_cannot_be_judged_blocks() {
     let changed = changed.policy("headless", &["Service"], rule);
     assert_eq!(standings(&changed, "headless"), [Standing::New]);
 
+    let place = world.check().findings[0].place.as_ref().map(|place| place.path.to_string());
+    assert_eq!(place.as_deref(), Some("policies/headless.yaml"), "where it is mended");
+
     let number = World::new().rendering(&[("app", SERVICE)]).policy("number", &[], "1 + 1");
     assert_eq!(
         number.of("number"),

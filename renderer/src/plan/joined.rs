@@ -31,15 +31,8 @@ pub(super) struct Row<'a> {
 
 /// The objects of all units, by key.
 pub(super) fn wanted(rendered: &Rendered) -> Vec<Wanted<'_>> {
-    let mut wanted: Vec<Wanted<'_>> = Vec::new();
-    for (unit, rendered) in &rendered.units {
-        wanted.extend(rendered.objects().iter().map(|object| Wanted { unit, rendered, object }));
-    }
-    wanted.sort_by(|one, two| {
-        let rest = || (one.unit, &one.object.provenance).cmp(&(two.unit, &two.object.provenance));
-        one.object.key.cmp(&two.object.key).then_with(rest)
-    });
-    wanted
+    let wanted = rendered.objects_by_key();
+    wanted.map(|(rendered, object)| Wanted { unit: &rendered.name, rendered, object }).collect()
 }
 
 /// Rows for every object that is wanted or owned, by key.

@@ -1,7 +1,7 @@
 //! What only shows when all units of an environment are seen together: custom kinds without a namespace, one
 //! object wanted by two units, too many objects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use naksha_environments::codes::render as codes;
@@ -29,8 +29,8 @@ pub(super) struct Settled {
     pub(super) digest: Digest,
 }
 
-/// Which unit makes an object.
-pub(super) type Makers = BTreeMap<ObjectKey, UnitName>;
+/// Which unit makes an object. Only asked, never listed.
+pub(super) type Makers = HashMap<ObjectKey, (UnitName, Arc<DesiredObject>)>;
 
 /// Settles the units in the order in which the environment lists them: the first to want an object has it; a
 /// later one that wants it too is broken as a whole, since the rest of it may rely on that object.
@@ -45,7 +45,7 @@ pub(super) fn settle(
         .filter(|custom| custom.cluster_scoped)
         .map(|custom| (custom.group.as_str(), custom.kind.as_str()))
         .collect();
-    let mut taken: BTreeMap<ObjectKey, (UnitName, Arc<DesiredObject>)> = BTreeMap::new();
+    let mut taken = Makers::new();
     let mut settled = BTreeMap::new();
     for (unit, render) in renders {
         let (objects, mut unit_digest) = rescoped(render, &cluster_kinds);
@@ -78,8 +78,7 @@ pub(super) fn settle(
         taken.extend(objects.iter().map(|object| (object.key.clone(), (unit.clone(), Arc::clone(object)))));
         settled.insert(unit.clone(), Settled { objects, broken, digest: unit_digest });
     }
-    let makers = taken.into_iter().map(|(key, (unit, _))| (key, unit)).collect();
-    (settled, makers)
+    (settled, taken)
 }
 
 /// The objects, without a namespace where their kind turned out to have none.

@@ -74,7 +74,7 @@ pub(super) fn of_objects<'a>(
 ) {
     let mut needed: BTreeMap<&UnitName, String> = BTreeMap::new();
     for key in references {
-        if let Some(maker) = makers.get(key) {
+        if let Some((maker, _)) = makers.get(key) {
             needed.entry(maker).or_insert_with(|| key.to_string());
         }
     }
@@ -82,7 +82,7 @@ pub(super) fn of_objects<'a>(
     for object in objects {
         if let Some(namespace) = &object.key.namespace
             && namespaces.insert(namespace)
-            && let Some((key, maker)) =
+            && let Some((key, (maker, _))) =
                 makers.get_key_value(&ObjectKey::new("", "Namespace", None, namespace))
         {
             needed.entry(maker).or_insert_with(|| key.to_string());

@@ -9,7 +9,7 @@ use naksha_environments::digest::{Digest, Hasher, canonical_json};
 use naksha_environments::environment::{Environment, Follows, UnitUse};
 use naksha_environments::facts::Facts;
 use naksha_environments::ids::{EnvironmentName, UnitName, WorkflowName};
-use naksha_environments::rendered::{Rendered, RenderedUnit, UnitState};
+use naksha_environments::rendered::{ObjectOrder, Rendered, RenderedUnit, UnitState};
 use naksha_environments::repository::Definitions;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::SourceTree;
@@ -84,7 +84,15 @@ pub fn render(input: &RenderInput<'_>) -> Rendered {
     found.sort();
     found.dedup();
     let environment = input.environment.clone();
-    Rendered { environment, units, workflows, broken_workflows, diagnostics: found, broken: false }
+    Rendered {
+        environment,
+        units,
+        workflows,
+        broken_workflows,
+        diagnostics: found,
+        broken: false,
+        order: ObjectOrder::default(),
+    }
 }
 
 /// The environment's definition, when everything that steers it could be read.
@@ -120,6 +128,7 @@ fn nothing(environment: &EnvironmentName, finding: Diagnostic) -> Rendered {
         broken_workflows: BTreeSet::new(),
         diagnostics: vec![finding],
         broken: true,
+        order: ObjectOrder::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use naksha_environments::object::{
     Body, DesiredObject, Health, Live, Mark, ObjectKey, Observation, Observed, Provenance, SecretValue, Uid,
 };
 use naksha_environments::plan::{Action, Payload, Plan, Resolution, Subject, Verb};
-use naksha_environments::rendered::{DependencyReason, Rendered, RenderedUnit, UnitState};
+use naksha_environments::rendered::{DependencyReason, ObjectOrder, Rendered, RenderedUnit, UnitState};
 use naksha_environments::secret::{MarkKey, SecretRef};
 use naksha_environments::source::TreePath;
 use naksha_environments::stateful::is_stateful;
@@ -86,6 +86,7 @@ pub(crate) fn rendered(units: Vec<RenderedUnit>) -> Rendered {
         broken_workflows: BTreeSet::new(),
         diagnostics: vec![],
         broken: false,
+        order: ObjectOrder::default(),
     }
 }
 
