@@ -29,7 +29,7 @@ use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::keep::Tasks;
-use crate::task::publish::Publisher;
+use crate::task::publish::{Publisher, StatusFile};
 use crate::task::{EnvironmentTask, Feed, FoundTrunk, Heads, RefState, Revisions, Shared, retain};
 
 /// Time for a graceful end. Kubernetes and systemd give thirty seconds or more before they kill.
@@ -196,7 +196,7 @@ fn publisher(config: &Config, store: &SharedStore, metrics: &Arc<Metrics>, heads
         metrics: Arc::clone(metrics),
         nudge: Arc::new(Notify::new()),
         heads: heads.clone(),
-        status_file: config.status.file.clone(),
+        status_file: config.status.file.clone().map(|path| Arc::new(StatusFile::new(path))),
         events: config.events(),
         notes: config.status.notes,
     }

@@ -3,10 +3,11 @@
 //! Messages wait in the store's outbox until a sink took them, so a crash delays a report and loses none. Delivery is
 //! at least once; an event carries its outbox id, by which a reader can drop a repetition.
 
-use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+mod status_file;
+
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,11 @@ use naksha_environments::ids::Revision;
 use naksha_executor::port::store::{OutboxMessage, SharedStore, StoreError};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+
+pub use status_file::StatusFile;
 
 use super::Heads;
 use crate::metrics::Metrics;
@@ -40,7 +44,7 @@ pub struct Publisher {
     pub metrics: Arc<Metrics>,
     pub nudge: Arc<Notify>,
     pub heads: Heads,
-    pub status_file: Option<PathBuf>,
+    pub status_file: Option<Arc<StatusFile>>,
     pub events: PathBuf,
     pub notes: bool,
 }
@@ -76,8 +80,9 @@ impl Publisher {
             if messages.is_empty() {
                 return Ok(());
             }
-            for message in messages {
-                match self.deliver(sink, &message).await {
+            let results = self.deliver(sink, &messages).await;
+            for (message, result) in messages.iter().zip(results) {
+                match result {
                     Ok(()) => self.store.delivered(message.id).await?,
                     Err(reason) => {
                         debug!(sink, %reason, "not delivered");
@@ -88,47 +93,24 @@ impl Publisher {
         }
     }
 
-    async fn deliver(&self, sink: &str, message: &OutboxMessage) -> Result<(), String> {
-        match sink {
-            STATUS_FILE => self.write_status(message).map_err(|error| error.to_string()),
-            EVENTS => self.append_event(message).map_err(|error| error.to_string()),
-            NOTES => self.write_note(message).await,
-            other => Err(format!("there is no sink `{other}`")),
+    /// What became of each message. Files take them all at once: one wait for the disk.
+    async fn deliver(&self, sink: &str, messages: &[OutboxMessage]) -> Vec<Result<(), String>> {
+        if sink == NOTES {
+            let mut results = Vec::with_capacity(messages.len());
+            for message in messages {
+                results.push(self.write_note(message).await);
+            }
+            return results;
         }
-    }
-
-    /// Replaces the environment's entry in the status file, atomically.
-    fn write_status(&self, message: &OutboxMessage) -> io::Result<()> {
-        let Some(path) = &self.status_file else { return Ok(()) };
-        let mut all: BTreeMap<String, Value> = match fs::read(path) {
-            // A file that somebody damaged is replaced: it is a copy of what the store knows.
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(error),
-        };
-        all.insert(message.topic.clone(), message.body.clone());
-        let mut text = serde_json::to_vec_pretty(&all)?;
-        text.push(b'\n');
-        let temporary = path.with_extension("tmp");
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    }
-
-    fn append_event(&self, message: &OutboxMessage) -> io::Result<()> {
-        let mut event = Map::new();
-        event.insert("id".to_owned(), json!(message.id));
-        event.insert("at".to_owned(), json!(message.at));
-        event.insert("topic".to_owned(), json!(message.topic));
-        if let Value::Object(body) = &message.body {
-            event.extend(body.clone());
-        }
-        let mut line = serde_json::to_vec(&event)?;
-        line.push(b'\n');
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.events)?;
-        file.write_all(&line)?;
-        file.sync_data()
+        let (messages, publisher, is_status) = (messages.to_vec(), self.clone(), sink == STATUS_FILE);
+        let count = messages.len();
+        let written = spawn_blocking(move || match &publisher.status_file {
+            Some(file) if is_status => file.write(&messages),
+            _ if is_status => Ok(()),
+            _ => append_events(&publisher.events, &messages),
+        });
+        let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        vec![written.map_err(|error| error.to_string()); count]
     }
 
     async fn write_note(&self, message: &OutboxMessage) -> Result<(), String> {
@@ -145,6 +127,25 @@ impl Publisher {
         );
         self.heads.write_note(repository, revision, note).await
     }
+}
+
+/// A line per event. Blocks on the disk.
+fn append_events(path: &Path, messages: &[OutboxMessage]) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for message in messages {
+        let mut event = Map::new();
+        event.insert("id".to_owned(), json!(message.id));
+        event.insert("at".to_owned(), json!(message.at));
+        event.insert("topic".to_owned(), json!(message.topic));
+        if let Value::Object(body) = &message.body {
+            event.extend(body.clone());
+        }
+        serde_json::to_writer(&mut lines, &event)?;
+        lines.push(b'\n');
+    }
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(&lines)?;
+    file.sync_data()
 }
 
 fn retry_at(attempts: u32) -> Timestamp {

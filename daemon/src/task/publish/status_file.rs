@@ -1,0 +1,68 @@
+//! The status file: what every environment said last, as one JSON object by scope, replaced as a whole.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use naksha_executor::port::store::OutboxMessage;
+use serde_json::Value;
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct StatusFile {
+    path: PathBuf,
+    /// The entries as they stand in the file, compact; absent until it was read.
+    entries: Mutex<Option<BTreeMap<String, String>>>,
+}
+
+impl StatusFile {
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, entries: Mutex::default() }
+    }
+
+    /// Replaces the entries that the messages are about. Blocks on the disk.
+    pub(super) fn write(&self, messages: &[OutboxMessage]) -> io::Result<()> {
+        // Entries are written whole; a panic elsewhere leaves them right.
+        let mut known = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = match known.take() {
+            Some(entries) => entries,
+            None => self.read()?,
+        };
+        for message in messages {
+            entries.insert(message.topic.clone(), message.body.to_string());
+        }
+        let written = self.replace(&entries);
+        *known = Some(entries);
+        written
+    }
+
+    /// What an earlier process wrote. A file that somebody damaged is replaced: it is a copy of what the store knows.
+    fn read(&self) -> io::Result<BTreeMap<String, String>> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error),
+        };
+        let entries: BTreeMap<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+        Ok(entries.into_iter().map(|(scope, status)| (scope, status.to_string())).collect())
+    }
+
+    fn replace(&self, entries: &BTreeMap<String, String>) -> io::Result<()> {
+        let mut text = String::from("{");
+        for (index, (scope, status)) in entries.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            // A line each, so that tools which read lines see which environment changed.
+            let scope = Value::from(scope.as_str());
+            write!(text, "{comma}\n  {scope}: {status}").expect("should write to a string");
+        }
+        text.push_str("\n}\n");
+        let temporary = self.path.with_extension("tmp");
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, &self.path)
+    }
+}
