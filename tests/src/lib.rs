@@ -6,6 +6,7 @@
 pub mod installation;
 pub mod program;
 pub mod repository;
+pub mod shop;
 
 pub use installation::Installation;
 pub use program::{DaemonProcess, Program};

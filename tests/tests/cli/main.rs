@@ -20,18 +20,12 @@ mod terminal;
 
 use naksha_tests::Installation;
 use naksha_tests::program::Printed;
+use naksha_tests::shop::{REPOSITORY, WEB};
 
 /// Stands wherever a secret could; it may be in no output.
 const CANARY: &str = "c4n4ry-s3cr3t-v4lu3";
 /// The same in base64, as a Secret has it; without the end, which depends on what follows.
 const CANARY_ENCODED: &str = "YzRuNHJ5LXMzY3IzdC12NGx1M";
-
-const REPOSITORY: &str = "apiVersion: naksha.dev/v1alpha1
-kind: Repository
-metadata: {name: infra}
-spec:
-  trunk: main
-";
 
 const DEV: &str = "apiVersion: naksha.dev/v1alpha1
 kind: Environment
@@ -50,13 +44,6 @@ spec:
   target: {directory: out, namespace: shop}
   variables: {replicas: 3, level: warn}
   units: [web, settings]
-";
-
-const WEB: &str = "apiVersion: naksha.dev/v1alpha1
-kind: Unit
-metadata: {name: web}
-spec:
-  templates: [web.yaml.tera]
 ";
 
 const WEB_TEMPLATE: &str = "apiVersion: apps/v1

@@ -1,8 +1,9 @@
 //! Dangerous plans wait for a person, in every way a person can answer.
 
+use naksha_tests::{DaemonProcess, Installation};
 use serde_json::Value;
 
-use crate::{REPOSITORY, shop};
+use crate::{REPOSITORY, history_of, running, shop};
 
 const DATABASE: &str = "apiVersion: apps/v1
 kind: StatefulSet
@@ -21,7 +22,7 @@ spec:
 ";
 
 /// A shop with a database, applied; then a commit that drops the database.
-fn dangerous() -> (naksha_tests::Installation, naksha_tests::DaemonProcess, Value) {
+fn dangerous() -> (Installation, DaemonProcess, Value) {
     let shop = shop();
     shop.repository.write("units/settings/database.yaml", DATABASE);
     shop.repository.edit("units/settings/unit.yaml", "[settings.yaml]", "[settings.yaml, database.yaml]");
@@ -36,6 +37,20 @@ fn dangerous() -> (naksha_tests::Installation, naksha_tests::DaemonProcess, Valu
     (shop, daemon, held)
 }
 
+/// The same, acknowledged, applied, reverted, and committed again: the same plan, held again.
+fn dangerous_again() -> (Installation, DaemonProcess, String) {
+    let (shop, daemon, held) = dangerous();
+    let plan = held["plan"].as_str().expect("should have a plan").to_owned();
+    shop.program.run(shop.root(), &["ack", &plan, "--reason", "once"]).expect_code(0);
+    daemon.await_applied("dev", &shop.repository.head());
+    let commit = shop.repository.revert();
+    daemon.await_applied("dev", &commit);
+    shop.repository.revert();
+    let again = daemon.await_state("dev", "held");
+    assert_eq!(again["plan"].as_str(), Some(plan.as_str()), "the same actions are the same plan");
+    (shop, daemon, plan)
+}
+
 #[test]
 fn deleting_data_is_held_until_it_is_acknowledged_on_the_socket() {
     let (shop, daemon, held) = dangerous();
@@ -44,8 +59,7 @@ fn deleting_data_is_held_until_it_is_acknowledged_on_the_socket() {
     shop.program.run(shop.root(), &["ack", plan, "--reason", "it moved elsewhere"]).expect_code(0);
     daemon.await_applied("dev", &shop.repository.head());
     assert!(!shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
-    let history =
-        shop.program.run(shop.root(), &["history", "dev", "--format", "json"]).expect_code(0).json();
+    let history = history_of(&shop);
     assert_eq!(history["entries"][0]["outcome"], "succeeded", "{history}");
 }
 
@@ -65,25 +79,13 @@ fn what_holds_a_plan_is_printed_once() {
 
 #[test]
 fn every_apply_of_a_plan_is_in_the_history() {
-    let (shop, daemon, held) = dangerous();
-    let plan = held["plan"].as_str().unwrap().to_owned();
-    shop.program.run(shop.root(), &["ack", &plan, "--reason", "once"]).expect_code(0);
-    daemon.await_applied("dev", &shop.repository.head());
-    let commit = shop.repository.revert();
-    daemon.await_applied("dev", &commit);
-    shop.repository.revert();
-    daemon.await_state("dev", "held");
+    let (shop, daemon, plan) = dangerous_again();
     let rows = || {
-        let history =
-            shop.program.run(shop.root(), &["history", "dev", "--format", "json"]).expect_code(0).json();
-        let rows: Vec<_> = history["entries"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|entry| entry["plan"] == plan.as_str())
-            .map(|entry| format!("{} {}", entry["decision"], entry["outcome"]).replace('"', ""))
-            .collect();
-        rows
+        let history = history_of(&shop);
+        let entries = history["entries"].as_array().unwrap().iter();
+        let own = entries.filter(|entry| entry["plan"] == plan.as_str());
+        own.map(|entry| format!("{} {}", entry["decision"], entry["outcome"]).replace('"', ""))
+            .collect::<Vec<_>>()
     };
     assert_eq!(rows(), ["hold null", "apply succeeded"]);
     shop.program.run(shop.root(), &["ack", &plan, "--reason", "twice"]).expect_code(0);
@@ -121,9 +123,7 @@ fn a_revert_dissolves_the_held_plan() {
 
 #[test]
 fn a_suspended_environment_writes_nothing() {
-    let shop = shop();
-    let daemon = shop.start();
-    daemon.await_applied("dev", &shop.repository.head());
+    let (shop, daemon) = running();
     shop.program.run(shop.root(), &["suspend", "dev", "--reason", "maintenance"]).expect_code(0);
     daemon.await_state("dev", "suspended");
     let before = shop.objects("dev");
@@ -139,9 +139,7 @@ fn a_suspended_environment_writes_nothing() {
 
 #[test]
 fn a_policy_of_the_repository_holds_what_it_calls_an_error() {
-    let shop = shop();
-    let daemon = shop.start();
-    daemon.await_applied("dev", &shop.repository.head());
+    let (shop, daemon) = running();
     shop.repository.write("naksha.yaml", REPOSITORY);
     shop.repository.write(
         "policies/few-replicas.yaml",
@@ -165,23 +163,13 @@ spec:
 
 #[test]
 fn an_acknowledgement_is_good_for_one_apply() {
-    let (shop, daemon, held) = dangerous();
-    let plan = held["plan"].as_str().unwrap().to_owned();
-    shop.program.run(shop.root(), &["ack", &plan, "--reason", "once"]).expect_code(0);
-    daemon.await_applied("dev", &shop.repository.head());
-    let commit = shop.repository.revert();
-    daemon.await_applied("dev", &commit);
-    shop.repository.revert();
-    let again = daemon.await_state("dev", "held");
-    assert_eq!(again["plan"].as_str(), Some(plan.as_str()), "the same actions are the same plan");
+    let (shop, _daemon, _) = dangerous_again();
     assert!(shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
 }
 
 #[test]
 fn what_somebody_else_made_is_not_taken_over_unasked() {
-    let shop = shop();
-    let daemon = shop.start();
-    daemon.await_applied("dev", &shop.repository.head());
+    let (shop, daemon) = running();
     let mine =
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: shop}\ndata: {mine: \"1\"}\n";
     let file = shop.target("dev").join("shop/configmap/mine.yaml");
@@ -196,9 +184,7 @@ fn what_somebody_else_made_is_not_taken_over_unasked() {
 
 #[test]
 fn a_field_that_somebody_else_set_is_a_conflict() {
-    let shop = shop();
-    let daemon = shop.start();
-    daemon.await_applied("dev", &shop.repository.head());
+    let (shop, daemon) = running();
     let file = shop.target("dev").join(crate::SETTINGS_FILE);
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("  level: info", "  level: info\n  hand: by-hand")).unwrap();

@@ -4,13 +4,11 @@ use std::fs;
 
 use naksha_tests::await_true;
 
-use crate::{DEPLOYMENT_FILE, SETTINGS_FILE, shop};
+use crate::{DEPLOYMENT_FILE, SETTINGS_FILE, running, shop};
 
 #[test]
 fn an_edited_object_is_healed() {
-    let shop = shop();
-    let daemon = shop.start();
-    daemon.await_applied("dev", &shop.repository.head());
+    let (shop, daemon) = running();
     let file = shop.target("dev").join(DEPLOYMENT_FILE);
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("replicas: 2", "replicas: 7")).unwrap();
@@ -22,9 +20,7 @@ fn an_edited_object_is_healed() {
 
 #[test]
 fn a_deleted_object_comes_back() {
-    let shop = shop();
-    let daemon = shop.start();
-    daemon.await_applied("dev", &shop.repository.head());
+    let (shop, daemon) = running();
     let file = shop.target("dev").join(SETTINGS_FILE);
     fs::remove_file(&file).unwrap();
     await_true("the object to come back", || file.exists());
@@ -33,9 +29,7 @@ fn a_deleted_object_comes_back() {
 
 #[test]
 fn foreign_fields_stay() {
-    let shop = shop();
-    let daemon = shop.start();
-    daemon.await_applied("dev", &shop.repository.head());
+    let (shop, daemon) = running();
     let file = shop.target("dev").join(SETTINGS_FILE);
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("  level: info", "  level: info\n  foreign: \"yes\"")).unwrap();
@@ -67,9 +61,7 @@ fn without_self_heal_drift_is_told_and_left() {
 
 #[test]
 fn a_vanished_target_is_not_an_empty_one() {
-    let shop = shop();
-    let daemon = shop.start();
-    daemon.await_applied("dev", &shop.repository.head());
+    let (shop, daemon) = running();
     let (target, away) = (shop.target("dev"), shop.root().join("away"));
     fs::rename(&target, &away).unwrap();
     shop.program.run(shop.root(), &["sync"]).expect_code(0);

@@ -5,7 +5,7 @@ use std::fs;
 use naksha_tests::Installation;
 use serde_json::Value;
 
-use crate::{DEPLOYMENT_FILE, shop};
+use crate::{awaiting_health, history_of, shop};
 
 /// An installation whose unit `settings` needs secrets that do not exist yet.
 fn without_secrets(secrets: usize) -> Installation {
@@ -70,21 +70,8 @@ fn what_failed_is_still_told_after_a_restart() {
 
 #[test]
 fn an_apply_that_nobody_carries_out_does_not_run() {
-    let shop = shop();
-    shop.repository.edit("units/settings/unit.yaml", "spec:", "spec:\n  dependsOn: [web]");
-    let commit = shop.repository.commit("settings after web");
-    let daemon = shop.start();
-    daemon.await_applied("dev", &commit);
-    let file = shop.target("dev").join(DEPLOYMENT_FILE);
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("{text}status: {{replicas: 2, readyReplicas: 0}}\n")).unwrap();
-    shop.repository.edit("units/settings/settings.yaml", "level: info", "level: debug");
-    shop.repository.commit("debug");
-    let newest = || {
-        let history =
-            shop.program.run(shop.root(), &["history", "dev", "--format", "json"]).expect_code(0).json();
-        history["entries"][0]["outcome"].as_str().unwrap_or_default().to_owned()
-    };
+    let (shop, daemon) = awaiting_health();
+    let newest = || history_of(&shop)["entries"][0]["outcome"].as_str().unwrap_or_default().to_owned();
     naksha_tests::await_true("an apply to wait for health", || newest() == "running");
     daemon.kill();
     // Where nothing can be applied, no later apply says that this one ended.

@@ -9,7 +9,11 @@ mod history;
 mod promotion;
 mod shutdown;
 
-use naksha_tests::Installation;
+use std::fs;
+
+use naksha_tests::shop::{REPOSITORY, WEB};
+use naksha_tests::{DaemonProcess, Installation};
+use serde_json::Value;
 
 const ENVIRONMENT: &str = "apiVersion: naksha.dev/v1alpha1
 kind: Environment
@@ -18,20 +22,6 @@ spec:
   target: {directory: out}
   variables: {replicas: 2}
   units: [web, settings]
-";
-
-const REPOSITORY: &str = "apiVersion: naksha.dev/v1alpha1
-kind: Repository
-metadata: {name: infra}
-spec:
-  trunk: main
-";
-
-const WEB: &str = "apiVersion: naksha.dev/v1alpha1
-kind: Unit
-metadata: {name: web}
-spec:
-  templates: [web.yaml.tera]
 ";
 
 const WEB_TEMPLATE: &str = "apiVersion: apps/v1
@@ -85,4 +75,33 @@ fn shop() -> Installation {
         .write("units/settings/settings.yaml", SETTINGS_MANIFEST)
         .commit("start");
     installation
+}
+
+/// The same with its daemon, which has applied it.
+fn running() -> (Installation, DaemonProcess) {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    (shop, daemon)
+}
+
+/// Amid an apply that waits for a unit which does not become healthy.
+fn awaiting_health() -> (Installation, DaemonProcess) {
+    let shop = shop();
+    shop.repository.edit("units/settings/unit.yaml", "spec:", "spec:\n  dependsOn: [web]");
+    let commit = shop.repository.commit("settings after web");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &commit);
+    let file = shop.target("dev").join(DEPLOYMENT_FILE);
+    let text = fs::read_to_string(&file).expect("should read the object");
+    fs::write(&file, format!("{text}status: {{replicas: 2, readyReplicas: 0}}\n"))
+        .expect("should write the object");
+    shop.repository.edit("units/settings/settings.yaml", "level: info", "level: debug");
+    shop.repository.commit("debug");
+    (shop, daemon)
+}
+
+/// What `naksha history` says about dev.
+fn history_of(shop: &Installation) -> Value {
+    shop.program.run(shop.root(), &["history", "dev", "--format", "json"]).expect_code(0).json()
 }

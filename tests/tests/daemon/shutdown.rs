@@ -5,32 +5,13 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use naksha_tests::{DaemonProcess, Installation, await_true};
+use naksha_tests::{Installation, await_true};
 
-use crate::{DEPLOYMENT_FILE, shop};
+use crate::{awaiting_health, shop};
 
 /// What the daemon promises, and what a loaded machine may add.
 const GRACE: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Duration::from_secs(5);
-
-/// An apply that waits for a unit which does not become healthy.
-fn waiting() -> (Installation, DaemonProcess) {
-    let shop = shop();
-    shop.repository.edit("units/settings/unit.yaml", "spec:", "spec:\n  dependsOn: [web]");
-    let commit = shop.repository.commit("settings after web");
-    let daemon = shop.start();
-    daemon.await_applied("dev", &commit);
-    let file = shop.target("dev").join(DEPLOYMENT_FILE);
-    let text = fs::read_to_string(&file).expect("should read the object");
-    fs::write(&file, format!("{text}status: {{replicas: 2, readyReplicas: 0}}\n"))
-        .expect("should write the object");
-    shop.repository.edit("units/settings/settings.yaml", "level: info", "level: debug");
-    shop.repository.commit("debug");
-    daemon.await_status("dev", "waiting for web", |status| {
-        status["state"] == "progressing" && status["why"].to_string().contains("settings: waiting for web")
-    });
-    (shop, daemon)
-}
 
 /// A client that sent half a request, and keeps a graceful server waiting for the rest.
 fn half_a_request(shop: &Installation) -> UnixStream {
@@ -41,7 +22,10 @@ fn half_a_request(shop: &Installation) -> UnixStream {
 
 #[test]
 fn an_apply_that_waits_does_not_hold_up_the_end() {
-    let (shop, daemon) = waiting();
+    let (shop, daemon) = awaiting_health();
+    daemon.await_status("dev", "waiting for web", |status| {
+        status["state"] == "progressing" && status["why"].to_string().contains("settings: waiting for web")
+    });
     let signalled = Instant::now();
     assert_eq!(daemon.stop(), Some(0));
     assert!(signalled.elapsed() < GRACE, "took {:?}", signalled.elapsed());
