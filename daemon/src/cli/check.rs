@@ -1,5 +1,6 @@
 //! `naksha check [FOLDER]`
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -14,6 +15,9 @@ use serde_json::{Value, json};
 
 use super::{Context, Outcome};
 use crate::laptop::{Base, Laptop, Planned};
+
+/// Objects that are named of one finding; the others are counted.
+const MAX_NAMED: usize = 3;
 
 /// Reads every definition, renders and judges every environment, and reports everything that is wrong.
 #[derive(Debug, Args)]
@@ -101,7 +105,9 @@ impl Report {
 
     fn text(&self, environments: usize, colour: bool) -> String {
         let mut said = DiagnosticDocument::all(&self.diagnostics);
-        said.extend(self.findings.iter().map(|(finding, environments)| as_diagnostic(finding, environments)));
+        said.extend(
+            self.findings.chunk_by(|(one, _), (other, _)| says_the_same(one, other)).map(as_diagnostic),
+        );
         let mut text = if said.is_empty() {
             format!("{}: nothing is wrong", counted(environments, "environment"))
         } else {
@@ -115,6 +121,14 @@ impl Report {
     }
 }
 
+/// One line of a template or of a rule may be wrong for many objects.
+fn says_the_same(one: &Finding, other: &Finding) -> bool {
+    let said = |finding: &Finding| {
+        (finding.severity, finding.rule.clone(), finding.message.clone(), finding.place.clone())
+    };
+    one.place.is_some() && said(one) == said(other)
+}
+
 /// What counts, each thing once: a finding in a shared file is one finding. Guards are about a plan, not about files.
 fn findings(planned: &[Planned]) -> Vec<(Finding, Vec<EnvironmentName>)> {
     let mut all: BTreeMap<Finding, Vec<EnvironmentName>> = BTreeMap::new();
@@ -126,27 +140,33 @@ fn findings(planned: &[Planned]) -> Vec<(Finding, Vec<EnvironmentName>)> {
         }
     }
     let mut all: Vec<_> = all.into_iter().collect();
-    all.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.severity));
+    all.sort_by_cached_key(|(finding, _)| {
+        let Finding { severity, rule, place, message, .. } = finding.clone();
+        (Reverse(severity), rule, place, message)
+    });
     all
 }
 
-/// A finding in the form of a diagnostic: the rule stands for the code.
-fn as_diagnostic(finding: &Finding, environments: &[EnvironmentName]) -> DiagnosticDocument {
-    let FindingDocument { severity, rule, unit, subject, field, place, message, fix, .. } =
-        FindingDocument::of(finding);
-    let environments: Vec<_> = environments.iter().map(ToString::to_string).collect();
-    let environments = format!("in {}", environments.join(", "));
-    let what = subject.map(|subject| subject.to_string()).into_iter().chain(field);
-    let what: Vec<_> = what.chain([environments]).collect();
-    DiagnosticDocument {
-        code: rule,
-        severity,
-        message,
-        place,
-        hint: fix,
-        notes: vec![NoteDocument { place: None, message: what.join(", ") }],
-        unit,
+/// Findings that say the same, in the form of a diagnostic: the rule stands for the code.
+fn as_diagnostic(findings: &[(Finding, Vec<EnvironmentName>)]) -> DiagnosticDocument {
+    let (first, _) = findings.first().expect("should be a chunk of findings");
+    let FindingDocument { severity, rule, unit, place, message, fix, .. } = FindingDocument::of(first);
+    let mut notes: Vec<_> = findings
+        .iter()
+        .take(MAX_NAMED)
+        .map(|(finding, environments)| {
+            let FindingDocument { subject, field, .. } = FindingDocument::of(finding);
+            let environments: Vec<_> = environments.iter().map(ToString::to_string).collect();
+            let environments = format!("in {}", environments.join(", "));
+            let what = subject.map(|subject| subject.to_string()).into_iter().chain(field);
+            what.chain([environments]).collect::<Vec<_>>().join(", ")
+        })
+        .collect();
+    if findings.len() > MAX_NAMED {
+        notes.push(format!("and {} more", findings.len() - MAX_NAMED));
     }
+    let notes = notes.into_iter().map(|message| NoteDocument { place: None, message }).collect();
+    DiagnosticDocument { code: rule, severity, message, place, hint: fix, notes, unit }
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -293,3 +293,39 @@ fn a_lock_whose_commit_is_not_here_is_no_promotion() {
     let text = run(&shop, &["plan", "--env", "staging"]).expect_code(0).out;
     assert!(text.contains("the commit of its lock is not in this clone"), "{text}");
 }
+
+#[test]
+fn a_rule_that_cannot_be_evaluated_is_told_where_it_stands() {
+    let shop = shop();
+    let rule = "object.spec.template.metadata.annotations['team']";
+    let policy = format!(
+        "apiVersion: naksha.dev/v1alpha1\nkind: Policy\nmetadata: {{name: team}}\nspec:\n  match: {{kinds: [Deployment]}}\n  rule: {rule}\n  message: nobody owns it\n"
+    );
+    shop.repository.write("policies/team.yaml", &policy);
+    let text = run(&shop, &["check"]).expect_code(1).out;
+    assert!(text.contains("error[team]: could not judge: "), "{text}");
+    assert!(text.contains("--> policies/team.yaml:6:9"), "{text}");
+    // A value that is neither true nor false, which only the object decides.
+    shop.repository.edit("policies/team.yaml", rule, "object.spec.replicas");
+    let text = run(&shop, &["check"]).expect_code(1).out;
+    assert!(text.contains("error[team]: could not judge: the rule gives neither true nor false"), "{text}");
+    assert!(
+        text.contains("--> policies/team.yaml:6:9")
+            && text.contains("apps/Deployment shop/web, in dev, staging"),
+        "{text}"
+    );
+}
+
+#[test]
+fn one_line_that_is_wrong_for_many_objects_is_one_finding() {
+    let shop = shop();
+    let many = "{% for name in [\"a\", \"b\", \"c\", \"d\", \"e\"] %}---\napiVersion: v1\nkind: Service\nmetadata: {name: {{ name }}}\nspec: {type: NodePort, ports: [{port: 5432}]}\n{% endfor %}";
+    shop.repository.write("units/settings/settings.yaml.tera", many);
+    let text = run(&shop, &["check"]).expect_code(1).out;
+    assert_eq!(text.matches("error[exposed-data-store]").count(), 1, "{text}");
+    assert!(text.contains("= note: Service shop/a, ") && text.contains("= note: and 2 more\n"), "{text}");
+    let found = run(&shop, &["check", "--format", "json"]).expect_code(1).json();
+    let stores =
+        found["findings"].as_array().unwrap().iter().filter(|one| one["rule"] == "exposed-data-store");
+    assert_eq!(stores.count(), 5, "programs get each");
+}

@@ -60,7 +60,9 @@ fn every_value_says_where_it_came_from() {
     let file = shop.program.config.display().to_string();
     assert_eq!(line("state ="), "state = \"/elsewhere\"  # NAKSHA_STATE");
     assert_eq!(line("level ="), "level = \"debug\"  # --log");
-    assert_eq!(line("listen ="), format!("listen = \"off\"  # {file}:11"));
+    let written = std::fs::read_to_string(&shop.program.config).unwrap();
+    let at = written.lines().position(|line| line.starts_with("listen")).unwrap() + 1;
+    assert_eq!(line("listen ="), format!("listen = \"off\"  # {file}:{at}"));
     assert_eq!(line("poll ="), "poll = \"1m\"  # default");
     assert_eq!(line("socket ="), "socket = \"/elsewhere/naksha.sock\"  # default");
     // What has no default is named.
