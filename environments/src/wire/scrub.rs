@@ -158,15 +158,25 @@ const PROSE: &[&str] = &[
     "your",
 ];
 
+/// A mask may join what stood apart, so that it looks like a secret only then. More than two rounds take intent.
+const MAX_ROUNDS: usize = 8;
+
 const KEY_BEGIN: &str = "-----BEGIN ";
 const KEY_END: &str = "-----END ";
 
 /// `text` with everything that looks like a secret masked.
 pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
-    for pass in [private_keys, user_info, assignments, tokens] {
-        if let Some(masked) = pass(&text) {
-            text = Cow::Owned(masked);
+    for _ in 0..MAX_ROUNDS {
+        let mut changed = false;
+        for pass in [private_keys, user_info, assignments, tokens] {
+            if let Some(masked) = pass(&text) {
+                text = Cow::Owned(masked);
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
         }
     }
     text

@@ -51,6 +51,8 @@ fn secrets_in_plain_text_are_masked() {
         ("password: thehunter likes it", "password: (secret) likes it"),
         ("password: hunter2 is what I use", "password: (secret) is what I use"),
         ("secretName: naksha-db", "secretName: naksha-db"),
+        // The token takes what ended the label of a key.
+        ("-----BEGIN Bearer abcdefghijklmnop----- PRIVATE KEY-----\nMII", "(secret)"),
         // Masked twice, by what it is and by where it stands: as one.
         ("password=redis://:hunter2@cache, x", "password=(secret), x"),
     ];

@@ -39,7 +39,8 @@ pub fn scan(text: &str) -> Scan {
     let mut at = 0;
     while at + 1 < bytes.len() {
         match &bytes[at..at + 2] {
-            b"{#" => at = text[at..].find("#}").map_or(bytes.len(), |end| at + end + 2),
+            // `{#}` is an open comment: its sign is not shared.
+            b"{#" => at = text[at + 2..].find("#}").map_or(bytes.len(), |end| at + 2 + end + 2),
             b"{{" => {
                 if at > 0 && bytes[at - 1] == b'$' {
                     found.problems.push((ScanProblem::DollarBraces, Span { start: at - 1, end: at + 2 }));
@@ -60,7 +61,9 @@ pub fn scan(text: &str) -> Scan {
 
 /// The end of the raw block that opens at `at` (just behind `{%`); `None` when no raw block does.
 fn raw_block_end(text: &str, at: usize) -> Option<usize> {
-    let body = skip_word(text, at, "raw")?;
+    // The language takes off a sign with the delimiter, and another one with the word.
+    let word = if text[at..].starts_with('-') { at + 1 } else { at };
+    let body = skip_word(text, word, "raw")?;
     let mut at = body;
     while let Some(next) = text[at..].find("{%") {
         at += next + 2;
@@ -233,6 +236,8 @@ mod tests {
         let text = "{%- include 'a.tera' -%}\n{% extends \"b.tera\" %}{# {% include 'no' %} #}\
                     {% raw %}{% include 'no' %}{% endraw %}{{ \"{% include 'no' %}\" }}{% include `/c` %}";
         assert_eq!(includes(text), ["a.tera", "b.tera", "/c"]);
+        let odd = "{#}{% include 'no' %}#}{%-- raw %}{% include 'no' %}{% endraw %}{% include 'yes' %}";
+        assert_eq!(includes(odd), ["yes"]);
     }
 
     #[test]
