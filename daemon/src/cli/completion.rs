@@ -8,6 +8,7 @@ use super::{Context, Outcome};
 /// Prints a completion script: `naksha completion bash > /etc/bash_completion.d/naksha`.
 #[derive(Debug, Args)]
 pub(super) struct Completion {
+    /// The shell that will read it
     shell: Shell,
 }
 

@@ -30,9 +30,12 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use crate::config::{Config, Loaded, LogFormat, Overrides};
 use crate::terminal::{Format, Terminal};
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 fine, 1 findings, or changes that were asked about, 2 it could not be done";
+
 /// Turns what Git says into what runs: watches a repository, plans, applies, and reports.
 #[derive(Debug, Parser)]
-#[command(name = "naksha", version, about, disable_help_subcommand = true)]
+#[command(name = "naksha", version, about, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub struct Args {
     #[command(flatten)]
     global: Global,
@@ -80,7 +83,7 @@ struct Global {
 enum Command {
     /// Write a starter repository
     Init(init::Init),
-    /// Read every definition of a repository and report what is wrong
+    /// Report everything that is wrong: definitions, what they render, what policies say
     Check(check::Check),
     /// Print the objects that an environment would have
     Render(render::Render),
@@ -108,7 +111,7 @@ enum Command {
     Backup(backup::Backup),
     /// Print the JSON Schema of a kind
     Schema(schema::Schema),
-    /// Explain an error code
+    /// Explain a code or a shipped rule
     Explain(explain::Explain),
     /// Evaluate and test policies
     Policy(policy::PolicyCommand),

@@ -46,6 +46,7 @@ enum PolicyVerb {
     },
     /// Run the cases (`*.test.yaml`) kept beside the policies of a folder
     Test {
+        /// The folder with policies and cases
         #[arg(default_value = "policies")]
         folder: PathBuf,
     },

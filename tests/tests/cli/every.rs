@@ -1,5 +1,7 @@
 //! What holds for every command: JSON where it is asked for, no escape bytes without colour, no secret ever.
 
+use std::collections::BTreeSet;
+
 use naksha_tests::Installation;
 
 use crate::{CANARY, CANARY_ENCODED, refused, run, shop};
@@ -121,4 +123,44 @@ fn no_command_and_unknown_commands_are_refused() {
     refused(&shop, &["aply"], "unrecognized subcommand 'aply'");
     run(&shop, &["--help"]).expect_code(0);
     assert!(run(&shop, &["--version"]).expect_code(0).out.starts_with("naksha "));
+}
+
+/// Options in a text: `--base`, not `--`.
+fn options(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+    words
+        .filter(|word| word.starts_with("--") && !word.starts_with("---") && word.len() > 2)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_page_of_the_command_line_knows_every_command_and_option() {
+    let shop = shop();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.md")).unwrap();
+    let help = run(&shop, &["--help"]).expect_code(0).out;
+    let listed = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let commands: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let mut known: BTreeSet<String> = ["--help".to_owned(), "--version".to_owned()].into();
+    for command in commands {
+        assert!(page.contains(&format!("`naksha {command}")), "docs/cli.md does not know `naksha {command}`");
+        let mut help = run(&shop, &[command, "--help"]).expect_code(0).out;
+        for verb in ["eval", "test", "print", "schema"] {
+            if help.contains(&format!("\n  {verb} ")) {
+                help.push_str(&run(&shop, &[command, verb, "--help"]).expect_code(0).out);
+            }
+        }
+        for option in options(&help).difference(&known.clone()) {
+            assert!(page.contains(option.as_str()), "docs/cli.md does not know `naksha {command} {option}`");
+        }
+        known.extend(options(&help));
+    }
+    let unknown: Vec<_> = options(&page).difference(&known).cloned().collect();
+    assert_eq!(unknown, Vec::<String>::new(), "docs/cli.md knows options that there are not");
+    for variable in ["CONFIG", "STATE", "SOCKET", "LOG", "LOG_FORMAT", "FORMAT", "REPOSITORY", "LISTEN"] {
+        assert!(
+            page.contains(&format!("`NAKSHA_{variable}`")),
+            "docs/cli.md does not know NAKSHA_{variable}"
+        );
+    }
 }
