@@ -19,3 +19,7 @@ pub mod target;
 pub mod task;
 pub mod telemetry;
 pub mod terminal;
+
+// Gives memory back after a large pass. Declared here, so that every program made of this library has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
