@@ -52,6 +52,10 @@ impl Expression {
         match error {
             ExecutionError::NoSuchKey(key) => {
                 let key = key.to_string();
+                if !self.source.contains(&key) {
+                    // Computed: it is a value, and values are not shown.
+                    return failed("[ ]", "there is no such key");
+                }
                 let span = self.span_of(&key);
                 EvaluationError::Missing { key, span }
             }

@@ -81,6 +81,8 @@ fn errors_say_what_is_wrong_and_show_no_value() {
         "object.kind + 1",
         "object.kind && true",
         "object.spec.containers[7]",
+        "object.spec['strategy']",
+        "object[object.kind]",
         "1 / 0",
         "9223372036854775807 + 1",
         "int(object.kind)",
