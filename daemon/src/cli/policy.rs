@@ -212,6 +212,9 @@ fn tree_path(file: &Path) -> anyhow::Result<TreePath> {
 }
 
 fn case_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        bail!("there is no folder `{}`; name the one that holds policies and their cases", folder.display());
+    }
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {

@@ -181,10 +181,11 @@ impl Found<'_> {
     fn log_level(&mut self, level: &str) {
         let words = level.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
         for word in words.filter(|word| LevelFilter::from_str(word).is_err()) {
-            let near = did_you_mean(word, LEVELS)
-                .map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default();
-            self.wrong("log.level", format!("`{word}` is no log level{near}"));
+            let hint = match did_you_mean(word, LEVELS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", LEVELS.join(", ")),
+            };
+            self.wrong("log.level", format!("`{word}` is no log level; {hint}"));
         }
         if let Err(error) = EnvFilter::try_new(level) {
             self.wrong("log.level", format!("log level `{level}` is wrong: {error}"));

@@ -77,7 +77,8 @@ fn apply(config: &mut Config, overrides: &Overrides) -> Result<(), ConfigError> 
         config.repository = vec![RepositoryConfig::from_url(&url)?];
     }
     if let Some(listen) = listen {
-        config.http.listen = Listen::try_from(listen).map_err(ConfigError::Invalid)?;
+        config.http.listen =
+            Listen::try_from(listen).map_err(|why| ConfigError::Invalid(format!("listen: {why}")))?;
     }
     if socket.is_some() {
         config.http.socket = socket;

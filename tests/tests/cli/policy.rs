@@ -78,5 +78,5 @@ fn the_cases_of_the_reference_product_are_as_expected() {
 #[test]
 fn a_folder_without_cases_is_refused() {
     refused(&policies(), &["policy", "test"], "holds no .test.yaml file");
-    refused(&policies(), &["policy", "test", "nowhere"], "cannot read nowhere");
+    refused(&policies(), &["policy", "test", "nowhere"], "there is no folder `nowhere`");
 }
