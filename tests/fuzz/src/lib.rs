@@ -21,7 +21,7 @@ pub fn files(text: &str) -> BTreeMap<String, String> {
     files
 }
 
-/// Says something, in order, each once, about places that exist. `text_of` gives the text of a file.
+/// Each says something, about places that exist. `text_of` gives the text of a file.
 ///
 /// # Panics
 /// When that is not so.

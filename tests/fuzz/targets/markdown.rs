@@ -58,7 +58,7 @@ impl<'t> Texts<'t> {
         json!({"path": self.one(), "before": {"value": before}, "after": {"value": after}})
     }
 
-    fn action(&mut self, verb: Value, from_base: bool) -> Value {
+    fn action(&mut self, verb: &str, from_base: bool) -> Value {
         json!({
             "digest": "", "unit": self.one(), "subject": self.subject(), "verb": verb, "cause": "change",
             "from": self.one(), "stateful": true, "fromBase": from_base,
@@ -98,7 +98,7 @@ impl<'t> Texts<'t> {
         })
     }
 
-    fn diagnostic(&mut self, severity: Value) -> Value {
+    fn diagnostic(&mut self, severity: &str) -> Value {
         json!({
             "code": self.one(), "severity": severity, "message": self.one(), "place": self.place(),
             "hint": self.one(), "notes": [{"place": self.place(), "message": self.one()}],
@@ -108,12 +108,12 @@ impl<'t> Texts<'t> {
 
 fn plan(input: &str, standing: &str, from_base: bool) -> PlanDocument {
     let mut texts = Texts::of(input);
-    let odd = texts.one();
+    let odd = texts.one().as_str().unwrap_or_default().to_owned();
     let document = json!({
         "version": 1, "environment": texts.one(), "id": texts.one(), "counts": {},
         "actions": [
-            texts.action("delete".into(), false), texts.action("create".into(), from_base),
-            texts.action(odd.clone(), from_base), texts.workflow(),
+            texts.action("delete", false), texts.action("create", from_base),
+            texts.action(&odd, from_base), texts.workflow(),
         ],
         "drifted": [{"subject": texts.subject(), "changes": [texts.change()]}],
         "unknown": [{"subject": texts.subject(), "reason": texts.one()}],
@@ -122,7 +122,7 @@ fn plan(input: &str, standing: &str, from_base: bool) -> PlanDocument {
         "order": {texts.one().as_str().unwrap_or_default(): [texts.one()]},
         "findings": [texts.finding("new", true), texts.finding(standing, false)],
         "decision": {"decision": "hold", "holds": [{"kind": texts.one(), "message": texts.one(), "lift": texts.one()}]},
-        "diagnostics": [texts.diagnostic("error".into()), texts.diagnostic(odd)],
+        "diagnostics": [texts.diagnostic("error"), texts.diagnostic(&odd)],
     });
     serde_json::from_value(document).expect("should be a plan")
 }
@@ -137,7 +137,7 @@ fn state(input: &str) -> StatusDocument {
             "unit": texts.one(), "state": texts.one(), "message": texts.one(), "health": texts.one(),
             "healthMessage": texts.one(), "objects": 1,
         }],
-        "diagnostics": [texts.diagnostic("error".into())], "since": texts.one(),
+        "diagnostics": [texts.diagnostic("error")], "since": texts.one(),
     });
     serde_json::from_value(document).expect("should be a status")
 }
