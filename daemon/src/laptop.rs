@@ -253,10 +253,16 @@ fn pinned_errors(side: &Side, view: &EnvironmentView) -> Vec<Diagnostic> {
     errors.map(|found| found.clone().note(None, note.clone())).collect()
 }
 
+/// Address space is what limits a worker's memory, and the allocator reserves it ahead: 16 MiB (in KiB) at a time
+/// instead of 1 GiB.
+const ALLOCATOR_RESERVE: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "16384");
+
 /// Template workers: this very program, started again with nothing but its standard streams.
 pub fn workers() -> Result<Workers, naksha_renderer_sandbox::Error> {
     let program = std::env::current_exe().unwrap_or_else(|_| "naksha".into());
-    Workers::start(WorkersConfig::new(program, vec!["render-worker".into()]))
+    let mut config = WorkersConfig::new(program, vec!["render-worker".into()]);
+    config.variables.push((ALLOCATOR_RESERVE.0.into(), ALLOCATOR_RESERVE.1.into()));
+    Workers::start(config)
 }
 
 /// How many promotions an environment is away from the trunk. Circles are findings; here they only end.

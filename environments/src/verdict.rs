@@ -140,8 +140,6 @@ pub enum HoldKind {
     Adoption,
     /// Somebody else set fields that we never owned.
     Conflict,
-    /// Every action failed before, too often.
-    Failing,
 }
 
 /// The actions a person has seen: digests from the final reports of merged pull requests.

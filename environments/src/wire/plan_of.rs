@@ -269,7 +269,6 @@ impl HoldDocument {
             HoldKind::History => "history",
             HoldKind::Adoption => "adoption",
             HoldKind::Conflict => "conflict",
-            HoldKind::Failing => "failing",
         };
         Self { kind: kind.to_owned(), message: text_document(message), lift: text_document(lift) }
     }

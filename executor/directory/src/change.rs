@@ -204,9 +204,10 @@ pub(crate) fn remove(inner: &Inner, removal: &Removal) -> Result<(), WriteError>
         WriteError::Blocked { key: key.clone(), reason }
     })?;
     let Some(current) = current else { return Ok(()) };
-    if expect.uid.is_none() || current.live.mark.uid != expect.uid {
+    if expect.uid.is_none() {
         return Err(moved(key, "another object has its name now"));
     }
+    check(key, expect, &current.live.mark)?;
     match folder.remove(&location.file, &current.stamp) {
         Ok(true) => Ok(()),
         Ok(false) => Err(moved(key, "somebody wrote it at the same time")),

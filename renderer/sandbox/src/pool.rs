@@ -20,6 +20,8 @@ pub struct WorkersConfig {
     pub command: PathBuf,
     /// Its arguments: `render-worker`.
     pub arguments: Vec<OsString>,
+    /// All that its environment holds: settings of its allocator, say. Nothing of ours is inherited.
+    pub variables: Vec<(OsString, OsString)>,
     /// How many may run at once.
     pub size: NonZeroUsize,
     /// How long one job may take.
@@ -30,7 +32,7 @@ impl WorkersConfig {
     /// One worker per core, with the standard deadline.
     pub fn new(command: PathBuf, arguments: Vec<OsString>) -> Self {
         let size = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { command, arguments, size, deadline: JOB_DEADLINE }
+        Self { command, arguments, variables: Vec::new(), size, deadline: JOB_DEADLINE }
     }
 }
 
@@ -148,7 +150,7 @@ impl Workers {
 }
 
 fn spawn(config: &WorkersConfig, watchdog: &Watchdog) -> Result<Process, StartError> {
-    Process::start(&config.command, &config.arguments, watchdog)
+    Process::start(config, watchdog)
 }
 
 /// An error with what it came from, in one line.

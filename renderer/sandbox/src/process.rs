@@ -1,9 +1,7 @@
 //! One worker process: starting it, one exchange with it, and why it died.
 
-use std::ffi::OsString;
 use std::io::{BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,6 +10,7 @@ use naksha_renderer::template::TemplateJob;
 
 use crate::frame::{self, FrameError, Hello, PROTOCOL};
 use crate::limits::START_DEADLINE;
+use crate::pool::WorkersConfig;
 use crate::watchdog::{Shared, Watchdog, lock};
 use crate::worker::Answer;
 
@@ -53,16 +52,13 @@ pub(crate) enum StartError {
 }
 
 impl Process {
-    pub(crate) fn start(
-        command: &Path,
-        arguments: &[OsString],
-        watchdog: &Watchdog,
-    ) -> Result<Self, StartError> {
+    pub(crate) fn start(config: &WorkersConfig, watchdog: &Watchdog) -> Result<Self, StartError> {
         let folder =
             tempfile::Builder::new().prefix("naksha-render-").tempdir().map_err(StartError::Folder)?;
-        let mut child = Command::new(command)
-            .args(arguments)
+        let mut child = Command::new(&config.command)
+            .args(&config.arguments)
             .env_clear()
+            .envs(config.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

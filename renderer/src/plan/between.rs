@@ -34,6 +34,7 @@ pub fn plan_between(
         preconditions,
         contexts,
         secrets: None,
+        resting: None,
     };
     plan(&input)
 }

@@ -1,6 +1,6 @@
 //! Puts a plan together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use naksha_environments::environment::{Environment, Lifecycle};
 use naksha_environments::ids::UnitName;
@@ -28,6 +28,8 @@ pub struct PlanInput<'a> {
     pub contexts: Contexts<'a>,
     /// Marks of what the sources of secrets hold now. Absent: rotation is not looked for.
     pub secrets: Option<&'a BTreeMap<SecretRef, SecretMark>>,
+    /// Objects that are not healed for now, although the environment heals.
+    pub resting: Option<&'a BTreeSet<ObjectKey>>,
 }
 
 impl<'a> PlanInput<'a> {
@@ -38,7 +40,8 @@ impl<'a> PlanInput<'a> {
         environment: &'a Environment,
     ) -> Self {
         let (preconditions, contexts) = (Preconditions::default(), Contexts::default());
-        Self { rendered, observation, inventory, environment, preconditions, contexts, secrets: None }
+        let (secrets, resting) = (None, None);
+        Self { rendered, observation, inventory, environment, preconditions, contexts, secrets, resting }
     }
 }
 
@@ -93,13 +96,14 @@ struct Draft {
 impl Draft {
     fn active(&mut self, input: &PlanInput<'_>, wanted: &[Wanted<'_>]) {
         let sync = &input.environment.sync;
-        let wishes = Wishes { self_heal: sync.self_heal, sources: input.secrets };
         let unread =
             |why: &Blocked| matches!(why, Blocked::Broken(_) | Blocked::Unsupported(_) | Blocked::NotYet);
         let unknown = self.plan.blocked.iter().find(|(_, why)| unread(why)).map(|(unit, _)| unit.clone());
         let pruning = Pruning { prune: sync.prune, unknown: unknown.as_ref() };
         for row in rows(wanted, input.inventory, input.observation) {
             let Row { key, wanted, owned, observed } = row;
+            let rests = input.resting.is_some_and(|resting| resting.contains(key));
+            let wishes = Wishes { self_heal: sync.self_heal && !rests, sources: input.secrets };
             let is_frozen = owned.is_some_and(|owned| self.plan.blocked.contains_key(&owned.unit));
             let decision = match (wanted, owned) {
                 (Some(wanted), _) if self.plan.blocked.contains_key(wanted.unit) => continue,

@@ -19,6 +19,30 @@ fn an_edited_object_is_healed() {
 }
 
 #[test]
+fn a_fight_is_told_and_backed_off_from() {
+    let (shop, daemon) = running();
+    let file = shop.target("dev").join(DEPLOYMENT_FILE);
+    let change_back = |text: String| fs::write(&file, text.replace("replicas: 2", "replicas: 7")).unwrap();
+    for round in 0..4 {
+        change_back(fs::read_to_string(&file).unwrap());
+        await_true(&format!("round {round} to be healed"), || {
+            fs::read_to_string(&file).unwrap_or_default().contains("replicas: 2")
+        });
+        daemon.await_state("dev", "synced");
+    }
+    change_back(fs::read_to_string(&file).unwrap());
+    let status = daemon.await_state("dev", "degraded");
+    assert!(status["why"].to_string().contains("is fought over: healed 4 times"), "{status}");
+    assert!(fs::read_to_string(&file).unwrap().contains("replicas: 7"), "healing pauses");
+
+    // What Git wants newly goes ahead all the same.
+    shop.repository.edit("environments/dev/environment.yaml", "replicas: 2", "replicas: 3");
+    let commit = shop.repository.commit("three");
+    daemon.await_applied("dev", &commit);
+    assert!(fs::read_to_string(&file).unwrap().contains("replicas: 3"));
+}
+
+#[test]
 fn a_deleted_object_comes_back() {
     let (shop, daemon) = running();
     let file = shop.target("dev").join(SETTINGS_FILE);

@@ -1,12 +1,13 @@
 //! Carries out what was admitted, and keeps the lease meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::ids::{Generation, UnitName};
-use naksha_environments::plan::{ApprovedPlan, Cause};
+use naksha_environments::object::ObjectKey;
+use naksha_environments::plan::{ApprovedPlan, Cause, Subject};
 use naksha_environments::verdict::Admission;
 use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome, StoreError};
 use naksha_executor::realise::{self, Conclusion, Progress, RealiseOutcome, Timeouts, realise};
@@ -97,6 +98,9 @@ pub(super) async fn apply(
     };
     this.last_apply.ends(&outcome.steps);
     measure(this, plan, &outcome);
+    for key in healed(plan, &outcome) {
+        this.fights.healed(key, Timestamp::now());
+    }
     this.shared.outbox.notify_one();
     Ok(Some(outcome))
 }
@@ -104,6 +108,23 @@ pub(super) async fn apply(
 /// While it is tried again, what failed before is still what people want to know.
 fn failed_before(failures: &Failures) -> Vec<String> {
     failures.lines().into_iter().map(|line| format!("failed before: {line}")).collect()
+}
+
+/// Objects that were taken back from somebody.
+fn healed<'a>(plan: &'a ApprovedPlan, outcome: &RealiseOutcome) -> impl Iterator<Item = &'a ObjectKey> {
+    let done: BTreeSet<&str> = outcome
+        .steps
+        .iter()
+        .filter(|step| step.outcome == StepOutcome::Done)
+        .map(|step| step.subject.as_str())
+        .collect();
+    let drifted = plan.plan().actions.iter().filter(|action| action.cause == Cause::Drift);
+    drifted.filter(move |action| done.contains(action.subject.to_string().as_str())).filter_map(|action| {
+        match &action.subject {
+            Subject::Object(key) => Some(key),
+            Subject::Workflow(_) => None,
+        }
+    })
 }
 
 /// Who waits for whom while an apply runs; "waiting for postgres: 1 of 2 replicas ready".

@@ -1,13 +1,13 @@
 //! The plan of a pass, its verdict and admission, and their record in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Inventory;
-use naksha_environments::object::{Observation, SecretValue};
+use naksha_environments::object::{ObjectKey, Observation, SecretValue};
 use naksha_environments::plan::{Plan, PlanId, Preconditions};
 use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::repository::Unreviewed;
@@ -56,6 +56,8 @@ struct Case {
     inventory: Arc<Inventory>,
     acknowledgements: Vec<naksha_environments::verdict::Acknowledgement>,
     secrets: BTreeMap<SecretRef, SecretMark>,
+    /// Objects that are fought over.
+    resting: BTreeSet<ObjectKey>,
     findings: Arc<naksha_policies::FindingCache>,
     now: Timestamp,
 }
@@ -66,7 +68,7 @@ impl Case {
         let Some(applied) = &self.renders.applied else { return Plan::empty(&self.sources.environment.name) };
         let input =
             PlanInput::new(&applied.rendered, &self.observation, &self.inventory, &self.sources.environment);
-        plan(&PlanInput { secrets: Some(&self.secrets), ..input })
+        plan(&PlanInput { secrets: Some(&self.secrets), resting: Some(&self.resting), ..input })
     }
 }
 
@@ -78,7 +80,7 @@ pub(super) async fn judge(
     observation: &Arc<Observation>,
     inventory: &Arc<Inventory>,
 ) -> Result<Judgement, PassError> {
-    let store = &this.shared.store;
+    let (store, now) = (&this.shared.store, Timestamp::now());
     let case = Case {
         sources: Arc::clone(sources),
         renders: renders.clone(),
@@ -87,7 +89,8 @@ pub(super) async fn judge(
         acknowledgements: store.acknowledgements(&this.scope).await.map_err(PassError::Store)?,
         secrets: current_marks(this, &renders.wanted.rendered).await,
         findings: Arc::clone(&this.findings),
-        now: Timestamp::now(),
+        resting: this.fights.resting(now),
+        now,
     };
     tokio::task::spawn_blocking(move || decide(&case)).await.map_err(PassError::Computation)
 }
@@ -114,6 +117,7 @@ fn decide(case: &Case) -> Judgement {
             after: Some(&content_definitions.contexts),
         },
         secrets: Some(&case.secrets),
+        resting: Some(&case.resting),
     });
     let bench = Bench {
         control: control_definitions,

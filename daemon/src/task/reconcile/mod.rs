@@ -5,6 +5,7 @@
 
 mod apply;
 mod desired;
+mod fights;
 mod judge;
 mod last_apply;
 mod ownership;
@@ -83,6 +84,7 @@ pub struct Reconciler {
     /// Objects that were owned when the inventory was read last.
     owned: usize,
     last_apply: last_apply::LastApply,
+    fights: fights::Fights,
     /// The last status of a pass that ended well.
     last: Option<Arc<EnvironmentStatus>>,
 }
@@ -106,6 +108,7 @@ impl Reconciler {
             state,
             said,
             last_apply: last_apply::LastApply::default(),
+            fights: fights::Fights::default(),
             last,
             owned: 0,
         }

@@ -18,6 +18,7 @@ use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage};
 use naksha_executor::realise::RealiseOutcome;
 use serde_json::json;
 
+use super::fights::Fights;
 use super::judge::Judgement;
 use super::last_apply::Failures;
 use super::sources::Ready;
@@ -91,7 +92,7 @@ impl Reconciler {
     ) -> Result<Pass, PassError> {
         let Situation { sources, record, rendered, judgement } = *situation;
         let failures = self.failures(&judgement.plan).await?;
-        let units = units(rendered, &judgement.plan, observation, applied, &failures);
+        let units = units(rendered, &judgement.plan, observation, applied, &failures, &self.fights);
         let (state, mut why) = state(situation, &units, applied, &failures);
         why.extend(self.feed.trouble());
         let succeeded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Succeeded);
@@ -119,7 +120,11 @@ impl Reconciler {
             units,
             diagnostics: self.diagnostics(sources, rendered),
         };
-        let next = next(sources.environment.sync.interval, &status);
+        let mut next = next(sources.environment.sync.interval, &status);
+        let now = Timestamp::now();
+        if let Some(end) = self.fights.ends(now) {
+            next = next.min(Duration::try_from(now.duration_until(end)).unwrap_or(next));
+        }
         let status = self.say(status).await?;
         Ok(Pass { status, retry: failed, next })
     }
@@ -343,6 +348,7 @@ fn units(
     observation: &Observation,
     applied: Option<&RealiseOutcome>,
     failures: &Failures,
+    fights: &Fights,
 ) -> BTreeMap<UnitName, UnitStatus> {
     let mut units = BTreeMap::new();
     // Few are: one walk over all objects, and none per unit.
@@ -361,7 +367,7 @@ fn units(
             (None, Some(failed), _) => UnitSync::Failed(failed),
             (None, None, Some(end)) => end.sync.clone(),
             (None, None, None) if acting.contains(name) => UnitSync::Pending,
-            (None, None, None) => drift_sync(plan, unit.objects().iter().map(|object| &object.key)),
+            (None, None, None) => drift_sync(plan, fights, unit.objects().iter().map(|object| &object.key)),
         };
         units.insert(name.clone(), UnitStatus { state, health, objects: unit.objects().len() });
     }
@@ -377,9 +383,13 @@ fn blocked_sync(blocked: &Blocked) -> UnitSync {
     }
 }
 
-fn drift_sync<'a>(plan: &Plan, mut keys: impl Iterator<Item = &'a ObjectKey>) -> UnitSync {
+fn drift_sync<'a>(plan: &Plan, fights: &Fights, mut keys: impl Iterator<Item = &'a ObjectKey>) -> UnitSync {
     match keys.find(|key| plan.drifted.contains_key(*key)) {
-        Some(key) => UnitSync::Drifted(format!("{key} was changed, and this environment does not heal")),
+        Some(key) => UnitSync::Drifted(
+            fights
+                .words(key)
+                .unwrap_or_else(|| format!("{key} was changed, and this environment does not heal")),
+        ),
         None => UnitSync::Synced,
     }
 }
