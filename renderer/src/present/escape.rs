@@ -9,8 +9,8 @@ const ZERO_WIDTH_SPACE: char = '\u{200b}';
 /// Text within a paragraph, a list item or a table cell; it may stand at the start of one.
 pub(super) fn inline(text: &str) -> String {
     let text = escaped(text, |c| matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$'));
-    // Spaces make code of a line, a sign or a number with a sign a list.
-    let text = text.trim_start();
+    // Spaces make code or a break of a line, a sign or a number with a sign makes it a list.
+    let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let is_list = match text[digits..].chars().next() {
         Some('-' | '+') => digits == 0,
@@ -113,7 +113,7 @@ mod tests {
             ("fixes #12", "fixes #\u{200b}12"),
             ("fixes GH-12, gh-b", "fixes GH-\u{200b}12, gh-b"),
             ("a\nb\u{1b}[0m", "a b"),
-            ("    code", "code"),
+            ("    code  ", "code"),
             ("- item", r"\- item"),
             ("+", r"\+"),
             ("12. item", r"12\. item"),
