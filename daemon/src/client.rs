@@ -10,11 +10,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use crate::http::api::Refusal;
+use naksha_environments::codes::Code;
+use naksha_environments::codes::daemon::NO_DAEMON;
+
+use crate::http::api::{Refusal, RefusalBody};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("no daemon answers at {}; start one with `naksha daemon`, or name its socket with --socket", socket.display())]
+    #[error("no daemon answers at {}", socket.display())]
     NotRunning {
         socket: PathBuf,
         #[source]
@@ -24,8 +27,30 @@ pub enum ClientError {
     Transport(#[source] hyper::Error),
     #[error("the daemon's answer is not what was expected; is it another version?")]
     Decode(#[source] serde_json::Error),
-    #[error("{0}")]
-    Refused(String),
+    #[error("{}", .0.message)]
+    Refused(RefusalBody),
+}
+
+impl ClientError {
+    /// The code that the daemon gave, or ours for what kept us from it.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::NotRunning { .. } | Self::Transport(_) | Self::Decode(_) => Some(NO_DAEMON),
+            Self::Refused(refusal) => refusal.code.as_deref().and_then(Code::parse),
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotRunning { .. } => {
+                "start one with `naksha daemon`, or name its socket with --socket".to_owned()
+            }
+            Self::Transport(_) => "look whether the daemon still runs, and at its log".to_owned(),
+            Self::Decode(_) => "use the program of the daemon's version".to_owned(),
+            Self::Refused(refusal) => refusal.hint.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// Talks to one daemon; one connection per request.
@@ -76,11 +101,31 @@ impl Client {
         Err(ClientError::Refused(refusal.error))
     }
 
-    async fn exchange(
+    /// Whether the daemon knows its environments, and none of them is stuck.
+    pub async fn is_ready(&self) -> Result<bool, ClientError> {
+        let (status, _) = self.exchange(Method::GET, "/readyz", Bytes::new()).await?;
+        Ok(status == StatusCode::OK)
+    }
+
+    pub(crate) async fn exchange(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "naksha")
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .expect("should build a request from a path of ours");
+        self.send_raw(request).await
+    }
+
+    pub(crate) async fn send_raw(
+        &self,
+        request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let stream = UnixStream::connect(&self.socket)
             .await
@@ -89,13 +134,6 @@ impl Client {
             .await
             .map_err(ClientError::Transport)?;
         let connection = tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "naksha")
-            .header("content-type", "application/json")
-            .body(Full::new(body))
-            .expect("should build a request from a path of ours");
         let response = sender.send_request(request).await.map_err(ClientError::Transport)?;
         let status = response.status();
         let body = response.into_body().collect().await.map_err(ClientError::Transport)?.to_bytes();

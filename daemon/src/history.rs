@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use naksha_environments::ids::EnvironmentName;
 use naksha_environments::plan::PlanId;
 use naksha_executor::port::store::{
     ApplyOutcome, ApplyRecord, AuditEntry, PlanRecord, Scope, StepOutcome, StepRecord, Store, StoreError,
@@ -92,47 +93,60 @@ fn carried_out(scope: &Scope, apply: &ApplyRecord, plan: Option<&PlanRecord>) ->
     }
 }
 
-/// The one plan that a prefix names; the message says why there is none, or which there are.
+/// Whether a prefix is long enough to name a plan.
+pub fn check_prefix(prefix: &str) -> Result<(), PlanNotFound> {
+    if prefix.len() < MIN_PLAN_PREFIX {
+        return Err(PlanNotFound::TooShort { prefix: prefix.to_owned() });
+    }
+    Ok(())
+}
+
+/// The one plan that a prefix names, in an environment of this name where one is given.
 pub async fn one_plan(
     store: &dyn Store,
+    environment: Option<&EnvironmentName>,
     prefix: &str,
-) -> Result<Result<(Scope, PlanId), String>, StoreError> {
-    if prefix.len() < MIN_PLAN_PREFIX {
-        return Ok(Err(format!(
-            "`{prefix}` is too short: give {MIN_PLAN_PREFIX} digits of the plan id or more"
-        )));
+) -> Result<Result<(Scope, PlanId), PlanNotFound>, StoreError> {
+    if let Err(error) = check_prefix(prefix) {
+        return Ok(Err(error));
     }
-    let mut found: Vec<_> =
-        store.plan(None, prefix).await?.into_iter().map(|plan| (plan.scope, plan.plan)).collect();
-    found.dedup();
+    let plans = store.plan(None, prefix).await?;
+    let mut found: Vec<_> = plans
+        .into_iter()
+        .filter(|plan| environment.is_none_or(|environment| plan.scope.environment == *environment))
+        .map(|plan| (plan.scope, plan.plan))
+        .collect();
     Ok(match found.len() {
-        0 => Err(no_such_plan(prefix)),
+        0 => Err(PlanNotFound::None { prefix: prefix.to_owned() }),
         1 => Ok(found.remove(0)),
         _ => {
-            let names: Vec<_> = found.iter().map(|(scope, plan)| format!("{plan} ({scope})")).collect();
-            Err(format!("`{prefix}` names several plans: {}", names.join(", ")))
+            let names = found.iter().map(|(scope, plan)| format!("{plan} ({scope})")).collect();
+            Err(PlanNotFound::Several { prefix: prefix.to_owned(), names })
         }
     })
 }
 
-pub fn no_such_plan(prefix: &str) -> String {
-    format!("there is no plan `{prefix}`; `naksha history` lists them")
+/// Why a prefix names no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanNotFound {
+    #[error("`{prefix}` is too short: give {MIN_PLAN_PREFIX} digits of the plan id or more")]
+    TooShort { prefix: String },
+    #[error("there is no plan `{prefix}`")]
+    None { prefix: String },
+    #[error("`{prefix}` names several plans: {}", names.join(", "))]
+    Several { prefix: String, names: Vec<String> },
 }
 
 /// A stored plan with the steps of its newest apply.
-pub async fn stored_plan(store: &dyn Store, prefix: &str) -> Result<Option<StoredPlan>, StoreError> {
-    let Ok((scope, id)) = one_plan(store, prefix).await? else {
-        return Ok(None);
-    };
-    let Some(plan) = store.plan(Some(&scope), id.as_str()).await?.into_iter().next() else {
-        return Ok(None);
-    };
-    let document = store.plan_document(&scope, &id).await?.unwrap_or_default();
-    let steps = match store.last_apply_of(&scope, &id).await? {
+pub async fn stored_plan(store: &dyn Store, scope: &Scope, id: &PlanId) -> Result<StoredPlan, StoreError> {
+    let gone = || StoreError::NotFound { what: format!("plan {id} of {scope}") };
+    let plan = store.plan(Some(scope), id.as_str()).await?.into_iter().next().ok_or_else(gone)?;
+    let document = store.plan_document(scope, id).await?.ok_or_else(gone)?;
+    let steps = match store.last_apply_of(scope, id).await? {
         Some(apply) => store.steps(apply.id).await?.into_iter().map(step_document).collect(),
         None => Vec::new(),
     };
-    Ok(Some(StoredPlan {
+    Ok(StoredPlan {
         repository: scope.repository.to_string(),
         environment: scope.environment.to_string(),
         decision: plan.decision,
@@ -140,7 +154,7 @@ pub async fn stored_plan(store: &dyn Store, prefix: &str) -> Result<Option<Store
         at: plan.at,
         plan: document,
         steps,
-    }))
+    })
 }
 
 fn step_document(step: StepRecord) -> StepDocument {

@@ -4,6 +4,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;
+pub mod failure;
 pub mod git;
 pub mod history;
 pub mod http;

@@ -104,13 +104,15 @@ impl Voice {
         spoken.ok().and_then(|spoken| spoken.status.clone()).expect("should be said by a sender of ours")
     }
 
-    /// Waits until a pass has spoken that begins after this call: it knows what the caller wrote before. True: within
-    /// `limit`.
-    pub async fn next_pass(&self, limit: Duration) -> bool {
+    /// Waits until a pass has spoken that begins after this call: it knows what the caller recorded before. True: within
+    /// `limit`. The call counts, not when the answer is waited for.
+    pub fn next_pass(&self, limit: Duration) -> impl Future<Output = bool> + use<> {
         let mut said = self.0.subscribe();
         let awaited = said.borrow().begun + 1;
-        let spoke = said.wait_for(|spoken| spoken.pass >= awaited);
-        tokio::time::timeout(limit, spoke).await.is_ok_and(|spoke| spoke.is_ok())
+        async move {
+            let spoke = said.wait_for(|spoken| spoken.pass >= awaited);
+            tokio::time::timeout(limit, spoke).await.is_ok_and(|spoke| spoke.is_ok())
+        }
     }
 }
 

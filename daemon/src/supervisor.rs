@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use naksha_environments::codes::{Code, daemon as codes};
 use naksha_environments::environment::Follows;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::secret::MarkKey;
@@ -66,6 +67,34 @@ pub enum DaemonError {
     Signals(#[source] std::io::Error),
     #[error("the {task} ended, and cannot be started again in this process")]
     Ended { task: String },
+}
+
+impl DaemonError {
+    /// The code of what has no code of its own beneath it.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::NoRepository => Some(codes::CONFIG_REFUSED),
+            Self::State { .. } => Some(codes::STATE_UNUSABLE),
+            Self::Store(_) | Self::Repository { .. } => None,
+            Self::Secrets(_) => Some(codes::SECRETS_UNUSABLE),
+            Self::Workers(_) | Self::Signals(_) => Some(codes::SYSTEM_REFUSES),
+            Self::Serve(error) => Some(error.code()),
+            Self::Ended { .. } => Some(codes::TASK_ENDED),
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoRepository => "`naksha daemon --repository URL`, or [[repository]] in the file",
+            Self::State { .. } => "give the daemon's user the folder, or name another one: --state DIR",
+            Self::Store(_) | Self::Repository { .. } => "",
+            Self::Secrets(_) => "make the folder that `secrets.directory` names, or take the key away",
+            Self::Workers(_) | Self::Signals(_) => "look at the limits of the daemon's processes and files",
+            Self::Serve(error) => error.hint(),
+            Self::Ended { .. } => "start the daemon again; a supervisor such as systemd does it by itself",
+        }
+    }
 }
 
 /// What can be known to be wrong before anything is started.

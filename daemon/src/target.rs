@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use naksha_environments::codes::daemon::TASK_PANICKED;
+use naksha_environments::codes::definition::INVALID_PATH;
+use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::environment::{Environment, TargetRef};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::Observation;
@@ -24,8 +27,35 @@ pub enum TargetOpenError {
         #[source]
         source: DirectoryError,
     },
+    #[error("opening it ended abnormally")]
+    Abnormal(#[source] tokio::task::JoinError),
     #[error("this version cannot apply to {what}")]
     Unsupported { what: String },
+}
+
+impl TargetOpenError {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused { .. } => INVALID_PATH,
+            Self::Unsupported { .. } => codes::TARGET_UNSUPPORTED,
+            Self::Directory { .. } => codes::TARGET_UNREACHABLE,
+            Self::Abnormal(_) => TASK_PANICKED,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => {
+                "name a folder beneath the environment's own root; the daemon's configuration says where that is"
+            }
+            Self::Unsupported { .. } => "this version applies to `directory:` targets",
+            Self::Abnormal(_) => "this is a bug; the log has its place",
+            Self::Directory { .. } => {
+                "nothing is written or deleted until it can be used; it is looked for again"
+            }
+        }
+    }
 }
 
 /// A target in use by one environment.
@@ -38,11 +68,14 @@ pub struct OpenTarget {
 
 impl OpenTarget {
     /// Opens the target of `environment`. Directories lie beneath `root`, which belongs to this environment alone.
-    pub fn open(environment: &Environment, root: &Path, key: MarkKey) -> Result<Self, TargetOpenError> {
+    pub async fn open(environment: &Environment, root: &Path, key: MarkKey) -> Result<Self, TargetOpenError> {
         let target: SharedTarget = match &environment.target {
             TargetRef::Directory { path, namespace: _ } => {
                 let path = beneath(root, path)?;
-                let opened = DirectoryTarget::open(&path, key);
+                let opening = path.clone();
+                // A volume that hangs must not hold up a thread that others need.
+                let opened = tokio::task::spawn_blocking(move || DirectoryTarget::open(&opening, key)).await;
+                let opened = opened.map_err(TargetOpenError::Abnormal)?;
                 Arc::new(opened.map_err(|source| TargetOpenError::Directory { path, source })?)
             }
             TargetRef::Kubernetes { cluster, .. } => {

@@ -5,13 +5,13 @@ use std::io::IsTerminal as _;
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogConfig, LogFormat};
+use crate::config::{ConfigError, LogConfig, LogFormat};
 
 /// Installs the logger; a second call (tests in one process) changes nothing. Panics are logged like
 /// everything else, not as bare text between lines of JSON.
-pub fn install(config: &LogConfig) -> Result<(), String> {
+pub fn install(config: &LogConfig) -> Result<(), ConfigError> {
     let filter = EnvFilter::try_new(&config.level)
-        .map_err(|error| format!("log level `{}` is wrong: {error}", config.level))?;
+        .map_err(|error| ConfigError::Invalid(format!("log level `{}`: {error}", config.level)))?;
     let colour =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder =

@@ -66,6 +66,10 @@ pub enum State {
     NotPromoted,
     /// Its definition is gone; frozen, nothing is deleted.
     Orphaned,
+    /// `lifecycle: destroy` was carried out: nothing is owned any more.
+    Destroyed,
+    /// `lifecycle: disown` was carried out: the objects are there, and not ours any more.
+    Disowned,
     /// Something failed or drifted and is not healed; `why` says what.
     Degraded,
     /// Its definitions cannot be read; nothing is applied or pruned.
@@ -84,6 +88,8 @@ impl State {
             Self::Suspended { .. } => "suspended",
             Self::NotPromoted => "not-promoted",
             Self::Orphaned => "orphaned",
+            Self::Destroyed => "destroyed",
+            Self::Disowned => "disowned",
             Self::Degraded => "degraded",
             Self::Broken => "broken",
             Self::Unknown { .. } => "unknown",

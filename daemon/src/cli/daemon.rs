@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, Outcome};
-use crate::config::{Overrides, Problem, ProblemKind, problems};
+use crate::config::{ConfigError, Overrides, Problem, ProblemKind, problems};
 
 /// Watches repositories and keeps their environments applied, until it is told to stop.
 #[derive(Debug, Args)]
@@ -43,14 +43,14 @@ impl Daemon {
         let wrong: Vec<_> = problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong).collect();
         if !wrong.is_empty() {
             let lines: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-            bail!("the configuration is wrong\n{}", lines.join("\n"));
+            bail!(ConfigError::Wrong(lines.join("\n")));
         }
         // What is not there now may come; the daemon tries again.
         for problem in &problems {
             context.terminal.note(&format!("warning: {problem}"));
         }
         let config = loaded.config;
-        crate::telemetry::install(&config.log).map_err(anyhow::Error::msg)?;
+        crate::telemetry::install(&config.log)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(crate::supervisor::run(config));
         // Blocking reads that outlive the grace period must not keep the process.

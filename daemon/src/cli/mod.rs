@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Config, Loaded, LogFormat, Overrides};
+use crate::failure::code_of;
 use crate::terminal::{Format, Terminal};
 
 const EXIT_CODES: &str =
@@ -152,10 +153,17 @@ pub fn run(args: Args) -> ExitCode {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
         Err(error) => {
-            context.terminal.note(&format!("error: {error:#}"));
+            context.terminal.note(&said(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// Why it could not be done, with the code that explains it where there is one.
+fn said(error: &anyhow::Error) -> String {
+    let Some((code, hint)) = code_of(error.as_ref()) else { return format!("error: {error:#}") };
+    let hint = if hint.is_empty() { String::new() } else { format!("\n  = hint: {hint}") };
+    format!("error[{code}]: {error:#}{hint}\n  = more: `naksha explain {code}`")
 }
 
 fn dispatch(context: &Context, command: Command) -> anyhow::Result<Outcome> {
@@ -214,6 +222,14 @@ impl Context {
     pub(crate) fn client(&self) -> anyhow::Result<crate::client::Client> {
         Ok(crate::client::Client::new(self.config()?.socket()))
     }
+}
+
+/// A reason that tells something.
+pub(crate) fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("say why, for those who wonder later".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Runs a future on a small runtime; for commands that talk to the daemon.

@@ -4,7 +4,7 @@ use clap::Args;
 use naksha_environments::wire::PlanDocument;
 use naksha_renderer::present;
 
-use super::sync::encode;
+use super::sync::{encode, path_for};
 use super::{Context, Outcome, block_on};
 use crate::http::api::{StepDocument, StoredPlan};
 use crate::terminal::Format;
@@ -14,12 +14,16 @@ use crate::terminal::Format;
 pub(super) struct Show {
     /// Plan id, or a prefix of at least eight digits
     plan: String,
+    /// Its environment, where several have the same plan
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
 }
 
 impl Show {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let client = context.client()?;
-        let stored: StoredPlan = block_on(client.get(&format!("/api/v1/plans/{}", encode(&self.plan))))??;
+        let path = path_for(&format!("/api/v1/plans/{}", encode(&self.plan)), self.env.as_deref());
+        let stored: StoredPlan = block_on(client.get(&path))??;
         let terminal = context.terminal;
         if terminal.is_json() {
             terminal.json(&stored);

@@ -3,15 +3,15 @@
 use clap::Args;
 
 use super::sync::{path_for, print_done};
-use super::{Context, Outcome, block_on};
-use crate::http::api::{Done, SuspendRequest};
+use super::{Context, Outcome, block_on, reason};
+use crate::http::api::{Done, NoRequest, SuspendRequest};
 
 /// Stops writing to an environment: nothing is applied, pruned or healed until `naksha resume`.
 #[derive(Debug, Args)]
 pub(super) struct Suspend {
     environment: String,
     /// Why; shown to everybody who wonders
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     reason: String,
 }
 
@@ -35,7 +35,7 @@ impl Resume {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let path = path_for("/api/v1/resume", Some(&self.environment));
         let client = context.client()?;
-        let done: Done = block_on(client.post(&path, &serde_json::json!({})))??;
+        let done: Done = block_on(client.post(&path, &NoRequest {}))??;
         print_done(context, &done);
         Ok(Outcome::Fine)
     }

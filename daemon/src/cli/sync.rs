@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Context, Outcome, block_on};
-use crate::http::api::Done;
+use crate::http::api::{Done, NoRequest};
 
 /// Fetches and reconciles now, instead of at the next signal.
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ impl Sync {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let path = path_for("/api/v1/sync", self.environment.as_deref());
         let client = context.client()?;
-        let done: Done = block_on(client.post(&path, &serde_json::json!({})))??;
+        let done: Done = block_on(client.post(&path, &NoRequest {}))??;
         print_done(context, &done);
         Ok(Outcome::Fine)
     }

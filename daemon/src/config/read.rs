@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use naksha_environments::codes::Code;
+use naksha_environments::codes::daemon::CONFIG_REFUSED;
+
 use super::origins::Origins;
 use super::{Config, Listen, LogFormat, RepositoryConfig};
 
@@ -20,6 +23,25 @@ pub enum ConfigError {
     Parse { path: PathBuf, message: String },
     #[error("configuration is wrong: {0}")]
     Invalid(String),
+    /// A line per problem, each with its place.
+    #[error("configuration is wrong\n{0}")]
+    Wrong(String),
+}
+
+impl ConfigError {
+    pub fn code(&self) -> Code {
+        CONFIG_REFUSED
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "name a file that exists and may be read: --config FILE",
+            Self::Parse { .. } | Self::Invalid(_) | Self::Wrong(_) => {
+                "correct it; `naksha config schema` tells every key, `naksha daemon --check-config` checks"
+            }
+        }
+    }
 }
 
 /// What flags (or their environment variables) set. `None` leaves the file's value.

@@ -6,8 +6,24 @@ use serde_json::Value;
 /// Body of every refusal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refusal {
-    pub error: String,
+    pub error: RefusalBody,
 }
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RefusalBody {
+    /// `naksha explain CODE` tells more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// A request without anything in its body.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoRequest {}
 
 /// `POST …/suspend`
 #[derive(Debug, Clone, Serialize, Deserialize)]

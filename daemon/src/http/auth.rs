@@ -31,10 +31,9 @@ impl TokenFile {
     }
 
     /// Whether the request carries the token. No token configured: nobody may.
-    pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(expected) = self.0.as_ref().and_then(|path| std::fs::read_to_string(path).ok()) else {
-            return false;
-        };
+    pub(super) async fn admits(&self, headers: &HeaderMap) -> bool {
+        let Some(path) = &self.0 else { return false };
+        let Ok(expected) = tokio::fs::read_to_string(path).await else { return false };
         let expected = expected.trim();
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();

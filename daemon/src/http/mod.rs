@@ -3,10 +3,16 @@
 //! The socket (mode 0600) is the door of people on the machine; the TCP listener takes a bearer token for anything
 //! that reveals content. Nothing here decides: handlers read the registry and the store, or poke a loop.
 
+mod acting;
 pub mod api;
 mod auth;
+mod reading;
+mod refusal;
+mod request;
 mod routes;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 pub use routes::ApiState;
 pub use serve::{ServeError, start};

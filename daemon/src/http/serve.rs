@@ -4,12 +4,13 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use naksha_environments::codes::{Code, daemon as codes};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::auth::{Peer, TokenFile};
-use super::routes::{ApiState, api_routes, open_routes, with_peer, with_token};
+use super::routes::{ApiState, address_routes, socket_routes};
 use crate::config::{Config, Listen};
 use crate::task::keep::Tasks;
 
@@ -25,6 +26,25 @@ pub enum ServeError {
     Taken { socket: PathBuf },
 }
 
+impl ServeError {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Listen { .. } => codes::CANNOT_LISTEN,
+            Self::Taken { .. } => codes::SOCKET_TAKEN,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Listen { .. } => {
+                "free the address, or choose another one: --listen, `http.listen` and `http.socket`"
+            }
+            Self::Taken { .. } => "use the daemon that runs, or give this one its own --state folder",
+        }
+    }
+}
+
 /// Starts both listeners. A socket left behind by a killed daemon is replaced.
 pub async fn start(
     config: &Config,
@@ -34,7 +54,7 @@ pub async fn start(
 ) -> Result<(), ServeError> {
     let socket = config.socket();
     let listener = bind_socket(&socket).await?;
-    let app = with_peer(api_routes(&state)).merge(open_routes(&state));
+    let app = socket_routes(&state);
     let stopped = stop.clone();
     tasks.spawn_vital("socket's server", async move {
         let service = app.into_make_service_with_connect_info::<Peer>();
@@ -51,7 +71,7 @@ pub async fn start(
             .map_err(|source| ServeError::Listen { address: address.to_string(), source })?;
         info!(%address, "listening");
         let token = TokenFile::new(config.http.token_file.as_deref());
-        let app = with_token(api_routes(&state), token).merge(open_routes(&state));
+        let app = address_routes(&state, token);
         let stopped = stop.clone();
         tasks.spawn_vital("HTTP server", async move {
             let served = axum::serve(listener, app).with_graceful_shutdown(stopped.cancelled_owned()).await;

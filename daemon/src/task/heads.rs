@@ -46,6 +46,7 @@ pub struct FoundTrunk {
 }
 
 impl FoundTrunk {
+    /// Blocks for one file.
     pub fn open(file: &Path) -> Self {
         let name = OnceLock::new();
         let written = std::fs::read_to_string(file).ok();
@@ -57,9 +58,13 @@ impl FoundTrunk {
 
     fn keep(&self, found: RefName) -> RefName {
         let name = self.name.get_or_init(|| {
-            if let Err(error) = std::fs::write(&*self.file, found.as_str()) {
-                warn!(%error, file = %self.file.display(), "the trunk's name cannot be kept");
-            }
+            let (file, text) = (Arc::clone(&self.file), found.to_string());
+            // Nobody waits for it: killed before it is written, the trunk is found anew.
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = std::fs::write(&*file, text) {
+                    warn!(%error, file = %file.display(), "the trunk's name cannot be kept");
+                }
+            });
             found
         });
         name.clone()
@@ -71,7 +76,8 @@ impl Feed {
         &self.config.name
     }
 
-    /// The branch whose head rules; unknown before the first fetch unless it is configured.
+    /// The branch whose head rules; unknown before the first fetch unless it is configured. Must be called inside a
+    /// tokio runtime.
     pub fn trunk(&self) -> Option<RefName> {
         if let Some(branch) = &self.config.trunk {
             return RefName::branch(branch).ok();

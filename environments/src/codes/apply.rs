@@ -17,4 +17,5 @@ codes! {
     SECRET_UNAVAILABLE = "NK0612" Error "secret cannot be read now";
     UNIT_NOT_HEALTHY = "NK0613" Warning "unit did not become healthy in time";
     UNIT_WAITS = "NK0614" Warning "unit waits for another";
+    TARGET_UNSUPPORTED = "NK0615" Error "target of a kind that this version cannot apply to";
 }

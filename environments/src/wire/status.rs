@@ -21,8 +21,8 @@ pub struct StatusDocument {
     pub version: u32,
     pub repository: String,
     pub environment: String,
-    /// `synced`, `progressing`, `held`, `waiting`, `suspended`, `not-promoted`, `orphaned`, `degraded`, `broken` or
-    /// `unknown`.
+    /// `synced`, `progressing`, `held`, `waiting`, `suspended`, `not-promoted`, `orphaned`, `destroyed`, `disowned`,
+    /// `degraded`, `broken` or `unknown`.
     pub state: String,
     /// Why something is not applied, in words; empty when everything is.
     pub why: Vec<String>,
@@ -126,6 +126,13 @@ fn own_words(state: &State) -> Option<String> {
         State::Held { reasons } => reasons.first().map(|hold| text_document(&hold.message)),
         State::NotPromoted => Some("nothing was promoted here yet: there is no lock".to_owned()),
         State::Orphaned => Some("its definition is gone; everything stays as it is".to_owned()),
+        State::Destroyed => {
+            Some("destroyed: nothing is owned any more; remove the environment's file from Git".to_owned())
+        }
+        State::Disowned => Some(
+            "disowned: its objects stay, and nothing is owned any more; remove the environment's file from Git"
+                .to_owned(),
+        ),
         State::Broken => Some("its definitions cannot be read".to_owned()),
         State::Synced | State::Progressing | State::Degraded => None,
     }

@@ -96,12 +96,12 @@ impl Target for DirectoryTarget {
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {
         let (inner, owned) = (Arc::clone(&self.inner), write.clone());
-        let existed = self.inner.root.exists();
-        let written = spawn_blocking(move || change::write(&inner, &owned)).await;
+        let written = spawn_blocking(move || (inner.root.exists(), change::write(&inner, &owned))).await;
+        let (existed, written) = written.unwrap_or_else(|_| (true, Err(broken_off(&write.key))));
         if !existed {
             self.watch.poke();
         }
-        written.unwrap_or_else(|_| Err(broken_off(&write.key)))
+        written
     }
 
     async fn remove(&self, removal: &Removal) -> Result<(), WriteError> {

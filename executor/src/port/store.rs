@@ -51,7 +51,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     // --- environments
     /// What is remembered of an environment; the default for one that was never seen.
     async fn environment(&self, scope: &Scope) -> Result<EnvironmentRecord, StoreError>;
-    /// Every environment that was ever leased, suspended, barred or acknowledged, by name.
+    /// Every environment of which something is remembered besides its lease and its audit: a plan, an apply, an object,
+    /// a revision, a suspension, a bar or an acknowledgement. By name.
     async fn environments(&self, repository: &RepositoryName) -> Result<Vec<EnvironmentName>, StoreError>;
     /// Switches an environment off or on. Not fenced: people do it, through any daemon.
     async fn suspend(
@@ -70,6 +71,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     ) -> Result<(), StoreError>;
     /// Forgets everything that was barred.
     async fn unbar(&self, scope: &Scope, audit: &AuditEntry) -> Result<(), StoreError>;
+    /// Gives an environment up: drops everything that is remembered of it (what it owns, too) but the audit, and its
+    /// lease. `messages` go out with it. Refs seen under names that start with `<environment>:` are its own.
+    async fn forget(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        audit: &AuditEntry,
+        messages: &[NewMessage],
+    ) -> Result<(), StoreError>;
     /// Remembers the head a ref was seen at, so that a rewritten history is noticed after a restart.
     async fn see_ref(
         &self,

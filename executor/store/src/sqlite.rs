@@ -166,6 +166,18 @@ impl Store for SqliteStore {
         writing!(self, "unbar sources", |conn| environment::unbar(conn, scope, audit))
     }
 
+    async fn forget(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        audit: &AuditEntry,
+        messages: &[NewMessage],
+    ) -> Result<(), StoreError> {
+        writing!(self, "forget an environment", |conn| environment::forget(
+            conn, scope, generation, audit, messages
+        ))
+    }
+
     async fn see_ref(
         &self,
         repository: &RepositoryName,

@@ -6,7 +6,9 @@ mod danger;
 mod drift;
 mod failures;
 mod history;
+mod people;
 mod promotion;
+mod refusals;
 mod shutdown;
 
 use std::fs;

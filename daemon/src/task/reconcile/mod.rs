@@ -159,7 +159,7 @@ impl Reconciler {
         let renders = desired::render(self, &record, &sources).await?;
         let rendered = &renders.wanted.rendered;
         // I/O: what is
-        let target = self.open(&sources.environment)?;
+        let target = self.open(&sources.environment).await?;
         let inventory = self.inventory().await?;
         let observation = Arc::new(target.observe(rendered, &inventory).await.map_err(PassError::Observe)?);
         self.pulse.beat();
@@ -184,15 +184,15 @@ impl Reconciler {
         self.conclude(&situation, &observation, applied.as_ref()).await
     }
 
-    fn open(&mut self, environment: &Environment) -> Result<OpenTarget, PassError> {
+    async fn open(&mut self, environment: &Environment) -> Result<OpenTarget, PassError> {
         let shared = &self.shared;
         if let Some(open) = self.target.take_if(|open| !open.is_for(environment)) {
             drop(open);
         }
         if self.target.is_none() {
             let root = shared.config.directory_root(&self.feed.config, &environment.name);
-            let opened = OpenTarget::open(environment, &root, shared.key.clone()).map_err(PassError::Open)?;
-            self.target = Some(opened);
+            let opened = OpenTarget::open(environment, &root, shared.key.clone()).await;
+            self.target = Some(opened.map_err(PassError::Open)?);
         }
         let open = self.target.as_mut().expect("should be open: it was opened above");
         open.mark_observed();

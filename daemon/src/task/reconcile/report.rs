@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::ids::UnitName;
+use naksha_environments::environment::Lifecycle;
+use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::load::told_once;
 use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Blocked, Plan};
@@ -14,7 +15,7 @@ use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
 use naksha_environments::verdict::Admission;
 use naksha_environments::wire::StatusDocument;
-use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage};
+use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, Suspension};
 use naksha_executor::realise::RealiseOutcome;
 use serde_json::json;
 
@@ -23,6 +24,7 @@ use super::judge::Judgement;
 use super::last_apply::Failures;
 use super::sources::Ready;
 use super::{Pass, PassError, Reconciler};
+use crate::failure::{chain, code_of};
 use crate::git::RefName;
 use crate::task::publish::EVENTS;
 
@@ -92,11 +94,16 @@ impl Reconciler {
     ) -> Result<Pass, PassError> {
         let Situation { sources, record, rendered, judgement } = *situation;
         let failures = self.failures(&judgement.plan).await?;
-        let units = units(rendered, &judgement.plan, observation, applied, &failures, &self.fights);
+        let units = if has_ended(situation, applied) {
+            // What it consisted of is not ours any more, or not there.
+            BTreeMap::new()
+        } else {
+            units(rendered, &judgement.plan, observation, applied, &failures, &self.fights)
+        };
         let (state, mut why) = state(situation, &units, applied, &failures);
         why.extend(self.feed.trouble());
         let succeeded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Succeeded);
-        let complete = matches!(judgement.admission, Admission::Apply(_) | Admission::Nothing);
+        let complete = admits_all(&judgement.admission);
         let now_applied = (succeeded && judgement.plan.is_complete() || judgement.is_settled())
             && complete
             && record.suspension.is_none()
@@ -139,6 +146,13 @@ impl Reconciler {
     ) -> Result<Pass, PassError> {
         self.count_owned().await?;
         let applied = record.applied.as_ref().map(|applied| applied.content.clone());
+        let name = &self.scope.environment;
+        let (state, why) = match &record.suspension {
+            // Orphaned, it writes nothing either, and what helps is another thing.
+            Some(suspension) if state != State::Orphaned => suspended(suspension, name, why),
+            _ if state == State::Orphaned => (state, [why, vec![orphaned(name, self.owned)]].concat()),
+            _ => (state, why),
+        };
         let status = EnvironmentStatus { why, diagnostics, applied, ..self.bare(state) };
         let status = self.say(status).await?;
         Ok(Pass { status, retry: false, next: IDLE })
@@ -146,7 +160,7 @@ impl Reconciler {
 
     /// The end of a pass that failed: the last words stand, with the reason on top.
     pub(super) async fn failed(&mut self, error: &PassError) -> Pass {
-        let reason = chain(error);
+        let reason = told(error);
         tracing::warn!(error = %reason, "reconcile failed");
         let state = State::Unknown { reason: reason.clone() };
         let bare = self.bare(state);
@@ -234,16 +248,12 @@ fn is_on_its_way(units: &BTreeMap<UnitName, UnitStatus>) -> bool {
     units.values().any(|unit| matches!(unit.health, Health::Progressing(_)))
 }
 
-/// The error and everything behind it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
+/// "NK0601: the target cannot be observed: …; what to do"
+fn told(error: &PassError) -> String {
+    match code_of(error) {
+        Some((code, hint)) => format!("{code}: {}; {hint}", chain(error)),
+        None => chain(error),
     }
-    text
 }
 
 /// The environment's state, and the answer to "why is this not applied?".
@@ -257,12 +267,7 @@ fn state(
     let mut why = unit_reasons(units);
     why.extend(failures.beside(units));
     if let Some(suspension) = &record.suspension {
-        let (by, reason) = (suspension.by.clone(), suspension.reason.clone());
-        why.insert(
-            0,
-            format!("suspended by {by}: {reason}; `naksha resume {}` lifts it", rendered.environment),
-        );
-        return (State::Suspended { by, reason }, why);
+        return suspended(suspension, &rendered.environment, why);
     }
     if rendered.broken {
         why.insert(0, "its definitions have errors; nothing is applied or pruned".to_owned());
@@ -293,6 +298,14 @@ fn state(
             .take(MAX_REASONS)
             .map(|(key, reason)| format!("{key} is unknown: {reason}")),
     );
+    if why.is_empty() && has_ended(situation, applied) {
+        let how = if sources.environment.lifecycle == Lifecycle::Destroy {
+            State::Destroyed
+        } else {
+            State::Disowned
+        };
+        return (how, why);
+    }
     let superseded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Superseded);
     let state = match why.is_empty() {
         true => State::Synced,
@@ -305,6 +318,38 @@ fn state(
         state
     };
     (state, why)
+}
+
+/// Whether the environment was destroyed or disowned, and that is done.
+fn has_ended(situation: &Situation<'_>, applied: Option<&RealiseOutcome>) -> bool {
+    let (plan, lifecycle) = (&situation.judgement.plan, situation.sources.environment.lifecycle);
+    let succeeded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Succeeded);
+    let nothing_left = plan.is_empty() || succeeded && admits_all(&situation.judgement.admission);
+    lifecycle != Lifecycle::Active && nothing_left && plan.unknown.is_empty()
+}
+
+/// Whether nothing of the plan is held back.
+fn admits_all(admission: &Admission) -> bool {
+    matches!(admission, Admission::Apply(_) | Admission::Nothing)
+}
+
+fn suspended(
+    suspension: &Suspension,
+    environment: &EnvironmentName,
+    mut why: Vec<String>,
+) -> (State, Vec<String>) {
+    let (by, reason) = (suspension.by.clone(), suspension.reason.clone());
+    why.insert(0, format!("suspended by {by}: {reason}; `naksha resume {environment}` lifts it"));
+    (State::Suspended { by, reason }, why)
+}
+
+fn orphaned(environment: &EnvironmentName, owned: usize) -> String {
+    let what = match owned {
+        0 => "it owns nothing any more".to_owned(),
+        1 => "it still owns 1 object".to_owned(),
+        owned => format!("it still owns {owned} objects"),
+    };
+    format!("{what}; restore its definition, or give it up: `naksha forget {environment} --reason …`")
 }
 
 /// Whether everything that is not as it should be is on its way there.

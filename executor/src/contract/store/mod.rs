@@ -26,7 +26,7 @@ macro_rules! store_contract {
             a_lapsed_lease_fails_the_check);
         $crate::store_contract!($fresh, environments:
             an_unknown_environment_is_empty, suspension_is_kept, barred_sources_are_kept, refs_are_seen,
-            environments_are_listed);
+            environments_are_listed, an_environment_is_forgotten);
         $crate::store_contract!($fresh, plans:
             a_plan_comes_back, approval_moves_the_target, one_of_many_proposals_wins, plans_are_found_by_prefix,
             a_waiting_plan_keeps_its_time, plans_are_fenced);

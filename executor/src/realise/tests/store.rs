@@ -201,6 +201,15 @@ impl Store for FakeStore {
     async fn unbar(&self, _: &Scope, _: &AuditEntry) -> Result<(), StoreError> {
         absent()
     }
+    async fn forget(
+        &self,
+        _: &Scope,
+        _: Generation,
+        _: &AuditEntry,
+        _: &[NewMessage],
+    ) -> Result<(), StoreError> {
+        absent()
+    }
     async fn see_ref(&self, _: &RepositoryName, _: &str, _: &Revision) -> Result<(), StoreError> {
         absent()
     }

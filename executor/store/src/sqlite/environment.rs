@@ -2,12 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
-use naksha_executor::port::store::{AuditEntry, EnvironmentRecord, Scope, Suspension};
+use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revision};
+use naksha_executor::port::store::{AuditEntry, EnvironmentRecord, NewMessage, Scope, Suspension};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{audit, row, scope};
+use super::{audit, lease, outbox, row, scope};
 use crate::failure::Failure;
+
+/// Environments with anything but a lease and an audit.
+const REMEMBERED: &str = "SELECT e.name FROM environments e JOIN repositories r ON r.id = e.repository
+     WHERE r.name = ?1 AND (
+         e.target IS NOT NULL OR e.applied_content IS NOT NULL OR e.suspended_by IS NOT NULL
+         OR EXISTS (SELECT 1 FROM plans p WHERE p.environment = e.id)
+         OR EXISTS (SELECT 1 FROM applies a WHERE a.environment = e.id)
+         OR EXISTS (SELECT 1 FROM objects o WHERE o.environment = e.id)
+         OR EXISTS (SELECT 1 FROM workflows w WHERE w.environment = e.id)
+         OR EXISTS (SELECT 1 FROM barred b WHERE b.environment = e.id)
+         OR EXISTS (SELECT 1 FROM acknowledgements k WHERE k.environment = e.id)
+     ) ORDER BY e.name";
+
+/// What an environment leaves when it is forgotten: its row and its audit stay, so that who forgot it can be told.
+const FORGET: [&str; 8] = [
+    "DELETE FROM applies WHERE environment = ?1",
+    "DELETE FROM plans WHERE environment = ?1",
+    "DELETE FROM objects WHERE environment = ?1",
+    "DELETE FROM workflows WHERE environment = ?1",
+    "DELETE FROM barred WHERE environment = ?1",
+    "DELETE FROM ran WHERE environment = ?1",
+    "DELETE FROM acknowledgements WHERE environment = ?1",
+    // The inventory's version moves on: what is cached of it is not current any more.
+    "UPDATE environments SET target = NULL, applied_control = NULL, applied_content = NULL, suspended_by = NULL,
+         suspended_reason = NULL, suspended_since = NULL, inventory = inventory + 1
+     WHERE id = ?1",
+];
+
+const FORGET_REFS: &str =
+    "DELETE FROM refs WHERE repository = (SELECT repository FROM environments WHERE id = ?1)
+     AND substr(name, 1, length(?2) + 1) = ?2 || ':'";
 
 pub(crate) async fn record(conn: &mut SqliteConnection, scope: &Scope) -> Result<EnvironmentRecord, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(EnvironmentRecord::default()) };
@@ -57,13 +88,7 @@ pub(crate) async fn list(
     conn: &mut SqliteConnection,
     repository: &RepositoryName,
 ) -> Result<Vec<EnvironmentName>, Failure> {
-    let names: Vec<String> = sqlx::query_scalar(
-        "SELECT e.name FROM environments e JOIN repositories r ON r.id = e.repository
-         WHERE r.name = ?1 ORDER BY e.name",
-    )
-    .bind(repository.as_str())
-    .fetch_all(conn)
-    .await?;
+    let names: Vec<String> = sqlx::query_scalar(REMEMBERED).bind(repository.as_str()).fetch_all(conn).await?;
     names.iter().map(|name| row::name(name)).collect()
 }
 
@@ -114,6 +139,27 @@ pub(crate) async fn unbar(
     let environment = scope::ensure(conn, scope).await?;
     sqlx::query("DELETE FROM barred WHERE environment = ?1").bind(environment).execute(&mut *conn).await?;
     audit::write(conn, environment, None, entry).await
+}
+
+pub(crate) async fn forget(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    generation: Generation,
+    entry: &AuditEntry,
+    messages: &[NewMessage],
+) -> Result<(), Failure> {
+    let environment = scope::fence(conn, scope, generation).await?;
+    for statement in FORGET {
+        sqlx::query(statement).bind(environment).execute(&mut *conn).await?;
+    }
+    let name = scope.environment.as_str();
+    sqlx::query(FORGET_REFS).bind(environment).bind(name).execute(&mut *conn).await?;
+    lease::release(conn, scope, generation).await?;
+    audit::write(conn, environment, None, entry).await?;
+    for message in messages {
+        outbox::enqueue(conn, message).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn see_ref(

@@ -1,0 +1,121 @@
+//! Handlers that read: from the registry and the store.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use naksha_environments::codes::daemon as codes;
+use naksha_environments::ids::EnvironmentName;
+use naksha_environments::status::{EnvironmentStatus, State as EnvironmentState};
+use naksha_environments::wire::StatusDocument;
+use serde::Deserialize;
+
+use super::api::{HistoryDocument, StoredPlan};
+use super::refusal::Refused;
+use super::request::{Asked, Named};
+use super::routes::ApiState;
+use crate::history::{self, MAX_ENTRIES};
+use crate::registry::{Handle, Registry};
+
+/// Entries of history when no number is asked for.
+const DEFAULT_ENTRIES: u32 = 20;
+
+/// Which environment a request means. Without one: all.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    pub(super) environment: Option<EnvironmentName>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhichEntries {
+    environment: Option<EnvironmentName>,
+    limit: Option<u32>,
+}
+
+impl Which {
+    pub(super) fn handles(&self, registry: &Registry) -> Result<Vec<Handle>, Refused> {
+        let Some(environment) = &self.environment else {
+            return Ok(registry.all());
+        };
+        let found = registry.named(environment);
+        if found.is_empty() {
+            let known: Vec<_> = registry.all().iter().map(|handle| handle.scope.to_string()).collect();
+            let message = format!("there is no environment `{environment}` here");
+            let hint = if known.is_empty() {
+                "no environment is known yet".to_owned()
+            } else {
+                format!("there are: {}", known.join(", "))
+            };
+            return Err(Refused::new(StatusCode::NOT_FOUND, codes::ENVIRONMENT_UNKNOWN, message).hint(hint));
+        }
+        Ok(found)
+    }
+}
+
+pub(super) async fn ready(State(state): State<ApiState>) -> Response {
+    let refuse = |text: String| (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    if !state.heads.feeds().iter().all(|feed| state.registry.lists(feed.name())) {
+        return refuse("not every repository was read yet\n".to_owned());
+    }
+    match state.registry.stuck(state.stuck_after).len() {
+        0 => "ready\n".into_response(),
+        // Names reveal content, and this route is open: only how many.
+        stuck => refuse(format!("{stuck} reconciles make no progress\n")),
+    }
+}
+
+pub(super) async fn metrics(State(state): State<ApiState>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, kind)], state.metrics.text(&state.heads)).into_response()
+}
+
+pub(super) async fn status(
+    State(state): State<ApiState>,
+    Asked(which): Asked<Which>,
+) -> Result<Json<Vec<StatusDocument>>, Refused> {
+    let handles = which.handles(&state.registry)?;
+    Ok(Json(handles.iter().map(document).collect()))
+}
+
+/// What an environment said last. One that said nothing yet is there all the same, or it would pass for fine.
+fn document(handle: &Handle) -> StatusDocument {
+    let repository = handle.scope.repository.as_str();
+    if let Some(status) = handle.status() {
+        return StatusDocument::of(repository, &status);
+    }
+    let state = EnvironmentState::Unknown { reason: "its first reconcile has not ended yet".to_owned() };
+    let environment = handle.scope.environment.clone();
+    StatusDocument::of(repository, &EnvironmentStatus::bare(environment, state, Timestamp::now()))
+}
+
+pub(super) async fn history_of(
+    State(state): State<ApiState>,
+    Asked(which): Asked<WhichEntries>,
+) -> Result<Json<HistoryDocument>, Refused> {
+    let WhichEntries { environment, limit } = which;
+    let limit = limit.unwrap_or(DEFAULT_ENTRIES);
+    if !(1..=MAX_ENTRIES).contains(&limit) {
+        return Err(Refused::bad(format!("`limit` is 1 to {MAX_ENTRIES}, not {limit}")));
+    }
+    let mut entries = Vec::new();
+    for handle in (Which { environment }).handles(&state.registry)? {
+        entries.extend(history::entries(state.store.as_ref(), &handle.scope, limit).await?);
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    entries.truncate(limit as usize);
+    Ok(Json(HistoryDocument { entries }))
+}
+
+pub(super) async fn plan(
+    State(state): State<ApiState>,
+    Named(prefix): Named,
+    Asked(which): Asked<Which>,
+) -> Result<Json<StoredPlan>, Refused> {
+    let (scope, plan) =
+        history::one_plan(state.store.as_ref(), which.environment.as_ref(), &prefix).await??;
+    Ok(Json(history::stored_plan(state.store.as_ref(), &scope, &plan).await?))
+}

@@ -1,0 +1,156 @@
+//! What people do through the daemon: what they see is what they did, and slips are refused.
+
+use naksha_tests::Installation;
+
+use crate::shop;
+
+const STAGING: &str = "apiVersion: naksha.dev/v1alpha1
+kind: Environment
+metadata: {name: staging}
+spec:
+  promotesFrom: [dev]
+  target: {directory: out}
+  variables: {replicas: 2}
+  units: [web, settings]
+";
+
+fn state(shop: &Installation) -> String {
+    let status = shop.program.run(shop.root(), &["status", "dev", "--format", "json"]).expect_code(0).json();
+    status[0]["state"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_status_says_what_was_just_commanded() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    for _ in 0..5 {
+        shop.program.run(shop.root(), &["suspend", "dev", "--reason", "a look"]).expect_code(0);
+        assert_eq!(state(&shop), "suspended");
+        shop.program.run(shop.root(), &["resume", "dev"]).expect_code(0);
+        assert_ne!(state(&shop), "suspended");
+    }
+    daemon.await_state("dev", "synced");
+}
+
+#[test]
+fn an_environment_without_anything_to_apply_can_be_suspended_too() {
+    let shop = shop();
+    shop.repository.write("environments/staging/environment.yaml", STAGING).commit("staging");
+    let daemon = shop.start();
+    daemon.await_state("staging", "not-promoted");
+    shop.program.run(shop.root(), &["suspend", "staging", "--reason", "not yet"]).expect_code(0);
+    let status = daemon.await_status("staging", "looked at", |_| true);
+    assert_eq!(status["state"], "suspended", "{status}");
+    let why = status["why"].to_string();
+    assert!(why.contains("not yet") && why.contains("lock.yaml"), "{status}");
+}
+
+#[test]
+fn a_reason_must_tell_something() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    for command in [["suspend", "dev"], ["ack", "0123456789abcdef"]] {
+        let printed =
+            shop.program.run(shop.root(), &[&command[..], &["--reason", " \t"]].concat()).expect_code(2);
+        assert!(printed.err.contains("say why"), "{}", printed.err);
+    }
+    assert_eq!(state(&shop), "synced");
+}
+
+#[test]
+fn waiting_ends_when_everything_is_synced() {
+    let shop = shop();
+    let daemon = shop.start();
+    let printed = shop.program.run(shop.root(), &["status", "--wait", "60"]).expect_code(0);
+    assert!(printed.out.contains("synced"), "{}", printed.out);
+    shop.program
+        .run(shop.root(), &["status", "dev", "--wait", "60", "--format", "json"])
+        .expect_code(0)
+        .json();
+    drop(daemon);
+}
+
+#[test]
+fn waiting_ends_at_once_when_somebody_must_act() {
+    let shop = shop();
+    shop.repository.write("environments/staging/environment.yaml", STAGING).commit("staging");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    daemon.await_state("staging", "not-promoted");
+    let started = std::time::Instant::now();
+    let printed = shop.program.run(shop.root(), &["status", "--wait", "600"]).expect_code(1);
+    assert!(printed.err.contains("infra/staging is not-promoted"), "{}", printed.err);
+    shop.program.run(shop.root(), &["status", "dev", "--wait", "600"]).expect_code(0);
+    shop.program.run(shop.root(), &["suspend", "dev", "--reason", "a look"]).expect_code(0);
+    let printed = shop.program.run(shop.root(), &["status", "dev", "--wait", "600"]).expect_code(1);
+    assert!(printed.err.contains("suspended by") && printed.err.contains("a look"), "{}", printed.err);
+    assert!(started.elapsed() < std::time::Duration::from_mins(1), "took {:?}", started.elapsed());
+}
+
+#[test]
+fn waiting_without_a_daemon_or_in_vain_has_an_end() {
+    let shop = shop();
+    let printed = shop.program.run(shop.root(), &["status", "--wait", "0"]).expect_code(2);
+    assert!(printed.err.contains("NK0905"), "{}", printed.err);
+    shop.repository.edit("units/web/web.yaml.tera", "variables.replicas", "variables.replica");
+    shop.repository.commit("a slip");
+    let daemon = shop.start();
+    daemon.await_state("dev", "degraded");
+    let printed = shop.program.run(shop.root(), &["status", "--wait", "0"]).expect_code(1);
+    assert!(printed.err.contains("the time is up"), "{}", printed.err);
+}
+
+/// An environment whose lifecycle ends; what it says then.
+fn ended(lifecycle: &str) -> (Installation, naksha_tests::DaemonProcess, serde_json::Value) {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    shop.repository.edit(
+        "environments/dev/environment.yaml",
+        "spec:",
+        &format!("spec:\n  lifecycle: {lifecycle}"),
+    );
+    let commit = shop.repository.commit("the end");
+    let status = daemon.await_status("dev", "held or ended", |status| {
+        let settled = ["held", "destroyed", "disowned"].iter().any(|state| status["state"] == *state);
+        status["control"] == commit && settled
+    });
+    if status["state"] == "held" {
+        let plan = status["plan"].as_str().unwrap_or_default();
+        shop.program.run(shop.root(), &["ack", plan, "--reason", "it is over"]).expect_code(0);
+    }
+    let status = daemon.await_status("dev", "ended", |status| {
+        ["destroyed", "disowned"].iter().any(|state| status["state"] == *state)
+    });
+    (shop, daemon, status)
+}
+
+#[test]
+fn a_destroyed_environment_says_so() {
+    let (shop, daemon, status) = ended("destroy");
+    assert_eq!(status["state"], "destroyed", "{status}");
+    let why = status["why"].to_string();
+    assert!(why.contains("nothing is owned any more; remove the environment's file"), "{status}");
+    assert_eq!(
+        (&status["objects"], status["units"].as_array().map(Vec::len)),
+        (&0.into(), Some(0)),
+        "{status}"
+    );
+    assert!(shop.objects("dev").is_empty());
+    shop.program.run(shop.root(), &["status", "--wait", "60"]).expect_code(0);
+    // It says the same after another pass, and after a restart.
+    shop.program.run(shop.root(), &["sync"]).expect_code(0);
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = shop.start();
+    daemon.await_state("dev", "destroyed");
+}
+
+#[test]
+fn a_disowned_environment_says_so_and_leaves_everything() {
+    let (shop, _daemon, status) = ended("disown");
+    assert_eq!((&status["state"], &status["objects"]), (&"disowned".into(), &0.into()), "{status}");
+    assert!(status["why"].to_string().contains("its objects stay"), "{status}");
+    assert_eq!(shop.objects("dev").len(), 2);
+}
