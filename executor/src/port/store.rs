@@ -234,8 +234,8 @@ pub struct Proposal {
     /// True: it becomes the target, if `parent` still is.
     pub approved: bool,
     pub revisions: Option<Revisions>,
-    /// The plan as its documented JSON ([`naksha_environments::wire`]), masked.
-    pub document: Value,
+    /// The plan as its documented JSON ([`naksha_environments::wire`]), masked. Text: a large one is written once.
+    pub document: String,
     /// `apply`, `hold`, `wait`, and why.
     pub decision: String,
     pub reasons: Vec<String>,

@@ -18,7 +18,6 @@ use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{EnvironmentRecord, Proposal, StoreError};
 use naksha_policies::{AdmitInput, admit};
 use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
-use serde_json::json;
 
 use super::desired::Renders;
 use super::sources::Ready;
@@ -192,22 +191,31 @@ pub(super) async fn propose(
         Admission::Hold { reasons, heal } => ("hold", reasons.clone(), heal.as_ref()),
         Admission::Wait { heal, .. } => ("wait", Vec::new(), heal.as_ref()),
     };
-    let proposed = Proposed { plan: judgement.plan.id.clone(), decision, reasons };
     let suspended = record.suspension.is_some();
-    if this.proposed.as_ref() != Some(&proposed) || (decision == "apply" && !suspended) {
-        let document = document(judgement);
-        let approved = decision == "apply" && !suspended;
-        let words = said(judgement);
-        let proposal =
-            proposal(this, generation, record, sources, &judgement.plan, document, approved, decision, words);
-        record_proposal(this, &proposal).await?;
+    let (plan, approved) = (&judgement.plan, decision == "apply" && !suspended);
+    let proposed = Proposed { plan: plan.id.clone(), decision, reasons };
+    let proposal = Proposal {
+        scope: this.scope.clone(),
+        generation,
+        plan: plan.id.clone(),
+        parent: record.target.clone(),
+        approved,
+        revisions: Some(sources.revisions()),
+        document: String::new(),
+        decision: decision.to_owned(),
+        reasons: said(judgement),
+        at: Timestamp::now(),
+    };
+    if this.proposed.as_ref() != Some(&proposed) || approved {
+        record_proposal(this, &Proposal { document: document(judgement), ..proposal.clone() }).await?;
         this.proposed = Some(proposed);
     }
     if let Some(heal) = heal.filter(|_| !suspended) {
-        let document = json!(PlanDocument::of(heal.plan()));
-        let proposal =
-            proposal(this, generation, record, sources, heal.plan(), document, true, "apply", Vec::new());
-        record_proposal(this, &proposal).await?;
+        let heal = heal.plan();
+        let (document, decision) = (text(&PlanDocument::of(heal)), "apply".to_owned());
+        let (plan, reasons) = (heal.id.clone(), Vec::new());
+        record_proposal(this, &Proposal { plan, approved: true, document, decision, reasons, ..proposal })
+            .await?;
     }
     Ok(())
 }
@@ -223,12 +231,16 @@ async fn record_proposal(this: &mut Reconciler, proposal: &Proposal) -> Result<(
     }
 }
 
-fn document(judgement: &Judgement) -> serde_json::Value {
+fn document(judgement: &Judgement) -> String {
     let document = PlanDocument::of(&judgement.plan)
         .with_verdict(&judgement.verdict)
         .with_admission(&judgement.admission)
         .with_diagnostics(&judgement.diagnostics);
-    json!(document)
+    text(&document)
+}
+
+fn text(document: &PlanDocument) -> String {
+    serde_json::to_string(document).expect("should write a document of texts and numbers")
 }
 
 fn said(judgement: &Judgement) -> Vec<String> {
@@ -238,31 +250,5 @@ fn said(judgement: &Judgement) -> Vec<String> {
         }
         Admission::Wait { reason, .. } => vec![reason.clone()],
         Admission::Apply(_) | Admission::Nothing => Vec::new(),
-    }
-}
-
-#[allow(clippy::too_many_arguments, reason = "the fields of one record, each from elsewhere")]
-fn proposal(
-    this: &Reconciler,
-    generation: Generation,
-    record: &EnvironmentRecord,
-    sources: &Ready,
-    plan: &Plan,
-    document: serde_json::Value,
-    approved: bool,
-    decision: &str,
-    reasons: Vec<String>,
-) -> Proposal {
-    Proposal {
-        scope: this.scope.clone(),
-        generation,
-        plan: plan.id.clone(),
-        parent: record.target.clone(),
-        approved,
-        revisions: Some(sources.revisions()),
-        document,
-        decision: decision.to_owned(),
-        reasons,
-        at: Timestamp::now(),
     }
 }

@@ -33,7 +33,7 @@ pub async fn a_plan_comes_back(store: SharedStore) {
     assert_eq!(found[1], expected);
     assert_eq!(store.plans(&dev, 1).await.expect("should read").len(), 1);
     let document = async |scope, plan| store.plan_document(&scope, &plan).await.expect("should read");
-    assert_eq!(document(dev.clone(), first.plan.clone()).await, Some(first.document));
+    assert_eq!(document(dev.clone(), first.plan.clone()).await, Some(parsed(&first.document)));
     assert_eq!(document(dev, plan_id('c')).await, None);
     assert_eq!(document(scope("prod"), first.plan).await, None);
     assert!(store.plans(&scope("prod"), 9).await.expect("should read").is_empty());
@@ -112,7 +112,7 @@ pub async fn a_waiting_plan_keeps_its_time(store: SharedStore) {
     assert_eq!(when().await, at(10));
     store.propose(&held(30, "a window")).await.expect("should record");
     assert_eq!(when().await, at(30));
-    let changed = Proposal { document: json!({"plan": "other"}), ..held(40, "a window") };
+    let changed = Proposal { document: json!({"plan": "other"}).to_string(), ..held(40, "a window") };
     store.propose(&changed).await.expect("should record");
     assert_eq!(when().await, at(40));
 }
@@ -127,4 +127,8 @@ pub async fn plans_are_fenced(store: SharedStore) {
         assert!(matches!(fenced, Err(StoreError::Fenced { .. })), "{fenced:?}");
     }
     assert!(store.plans(&dev, 9).await.expect("should read").is_empty());
+}
+
+fn parsed(document: &str) -> serde_json::Value {
+    serde_json::from_str(document).expect("should be JSON")
 }

@@ -99,7 +99,7 @@ pub fn proposal(scope: &Scope, generation: Generation, plan: char, parent: Optio
         parent: parent.map(plan_id),
         approved: true,
         revisions: Some(revisions(plan)),
-        document: json!({"plan": plan.to_string(), "actions": [{"verb": "create"}]}),
+        document: json!({"plan": plan.to_string(), "actions": [{"verb": "create"}]}).to_string(),
         decision: "apply".to_owned(),
         reasons: vec!["every action was reviewed".to_owned()],
         at: at(1),

@@ -14,9 +14,9 @@ pub(crate) async fn propose(conn: &mut SqliteConnection, proposal: &Proposal) ->
     if proposal.approved {
         move_target(conn, environment, proposal).await?;
     }
-    let document = proposal.document.to_string();
+    let document = &proposal.document;
     let reasons = Value::from(proposal.reasons.clone()).to_string();
-    if !proposal.approved && is_recorded(conn, environment, proposal, (&document, &reasons)).await? {
+    if !proposal.approved && is_recorded(conn, environment, proposal, (document, &reasons)).await? {
         return Ok(());
     }
     sqlx::query(

@@ -42,7 +42,11 @@ async fn a_secret_never_reaches_the_file() {
 
     let generation = lease(&store, &dev).await;
     let document = json!({"body": body, "value": format!("{inline:?}"), "secret": secret});
-    let plan = Proposal { document, reasons: vec![text.clone()], ..proposal(&dev, generation, 'a', None) };
+    let plan = Proposal {
+        document: document.to_string(),
+        reasons: vec![text.clone()],
+        ..proposal(&dev, generation, 'a', None)
+    };
     store.propose(&plan).await.unwrap();
     let apply = store.begin(&start(&dev, generation, 'a')).await.unwrap();
     let failed = StepRecord {
