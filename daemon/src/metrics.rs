@@ -162,6 +162,20 @@ impl Metrics {
         self.state.get_or_create(&state_labels(scope, word)).set(1) != 1
     }
 
+    /// Drops what says how an environment is. What happened stays counted.
+    pub fn forget(&self, scope: &Scope) {
+        let word = self.states.lock().unwrap_or_else(PoisonError::into_inner).remove(scope);
+        if let Some(word) = word {
+            self.state.remove(&state_labels(scope, word));
+        }
+        let labels = EnvironmentLabels {
+            repository: scope.repository.to_string(),
+            environment: scope.environment.to_string(),
+        };
+        self.objects.remove(&labels);
+        self.held.remove(&labels);
+    }
+
     /// The exposition text (OpenMetrics), with what is read when it is asked for.
     pub fn text(&self, heads: &Heads) -> String {
         for feed in heads.feeds() {

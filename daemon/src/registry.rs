@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use naksha_environments::object::ObjectKey;
 use naksha_environments::status::EnvironmentStatus;
-use naksha_executor::port::store::Scope;
-use tokio::sync::{Notify, watch};
+use naksha_executor::port::store::{AuditEntry, Scope};
+use tokio::sync::{Notify, oneshot, watch};
 
 /// One environment's loop, from outside.
 #[derive(Debug, Clone)]
@@ -19,12 +20,20 @@ pub struct Handle {
     pub voice: Voice,
     wake: Arc<Notify>,
     halts: watch::Sender<u64>,
+    order: Arc<Mutex<Option<ForgetOrder>>>,
+}
+
+/// A person gives the environment up. The loop looks at it once more, and does so if its definition is gone.
+#[derive(Debug)]
+pub struct ForgetOrder {
+    pub audit: AuditEntry,
+    pub answer: oneshot::Sender<Result<Vec<ObjectKey>, String>>,
 }
 
 impl Handle {
     pub fn new(scope: Scope) -> Self {
         let (pulse, voice, wake) = (Arc::default(), Voice::default(), Arc::default());
-        Self { scope, pulse, voice, wake, halts: watch::Sender::new(0) }
+        Self { scope, pulse, voice, wake, halts: watch::Sender::new(0), order: Arc::default() }
     }
 
     /// What it said last; absent until its first reconcile ended.
@@ -46,6 +55,20 @@ impl Handle {
     pub fn halt(&self) {
         self.halts.send_modify(|halts| *halts += 1);
         self.poke();
+    }
+
+    /// Asks the loop to forget its environment. The answer: the objects that are left to nobody, or why not. It does not
+    /// come when the loop dies, or when somebody else asks meanwhile.
+    pub fn forget(&self, audit: AuditEntry) -> oneshot::Receiver<Result<Vec<ObjectKey>, String>> {
+        let (answer, receiver) = oneshot::channel();
+        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(ForgetOrder { audit, answer });
+        self.poke();
+        receiver
+    }
+
+    /// What was asked since the last time.
+    pub fn take_order(&self) -> Option<ForgetOrder> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Tells of every halt from now on.
@@ -121,6 +144,7 @@ impl Voice {
 pub struct Registry {
     handles: RwLock<BTreeMap<Scope, Handle>>,
     listed: RwLock<BTreeSet<RepositoryName>>,
+    removals: watch::Sender<u64>,
 }
 
 impl Registry {
@@ -136,6 +160,12 @@ impl Registry {
 
     pub fn remove(&self, scope: &Scope) {
         self.handles.write().unwrap_or_else(PoisonError::into_inner).remove(scope);
+        self.removals.send_modify(|removals| *removals += 1);
+    }
+
+    /// Tells of every removal from now on: what was removed may be back.
+    pub fn removals(&self) -> watch::Receiver<u64> {
+        self.removals.subscribe()
     }
 
     /// Every environment of this repository, as it was read last, has a handle now.

@@ -268,8 +268,10 @@ fn host_name() -> String {
 
 /// Starts a loop for every environment that the trunk defines or the store knows, as they appear.
 async fn discover(tasks: Tasks, shared: Arc<Shared>, mut feed: Feed, stop: CancellationToken) {
+    let mut removals = shared.registry.removals();
     loop {
         feed.state.mark_unchanged();
+        removals.mark_unchanged();
         let (environments, all) = environments(&shared, &feed).await;
         for environment in environments {
             let scope = Scope { repository: feed.name().clone(), environment };
@@ -280,6 +282,7 @@ async fn discover(tasks: Tasks, shared: Arc<Shared>, mut feed: Feed, stop: Cance
         }
         tokio::select! {
             changed = feed.state.changed() => if changed.is_err() { return },
+            _ = removals.changed() => {}
             () = tokio::time::sleep(LIST_AGAIN), if !all => {}
             () = stop.cancelled() => return,
         }

@@ -9,6 +9,7 @@ mod completion;
 mod config;
 mod daemon;
 mod explain;
+mod forget;
 mod history;
 mod init;
 mod plan;
@@ -106,6 +107,8 @@ enum Command {
     Resume(suspend::Resume),
     /// Acknowledge a held plan
     Ack(ack::Ack),
+    /// Give up an environment whose definition is gone
+    Forget(forget::Forget),
     /// Write an environment's lock into the working tree
     Promote(promote::Promote),
     /// Copy the daemon's database, also while it runs
@@ -180,6 +183,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Suspend(command) => command.run(context),
         Command::Resume(command) => command.run(context),
         Command::Ack(command) => command.run(context),
+        Command::Forget(command) => command.run(context),
         Command::Promote(command) => command.run(context),
         Command::Backup(command) => command.run(context),
         Command::Schema(command) => command.run(context),

@@ -12,7 +12,7 @@ use naksha_environments::plan::PlanId;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_executor::port::store::{AuditEntry, Store, Suspension};
 
-use super::api::{AckRequest, Done, NoRequest, SuspendRequest};
+use super::api::{AckRequest, Done, ForgetRequest, Forgotten, NoRequest, SuspendRequest};
 use super::reading::Which;
 use super::refusal::Refused;
 use super::request::{Asked, Given, Named};
@@ -147,6 +147,35 @@ async fn waits(store: &dyn Store, handle: &Handle) -> Result<Option<PlanId>, Ref
     let record = store.plan(Some(&handle.scope), plan.as_str()).await?.into_iter().next();
     let is_waiting = record.is_some_and(|record| matches!(record.decision.as_str(), "hold" | "wait"));
     Ok(is_waiting.then_some(plan))
+}
+
+/// Gives an environment up whose definition is gone. Its loop decides that, and does it: nobody else writes there.
+pub(super) async fn forget(
+    State(state): State<ApiState>,
+    Asked(which): Asked<Which>,
+    Extension(caller): Extension<Caller>,
+    Given(ForgetRequest { reason }): Given<ForgetRequest>,
+) -> Result<Json<Forgotten>, Refused> {
+    let handles = named(&which, &state.registry)?;
+    let reason = reason_given(reason)?;
+    let mut refusals = Vec::new();
+    // Several repositories may have had one of this name; orphaned is usually one of them.
+    for handle in handles {
+        let asked = handle.forget(audit(&caller, "forget", &reason));
+        match tokio::time::timeout(SEEN_WITHIN, asked).await {
+            Ok(Ok(Ok(left))) => {
+                let left = left.iter().map(ToString::to_string).collect();
+                return Ok(Json(Forgotten { scope: handle.scope.to_string(), left }));
+            }
+            Ok(Ok(Err(why))) => refusals.push(why),
+            Ok(Err(_)) | Err(_) => refusals.push(format!("{} is busy; ask again", handle.scope)),
+        }
+    }
+    let message =
+        format!("only an environment whose definition is gone is forgotten: {}", refusals.join("; "));
+    Err(Refused::new(StatusCode::CONFLICT, codes::NOT_ORPHANED, message).hint(
+        "commit `lifecycle: destroy` or `lifecycle: disown` first, then remove its file from the trunk",
+    ))
 }
 
 /// As [`Which::handles`], for what must not reach every environment by a slip of the pen.

@@ -32,6 +32,22 @@ pub struct SuspendRequest {
     pub reason: String,
 }
 
+/// `POST …/forget`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForgetRequest {
+    pub reason: String,
+}
+
+/// Answer of `POST …/forget`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// `repository/environment` of what was forgotten.
+    pub scope: String,
+    /// Objects that it owned, as `Kind namespace/name`. They are where they were, and nobody's.
+    pub left: Vec<String>,
+}
+
 /// `POST /api/v1/plans/{plan}/ack`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -87,6 +87,8 @@ async fn every_error_is_json_with_a_code() {
         ("POST", "/api/v1/suspend?environment=dev", &long, 413, "NK0910", "limit"),
         ("POST", "/api/v1/resume", "{}", 400, "NK0910", "name an environment"),
         ("POST", "/api/v1/resume?environment=dev", "{\"reason\": \"x\"}", 400, "NK0910", "`reason`"),
+        ("POST", "/api/v1/forget", "{\"reason\": \"x\"}", 400, "NK0910", "name an environment"),
+        ("POST", "/api/v1/forget?environment=dev", "{\"reason\": \"x\"}", 404, "NK0911", "no environment"),
         ("POST", "/api/v1/plans/0123456789ab/ack", "{\"reason\": \" \\n\"}", 400, "NK0910", "is empty"),
         ("POST", "/api/v1/plans/0123456789ab/ack", "{\"reason\": \"a\"}", 409, "NK0912", "no plan"),
         (

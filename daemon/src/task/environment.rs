@@ -19,8 +19,9 @@ use super::Feed;
 use super::keep::{Fall, Tasks};
 use super::reconcile::{Pass, Reconciler};
 use super::shared::Shared;
+use crate::failure::chain;
 use crate::metrics::{EnvironmentLabels, ResultLabels};
-use crate::registry::Handle;
+use crate::registry::{ForgetOrder, Handle};
 
 /// First pause after a failed pass; doubles up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -48,7 +49,7 @@ impl EnvironmentTask {
         tasks.spawn_told(name, move || again.clone().run(stop.clone()), move |fall| task.fell(fall));
     }
 
-    /// Runs until stopped, then gives up the lease.
+    /// Runs until stopped, or until the environment is forgotten; then gives up the lease.
     async fn run(mut self, stop: CancellationToken) {
         let span = info_span!("environment", scope = %self.handle.scope);
         async {
@@ -57,7 +58,14 @@ impl EnvironmentTask {
             let mut failures = 0_u32;
             while !stop.is_cancelled() {
                 self.feed.state.mark_unchanged();
+                // Before the pass: what was asked is judged by what the pass finds.
+                let order = self.handle.take_order();
                 let pass = self.pass(&mut reconciler, &stop).await;
+                if let Some(order) = order
+                    && self.forget(&mut reconciler, order, &pass).await
+                {
+                    return;
+                }
                 failures = if pass.retry { failures.saturating_add(1) } else { 0 };
                 let pause = if pass.retry { backoff(failures) } else { pass.next };
                 if !self.wait(&mut reconciler, pause, &stop).await {
@@ -96,6 +104,31 @@ impl EnvironmentTask {
         self.measure(&pass, started.elapsed());
         voice.say(Arc::clone(&pass.status));
         pass
+    }
+
+    /// Forgets the environment if its definition is gone. True: it is forgotten, and the loop ends.
+    async fn forget(&self, reconciler: &mut Reconciler, order: ForgetOrder, pass: &Pass) -> bool {
+        let ForgetOrder { audit, answer } = order;
+        let scope = &self.handle.scope;
+        // Nobody hears an answer that comes too late.
+        if pass.status.state != State::Orphaned {
+            let why = pass.status.why.first().map(|why| format!(" ({why})")).unwrap_or_default();
+            let _ = answer.send(Err(format!("{scope} is {}{why}", pass.status.state.word())));
+            return false;
+        }
+        match reconciler.forget(&audit).await {
+            Ok(left) => {
+                self.shared.registry.remove(scope);
+                self.shared.metrics.forget(scope);
+                let _ = answer.send(Ok(left));
+                true
+            }
+            Err(error) => {
+                warn!(error = chain(&error), "the environment is not forgotten");
+                let _ = answer.send(Err(chain(&error)));
+                false
+            }
+        }
     }
 
     /// Sleeps until something happens or `pause` is over. False: stop.

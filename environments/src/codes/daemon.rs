@@ -15,6 +15,7 @@ codes! {
     REQUEST_REFUSED = "NK0910" Error "request is not understood";
     ENVIRONMENT_UNKNOWN = "NK0911" Error "environment is not known here";
     PLAN_NOT_WAITING = "NK0912" Error "plan does not wait for an acknowledgement";
+    NOT_ORPHANED = "NK0913" Error "environment still has a definition";
     TOKEN_MISSING = "NK0914" Error "request carries no valid token";
     ANSWER_LATE = "NK0915" Error "daemon did not answer in time";
 }

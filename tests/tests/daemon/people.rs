@@ -154,3 +154,55 @@ fn a_disowned_environment_says_so_and_leaves_everything() {
     assert!(status["why"].to_string().contains("its objects stay"), "{status}");
     assert_eq!(shop.objects("dev").len(), 2);
 }
+
+#[test]
+fn an_environment_whose_definition_is_gone_can_be_forgotten() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let early = shop.program.run(shop.root(), &["forget", "dev", "--reason", "a slip"]).expect_code(2);
+    assert!(
+        early.err.contains("error[NK0913]") && early.err.contains("infra/dev is synced"),
+        "{}",
+        early.err
+    );
+    let before = shop.objects("dev");
+    let definition = shop.repository.read("environments/dev/environment.yaml");
+    shop.repository.remove("environments/dev/environment.yaml").commit("gone");
+    let status = daemon.await_state("dev", "orphaned");
+    assert!(status["why"].to_string().contains("naksha forget dev"), "{status}");
+    let asked = ["forget", "dev", "--reason", "moved to another repository", "--format", "json"];
+    let forgotten = shop.program.run(shop.root(), &asked).expect_code(0).json();
+    assert_eq!(forgotten["scope"], "infra/dev");
+    assert_eq!(forgotten["left"].as_array().unwrap().len(), 2, "{forgotten}");
+    assert!(forgotten["left"].to_string().contains("ConfigMap shop/settings"), "{forgotten}");
+    assert_eq!(shop.objects("dev"), before, "what it owned is left as it is");
+    let printed = shop.program.run(shop.root(), &["status"]).expect_code(0).out;
+    assert_eq!(printed.trim(), "no environments");
+    naksha_tests::await_true("the status file to be without it", || {
+        let text = std::fs::read_to_string(shop.root().join("status.json")).unwrap_or_default();
+        serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|all| all.get("infra/dev").is_none())
+    });
+    // Not after a restart either.
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = shop.start();
+    shop.program.run(shop.root(), &["forget", "dev", "--reason", "again"]).expect_code(2);
+    // Defined again, it begins anew: what is there is somebody else's, and not taken over unasked.
+    shop.repository.write("environments/dev/environment.yaml", &definition).commit("back");
+    let held = daemon.await_state("dev", "held");
+    assert!(held["why"].to_string().contains("takes over"), "{held}");
+    assert_eq!(shop.objects("dev"), before);
+}
+
+#[test]
+fn an_environment_that_is_broken_is_not_forgotten() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    shop.repository.edit("environments/dev/environment.yaml", "units:", "unitz:");
+    shop.repository.commit("a slip");
+    daemon.await_state("dev", "broken");
+    let refused = shop.program.run(shop.root(), &["forget", "dev", "--reason", "a slip"]).expect_code(2);
+    assert!(refused.err.contains("infra/dev is broken"), "{}", refused.err);
+    daemon.await_status("dev", "still owning", |status| status["objects"] == 2);
+}

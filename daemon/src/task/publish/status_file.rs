@@ -32,7 +32,12 @@ impl StatusFile {
             None => self.read()?,
         };
         for message in messages {
-            entries.insert(message.topic.clone(), message.body.to_string());
+            // Nothing is said of an environment that was forgotten.
+            if message.body.is_null() {
+                entries.remove(&message.topic);
+            } else {
+                entries.insert(message.topic.clone(), message.body.to_string());
+            }
         }
         let written = self.replace(&entries);
         *known = Some(entries);

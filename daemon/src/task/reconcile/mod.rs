@@ -6,6 +6,7 @@
 mod apply;
 mod desired;
 mod fights;
+mod forget;
 mod judge;
 mod last_apply;
 mod ownership;
