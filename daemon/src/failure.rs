@@ -67,3 +67,46 @@ fn own_code(error: &(dyn Error + 'static)) -> Option<(Code, String)> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+    use naksha_environments::codes::{git, store};
+
+    use super::*;
+
+    /// The code that the command line prints for an error.
+    fn printed(error: impl Into<anyhow::Error>) -> Option<Code> {
+        let error = error.into();
+        code_of(error.as_ref()).map(|(code, _)| code)
+    }
+
+    #[test]
+    fn the_first_code_in_the_chain_counts() {
+        let newer = || StoreError::Newer { found: 9, known: 1 };
+        assert_eq!(printed(newer()), Some(store::NEWER));
+        assert_eq!(printed(DaemonError::Store(newer())), Some(store::NEWER));
+        let wrapped = Err::<(), _>(newer()).context("no backup was written").unwrap_err();
+        assert_eq!(printed(wrapped), Some(store::NEWER));
+        let denied = GitError::Denied { url: "x".to_owned(), reason: "no".to_owned() };
+        let refused = DaemonError::Repository { name: "infra".to_owned(), source: denied };
+        assert_eq!(printed(refused), Some(git::DENIED));
+        assert_eq!(printed(anyhow::anyhow!("something else")), None);
+    }
+
+    #[test]
+    fn what_the_daemon_lost_or_was_refused_has_a_code() {
+        let ended = DaemonError::Ended { task: "HTTP server".to_owned() };
+        assert_eq!(printed(ended), Some(codes::TASK_ENDED));
+        let refused = || std::io::Error::other("no more processes");
+        assert_eq!(printed(DaemonError::Signals(refused())), Some(codes::SYSTEM_REFUSES));
+        let workers = naksha_renderer_sandbox::Error::Watchdog(refused());
+        assert_eq!(printed(DaemonError::Workers(workers)), Some(codes::SYSTEM_REFUSES));
+    }
+
+    #[test]
+    fn a_chain_is_one_line() {
+        let error = DaemonError::Store(StoreError::NotFound { what: "plan".to_owned() });
+        assert_eq!(chain(&error), "the database cannot be opened: there is no plan");
+    }
+}

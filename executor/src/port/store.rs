@@ -318,7 +318,7 @@ pub enum ApplyOutcome {
     Failed {
         reason: String,
     },
-    /// A newer revision took its place.
+    /// Stopped before its end, in good order: a newer revision waits, a person suspended it, or the process ends.
     Superseded,
     /// The process or its pass ended in the middle; recorded by the next one.
     Interrupted,

@@ -84,7 +84,7 @@ impl fmt::Display for Progress {
             Self::Finished { outcome } => match outcome {
                 ApplyOutcome::Succeeded => f.write_str("applied"),
                 ApplyOutcome::Failed { reason } => write!(f, "apply failed: {reason}"),
-                ApplyOutcome::Superseded => f.write_str("apply stopped: a newer revision takes its place"),
+                ApplyOutcome::Superseded => f.write_str("apply stopped before its end"),
                 ApplyOutcome::Interrupted => f.write_str("apply was interrupted"),
             },
         }

@@ -34,7 +34,7 @@ pub(super) fn failed(code: Code, reason: String, hint: &'static str) -> Refusal 
 pub(super) async fn perform(run: &Run<'_>, action: &Action) -> bool {
     let mut turn = run.turn().await;
     if run.halt.is_cancelled() {
-        skip(run, action, SUPERSEDED).await;
+        skip(run, action, STOPPED).await;
         return false;
     }
     match (&action.payload, &action.subject) {
@@ -74,13 +74,13 @@ pub(super) async fn perform(run: &Run<'_>, action: &Action) -> bool {
     }
 }
 
-/// Why steps are skipped once a newer revision waits.
-pub(super) const SUPERSEDED: &str = "a newer revision takes its place";
+/// Why steps are skipped once a newer revision waits, a person suspended the environment, or the process ends.
+pub(super) const STOPPED: &str = "the apply was stopped before it";
 
 /// Marks an action as not tried. Cancelled applies do not record every step: their end says it for all.
 pub(super) async fn skip(run: &Run<'_>, action: &Action, reason: &str) {
     let halted = run.halt.is_cancelled();
-    let reason = if halted { SUPERSEDED } else { reason };
+    let reason = if halted { STOPPED } else { reason };
     let outcome = StepOutcome::Skipped { reason: reason.to_owned() };
     let record = record_of(action, action.verb.as_str(), outcome, 0, Timestamp::now(), Effect::None);
     if halted {
@@ -135,7 +135,7 @@ async fn step(run: &Run<'_>, action: &Action, verb: &'static str, work: impl Fut
             (StepOutcome::Failed { reason }, effect)
         }
         Err(Refusal::Halted) => {
-            let outcome = StepOutcome::Skipped { reason: SUPERSEDED.to_owned() };
+            let outcome = StepOutcome::Skipped { reason: STOPPED.to_owned() };
             run.ended(record_of(action, verb, outcome, attempts, started, Effect::None));
             return false;
         }

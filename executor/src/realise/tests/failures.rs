@@ -261,7 +261,7 @@ async fn a_newer_revision_stops_before_the_next_step() {
     assert_eq!(world.target.log().len(), 3);
     assert_eq!(outcome.steps.len(), 10);
     assert_eq!(world.store.recorded().len(), 3, "the end says it for the others");
-    assert!(outcomes(&outcome)[9].ends_with("skipped: a newer revision takes its place"));
+    assert!(outcomes(&outcome)[9].ends_with("skipped: the apply was stopped before it"));
     assert!(world.store.check(&world.scope, Generation(1)).await.is_ok());
 }
 
