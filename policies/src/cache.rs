@@ -40,7 +40,7 @@ impl FindingCache {
     pub(crate) fn begin(&self) {
         let mut inner = self.lock();
         inner.check += 1;
-        if inner.check % KEPT_CHECKS == 0 {
+        if inner.check.is_multiple_of(KEPT_CHECKS) {
             let oldest = inner.check - KEPT_CHECKS;
             inner.examined.retain(|_, (used, _)| *used >= oldest);
             inner.judged.retain(|_, (used, _)| *used >= oldest);

@@ -186,7 +186,9 @@ impl<'a> ObjectRules<'a> {
             let about = self.contextual.iter().copied().filter(|policy| is_about(policy, item.key));
             let (allowed, stopped): (Vec<&Policy>, Vec<&Policy>) =
                 about.partition(|policy| costs.allow(&policy.name));
-            stopped.iter().for_each(|policy| costs.skip(&policy.name, 1));
+            for policy in stopped {
+                costs.skip(&policy.name, 1);
+            }
             if allowed.is_empty() {
                 continue;
             }

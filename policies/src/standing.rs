@@ -104,7 +104,9 @@ impl<'a> Bench<'a> {
     }
 
     pub(crate) fn all(&mut self, found: Vec<Located>) {
-        found.into_iter().for_each(|located| self.other(located));
+        for located in found {
+            self.other(located);
+        }
     }
 
     /// Everything that counts, worst first; what the waivers themselves deserve is added.
