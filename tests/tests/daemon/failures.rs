@@ -78,5 +78,5 @@ fn an_apply_that_nobody_carries_out_does_not_run() {
     fs::rename(shop.target("dev"), shop.root().join("away")).unwrap();
     let daemon = shop.start();
     daemon.await_status("dev", "unknown", |status| status["state"] == "unknown");
-    assert_eq!(newest(), "interrupted");
+    naksha_tests::await_true("the apply to be told as interrupted", || newest() == "interrupted");
 }

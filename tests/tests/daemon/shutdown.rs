@@ -1,7 +1,7 @@
 //! How the daemon ends: within ten seconds of a signal whatever it does, at once after a second one.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,13 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// A client that sent half a request, and keeps a graceful server waiting for the rest.
 fn half_a_request(shop: &Installation) -> UnixStream {
     let mut client = UnixStream::connect(shop.root().join("state/naksha.sock")).expect("should connect");
-    client.write_all(b"GET /healthz HTTP/1.1\r\nhost: naksha\r\n").expect("should send");
+    let head = "POST /api/v1/sync HTTP/1.1\r\nhost: naksha\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\nexpect: 100-continue\r\n\r\n";
+    client.write_all(head.as_bytes()).expect("should send");
+    // The server asks for the rest: it is in the middle of this request for certain.
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).expect("should be answered");
+    assert_eq!(&answer, b"HTTP/1.1 100");
     client
 }
 

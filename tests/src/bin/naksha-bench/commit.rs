@@ -39,7 +39,7 @@ impl Daemon {
 
     pub(crate) fn sync(&self, environment: &str) -> anyhow::Result<()> {
         let path = format!("/api/v1/sync?environment={environment}");
-        let _: Value = self.runtime.block_on(self.client.post(&path, &Value::Null))?;
+        let _: Value = self.runtime.block_on(self.client.post(&path, &serde_json::json!({})))?;
         Ok(())
     }
 
