@@ -9,7 +9,7 @@ use naksha_environments::ids::UnitName;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::Subject;
 
-use crate::check::{CheckInput, Side, UnitFindings, around, examined};
+use crate::check::{CheckInput, Side, UnitFindings, around, examined, examined_unit};
 use crate::custom::{self, Costs, History, ObjectRules};
 use crate::estate::{Estate, Item, UnitObjects};
 use crate::found::{Found, Identity, Located};
@@ -68,14 +68,12 @@ impl<'a> Before<'a> {
         let mut identities = BTreeSet::new();
         let changed = self.estate.units.iter().filter(|unit| self.now.get(unit.name) != Some(&unit.digest));
         for unit in changed {
-            let judged = rules.unit(unit, &mut costs, cache);
-            for (index, item) in unit.items().enumerate() {
-                let examined = rule::examine(item.key, &item.body.value());
+            for (item, examined) in unit.items().zip(examined_unit(unit, cache).iter()) {
                 identities.extend(examined.found.iter().map(|found| Identity::of_object(item.key, found)));
-                let judged = judged.iter().flat_map(|judged| judged.found(policies));
-                let own = judged.filter(|(at, _)| *at == index);
-                identities.extend(own.map(|(_, found)| Identity::of_object(item.key, &found)));
             }
+            let judged = rules.unit(unit, &mut costs, cache);
+            let judged = judged.iter().flat_map(|judged| judged.found(policies));
+            identities.extend(judged.map(|(index, found)| Identity::of_object(unit.item(index).key, &found)));
         }
         identities
     }

@@ -47,32 +47,36 @@ impl FindingCache {
         }
     }
 
-    pub(crate) fn examined(&self, key: Digest) -> Option<ExaminedUnit> {
-        let mut inner = self.lock();
-        let check = inner.check;
-        let (used, known) = inner.examined.get_mut(&key)?;
-        *used = check;
-        Some(Arc::clone(known))
+    /// What is known under `key`, or what `examine` gives.
+    pub(crate) fn examined(&self, key: Digest, examine: impl FnOnce() -> ExaminedUnit) -> ExaminedUnit {
+        self.known_or_made(|inner| &mut inner.examined, key, examine)
     }
 
-    pub(crate) fn keep_examined(&self, key: Digest, examined: &ExaminedUnit) {
-        let mut inner = self.lock();
-        let check = inner.check;
-        inner.examined.insert(key, (check, Arc::clone(examined)));
+    /// What is known under `key`, or what `judge` gives.
+    pub(crate) fn judged(&self, key: Digest, judge: impl FnOnce() -> Judged) -> Arc<Judged> {
+        self.known_or_made(|inner| &mut inner.judged, key, || Arc::new(judge()))
     }
 
-    pub(crate) fn judged(&self, key: Digest) -> Option<Arc<Judged>> {
+    fn known_or_made<T: Clone>(
+        &self,
+        entries: fn(&mut Inner) -> &mut HashMap<Digest, (u64, T)>,
+        key: Digest,
+        make: impl FnOnce() -> T,
+    ) -> T {
+        {
+            let mut inner = self.lock();
+            let check = inner.check;
+            if let Some((used, known)) = entries(&mut inner).get_mut(&key) {
+                *used = check;
+                return known.clone();
+            }
+        }
+        // Not under the lock: units are examined in parallel.
+        let new = make();
         let mut inner = self.lock();
         let check = inner.check;
-        let (used, known) = inner.judged.get_mut(&key)?;
-        *used = check;
-        Some(Arc::clone(known))
-    }
-
-    pub(crate) fn keep_judged(&self, key: Digest, judged: &Arc<Judged>) {
-        let mut inner = self.lock();
-        let check = inner.check;
-        inner.judged.insert(key, (check, Arc::clone(judged)));
+        entries(&mut inner).insert(key, (check, new.clone()));
+        new
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {

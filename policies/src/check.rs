@@ -107,15 +107,15 @@ impl UnitFindings {
 
 /// What the shipped rules found in each unit.
 pub(crate) fn examined(estate: &Estate<'_>, cache: &FindingCache) -> Vec<ExaminedUnit> {
-    let examine = |unit: &UnitObjects<'_>| {
-        cache.examined(unit.digest).unwrap_or_else(|| {
-            let objects = unit.items().map(|item| rule::examine(item.key, &item.body.value()));
-            let made: ExaminedUnit = objects.collect::<Vec<Examined>>().into();
-            cache.keep_examined(unit.digest, &made);
-            made
-        })
-    };
-    estate.units.par_iter().map(examine).collect()
+    estate.units.par_iter().map(|unit| examined_unit(unit, cache)).collect()
+}
+
+/// What the shipped rules found in the objects of a unit.
+pub(crate) fn examined_unit(unit: &UnitObjects<'_>, cache: &FindingCache) -> ExaminedUnit {
+    cache.examined(unit.digest, || {
+        let objects = unit.items().map(|item| rule::examine(item.key, &item.body.value()));
+        objects.collect::<Vec<Examined>>().into()
+    })
 }
 
 /// One side of the comparison.

@@ -159,14 +159,11 @@ impl<'a> ObjectRules<'a> {
         for policy in &allowed {
             key.add(policy.name.as_str());
         }
-        let key = key.finish();
-        let judged = cache.judged(key).unwrap_or_else(|| {
+        let judged = cache.judged(key.finish(), || {
             let mut judged = Judged::default();
             for (index, item) in unit.items().enumerate() {
                 self.judge(&allowed, index, &item, None, &mut judged);
             }
-            let judged = Arc::new(judged);
-            cache.keep_judged(key, &judged);
             judged
         });
         costs.add(&judged.costs);
@@ -221,12 +218,9 @@ impl<'a> ObjectRules<'a> {
         for policy in rules {
             key.add(policy.name.as_str());
         }
-        let key = key.finish();
-        cache.judged(key).unwrap_or_else(|| {
+        cache.judged(key.finish(), || {
             let mut judged = Judged::default();
             self.judge(rules, 0, item, Some(history), &mut judged);
-            let judged = Arc::new(judged);
-            cache.keep_judged(key, &judged);
             judged
         })
     }

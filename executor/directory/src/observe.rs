@@ -1,7 +1,8 @@
 //! Observing: what is there, and whether it is what our last write left.
 //!
-//! Folders are opened once (what is wanted comes in the order of keys); a file whose stamp proves that nothing happened is not opened at all, so that a pass
-//! over ten thousand objects is ten thousand `stat` calls. Nothing is kept in memory afterwards.
+//! Folders are opened once (what is wanted comes in the order of keys); a file whose stamp proves that nothing
+//! happened is not opened at all, so that a pass over ten thousand objects is ten thousand `stat` calls. Nothing is
+//! kept in memory afterwards.
 
 use std::time::SystemTime;
 
