@@ -33,8 +33,9 @@ use crate::task::keep::Tasks;
 use crate::task::publish::{Publisher, StatusFile};
 use crate::task::{EnvironmentTask, Feed, FoundTrunk, Heads, RefState, Revisions, Shared, retain};
 
-/// Time for a graceful end. Kubernetes and systemd give thirty seconds or more before they kill.
-const GRACE: Duration = Duration::from_secs(10);
+/// Time for a graceful end: ten seconds are promised, and what is cut off then still has to be let go. It is less than
+/// a request may take, so that a client that hangs is named here. Kubernetes and systemd give thirty seconds or more.
+const GRACE: Duration = Duration::from_secs(8);
 /// When the environments of a repository could not be listed, they are listed again after this, unless its heads
 /// move before.
 const LIST_AGAIN: Duration = Duration::from_secs(10);

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::ids::{UnitName, WorkflowName};
-use crate::object::{Body, Mark, ObjectKey};
+use crate::object::{Body, KeyMap, Mark};
 use crate::secret::SecretMark;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
-    pub objects: BTreeMap<ObjectKey, Owned>,
+    pub objects: KeyMap<Arc<Owned>>,
     pub workflows: BTreeMap<WorkflowName, RegisteredWorkflow>,
 }
 

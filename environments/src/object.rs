@@ -7,9 +7,9 @@
 //! form). The values travel beside the body, in [`DesiredObject::secrets`].
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -49,6 +49,33 @@ impl From<KeyParts> for ObjectKey {
         let mut hasher = DefaultHasher::new();
         parts.hash(&mut hasher);
         Self(Arc::new(Hashed { hash: hasher.finish(), parts }))
+    }
+}
+
+/// Values by object. Its order means nothing: who tells of several objects sorts them first.
+pub type KeyMap<V> = HashMap<ObjectKey, V, BuildHasherDefault<KeyHasher>>;
+/// Objects, for asking only. As with [`KeyMap`], the order means nothing.
+pub type KeySet<'a> = HashSet<&'a ObjectKey, BuildHasherDefault<KeyHasher>>;
+
+/// Passes on the hash that a key carries.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // Keys give one number and never come here; whatever else is hashed is still hashed rightly.
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher.write(bytes);
+        self.0 = hasher.finish();
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -250,7 +277,7 @@ pub enum Observed {
 /// Everything observed in one pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
-    pub objects: BTreeMap<ObjectKey, Observed>,
+    pub objects: KeyMap<Observed>,
 }
 
 impl Observation {

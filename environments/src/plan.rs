@@ -157,8 +157,6 @@ pub enum Blocked {
     NotYet,
     /// It depends on a unit that is blocked itself.
     DependsOn(UnitName),
-    /// Two units, or two files of one, want the same object.
-    Contested(String),
 }
 
 /// What a plan was made from. No part of its id; judged again when one of them moved.

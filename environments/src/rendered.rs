@@ -1,12 +1,13 @@
 //! What an environment should be: the result of rendering, before it is compared with anything.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, OnceLock};
 
 use crate::diagnostic::Diagnostic;
 use crate::digest::Digest;
 use crate::ids::{EnvironmentName, UnitName, WorkflowName};
-use crate::object::DesiredObject;
+use crate::object::{DesiredObject, KeyMap, ObjectKey};
 use crate::unit::{ConflictPolicy, IgnoreRule};
 use crate::variables::Variables;
 use crate::workflow::WorkflowGraph;
@@ -24,22 +25,42 @@ pub struct Rendered {
     /// Set when the definitions that steer the environment itself are broken: nothing may be applied or pruned.
     pub broken: bool,
     /// Worked out when it is first asked for. Begin with the default.
-    pub order: ObjectOrder,
+    pub index: ObjectIndex,
 }
 
-/// The objects of all units by their keys: which unit, which of its objects.
+/// Which unit makes an object.
+#[derive(Debug, Clone)]
+pub struct Maker {
+    pub unit: UnitName,
+    pub object: Arc<DesiredObject>,
+}
+
+/// The makers of all objects, by key. Each has one: of two units that want the same object, rendering breaks one.
 #[derive(Debug, Clone, Default)]
-pub struct ObjectOrder(OnceLock<Box<[(u32, u32)]>>);
+pub struct ObjectIndex(OnceLock<KeyMap<Maker>>);
+
+impl From<KeyMap<Maker>> for ObjectIndex {
+    fn from(makers: KeyMap<Maker>) -> Self {
+        Self(makers.into())
+    }
+}
 
 impl Rendered {
-    /// Every object with its unit, by key; an object that several units want once for each. Sorted once: several
-    /// steps of each pass walk along it.
-    pub fn objects_by_key(&self) -> impl Iterator<Item = (&RenderedUnit, &Arc<DesiredObject>)> {
-        let units: Vec<&RenderedUnit> = self.units.values().collect();
-        let order = self.order.0.get_or_init(|| order(&units));
-        order.iter().map(move |(unit, object)| {
-            let unit = units[*unit as usize];
-            (unit, &unit.objects()[*object as usize])
+    /// Every object with its unit, unit by unit.
+    pub fn objects(&self) -> impl Iterator<Item = (&RenderedUnit, &Arc<DesiredObject>)> {
+        self.units.values().flat_map(|unit| unit.objects().iter().map(move |object| (unit, object)))
+    }
+
+    /// The makers of all objects. Put together once: several steps of each pass look into it.
+    pub fn makers(&self) -> &KeyMap<Maker> {
+        self.index.0.get_or_init(|| {
+            let count = self.units.values().map(|unit| unit.objects().len()).sum();
+            let mut makers = KeyMap::with_capacity_and_hasher(count, BuildHasherDefault::default());
+            for (unit, object) in self.objects() {
+                let maker = || Maker { unit: unit.name.clone(), object: Arc::clone(object) };
+                makers.entry(object.key.clone()).or_insert_with(maker);
+            }
+            makers
         })
     }
 
@@ -98,20 +119,6 @@ impl RenderedUnit {
     }
 }
 
-fn order(units: &[&RenderedUnit]) -> Box<[(u32, u32)]> {
-    let mut order = Vec::new();
-    for (unit, at) in units.iter().zip(0..) {
-        order.extend(unit.objects().iter().zip(0..).map(|(_, object)| (at, object)));
-    }
-    let object = |&(unit, object): &(u32, u32)| &units[unit as usize].objects()[object as usize];
-    order.sort_by(|one, two| {
-        // Units are in the order of their names.
-        let rest = || (one.0, &object(one).provenance).cmp(&(two.0, &object(two).provenance));
-        object(one).key.cmp(&object(two).key).then_with(rest)
-    });
-    order.into()
-}
-
 /// Why one unit waits for another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DependencyReason {
@@ -119,5 +126,7 @@ pub enum DependencyReason {
     /// `${{ units.X.outputs.Y }}`
     Output(String),
     /// It refers to an object that the other unit makes.
-    Object(String),
+    Object(ObjectKey),
+    /// It has objects of a kind (`group/Kind`) that the other unit defines.
+    Definition(String),
 }

@@ -6,7 +6,7 @@
 //! the tree only, and at most [`MAX_LINK_HOPS`] of them.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -187,6 +187,8 @@ pub enum ReadError {
 pub struct SourceTree {
     revision: Option<Revision>,
     entries: Arc<BTreeMap<TreePath, Entry>>,
+    /// Ids of whole folders, where whoever lists the tree has them.
+    folders: Arc<HashMap<TreePath, ContentId>>,
     refused: Arc<[Diagnostic]>,
     blobs: Arc<dyn Blobs>,
 }
@@ -200,7 +202,14 @@ impl SourceTree {
         refused: Vec<Diagnostic>,
         blobs: Arc<dyn Blobs>,
     ) -> Self {
-        Self { revision, entries: Arc::new(entries), refused: refused.into(), blobs }
+        let (entries, folders) = (Arc::new(entries), Arc::default());
+        Self { revision, entries, folders, refused: refused.into(), blobs }
+    }
+
+    /// Adds ids of folders. A folder with the same id has the same files with the same bytes, all the way down.
+    #[must_use]
+    pub fn with_folders(self, folders: HashMap<TreePath, ContentId>) -> Self {
+        Self { folders: Arc::new(folders), ..self }
     }
 
     /// A tree from texts, for tests and generated repositories.
@@ -233,6 +242,11 @@ impl SourceTree {
 
     pub fn entry(&self, path: &str) -> Option<&Entry> {
         self.entries.get(path)
+    }
+
+    /// What names everything below a folder; absent where that is not known.
+    pub fn folder(&self, path: &TreePath) -> Option<&ContentId> {
+        self.folders.get(path)
     }
 
     pub fn paths(&self) -> impl Iterator<Item = (&TreePath, &Entry)> {

@@ -1,6 +1,7 @@
 //! A unit: what is rendered and applied together. `units/<name>/unit.yaml`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -30,7 +31,7 @@ pub struct Unit {
     /// What other units may refer to as `units.<name>.outputs.<key>`.
     pub outputs: IndexMap<String, Text>,
     pub conflicts: ConflictPolicy,
-    pub ignore: Vec<IgnoreRule>,
+    pub ignore: Arc<[IgnoreRule]>,
     /// How long its objects may take to become healthy.
     pub timeout: Duration,
 }

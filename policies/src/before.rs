@@ -23,7 +23,6 @@ pub(crate) struct Before<'a> {
     now: HashMap<&'a UnitName, Digest>,
     in_objects: OnceCell<BTreeSet<Identity>>,
     elsewhere: OnceCell<BTreeSet<Identity>>,
-    bodies: OnceCell<HashMap<&'a ObjectKey, Digest>>,
 }
 
 impl<'a> Before<'a> {
@@ -33,8 +32,8 @@ impl<'a> Before<'a> {
             None => Estate::of_inventory(input.inventory),
         };
         let (units, now) = (estate.digests(), now.digests());
-        let (in_objects, elsewhere, bodies) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { input, estate, units, now, in_objects, elsewhere, bodies }
+        let (in_objects, elsewhere) = (OnceCell::new(), OnceCell::new());
+        Self { input, estate, units, now, in_objects, elsewhere }
     }
 
     /// Whether the very same unit was there.
@@ -55,8 +54,7 @@ impl<'a> Before<'a> {
 
     /// Whether an object is what it was.
     pub(crate) fn has_object(&self, item: &Item<'_>) -> bool {
-        let bodies = || self.estate.items().map(|item| (item.key, item.body.digest())).collect();
-        self.bodies.get_or_init(bodies).get(item.key) == Some(&item.body.digest())
+        self.estate.find(item.key).is_some_and(|before| before.body.digest() == item.body.digest())
     }
 
     /// What was found in units that are not the same any more.
@@ -68,7 +66,7 @@ impl<'a> Before<'a> {
         let mut identities = BTreeSet::new();
         let changed = self.estate.units.iter().filter(|unit| self.now.get(unit.name) != Some(&unit.digest));
         for unit in changed {
-            for (item, examined) in unit.items().zip(examined_unit(unit, cache).iter()) {
+            for (item, examined) in unit.items().zip(&examined_unit(unit, cache).objects) {
                 identities.extend(examined.found.iter().map(|found| Identity::of_object(item.key, found)));
             }
             let judged = rules.unit(unit, &mut costs, cache);

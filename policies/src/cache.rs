@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use naksha_environments::digest::Digest;
 
+use crate::check::ExaminedUnit;
 use crate::custom::Judged;
-use crate::rule::Examined;
 
 /// Checks after which an unused entry is forgotten. A daemon judges one environment at a few revisions at a time.
 const KEPT_CHECKS: u64 = 8;
@@ -19,13 +19,10 @@ pub struct FindingCache {
     inner: Mutex<Inner>,
 }
 
-/// What the shipped rules found in the objects of one unit, in its order.
-pub(crate) type ExaminedUnit = Arc<[Examined]>;
-
 /// Only asked and swept, never listed.
 #[derive(Debug, Default)]
 struct Inner {
-    examined: HashMap<Digest, (u64, ExaminedUnit)>,
+    examined: HashMap<Digest, (u64, Arc<ExaminedUnit>)>,
     judged: HashMap<Digest, (u64, Arc<Judged>)>,
     /// Counts checks.
     check: u64,
@@ -48,8 +45,8 @@ impl FindingCache {
     }
 
     /// What is known under `key`, or what `examine` gives.
-    pub(crate) fn examined(&self, key: Digest, examine: impl FnOnce() -> ExaminedUnit) -> ExaminedUnit {
-        self.known_or_made(|inner| &mut inner.examined, key, examine)
+    pub(crate) fn examined(&self, key: Digest, examine: impl FnOnce() -> ExaminedUnit) -> Arc<ExaminedUnit> {
+        self.known_or_made(|inner| &mut inner.examined, key, || Arc::new(examine()))
     }
 
     /// What is known under `key`, or what `judge` gives.

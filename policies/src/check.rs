@@ -2,11 +2,13 @@
 //!
 //! A unit that is the same before and after a change is not looked into again: what is found in it is known.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Place;
 use naksha_environments::environment::Environment;
+use naksha_environments::ids::RuleName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::DesiredObject;
 use naksha_environments::plan::{FieldPath, Plan};
@@ -15,7 +17,7 @@ use naksha_environments::verdict::{Acknowledgement, Verdict};
 use rayon::prelude::*;
 
 use crate::before::Before;
-use crate::cache::{ExaminedUnit, FindingCache};
+use crate::cache::FindingCache;
 use crate::custom::{self, Costs, History, Judged, ObjectRules};
 use crate::estate::{Estate, UnitObjects};
 use crate::found::Located;
@@ -66,8 +68,12 @@ pub fn check(input: CheckInput<'_>) -> Verdict {
     let units = UnitFindings::of(&estate, policies, cache);
     for ((unit, examined), judged) in estate.units.iter().zip(&units.examined).zip(&units.judged) {
         let unchanged = before.has_unit(unit);
-        for (index, one) in examined.iter().enumerate() {
-            one.found.iter().for_each(|found| bench.object(unit.item(index), found, unchanged));
+        if unchanged && bench.only_counts() {
+            bench.known(&examined.counts);
+        } else {
+            for (index, one) in examined.objects.iter().enumerate() {
+                one.found.iter().for_each(|found| bench.object(unit.item(index), found, unchanged));
+            }
         }
         for (index, found) in judged.iter().flat_map(|judged| judged.found(policies)) {
             bench.object(unit.item(index), &found, unchanged);
@@ -85,7 +91,7 @@ pub fn check(input: CheckInput<'_>) -> Verdict {
 
 /// What was found by looking at one object at a time. Goes with the units of an estate, one to one.
 pub(crate) struct UnitFindings {
-    pub(crate) examined: Vec<ExaminedUnit>,
+    pub(crate) examined: Vec<Arc<ExaminedUnit>>,
     pub(crate) judged: Vec<Option<Arc<Judged>>>,
     costs: Costs,
 }
@@ -100,21 +106,39 @@ impl UnitFindings {
     }
 
     /// For looking around only.
-    pub(crate) fn unjudged(examined: Vec<ExaminedUnit>) -> Self {
+    pub(crate) fn unjudged(examined: Vec<Arc<ExaminedUnit>>) -> Self {
         Self { examined, judged: Vec::new(), costs: Costs::default() }
     }
 }
 
+/// What the shipped rules found in the objects of a unit, in its order.
+#[derive(Debug)]
+pub(crate) struct ExaminedUnit {
+    pub(crate) objects: Box<[Examined]>,
+    /// How often each rule found something.
+    counts: Vec<(RuleName, usize)>,
+}
+
+impl ExaminedUnit {
+    fn new(objects: Box<[Examined]>) -> Self {
+        let mut counts: BTreeMap<RuleName, usize> = BTreeMap::new();
+        for found in objects.iter().flat_map(|object| &object.found) {
+            *counts.entry(found.rule.clone()).or_default() += 1;
+        }
+        Self { objects, counts: counts.into_iter().collect() }
+    }
+}
+
 /// What the shipped rules found in each unit.
-pub(crate) fn examined(estate: &Estate<'_>, cache: &FindingCache) -> Vec<ExaminedUnit> {
+pub(crate) fn examined(estate: &Estate<'_>, cache: &FindingCache) -> Vec<Arc<ExaminedUnit>> {
     estate.units.par_iter().map(|unit| examined_unit(unit, cache)).collect()
 }
 
 /// What the shipped rules found in the objects of a unit.
-pub(crate) fn examined_unit(unit: &UnitObjects<'_>, cache: &FindingCache) -> ExaminedUnit {
+pub(crate) fn examined_unit(unit: &UnitObjects<'_>, cache: &FindingCache) -> Arc<ExaminedUnit> {
     cache.examined(unit.digest, || {
         let objects = unit.items().map(|item| rule::examine(item.key, &item.body.value()));
-        objects.collect::<Vec<Examined>>().into()
+        ExaminedUnit::new(objects.collect())
     })
 }
 

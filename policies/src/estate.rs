@@ -1,12 +1,13 @@
 //! An estate: the objects of an environment, as rendered or as the inventory remembers them, one shape for both.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::{Inventory, Owned};
-use naksha_environments::object::{Body, DesiredObject, ObjectKey};
+use naksha_environments::object::{Body, DesiredObject, KeyMap, ObjectKey};
 use naksha_environments::rendered::{Rendered, UnitState};
 
 /// One object.
@@ -67,6 +68,8 @@ pub(crate) struct Estate<'a> {
     pub(crate) units: Vec<UnitObjects<'a>>,
     /// Whether units are missing from it that may make objects: broken, without a driver, or not promoted yet.
     pub(crate) incomplete: bool,
+    /// Where each object is: which unit, which of its objects. Made when the first one is looked for.
+    index: OnceCell<KeyMap<(u32, u32)>>,
 }
 
 impl<'a> Estate<'a> {
@@ -76,7 +79,7 @@ impl<'a> Estate<'a> {
             UnitObjects { name, digest: made.digest, objects }
         };
         let incomplete = rendered.units.values().any(|unit| !matches!(unit.state, UnitState::Rendered(_)));
-        Self { units: rendered.units.iter().map(unit).collect(), incomplete }
+        Self { units: rendered.units.iter().map(unit).collect(), incomplete, index: OnceCell::new() }
     }
 
     pub(crate) fn of_inventory(inventory: &'a Inventory) -> Self {
@@ -84,18 +87,37 @@ impl<'a> Estate<'a> {
         for (key, owned) in &inventory.objects {
             units.entry(&owned.unit).or_default().push((key, owned));
         }
-        let unit = |(name, objects): (&'a UnitName, Vec<(&'a ObjectKey, &'a Owned)>)| {
+        let unit = |(name, mut objects): (&'a UnitName, Vec<(&'a ObjectKey, &'a Owned)>)| {
+            objects.sort_unstable_by_key(|(key, _)| *key);
             let mut hasher = Hasher::new("naksha/owned-unit/1");
             for (_, owned) in &objects {
                 hasher.add(owned.applied.digest().as_bytes());
             }
             UnitObjects { name, digest: hasher.finish(), objects: Objects::Owned(objects) }
         };
-        Self { units: units.into_iter().map(unit).collect(), incomplete: false }
+        let units = units.into_iter().map(unit).collect();
+        Self { units, incomplete: false, index: OnceCell::new() }
     }
 
     pub(crate) fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
         self.units.iter().flat_map(UnitObjects::items)
+    }
+
+    /// Where an object is: which unit, which of its objects.
+    pub(crate) fn place(&self, key: &ObjectKey) -> Option<(usize, usize)> {
+        let index = self.index.get_or_init(|| {
+            let units = self.units.iter().zip(0..);
+            let places = units.flat_map(|(unit, at)| {
+                unit.items().zip(0..).map(move |(item, index)| (item.key.clone(), (at, index)))
+            });
+            places.collect()
+        });
+        index.get(key).map(|(unit, index)| (*unit as usize, *index as usize))
+    }
+
+    pub(crate) fn find(&self, key: &ObjectKey) -> Option<Item<'a>> {
+        let (unit, index) = self.place(key)?;
+        Some(self.units[unit].item(index))
     }
 
     /// Which units there are, and what is in each.

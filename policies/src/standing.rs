@@ -1,12 +1,10 @@
 //! From what was found to findings: severity, whether it counts, and where it stands.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::{Place, Severity};
 use naksha_environments::ids::{RuleName, UnitName};
-use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{FieldPath, PlanId, Subject};
 use naksha_environments::source::TreePath;
 use naksha_environments::verdict::{Acknowledgement, Finding, Standing, Verdict};
@@ -29,8 +27,6 @@ pub(crate) struct Bench<'a> {
     locate: &'a Locate<'a>,
     findings: Vec<Finding>,
     known: BTreeMap<RuleName, usize>,
-    /// Objects by key; made when a finding without its object has to be placed.
-    items: OnceCell<HashMap<&'a ObjectKey, Item<'a>>>,
 }
 
 /// The acknowledgement of a plan that still holds.
@@ -51,8 +47,22 @@ impl<'a> Bench<'a> {
     ) -> Self {
         let CheckInput { policies, locate, now, .. } = *input;
         let waivers = Waivers::new(&policies.waivers, now);
-        let (findings, known, items) = (Vec::new(), BTreeMap::new(), OnceCell::new());
-        Self { policies, estate, before, acknowledged, waivers, locate, findings, known, items }
+        let (findings, known) = (Vec::new(), BTreeMap::new());
+        Self { policies, estate, before, acknowledged, waivers, locate, findings, known }
+    }
+
+    /// Whether findings of a unit that is what it was need no looking at: they are known, and nothing waives them.
+    pub(crate) fn only_counts(&self) -> bool {
+        self.policies.waivers.is_empty()
+    }
+
+    /// Findings that were there before, and how many of each rule.
+    pub(crate) fn known(&mut self, found: &[(RuleName, usize)]) {
+        for (rule, count) in found {
+            if self.policies.rule(rule).is_some_and(|rule| rule.severity.is_some()) {
+                self.count(rule, *count);
+            }
+        }
     }
 
     /// A finding about one object, by a rule that looks at nothing else. `unchanged`: its unit is what it was.
@@ -65,7 +75,7 @@ impl<'a> Bench<'a> {
         // A change may be what makes a rule fail: what cannot be judged counts, unless nothing changed at all.
         let same = || !found.unjudged || self.before.has_object(&item);
         if standing.is_none() && (unchanged || self.before.found_in_object(&item, found) && same()) {
-            return self.count(&found.rule);
+            return self.count(&found.rule, 1);
         }
         let standing = standing.unwrap_or(Standing::New);
         let place = self.place_in(&item, found);
@@ -80,7 +90,7 @@ impl<'a> Bench<'a> {
             return;
         }
         let item = match &located.subject {
-            Some(Subject::Object(key)) => self.item(key),
+            Some(Subject::Object(key)) => self.estate.find(key),
             _ => None,
         };
         let standing = if rule.guard { Some(self.guard_standing()) } else { None };
@@ -91,7 +101,7 @@ impl<'a> Bench<'a> {
         });
         let same = || !located.found.unjudged || item.is_some_and(|item| self.before.has_object(&item));
         if standing.is_none() && same() && self.before.found_elsewhere(&located) {
-            return self.count(&located.found.rule);
+            return self.count(&located.found.rule, 1);
         }
         let standing = standing.unwrap_or(Standing::New);
         let Located { unit, subject, place, found } = located;
@@ -153,10 +163,10 @@ impl<'a> Bench<'a> {
         Some(policy.rule.place.clone().unwrap_or_else(|| policy.place.clone()))
     }
 
-    fn count(&mut self, rule: &RuleName) {
+    fn count(&mut self, rule: &RuleName, found: usize) {
         match self.known.get_mut(rule) {
-            Some(count) => *count += 1,
-            None => drop(self.known.insert(rule.clone(), 1)),
+            Some(count) => *count += found,
+            None => drop(self.known.insert(rule.clone(), found)),
         }
     }
 
@@ -184,11 +194,6 @@ impl<'a> Bench<'a> {
             Cover::Expired => Some(Standing::New),
             Cover::None => None,
         }
-    }
-
-    fn item(&self, key: &ObjectKey) -> Option<Item<'a>> {
-        let items = || self.estate.items().map(|item| (item.key, item)).collect();
-        self.items.get_or_init(items).get(key).copied()
     }
 
     fn place_in(&self, item: &Item<'_>, found: &Found) -> Option<Place> {

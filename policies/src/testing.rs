@@ -18,7 +18,7 @@ use naksha_environments::plan::{
     Action, Cause, Change, FieldPath, Payload, Plan, PlanId, Shown, Subject, Verb,
 };
 use naksha_environments::policy::{Policy, PolicyMatch};
-use naksha_environments::rendered::{ObjectOrder, Rendered, RenderedUnit, UnitState};
+use naksha_environments::rendered::{ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::repository::{Definitions, PolicySettings, Repository};
 use naksha_environments::source::{SourceTree, TreePath};
 use naksha_environments::unit::ConflictPolicy;
@@ -146,7 +146,7 @@ impl World {
                     secrets: BTreeMap::new(),
                     stateful: naksha_environments::stateful::is_stateful(&object.key),
                 };
-                self.inventory.objects.insert(object.key.clone(), owned);
+                self.inventory.objects.insert(object.key.clone(), owned.into());
             }
         }
         self
@@ -279,7 +279,7 @@ pub(crate) fn rendered(environment: &Environment, units: &[(&str, &str)]) -> Ren
         broken_workflows: std::collections::BTreeSet::new(),
         diagnostics: Vec::new(),
         broken: false,
-        order: ObjectOrder::default(),
+        index: ObjectIndex::default(),
     }
 }
 

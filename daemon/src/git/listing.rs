@@ -32,24 +32,35 @@ pub(super) struct Listing {
 #[derive(Debug)]
 enum Item {
     Leaf(TreePath, Entry),
-    Folder(Arc<Listing>),
+    Folder(TreePath, ContentId, Arc<Listing>),
+}
+
+/// A listing without its shape.
+#[derive(Debug, Default)]
+pub(super) struct Flat {
+    pub(super) entries: BTreeMap<TreePath, Entry>,
+    pub(super) folders: HashMap<TreePath, ContentId>,
+    pub(super) refused: Vec<Diagnostic>,
 }
 
 impl Listing {
-    /// All files, links and submodules, and all findings, in the order of their paths.
-    pub(super) fn flatten(&self) -> (BTreeMap<TreePath, Entry>, Vec<Diagnostic>) {
+    /// All files, links and submodules, the folders, and all findings.
+    pub(super) fn flatten(&self) -> Flat {
         let mut entries = Vec::with_capacity(self.total);
-        let mut refused = Vec::new();
-        self.collect(&mut entries, &mut refused);
-        (entries.into_iter().collect(), refused)
+        let mut flat = Flat::default();
+        self.collect(&mut entries, &mut flat);
+        Flat { entries: entries.into_iter().collect(), ..flat }
     }
 
-    fn collect(&self, entries: &mut Vec<(TreePath, Entry)>, refused: &mut Vec<Diagnostic>) {
-        refused.extend_from_slice(&self.refused);
+    fn collect(&self, entries: &mut Vec<(TreePath, Entry)>, flat: &mut Flat) {
+        flat.refused.extend_from_slice(&self.refused);
         for item in &self.items {
             match item {
                 Item::Leaf(path, entry) => entries.push((path.clone(), entry.clone())),
-                Item::Folder(listing) => listing.collect(entries, refused),
+                Item::Folder(path, id, listing) => {
+                    flat.folders.insert(path.clone(), id.clone());
+                    listing.collect(entries, flat);
+                }
             }
         }
     }
@@ -150,7 +161,7 @@ impl<'a> Lister<'a> {
                 Kind::Folder => {
                     let listing = self.folder(id, Some(&path))?;
                     total += listing.total;
-                    Item::Folder(listing)
+                    Item::Folder(path, ContentId::new(&id.to_string()), listing)
                 }
                 Kind::Leaf(kind) => {
                     Item::Leaf(path, Entry { kind, content: ContentId::new(&id.to_string()) })

@@ -18,7 +18,7 @@ use naksha_environments::source::{BlobError, Blobs, ContentId, SourceTree, TreeP
 use super::config::Limits;
 use super::error::{GitError, foreign_text};
 use super::lfs;
-use super::listing::{ListingCache, list};
+use super::listing::{Flat, ListingCache, list};
 use super::refs::RefName;
 
 /// Handles that wait for the next reader: one per core of a small server.
@@ -226,9 +226,9 @@ impl Objects {
             let mut cache = lock(&self.shared.listings);
             list(handle, &self.shared.url, self.shared.limits.max_entries, &mut cache, root)
         };
-        let (entries, mut refused) = self.note_damage(listing)?.flatten();
+        let Flat { entries, folders, mut refused } = self.note_damage(listing)?.flatten();
         refused.extend(lfs::findings(&entries, &*blobs));
-        Ok(SourceTree::new(revision, entries, refused, blobs))
+        Ok(SourceTree::new(revision, entries, refused, blobs).with_folders(folders))
     }
 
     pub(super) fn handle(&self) -> Result<Handle<'_>, GitError> {

@@ -5,7 +5,6 @@ use super::codes;
 codes! {
     TARGET_UNREACHABLE = "NK0601" Error "target is unreachable";
     TARGET_DENIED = "NK0602" Error "target refuses access";
-    OBJECT_UNREADABLE = "NK0603" Warning "object in the target cannot be read";
     OBJECT_MOVED = "NK0604" Warning "object changed since it was planned";
     WRITE_BLOCKED = "NK0605" Error "write is blocked";
     OBJECT_INVALID = "NK0606" Error "target refuses the object";

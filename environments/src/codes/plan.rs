@@ -3,7 +3,6 @@
 use super::codes;
 
 codes! {
-    CONTESTED_OBJECT = "NK0401" Error "two definitions want the same object";
     FIELD_CONFLICT = "NK0402" Error "somebody else set a field that Git wants";
     UNKNOWN_STATE = "NK0403" Warning "the state of an object is not known";
     NOT_DELETED = "NK0404" Warning "an object is no longer in Git and is not deleted";

@@ -98,7 +98,7 @@ mod tests {
             broken_workflows: [].into(),
             diagnostics,
             broken: false,
-            order: crate::rendered::ObjectOrder::default(),
+            index: crate::rendered::ObjectIndex::default(),
         }
     }
 

@@ -168,7 +168,7 @@ pub struct ReasonDocument {
 #[serde(rename_all = "camelCase")]
 pub struct BlockedDocument {
     pub unit: String,
-    /// `broken`, `unsupported`, `notYet`, `dependsOn` or `contested`.
+    /// `broken`, `unsupported`, `notYet` or `dependsOn`.
     pub kind: String,
     pub reason: String,
 }

@@ -192,7 +192,6 @@ fn block(unit: &UnitName, why: &Blocked) -> BlockedDocument {
         Blocked::Unsupported(source) => ("unsupported", format!("this version cannot apply `{source}`")),
         Blocked::NotYet => ("notYet", "it comes with the next promotion".to_owned()),
         Blocked::DependsOn(needed) => ("dependsOn", format!("it needs unit `{needed}`")),
-        Blocked::Contested(reason) => ("contested", reason.clone()),
     };
     BlockedDocument { unit: unit.to_string(), kind: kind.to_owned(), reason: text_document(&reason) }
 }

@@ -154,7 +154,7 @@ pub trait Store: Send + Sync + fmt::Debug {
         &self,
         scope: &Scope,
         generation: Generation,
-        owned: &BTreeMap<ObjectKey, Owned>,
+        owned: &BTreeMap<ObjectKey, Arc<Owned>>,
     ) -> Result<(), StoreError>;
 
     // --- acknowledgements
@@ -264,7 +264,7 @@ pub struct ApplyStart {
     pub plan: PlanId,
     pub revisions: Option<Revisions>,
     /// Objects that the plan will make ours and that the inventory does not have yet.
-    pub intents: BTreeMap<ObjectKey, Owned>,
+    pub intents: BTreeMap<ObjectKey, Arc<Owned>>,
     pub at: Timestamp,
 }
 
@@ -298,7 +298,7 @@ pub enum StepOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     None,
-    Own(ObjectKey, Box<Owned>),
+    Own(ObjectKey, Arc<Owned>),
     Forget(ObjectKey),
     Register(WorkflowName, RegisteredWorkflow),
     Retire(WorkflowName),

@@ -52,4 +52,4 @@ mod tests;
 pub use self::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 pub use self::progress::Progress;
 pub use self::run::{Conclusion, Input, MAX_WRITES_IN_FLIGHT, Timeouts, realise};
-pub use self::settle::{confirm, settle, unreadable};
+pub use self::settle::{confirm, settle};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -115,7 +115,7 @@ pub async fn realise(input: Input<'_>) -> Result<RealiseOutcome, RealiseError> {
     finish(run, ends).await
 }
 
-type Intents = BTreeMap<ObjectKey, Owned>;
+type Intents = BTreeMap<ObjectKey, Arc<Owned>>;
 
 /// Pure: objects that will be ours and that the inventory cannot prove yet. First those that it does not have, then
 /// those of which an earlier apply left an unconfirmed intent: what is intended may have changed since.
@@ -127,7 +127,7 @@ fn intents(plan: &Plan, inventory: &Inventory) -> (Intents, Intents) {
         else {
             continue;
         };
-        let intent = || step::intent(unit, desired, leave, action.stateful);
+        let intent = || Arc::new(step::intent(unit, desired, leave, action.stateful));
         match inventory.objects.get(key) {
             None => drop(new.insert(key.clone(), intent())),
             Some(owned) if owned.mark.is_none() => drop(renewed.insert(key.clone(), intent())),

@@ -101,21 +101,18 @@ fn connect(units: &mut BTreeMap<UnitName, UnitSchedule<'_>>, order: &BTreeMap<Un
 
 /// A unit's objects: what the inventory has of it and the plan writes, without what the plan takes away.
 fn assign_objects(units: &mut BTreeMap<UnitName, UnitSchedule<'_>>, plan: &Plan, inventory: &Inventory) {
-    let mut planned: BTreeMap<&ObjectKey, Option<&UnitName>> = BTreeMap::new();
-    for action in &plan.actions {
-        let Subject::Object(key) = &action.subject else { continue };
-        let goes = matches!(action.payload, Payload::Remove { .. });
-        planned.insert(key, if goes { None } else { action.unit.as_ref() });
-    }
     for (key, owned) in &inventory.objects {
-        if !planned.contains_key(key)
-            && let Some(unit) = units.get_mut(&owned.unit)
-        {
+        if let Some(unit) = units.get_mut(&owned.unit) {
             unit.objects.insert(key.clone());
         }
     }
-    for (key, unit) in planned {
-        if let Some(unit) = unit.and_then(|unit| units.get_mut(unit)) {
+    for action in &plan.actions {
+        let Subject::Object(key) = &action.subject else { continue };
+        if let Some(unit) = inventory.objects.get(key).and_then(|owned| units.get_mut(&owned.unit)) {
+            unit.objects.remove(key);
+        }
+        let stays = !matches!(action.payload, Payload::Remove { .. });
+        if let Some(unit) = action.unit.as_ref().filter(|_| stays).and_then(|unit| units.get_mut(unit)) {
             unit.objects.insert(key.clone());
         }
     }

@@ -6,16 +6,15 @@
 //! [`Store::refresh_marks`](crate::port::store::Store::refresh_marks), and `confirm`'s also into the inventory
 //! that is planned with.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use naksha_environments::codes::apply as codes;
-use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::merge::UNCONFIRMED;
 use naksha_environments::object::{DesiredObject, Mark, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Plan, Subject};
-use naksha_environments::rendered::{Rendered, RenderedUnit};
+use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::SecretMark;
 use serde_json::Value;
 
@@ -28,7 +27,7 @@ pub fn confirm(
     environment: &EnvironmentName,
     inventory: &Inventory,
     observation: &Observation,
-) -> BTreeMap<ObjectKey, Owned> {
+) -> BTreeMap<ObjectKey, Arc<Owned>> {
     let mut confirmed = BTreeMap::new();
     for (key, owned) in inventory.objects.iter().filter(|(_, owned)| owned.mark.is_none()) {
         if let Some(Observed::Live(live)) = observation.objects.get(key)
@@ -36,8 +35,8 @@ pub fn confirm(
             && was_written(environment, owned, &live.body.value())
         {
             let secrets = marks_of(&owned.applied.value(), &live.body.value());
-            let owned = Owned { mark: Some(live.mark.clone()), secrets, ..owned.clone() };
-            confirmed.insert(key.clone(), owned);
+            let owned = Owned { mark: Some(live.mark.clone()), secrets, ..Owned::clone(owned) };
+            confirmed.insert(key.clone(), Arc::new(owned));
         }
     }
     confirmed
@@ -95,21 +94,19 @@ pub fn settle(
     rendered: &Rendered,
     observation: &Observation,
     inventory: &Inventory,
-) -> BTreeMap<ObjectKey, Owned> {
+) -> BTreeMap<ObjectKey, Arc<Owned>> {
     let mut settled = BTreeMap::new();
     let mut changed: Vec<(&ObjectKey, &Owned, &Mark)> = Vec::new();
-    // Both are in the order of keys: walked side by side.
-    let mut observed = observation.objects.iter().peekable();
     for (key, owned) in &inventory.objects {
-        while observed.next_if(|(other, _)| *other < key).is_some() {}
         let Some(before) = &owned.mark else { continue };
-        match observed.next_if(|(other, _)| *other == key).map(|(_, observed)| observed) {
+        match observation.objects.get(key) {
             // Announced by an apply that died before it wrote, and Git went back.
-            Some(Observed::InSync { mark, .. }) if owned.applied.as_json().contains(UNCONFIRMED) => {
+            Some(Observed::InSync { mark, .. }) if is_announced(owned) => {
                 changed.push((key, owned, mark));
             }
             Some(Observed::InSync { mark, .. }) if mark != before => {
-                settled.insert(key.clone(), Owned { mark: Some(mark.clone()), ..owned.clone() });
+                let renewed = Owned { mark: Some(mark.clone()), ..Owned::clone(owned) };
+                settled.insert(key.clone(), Arc::new(renewed));
             }
             Some(Observed::Live(live)) if live.mark.uid == before.uid => {
                 changed.push((key, owned, &live.mark));
@@ -122,18 +119,23 @@ pub fn settle(
     }
     let acted: BTreeSet<&ObjectKey> =
         plan.actions.iter().filter_map(|action| object_of(&action.subject)).collect();
-    let desired = desired_objects(rendered, &changed.iter().map(|(key, ..)| *key).collect());
     for (key, owned, mark) in changed {
         let open = acted.contains(key) || plan.drifted.contains_key(key) || plan.unknown.contains_key(key);
         let blocked = plan.blocked.contains_key(&owned.unit);
         if open || blocked {
             continue;
         }
-        if let Some(desired) = desired.get(key) {
-            settled.insert(key.clone(), as_applied(owned, desired, mark));
+        if let Some(maker) = rendered.makers().get(key) {
+            settled.insert(key.clone(), Arc::new(as_applied(owned, &maker.object, mark)));
         }
     }
     settled
+}
+
+/// Whether what stands in the inventory was announced, and never confirmed. What was applied as it is wanted, as
+/// nearly everything is, need not be searched.
+fn is_announced(owned: &Owned) -> bool {
+    owned.applied.digest() != owned.desired && owned.applied.as_json().contains(UNCONFIRMED)
 }
 
 /// The plan found nothing to do, so what is wanted is what is applied. The marks of secrets stay: another value at a
@@ -142,7 +144,7 @@ fn as_applied(owned: &Owned, desired: &DesiredObject, mark: &Mark) -> Owned {
     let mut owned = Owned { mark: Some(mark.clone()), ..owned.clone() };
     if owned.desired == desired.digest() {
         // Fields that are left to others are in `desired` and never were in `applied`.
-        if owned.applied.as_json().contains(UNCONFIRMED) {
+        if is_announced(&owned) {
             owned.applied = desired.body.clone();
         }
     } else {
@@ -158,27 +160,4 @@ fn object_of(subject: &Subject) -> Option<&ObjectKey> {
         Subject::Object(key) => Some(key),
         Subject::Workflow(_) => None,
     }
-}
-
-fn desired_objects<'a>(
-    rendered: &'a Rendered,
-    keys: &HashSet<&ObjectKey>,
-) -> HashMap<&'a ObjectKey, &'a DesiredObject> {
-    let objects = rendered.units.values().flat_map(RenderedUnit::objects);
-    objects.filter(|object| keys.contains(&object.key)).map(|object| (&object.key, &**object)).collect()
-}
-
-/// Objects that could not be observed, as they are told to people.
-pub fn unreadable(observation: &Observation) -> Vec<Diagnostic> {
-    let unknown = observation.objects.iter().filter_map(|(key, observed)| match observed {
-        Observed::Unknown { reason } => Some((key, reason)),
-        Observed::Absent | Observed::InSync { .. } | Observed::Live(_) => None,
-    });
-    unknown
-        .map(|(key, reason)| {
-            let message = format!("{key} cannot be read: {reason}");
-            let hint = "it is neither changed nor deleted until it can be read again";
-            Diagnostic::new(codes::OBJECT_UNREADABLE, message).hint(hint)
-        })
-        .collect()
 }

@@ -1,6 +1,7 @@
 //! One step: one action, carried out and recorded with its effect on the inventory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::codes::Code;
@@ -130,7 +131,7 @@ async fn step(run: &Run<'_>, action: &Action, verb: &'static str, work: impl Fut
             run.found(found);
             let effect = restore.map_or(Effect::None, |entry| {
                 let (key, owned) = *entry;
-                Effect::Own(key, Box::new(owned))
+                Effect::Own(key, Arc::new(owned))
             });
             (StepOutcome::Failed { reason }, effect)
         }
@@ -203,7 +204,7 @@ async fn replace(
         return step(run, action, action.verb.as_str(), std::future::ready((0, Err(refusal)))).await;
     }
     let intended = intent(unit, desired, leave, action.stateful);
-    let removal = remove(run, turn, key, Some(expect), Effect::Own(key.clone(), Box::new(intended)));
+    let removal = remove(run, turn, key, Some(expect), Effect::Own(key.clone(), Arc::new(intended)));
     step(run, action, "delete", removal).await
         && step(run, action, "create", write(run, turn, action, key, desired, None, leave)).await
 }

@@ -4,6 +4,7 @@
 //! a daemon that lost it from writing. Secrets are resolved just before they are written and dropped right after.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
@@ -36,7 +37,8 @@ pub(super) async fn write(
         return (0, Err(refusal));
     }
     let Some(unit) = &action.unit else { return (0, Err(Refusal::Halted)) };
-    let owned = run.input.inventory.objects.get(key).filter(|owned| owned.mark.is_some());
+    let owned = run.input.inventory.objects.get(key).map(AsRef::as_ref);
+    let owned = owned.filter(|owned| owned.mark.is_some());
     let (mode, previous) = match (expect.cloned(), &action.verb) {
         (None, _) => (WriteMode::Create, None),
         (Some(expect), Verb::Adopt) => (WriteMode::Adopt { expect }, None),
@@ -82,7 +84,7 @@ pub(super) async fn write(
 fn confirmed(run: &Run<'_>, key: &ObjectKey, intended: Owned, written: Written) -> Effect {
     let Written { mark, live: _, secrets, health } = written;
     run.wrote(key, mark.clone(), health);
-    Effect::Own(key.clone(), Box::new(Owned { mark: Some(mark), secrets, ..intended }))
+    Effect::Own(key.clone(), Arc::new(Owned { mark: Some(mark), secrets, ..intended }))
 }
 
 /// Makes the inventory true for both cases, that the process dies before the write and that it dies after it:
@@ -108,7 +110,7 @@ async fn announce(
         }
     };
     fence(run).await?;
-    let noted = BTreeMap::from([(key.clone(), noted)]);
+    let noted = BTreeMap::from([(key.clone(), Arc::new(noted))]);
     let note = || run.input.store.refresh_marks(run.input.scope, run.input.generation, &noted);
     let result = stored("note what is about to be written", note).await;
     result.map(|()| true).map_err(|error| {

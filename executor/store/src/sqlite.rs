@@ -217,7 +217,7 @@ impl Store for SqliteStore {
         if let Some(version) = version {
             self.cache.follow(&start.scope, version, |inventory| {
                 for (key, owned) in &start.intents {
-                    inventory.objects.entry(key.clone()).or_insert_with(|| owned.clone());
+                    inventory.objects.entry(key.clone()).or_insert_with(|| Arc::clone(owned));
                 }
             });
         }
@@ -298,14 +298,14 @@ impl Store for SqliteStore {
         &self,
         scope: &Scope,
         generation: Generation,
-        owned: &BTreeMap<ObjectKey, Owned>,
+        owned: &BTreeMap<ObjectKey, Arc<Owned>>,
     ) -> Result<(), StoreError> {
         let _turn = self.cache.turn.lock().await;
         let version =
             writing!(self, "refresh marks", |conn| inventory::refresh(conn, scope, generation, owned))?;
         self.cache.follow(scope, version, |inventory| {
             for (key, owned) in owned {
-                inventory.objects.entry(key.clone()).and_modify(|old| old.clone_from(owned));
+                inventory.objects.entry(key.clone()).and_modify(|old| *old = Arc::clone(owned));
             }
         });
         Ok(())

@@ -125,18 +125,17 @@ pub(crate) fn in_variables(rendered: &Rendered) -> Vec<Located> {
     for (unit, made) in &rendered.units {
         for (name, variable) in &made.variables.0 {
             let Some((layer, place)) = variable.origins.last() else { continue };
-            let place = place.clone().map(Place::without_text);
-            let owner = match *layer {
-                Layer::Repository | Layer::Environment => None,
-                Layer::Unit | Layer::EnvironmentUnit => Some(unit.clone()),
-            };
             let mut visit = |field: &FieldPath, key: &str, value: &str| {
                 if let Some(shape) = shape::behind(key, value) {
                     let made = finding(field.clone(), &format!("variable `{name}`"), shape);
+                    let place = place.clone().map(Place::without_text);
+                    let owner = match *layer {
+                        Layer::Repository | Layer::Environment => None,
+                        Layer::Unit | Layer::EnvironmentUnit => Some(unit.clone()),
+                    };
                     let at = place.as_ref().map(ToString::to_string);
-                    let located =
-                        Located { unit: owner.clone(), subject: None, place: place.clone(), found: made };
-                    found.entry((owner.clone(), field.clone(), at)).or_insert(located);
+                    let located = Located { unit: owner.clone(), subject: None, place, found: made };
+                    found.entry((owner, field.clone(), at)).or_insert(located);
                 }
             };
             let field = || path(&["variables", name]);

@@ -1,18 +1,19 @@
 //! dangling-ref: references to what no unit of the environment makes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::Subject;
 
-use crate::cache::ExaminedUnit;
+use crate::check::ExaminedUnit;
 use crate::estate::{Estate, Item};
 use crate::found::{Found, Located};
 use crate::rule::object::Examined;
 use crate::rule::reference::Reference;
 
 /// `examined` goes with the units of `estate`, one to one.
-pub(crate) fn dangling(estate: &Estate<'_>, examined: &[ExaminedUnit]) -> Vec<Located> {
+pub(crate) fn dangling(estate: &Estate<'_>, examined: &[Arc<ExaminedUnit>]) -> Vec<Located> {
     let known = Known::of(estate, examined);
     let mut found = Vec::new();
     for (item, examined) in together(estate, examined) {
@@ -30,33 +31,29 @@ pub(crate) fn dangling(estate: &Estate<'_>, examined: &[ExaminedUnit]) -> Vec<Lo
 
 fn together<'a>(
     estate: &'a Estate<'a>,
-    examined: &'a [ExaminedUnit],
+    examined: &'a [Arc<ExaminedUnit>],
 ) -> impl Iterator<Item = (Item<'a>, &'a Examined)> {
-    estate.units.iter().zip(examined).flat_map(|(unit, examined)| unit.items().zip(examined.iter()))
+    estate.units.iter().zip(examined).flat_map(|(unit, examined)| unit.items().zip(examined.objects.iter()))
 }
 
 /// Kind, namespace, name.
 type Name<'a> = (&'a str, Option<&'a str>, &'a str);
 
-/// Everything that can be referred to. Only asked, never listed.
+/// Everything that can be referred to.
 struct Known<'a> {
-    objects: HashSet<&'a ObjectKey>,
+    estate: &'a Estate<'a>,
+    examined: &'a [Arc<ExaminedUnit>],
+    /// What controllers make. Only asked, never listed.
     made: HashSet<Name<'a>>,
-    data: HashMap<&'a ObjectKey, &'a BTreeSet<String>>,
 }
 
 impl<'a> Known<'a> {
-    fn of(estate: &'a Estate<'a>, examined: &'a [ExaminedUnit]) -> Self {
-        let mut known = Self { objects: HashSet::new(), made: HashSet::new(), data: HashMap::new() };
-        for (item, examined) in together(estate, examined) {
-            known.objects.insert(item.key);
+    fn of(estate: &'a Estate<'a>, examined: &'a [Arc<ExaminedUnit>]) -> Self {
+        let made = together(estate, examined).flat_map(|(item, examined)| {
             let namespace = item.key.namespace.as_deref();
-            known.made.extend(examined.makes.iter().map(|one| (one.kind, namespace, one.name.as_str())));
-            if let Some(keys) = &examined.keys {
-                known.data.insert(item.key, keys);
-            }
-        }
-        known
+            examined.makes.iter().map(move |one| (one.kind, namespace, one.name.as_str()))
+        });
+        Self { estate, examined, made: made.collect() }
     }
 
     fn misses(&self, target: &ObjectKey, reference: &Reference) -> Option<String> {
@@ -64,11 +61,10 @@ impl<'a> Known<'a> {
         if !self.made.is_empty() && self.made.contains(&(*kind, target.namespace.as_deref(), name.as_str())) {
             return None;
         }
-        if !self.objects.contains(target) {
+        let Some((unit, index)) = self.estate.place(target) else {
             return Some(format!("nothing makes {kind} `{name}`, for {who}"));
-        }
-        let key = key.as_ref()?;
-        let keys = self.data.get(target)?;
+        };
+        let (key, keys) = (key.as_ref()?, self.examined[unit].objects[index].keys.as_ref()?);
         let missing = !keys.contains(key);
         missing.then(|| format!("{kind} `{name}` has no key `{key}`, for {who}"))
     }

@@ -1,7 +1,7 @@
 //! guard-mass-delete, guard-empty-render, guard-prune-unit, guard-stateful, guard-crd-removal: what a person must
 //! have said yes to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use naksha_environments::environment::{Environment, Lifecycle};
 use naksha_environments::ids::UnitName;
@@ -66,8 +66,7 @@ fn units(plan: &Plan, rendered: &Rendered, inventory: &Inventory) -> Vec<Located
             *losing.entry(&owned.unit).or_default() += 1;
         }
     }
-    let owners: BTreeSet<&UnitName> = inventory.objects.values().map(|owned| &owned.unit).collect();
-    let lost = losing.into_iter().filter(|(unit, _)| owners.contains(unit));
+    let lost = losing.into_iter();
     lost.filter_map(|(unit, count)| {
         let found = match rendered.units.get(unit).map(|made| &made.state) {
             None => Found::new(

@@ -1,11 +1,12 @@
 //! Planning without a target: a base revision stands for what is there and what was applied last.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
-use naksha_environments::object::{DesiredObject, Health, Mark, Observation, Observed, Uid};
+use naksha_environments::object::{DesiredObject, Health, KeyMap, Mark, Observation, Observed, Uid};
 use naksha_environments::plan::{Action, Plan, Preconditions};
 use naksha_environments::rendered::{Rendered, RenderedUnit, UnitState};
 use naksha_environments::stateful::is_stateful;
@@ -56,20 +57,21 @@ pub fn inventory_of(base: &Rendered) -> Inventory {
         secrets: BTreeMap::new(),
         stateful: is_stateful(&object.key),
     };
-    let objects =
-        base.units.values().flat_map(|unit| unit.objects().iter().map(move |object| (unit, object)));
     let registered = |graph: &naksha_environments::workflow::WorkflowGraph| RegisteredWorkflow {
         digest: graph.digest(),
         graph: graph.to_json().clone(),
     };
     Inventory {
-        objects: objects.map(|(unit, object)| (object.key.clone(), owned(unit, object))).collect(),
+        objects: base
+            .objects()
+            .map(|(unit, object)| (object.key.clone(), Arc::new(owned(unit, object))))
+            .collect(),
         workflows: base.workflows.iter().map(|(name, graph)| (name.clone(), registered(graph))).collect(),
     }
 }
 
 fn observation_of(base: Option<&Rendered>, head: &Rendered, inventory: &Inventory) -> Observation {
-    let mut objects: BTreeMap<_, _> = BTreeMap::new();
+    let mut objects = KeyMap::default();
     for (name, unit) in &head.units {
         let before = base.and_then(|base| base.units.get(name)).map(|unit| &unit.state);
         let is_broken =

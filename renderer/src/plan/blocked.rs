@@ -6,10 +6,7 @@ use naksha_environments::ids::UnitName;
 use naksha_environments::plan::Blocked;
 use naksha_environments::rendered::{Rendered, UnitState};
 
-use super::joined::Wanted;
-
-/// `wanted` is sorted by key, with every object of every unit that rendered.
-pub(super) fn blocked_units(rendered: &Rendered, wanted: &[Wanted<'_>]) -> BTreeMap<UnitName, Blocked> {
+pub(super) fn blocked_units(rendered: &Rendered) -> BTreeMap<UnitName, Blocked> {
     let mut blocked = BTreeMap::new();
     for (name, unit) in &rendered.units {
         let reason = match &unit.state {
@@ -23,22 +20,8 @@ pub(super) fn blocked_units(rendered: &Rendered, wanted: &[Wanted<'_>]) -> BTree
         };
         blocked.insert(name.clone(), reason);
     }
-    for pair in wanted.windows(2) {
-        let [one, two] = pair else { continue };
-        if one.object.key == two.object.key {
-            contest(&mut blocked, one, two);
-            contest(&mut blocked, two, one);
-        }
-    }
     block_dependents(rendered, &mut blocked);
     blocked
-}
-
-fn contest(blocked: &mut BTreeMap<UnitName, Blocked>, of: &Wanted<'_>, other: &Wanted<'_>) {
-    let place = &other.object.provenance;
-    let who = if of.unit == other.unit { "this unit".to_owned() } else { format!("unit `{}`", other.unit) };
-    let reason = format!("`{}` is also made by {who}, at {}:{}", of.object.key, place.path, place.line);
-    blocked.entry(of.unit.clone()).or_insert(Blocked::Contested(reason));
 }
 
 /// A unit that needs a blocked one is blocked itself. Every pass blocks one more unit, or ends: a cycle does too.

@@ -1,11 +1,11 @@
-//! Findings about a plan that need a person: who wants the same object, what could not be observed, what stays.
+//! Findings about a plan that need a person: what waits, what could not be observed, what stays.
 
 use naksha_environments::codes::plan as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::ids::UnitName;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{Action, Blocked, Payload, Plan, Resolution};
-use naksha_environments::rendered::Rendered;
+use naksha_environments::rendered::{Maker, Rendered};
 
 /// The plan's own findings, sorted. `rendered` is what it was made from; it knows the places.
 pub fn diagnostics(plan: &Plan, rendered: &Rendered) -> Vec<Diagnostic> {
@@ -39,11 +39,6 @@ pub fn diagnostics(plan: &Plan, rendered: &Rendered) -> Vec<Diagnostic> {
 
 fn blocked(rendered: &Rendered, unit: &UnitName, why: &Blocked) -> Option<Diagnostic> {
     let found = match why {
-        Blocked::Contested(reason) => {
-            let hint = "let one unit make the object, and remove it from the other";
-            Diagnostic::new(codes::CONTESTED_OBJECT, format!("nothing of unit `{unit}` is applied: {reason}"))
-                .hint(hint)
-        }
         Blocked::DependsOn(needed) => {
             let message = format!("nothing of unit `{unit}` is applied, because it needs unit `{needed}`");
             let why = plan_word(rendered, needed);
@@ -87,12 +82,8 @@ fn conflicts(action: &Action) -> Vec<Diagnostic> {
 
 /// Adds the place and the unit of the object, as far as it is rendered.
 fn at(rendered: &Rendered, key: &ObjectKey, mut found: Diagnostic) -> Diagnostic {
-    let owner = rendered
-        .units
-        .values()
-        .find_map(|unit| Some((unit, unit.objects().iter().find(|it| it.key == *key)?)));
-    if let Some((unit, object)) = owner {
-        found.unit = Some(unit.name.clone());
+    if let Some(Maker { unit, object }) = rendered.makers().get(key) {
+        found.unit = Some(unit.clone());
         found.place = Some(Place::at_line(&object.provenance.path, object.provenance.line, 1));
     }
     found

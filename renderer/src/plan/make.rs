@@ -12,7 +12,7 @@ use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::workflow_change::Contexts;
 
 use super::blocked::blocked_units;
-use super::joined::{Row, Wanted, rows, wanted};
+use super::joined::{Row, owned, rows};
 use super::object::{Decision, Pruning, Wishes, decide_unwanted, decide_wanted, disown};
 use super::workflow::{register, retire};
 
@@ -45,19 +45,18 @@ impl<'a> PlanInput<'a> {
     }
 }
 
-/// Every object that [`plan`] needs to know about, by key: what is wanted, and what is owned.
+/// Every object that [`plan`] needs to know about, in no particular order: what is wanted, and what is owned.
 ///
 /// The mark is given where "it is what our last write left" is answer enough. It is withheld where Git wants
 /// something new: then the live object has to be read, so that fields which somebody else set are seen.
 pub fn objects_to_observe(rendered: &Rendered, inventory: &Inventory) -> Vec<(ObjectKey, Option<Mark>)> {
     let nothing = Observation::default();
-    let wanted = wanted(rendered);
     let mark = |row: Row<'_>| {
         let owned = row.owned?;
         let is_applied = row.wanted.is_none_or(|wanted| wanted.object.digest() == owned.desired);
         owned.mark.clone().filter(|_| is_applied)
     };
-    rows(&wanted, inventory, &nothing).map(|row| (row.key.clone(), mark(row))).collect()
+    rows(rendered, inventory, &nothing).map(|row| (row.key.clone(), mark(row))).collect()
 }
 
 /// Compares what should be with what is. Pure; the same inputs give the same plan.
@@ -66,13 +65,12 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut draft = Draft { plan: Plan::empty(environment) };
     draft.plan.preconditions.clone_from(&input.preconditions);
     draft.plan.order = order(input.rendered);
-    let wanted = wanted(input.rendered);
     match input.environment.lifecycle {
         // Nothing may be applied or pruned while the environment's own definitions cannot be read.
-        _ if input.rendered.broken => draft.plan.blocked = blocked_units(input.rendered, &wanted),
+        _ if input.rendered.broken => draft.plan.blocked = blocked_units(input.rendered),
         Lifecycle::Active => {
-            draft.plan.blocked = blocked_units(input.rendered, &wanted);
-            draft.active(input, &wanted);
+            draft.plan.blocked = blocked_units(input.rendered);
+            draft.active(input);
             draft.workflows(input);
         }
         Lifecycle::Destroy => draft.destroy(input),
@@ -94,13 +92,13 @@ struct Draft {
 }
 
 impl Draft {
-    fn active(&mut self, input: &PlanInput<'_>, wanted: &[Wanted<'_>]) {
+    fn active(&mut self, input: &PlanInput<'_>) {
         let sync = &input.environment.sync;
         let unread =
             |why: &Blocked| matches!(why, Blocked::Broken(_) | Blocked::Unsupported(_) | Blocked::NotYet);
         let unknown = self.plan.blocked.iter().find(|(_, why)| unread(why)).map(|(unit, _)| unit.clone());
         let pruning = Pruning { prune: sync.prune, unknown: unknown.as_ref() };
-        for row in rows(wanted, input.inventory, input.observation) {
+        for row in rows(input.rendered, input.inventory, input.observation) {
             let Row { key, wanted, owned, observed } = row;
             let rests = input.resting.is_some_and(|resting| resting.contains(key));
             let wishes = Wishes { self_heal: sync.self_heal && !rests, sources: input.secrets };
@@ -141,10 +139,8 @@ impl Draft {
     /// Everything that is owned goes, whatever renders; ownership is proven as always.
     fn destroy(&mut self, input: &PlanInput<'_>) {
         let pruning = Pruning { prune: true, unknown: None };
-        for row in rows(&[], input.inventory, input.observation) {
-            if let Some(owned) = row.owned {
-                self.take(row.key, decide_unwanted(pruning, row.key, owned, row.observed));
-            }
+        for (key, owned, observed) in owned(input.inventory, input.observation) {
+            self.take(key, decide_unwanted(pruning, key, owned, observed));
         }
         self.retire_all(input);
     }

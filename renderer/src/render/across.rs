@@ -1,19 +1,22 @@
 //! What only shows when all units of an environment are seen together: custom kinds without a namespace, one
 //! object wanted by two units, too many objects.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::UnitName;
-use naksha_environments::object::{DesiredObject, ObjectKey};
+use naksha_environments::object::{DesiredObject, KeyMap};
+use naksha_environments::rendered::Maker;
 use naksha_environments::source::SourceTree;
 
 use crate::normalise::without_namespace;
 
 use super::cache::UnitRender;
+use super::prepare::Made;
 use super::unit::{digest, name_place};
 
 /// Most objects of one unit. The largest charts of the wild make some 500.
@@ -29,56 +32,75 @@ pub(super) struct Settled {
     pub(super) digest: Digest,
 }
 
-/// Which unit makes an object. Only asked, never listed.
-pub(super) type Makers = HashMap<ObjectKey, (UnitName, Arc<DesiredObject>)>;
+impl Settled {
+    pub(super) fn broken(reason: String) -> Self {
+        Self { objects: Arc::from([]), broken: Some(reason), digest: digest(&[]) }
+    }
+}
 
 /// Settles the units in the order in which the environment lists them: the first to want an object has it; a
 /// later one that wants it too is broken as a whole, since the rest of it may rely on that object.
 pub(super) fn settle(
     tree: &SourceTree,
-    renders: &[(UnitName, Arc<UnitRender>)],
+    units: &[Made<'_>],
     found: &mut Vec<Diagnostic>,
-) -> (BTreeMap<UnitName, Settled>, Makers) {
-    let cluster_kinds: BTreeSet<(&str, &str)> = renders
+) -> (Vec<Settled>, KeyMap<Maker>) {
+    let cluster_kinds: BTreeSet<(&str, &str)> = units
         .iter()
-        .flat_map(|(_, render)| &render.custom_kinds)
+        .flat_map(|made| &made.render.custom_kinds)
         .filter(|custom| custom.cluster_scoped)
         .map(|custom| (custom.group.as_str(), custom.kind.as_str()))
         .collect();
-    let mut taken = Makers::new();
-    let mut settled = BTreeMap::new();
-    for (unit, render) in renders {
-        let (objects, mut unit_digest) = rescoped(render, &cluster_kinds);
-        let mut broken = render.broken.clone();
-        let total = taken.len() + objects.len();
-        if total > MAX_ENVIRONMENT_OBJECTS {
-            let message = format!(
-                "with unit `{unit}` the environment has {total} objects, and it may have {MAX_ENVIRONMENT_OBJECTS}"
-            );
-            found.push(
-                Diagnostic::new(codes::TOO_MANY_OBJECTS, message).unit(unit).hint("split the environment"),
-            );
-            broken = Some(format!("the environment may have {MAX_ENVIRONMENT_OBJECTS} objects"));
+    let total = units.iter().map(|made| made.render.objects.len()).sum();
+    let mut makers = KeyMap::with_capacity_and_hasher(total, BuildHasherDefault::default());
+    let mut settled = Vec::with_capacity(units.len());
+    for Made { unit, render, .. } in units {
+        let (objects, digest) = rescoped(render, &cluster_kinds);
+        let broken = render.broken.clone();
+        let broken = broken.or_else(|| too_many(makers.len() + objects.len(), &unit.name, found));
+        let broken = broken.or_else(|| taken(tree, &unit.name, &objects, &makers, found));
+        if let Some(reason) = broken {
+            settled.push(Settled::broken(reason));
+            continue;
         }
-        for object in &*objects {
-            let Some((owner, other)) = taken.get(&object.key) else { continue };
-            let message = format!("{} is wanted by unit `{unit}` and by unit `{owner}`", object.key);
-            let finding =
-                Diagnostic::new(codes::OBJECT_TWICE, message).at(name_place(tree, object)).unit(unit);
-            let note = format!("unit `{owner}`, which is listed first, has it here");
-            found.push(
-                finding.note(Some(name_place(tree, other)), note).hint("rename one of them, or drop it"),
-            );
-            broken.get_or_insert_with(|| format!("{} belongs to unit `{owner}`", object.key));
-        }
-        let objects = if broken.is_some() { Arc::from([]) } else { objects };
-        if broken.is_some() {
-            unit_digest = digest(&[]);
-        }
-        taken.extend(objects.iter().map(|object| (object.key.clone(), (unit.clone(), Arc::clone(object)))));
-        settled.insert(unit.clone(), Settled { objects, broken, digest: unit_digest });
+        let maker =
+            |object: &Arc<DesiredObject>| Maker { unit: unit.name.clone(), object: Arc::clone(object) };
+        makers.extend(objects.iter().map(|object| (object.key.clone(), maker(object))));
+        settled.push(Settled { objects, broken: None, digest });
     }
-    (settled, taken)
+    (settled, makers)
+}
+
+/// Why a unit with which the environment has `total` objects is broken, if it is.
+fn too_many(total: usize, unit: &UnitName, found: &mut Vec<Diagnostic>) -> Option<String> {
+    if total <= MAX_ENVIRONMENT_OBJECTS {
+        return None;
+    }
+    let message = format!(
+        "with unit `{unit}` the environment has {total} objects, and it may have {MAX_ENVIRONMENT_OBJECTS}"
+    );
+    found.push(Diagnostic::new(codes::TOO_MANY_OBJECTS, message).unit(unit).hint("split the environment"));
+    Some(format!("the environment may have {MAX_ENVIRONMENT_OBJECTS} objects"))
+}
+
+/// Why a unit is broken that wants objects which another one has. All of them are told.
+fn taken(
+    tree: &SourceTree,
+    unit: &UnitName,
+    objects: &[Arc<DesiredObject>],
+    makers: &KeyMap<Maker>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<String> {
+    let mut broken = None;
+    for object in objects {
+        let Some(Maker { unit: owner, object: other }) = makers.get(&object.key) else { continue };
+        let message = format!("{} is wanted by unit `{unit}` and by unit `{owner}`", object.key);
+        let finding = Diagnostic::new(codes::OBJECT_TWICE, message).at(name_place(tree, object)).unit(unit);
+        let note = format!("unit `{owner}`, which is listed first, has it here");
+        found.push(finding.note(Some(name_place(tree, other)), note).hint("rename one of them, or drop it"));
+        broken.get_or_insert_with(|| format!("{} belongs to unit `{owner}`", object.key));
+    }
+    broken
 }
 
 /// The objects, without a namespace where their kind turned out to have none.

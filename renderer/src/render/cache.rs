@@ -4,7 +4,7 @@
 //! head of pull requests. Failures are kept too. Nothing that depends on the machine is kept as if it were a
 //! fact: a template that ran out of time or memory is tried again, ever more seldom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use naksha_environments::diagnostic::Diagnostic;
@@ -13,6 +13,7 @@ use naksha_environments::environment::Environment;
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::object::{DesiredObject, ObjectKey};
 use naksha_environments::repository::Repository;
+use naksha_environments::secret::SecretMark;
 use naksha_environments::source::ContentId;
 use naksha_environments::unit::Unit;
 
@@ -24,7 +25,7 @@ use crate::variables::Values;
 const DEFAULT_BYTES: usize = 128 << 20;
 /// What an object costs besides its body: keys, provenance, pointers.
 const OBJECT_BYTES: usize = 400;
-/// Renders after which an unused scan of a template, or unused values of a unit, are forgotten.
+/// Renders after which an unused scan of a template, or what the units of an unused environment were, is forgotten.
 const KEPT_RENDERS: u64 = 64;
 /// A unit that ran out of its budget is tried again after 1, 2, 4 … at most this many renders.
 const MAX_SKIPPED_RENDERS: u32 = 64;
@@ -78,7 +79,7 @@ struct State {
     bytes: usize,
     units: BTreeMap<Digest, Entry>,
     scans: BTreeMap<ContentId, (Arc<Scan>, u64)>,
-    values: BTreeMap<(EnvironmentName, UnitName), ValuesEntry>,
+    last: HashMap<EnvironmentName, LastUnits>,
 }
 
 #[derive(Debug)]
@@ -91,14 +92,43 @@ struct Entry {
     skips: u32,
 }
 
-/// Holds what the values were made of, so that "the same definitions" is a comparison of pointers.
+/// What a unit was last, in one environment.
+#[derive(Debug, Clone)]
+pub(super) struct Last {
+    /// They follow from the definitions alone.
+    pub(super) values: Arc<Values>,
+    /// What the unit's folder was rendered to, when nothing else had a part in it: the id of the folder.
+    pub(super) render: Option<(ContentId, Arc<UnitRender>)>,
+}
+
+/// What a unit is rendered within.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) environment: &'a Arc<Environment>,
+    pub(super) repository: Option<&'a Arc<Repository>>,
+    pub(super) mark: &'a SecretMark,
+}
+
+/// What units of an environment were last. Holds what they were made of, so that "the same definitions" is a
+/// comparison of pointers.
 #[derive(Debug)]
-struct ValuesEntry {
-    unit: Arc<Unit>,
+struct LastUnits {
     environment: Arc<Environment>,
     repository: Option<Arc<Repository>>,
-    values: Arc<Values>,
+    mark: SecretMark,
+    units: HashMap<UnitName, (Arc<Unit>, Last)>,
     used: u64,
+}
+
+impl LastUnits {
+    fn are_within(&self, around: &Around<'_>) -> bool {
+        let same_repository = match (&self.repository, around.repository) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        Arc::ptr_eq(&self.environment, around.environment) && same_repository && self.mark == *around.mark
+    }
 }
 
 impl Default for RenderCache {
@@ -136,7 +166,7 @@ impl RenderCache {
         let mut state = self.lock();
         let oldest = state.render.saturating_sub(KEPT_RENDERS);
         state.scans.retain(|_, (_, used)| *used >= oldest);
-        state.values.retain(|_, entry| entry.used >= oldest);
+        state.last.retain(|_, known| known.used >= oldest);
         if state.bytes <= self.limit {
             return;
         }
@@ -197,45 +227,47 @@ impl RenderCache {
         state.scans.insert(content.clone(), (Arc::clone(scan), render));
     }
 
-    /// The values that the very same definitions gave before.
-    pub(super) fn values(
+    /// What units were last, within the very same definitions; goes with `units`, one to one.
+    pub(super) fn last<'u>(
         &self,
-        unit: &Arc<Unit>,
-        environment: &Arc<Environment>,
-        repository: Option<&Arc<Repository>>,
-    ) -> Option<Arc<Values>> {
+        around: &Around<'_>,
+        units: impl Iterator<Item = Option<&'u Arc<Unit>>>,
+    ) -> Vec<Option<Last>> {
         let mut state = self.lock();
         let render = state.render;
-        let entry = state.values.get_mut(&(environment.name.clone(), unit.name.clone()))?;
-        let same_repository = match (&entry.repository, repository) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (None, None) => true,
-            _ => false,
+        let known = state.last.get_mut(&around.environment.name).filter(|known| known.are_within(around));
+        let Some(known) = known else { return units.map(|_| None).collect() };
+        known.used = render;
+        let last = |unit: &Arc<Unit>| {
+            let (of, last) = known.units.get(&unit.name)?;
+            Arc::ptr_eq(of, unit).then(|| last.clone())
         };
-        let same =
-            Arc::ptr_eq(&entry.unit, unit) && Arc::ptr_eq(&entry.environment, environment) && same_repository;
-        same.then(|| {
-            entry.used = render;
-            Arc::clone(&entry.values)
-        })
+        units.map(|unit| unit.and_then(last)).collect()
     }
 
-    /// Only for values that were made of these definitions and of nothing else.
-    pub(super) fn keep_values(
+    /// Remembers what units are; `None`: there is nothing new to remember of it.
+    pub(super) fn keep_last<'u>(
         &self,
-        unit: &Arc<Unit>,
-        environment: &Arc<Environment>,
-        repository: Option<&Arc<Repository>>,
-        values: &Arc<Values>,
+        around: &Around<'_>,
+        units: impl Iterator<Item = (&'u Arc<Unit>, Option<Last>)>,
     ) {
         let mut state = self.lock();
-        let entry = ValuesEntry {
-            unit: Arc::clone(unit),
-            environment: Arc::clone(environment),
-            repository: repository.cloned(),
-            values: Arc::clone(values),
-            used: state.render,
-        };
-        state.values.insert((environment.name.clone(), unit.name.clone()), entry);
+        let used = state.render;
+        let name = around.environment.name.clone();
+        if state.last.get(&name).is_some_and(|known| !known.are_within(around)) {
+            state.last.remove(&name);
+        }
+        let known = state.last.entry(name).or_insert_with(|| LastUnits {
+            environment: Arc::clone(around.environment),
+            repository: around.repository.cloned(),
+            mark: around.mark.clone(),
+            units: HashMap::new(),
+            used,
+        });
+        for (unit, last) in units {
+            if let Some(last) = last {
+                known.units.insert(unit.name.clone(), (Arc::clone(unit), last));
+            }
+        }
     }
 }

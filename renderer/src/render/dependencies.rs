@@ -3,17 +3,15 @@
 //! The result has no circle. A declared one is an error that breaks its units, since their order is unknowable;
 //! an inferred edge that would close one is left out, and said to be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::ids::UnitName;
-use naksha_environments::object::{DesiredObject, ObjectKey};
-use naksha_environments::rendered::DependencyReason;
+use naksha_environments::object::{DesiredObject, KeyMap, ObjectKey};
+use naksha_environments::rendered::{DependencyReason, Maker};
 use naksha_environments::unit::Unit;
-
-use super::across::Makers;
 
 /// What a unit waits for, and why.
 pub(super) type Edges = BTreeMap<UnitName, BTreeMap<UnitName, DependencyReason>>;
@@ -30,7 +28,7 @@ pub(super) struct Wanted<'a> {
 /// The edges that `units` declare.
 pub(super) fn declared<'a>(
     units: impl Iterator<Item = &'a Unit>,
-    listed: &BTreeSet<UnitName>,
+    listed: &HashSet<&UnitName>,
 ) -> Vec<Wanted<'a>> {
     let mut wanted = Vec::new();
     for unit in units {
@@ -49,12 +47,12 @@ pub(super) fn declared<'a>(
 }
 
 /// The edges that follow from outputs that a unit reads.
-pub(super) fn of_outputs<'a>(
+pub(super) fn of_outputs<'a, 'o>(
     unit: &'a Unit,
-    outputs: &BTreeSet<(UnitName, String)>,
+    outputs: impl Iterator<Item = &'o (UnitName, String)>,
     wanted: &mut Vec<Wanted<'a>>,
 ) {
-    wanted.extend(outputs.iter().map(|(needed, output)| Wanted {
+    wanted.extend(outputs.map(|(needed, output)| Wanted {
         unit: &unit.name,
         needed: needed.clone(),
         reason: DependencyReason::Output(output.clone()),
@@ -62,43 +60,71 @@ pub(super) fn of_outputs<'a>(
     }));
 }
 
-/// The edges that follow from objects: what a unit's pods refer to, the namespaces its objects live in, and the
-/// definitions of its custom kinds.
-pub(super) fn of_objects<'a>(
-    unit: &'a Unit,
-    objects: &[Arc<DesiredObject>],
-    references: &[ObjectKey],
-    makers: &Makers,
-    kinds: &BTreeMap<(String, String), UnitName>,
-    wanted: &mut Vec<Wanted<'a>>,
-) {
-    let mut needed: BTreeMap<&UnitName, String> = BTreeMap::new();
-    for key in references {
-        if let Some((maker, _)) = makers.get(key) {
-            needed.entry(maker).or_insert_with(|| key.to_string());
-        }
+/// Finds the edges that follow from objects.
+#[derive(Debug)]
+pub(super) struct Inferring<'a> {
+    makers: &'a KeyMap<Maker>,
+    /// Who defines a custom kind.
+    kinds: &'a BTreeMap<(String, String), UnitName>,
+    /// Who makes a namespace, of those that were asked for: many objects live in few of them.
+    namespaces: HashMap<Arc<str>, Option<(ObjectKey, UnitName)>>,
+}
+
+impl<'a> Inferring<'a> {
+    pub(super) fn new(makers: &'a KeyMap<Maker>, kinds: &'a BTreeMap<(String, String), UnitName>) -> Self {
+        Self { makers, kinds, namespaces: HashMap::new() }
     }
-    let mut namespaces = BTreeSet::new();
-    for object in objects {
-        if let Some(namespace) = &object.key.namespace
-            && namespaces.insert(namespace)
-            && let Some((key, (maker, _))) =
-                makers.get_key_value(&ObjectKey::new("", "Namespace", None, namespace))
-        {
-            needed.entry(maker).or_insert_with(|| key.to_string());
+
+    /// What a unit's pods refer to, the namespaces its objects live in, and the definitions of its custom kinds.
+    pub(super) fn of_objects<'w>(
+        &mut self,
+        unit: &'w Unit,
+        objects: &[Arc<DesiredObject>],
+        references: &[ObjectKey],
+        wanted: &mut Vec<Wanted<'w>>,
+    ) {
+        let mut needed: BTreeMap<UnitName, DependencyReason> = BTreeMap::new();
+        let mut need = |maker: &UnitName, reason: &dyn Fn() -> DependencyReason| {
+            if *maker != unit.name && !needed.contains_key(maker) {
+                needed.insert(maker.clone(), reason());
+            }
+        };
+        for key in references {
+            if let Some(maker) = self.makers.get(key) {
+                need(&maker.unit, &|| DependencyReason::Object(key.clone()));
+            }
         }
-        if !kinds.is_empty()
-            && let Some(maker) = kinds.get(&(object.key.group.to_string(), object.key.kind.to_string()))
-        {
-            needed.entry(maker).or_insert_with(|| format!("definition of {}", object.key.group_kind()));
+        let mut before: Option<&Arc<str>> = None;
+        for object in objects {
+            if let Some(namespace) = &object.key.namespace
+                && before.replace(namespace) != Some(namespace)
+                && let Some((key, maker)) = self.namespace(namespace)
+            {
+                need(maker, &|| DependencyReason::Object(key.clone()));
+            }
+            if !self.kinds.is_empty()
+                && let Some(maker) =
+                    self.kinds.get(&(object.key.group.to_string(), object.key.kind.to_string()))
+            {
+                need(maker, &|| DependencyReason::Definition(object.key.group_kind()));
+            }
         }
+        wanted.extend(needed.into_iter().map(|(needed, reason)| Wanted {
+            unit: &unit.name,
+            needed,
+            reason,
+            place: &unit.place,
+        }));
     }
-    wanted.extend(needed.into_iter().map(|(maker, object)| Wanted {
-        unit: &unit.name,
-        needed: maker.clone(),
-        reason: DependencyReason::Object(object),
-        place: &unit.place,
-    }));
+
+    fn namespace(&mut self, name: &Arc<str>) -> Option<&(ObjectKey, UnitName)> {
+        if !self.namespaces.contains_key(name) {
+            let key = ObjectKey::new("", "Namespace", None, name);
+            let maker = self.makers.get(&key).map(|maker| (key, maker.unit.clone()));
+            self.namespaces.insert(Arc::clone(name), maker);
+        }
+        self.namespaces.get(name)?.as_ref()
+    }
 }
 
 /// Adds edges. The first reason for an edge stays. An edge that closes a circle is left out: a declared one breaks
@@ -151,6 +177,7 @@ fn left_out(edge: &Wanted<'_>, way: &[UnitName], found: &mut Vec<Diagnostic>) ->
         }
         DependencyReason::Output(output) => format!("reads output `{output}` of unit `{needed}`"),
         DependencyReason::Object(object) => format!("needs {object} of unit `{needed}`"),
+        DependencyReason::Definition(kind) => format!("needs the definition of {kind} of unit `{needed}`"),
     };
     let message = format!("unit `{unit}` {why}, which waits for `{unit}` itself; it does not wait");
     found.push(Diagnostic::new(codes::DEPENDENCY_CIRCLE_AVOIDED, message).at(edge.place.clone()).unit(unit));

@@ -40,6 +40,8 @@ pub(super) struct UnitFiles {
     /// Outputs of other units that its templates read, and where.
     pub(super) outputs: BTreeMap<(String, String), (TreePath, Span)>,
     pub(super) problems: Vec<Diagnostic>,
+    /// All of it, and all that the patterns could match, is in the unit's own folder and is no link.
+    pub(super) are_own: bool,
 }
 
 /// Where a unit may read.
@@ -56,16 +58,18 @@ pub(super) fn of_unit(
     shared: Option<&Globs>,
     cache: &RenderCache,
 ) -> UnitFiles {
-    let mut files = UnitFiles::default();
+    let mut files = UnitFiles { are_own: true, ..UnitFiles::default() };
     let reach = Reach { tree, folder: unit.folder.as_ref(), shared };
     let (globs, template) = match &unit.source {
         UnitSource::Manifests(globs) => (globs, false),
         UnitSource::Templates(globs) => (globs, true),
         _ => return files,
     };
+    files.are_own &= globs.patterns().iter().all(|pattern| reach.is_own(pattern));
     for path in matching(tree, globs) {
         match tree.follow(&path) {
-            Ok((_, entry)) => {
+            Ok((target, entry)) => {
+                files.are_own &= target == path;
                 files.entries.push(SourceFile { name: reach.name(&path), content: entry.content, path });
             }
             Err(error) => files.problems.push(unreadable(&path, &error)),
@@ -124,7 +128,8 @@ fn follow_includes(reach: Reach<'_>, cache: &RenderCache, files: &mut UnitFiles)
                 return;
             }
             match reach.include(name) {
-                Ok(partial) => {
+                Ok((partial, target)) => {
+                    files.are_own &= target == partial.path && reach.is_own(target.as_str());
                     files.partials.push(partial.clone());
                     open.push(partial);
                 }
@@ -185,8 +190,15 @@ impl Reach<'_> {
         self.below(path).is_some() || self.shared.is_some_and(|shared| shared.matches(path))
     }
 
-    /// The file behind the name of an include, or why it is refused and what to do.
-    fn include(&self, name: &str) -> Result<SourceFile, (String, Option<String>)> {
+    /// Whether a path or pattern is in the unit's own folder.
+    fn is_own(&self, path: &str) -> bool {
+        self.folder
+            .and_then(|folder| path.strip_prefix(folder.as_str()))
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// The file behind the name of an include, and where its bytes are; or why it is refused and what to do.
+    fn include(&self, name: &str) -> Result<(SourceFile, TreePath), (String, Option<String>)> {
         let path = TreePath::resolve(self.folder, name).map_err(|error| (error.reason.to_owned(), None))?;
         let canonical = self.name(&path);
         if canonical != name {
@@ -203,7 +215,7 @@ impl Reach<'_> {
         if !self.allows(&target) {
             return Err((format!("it is a link to `{target}`, which the unit must not read"), None));
         }
-        Ok(SourceFile { name: canonical, path, content: entry.content })
+        Ok((SourceFile { name: canonical, path, content: entry.content }, target))
     }
 
     fn nearest(&self, name: &str) -> Option<String> {

@@ -14,6 +14,7 @@ mod dependencies;
 mod environment;
 mod failure;
 mod files;
+mod prepare;
 mod unit;
 
 #[cfg(test)]

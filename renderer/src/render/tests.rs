@@ -149,7 +149,8 @@ fn show_reason(reason: &DependencyReason) -> String {
     match reason {
         DependencyReason::Declared => "declared".to_owned(),
         DependencyReason::Output(output) => format!("output {output}"),
-        DependencyReason::Object(object) => object.clone(),
+        DependencyReason::Object(object) => object.to_string(),
+        DependencyReason::Definition(kind) => format!("definition of {kind}"),
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use naksha_environments::ids::{Generation, Revision};
-use naksha_environments::inventory::Inventory;
-use naksha_environments::object::Observation;
+use naksha_environments::inventory::{Inventory, Owned};
+use naksha_environments::object::{ObjectKey, Observation};
 use naksha_environments::plan::Plan;
 use naksha_environments::rendered::Rendered;
 use naksha_executor::port::store::AuditEntry;
@@ -158,7 +158,7 @@ impl Reconciler {
     async fn refresh(
         &mut self,
         generation: Generation,
-        owned: &BTreeMap<naksha_environments::object::ObjectKey, naksha_environments::inventory::Owned>,
+        owned: &BTreeMap<ObjectKey, Arc<Owned>>,
     ) -> Result<(), PassError> {
         // Read again from the store, which shares what it keeps.
         self.inventory = None;

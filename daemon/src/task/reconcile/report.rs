@@ -421,7 +421,7 @@ fn units(
 
 fn blocked_sync(blocked: &Blocked) -> UnitSync {
     match blocked {
-        Blocked::Broken(reason) | Blocked::Contested(reason) => UnitSync::Broken(reason.clone()),
+        Blocked::Broken(reason) => UnitSync::Broken(reason.clone()),
         Blocked::Unsupported(source) => UnitSync::Unsupported(source),
         Blocked::NotYet => UnitSync::NotYet,
         Blocked::DependsOn(unit) => UnitSync::Waiting(format!("waiting for {unit}")),

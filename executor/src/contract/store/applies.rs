@@ -1,6 +1,7 @@
 //! Applies: begun from the target, recorded step by step, ended once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::samples::{
     at, audit, begin, end, intent, key, lease, message, owned, plan_id, proposal, revision, revisions, scope,
@@ -16,7 +17,7 @@ pub async fn only_the_target_is_applied(store: SharedStore) {
     let none = store.begin(&start(&dev, generation, 'a')).await;
     assert!(matches!(none, Err(StoreError::Stale { .. })), "{none:?}");
     store.propose(&proposal(&dev, generation, 'a', None)).await.expect("should become the target");
-    let intents = BTreeMap::from([(key("web"), intent("web"))]);
+    let intents = BTreeMap::from([(key("web"), Arc::new(intent("web")))]);
     let other = store.begin(&ApplyStart { intents, ..start(&dev, generation, 'b') }).await;
     assert!(matches!(other, Err(StoreError::Stale { .. })), "{other:?}");
     assert!(store.applies(&dev, 9).await.expect("should read").is_empty());
@@ -39,7 +40,7 @@ pub async fn steps_come_back(store: SharedStore) {
         attempts: 0,
         ..step("Workflow ingest", Effect::None)
     };
-    let done = step("Deployment naksha/web", Effect::Own(key("web"), Box::new(owned("web"))));
+    let done = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
     for step in [&done, &failed, &skipped] {
         store.record(&dev, generation, apply, step).await.expect("should record");
     }
@@ -53,7 +54,7 @@ pub async fn an_ended_apply_takes_no_steps(store: SharedStore) {
     let (dev, prod) = (scope("dev"), scope("prod"));
     let generation = lease(&store, &dev).await;
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
-    let own = step("Deployment naksha/web", Effect::Own(key("web"), Box::new(owned("web"))));
+    let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
     let elsewhere = lease(&store, &prod).await;
     let foreign = store.record(&prod, elsewhere, apply, &own).await;
     assert!(matches!(foreign, Err(StoreError::NotFound { .. })), "{foreign:?}");
@@ -190,12 +191,12 @@ pub async fn applies_are_fenced(store: SharedStore) {
     let apply = begin(&store, &dev, old, (None, 'a')).await;
     store.release(&dev, old).await.expect("should release");
     let new = lease(&store, &dev).await;
-    let own = step("Deployment naksha/web", Effect::Own(key("web"), Box::new(owned("web"))));
+    let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
     let refused = [
         store.begin(&start(&dev, old, 'a')).await.map(|_| ()),
         store.record(&dev, old, apply, &own).await,
         store.finish(&dev, old, apply, &end(ApplyOutcome::Succeeded)).await,
-        store.refresh_marks(&dev, old, &BTreeMap::from([(key("web"), owned("web"))])).await,
+        store.refresh_marks(&dev, old, &BTreeMap::from([(key("web"), Arc::new(owned("web")))])).await,
     ];
     for answer in refused {
         assert!(
@@ -214,7 +215,7 @@ pub async fn a_revision_without_work_is_remembered(store: SharedStore) {
     let dev = scope("dev");
     let generation = lease(&store, &dev).await;
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
-    let own = step("Deployment naksha/web", Effect::Own(key("web"), Box::new(owned("web"))));
+    let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
     store.record(&dev, generation, apply, &own).await.expect("should record");
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should finish");
     let before = store.environment(&dev).await.expect("should read");

@@ -1,5 +1,7 @@
 //! What is remembered of an environment besides plans.
 
+use std::sync::Arc;
+
 use naksha_environments::ids::{EnvironmentName, Generation};
 use naksha_environments::verdict::Acknowledgement;
 
@@ -84,7 +86,7 @@ pub async fn an_environment_is_forgotten(store: SharedStore) {
     for scope in [&dev, &prod] {
         let generation = lease(&store, scope).await;
         let apply = begin(&store, scope, generation, (None, 'a')).await;
-        let own = step("Deployment naksha/web", Effect::Own(key("web"), Box::new(owned("web"))));
+        let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
         store.record(scope, generation, apply, &own).await.expect("should record");
         store.finish(scope, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should end");
         store.acknowledge(scope, &word('b'), &audit("ack")).await.expect("should record");

@@ -1,17 +1,26 @@
 //! The inventory: written before the first change, exact afterwards.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::{Generation, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
-use naksha_environments::object::{Mark, ObjectKey};
+use naksha_environments::object::{KeyMap, Mark, ObjectKey};
 
 use super::samples::{begin, end, intent, key, lease, owned, scope, start, step};
 use crate::port::store::{ApplyId, ApplyOutcome, ApplyStart, Effect, Scope, SharedStore};
 
 async fn read(store: &SharedStore, scope: &Scope) -> Inventory {
     Inventory::clone(&*store.inventory(scope).await.expect("should read"))
+}
+
+fn arcs<const N: usize>(owned: [(ObjectKey, Owned); N]) -> BTreeMap<ObjectKey, Arc<Owned>> {
+    owned.into_iter().map(|(key, owned)| (key, Arc::new(owned))).collect()
+}
+
+fn objects<const N: usize>(owned: [(ObjectKey, Owned); N]) -> KeyMap<Arc<Owned>> {
+    arcs(owned).into_iter().collect()
 }
 
 async fn record(store: &SharedStore, scope: &Scope, generation: Generation, apply: ApplyId, effect: Effect) {
@@ -23,14 +32,14 @@ pub async fn objects_come_back(store: SharedStore) {
     let generation = lease(&store, &dev).await;
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
     let no_uid = Mark { uid: None, version: "".into(), fingerprint: Digest::of_bytes(b"") };
-    let expected = BTreeMap::from([
+    let expected = objects([
         (key("web"), owned("web")),
         (ObjectKey::new("", "Namespace", None, "naksha"), intent("naksha")),
         (ObjectKey::new("", "Secret", Some("naksha"), "db"), Owned { mark: Some(no_uid), ..owned("db") }),
         (ObjectKey::new("rbac.authorization.k8s.io", "ClusterRole", None, "a:b%'\""), owned("role")),
     ]);
     for (key, owned) in &expected {
-        let effect = Effect::Own(key.clone(), Box::new(owned.clone()));
+        let effect = Effect::Own(key.clone(), Arc::clone(owned));
         record(&store, &dev, generation, apply, effect).await;
     }
     assert_eq!(read(&store, &dev).await.objects, expected);
@@ -40,11 +49,11 @@ pub async fn intents_never_replace(store: SharedStore) {
     let dev = scope("dev");
     let generation = lease(&store, &dev).await;
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
-    record(&store, &dev, generation, apply, Effect::Own(key("web"), Box::new(owned("web")))).await;
+    record(&store, &dev, generation, apply, Effect::Own(key("web"), Arc::new(owned("web")))).await;
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should end");
-    let intents = BTreeMap::from([(key("web"), intent("web")), (key("api"), intent("api"))]);
+    let intents = arcs([(key("web"), intent("web")), (key("api"), intent("api"))]);
     store.begin(&ApplyStart { intents, ..start(&dev, generation, 'a') }).await.expect("should begin");
-    let expected = BTreeMap::from([(key("api"), intent("api")), (key("web"), owned("web"))]);
+    let expected = objects([(key("api"), intent("api")), (key("web"), owned("web"))]);
     assert_eq!(read(&store, &dev).await.objects, expected);
 }
 
@@ -58,9 +67,9 @@ pub async fn effects_change_the_inventory(store: SharedStore) {
     let answer = WorkflowName::parse("answer").expect("should be a name");
     let changed = Owned { unit: super::samples::unit("api"), secrets: BTreeMap::new(), ..owned("web") };
     for effect in [
-        Effect::Own(key("web"), Box::new(owned("web"))),
-        Effect::Own(key("old"), Box::new(owned("old"))),
-        Effect::Own(key("web"), Box::new(changed.clone())),
+        Effect::Own(key("web"), Arc::new(owned("web"))),
+        Effect::Own(key("old"), Arc::new(owned("old"))),
+        Effect::Own(key("web"), Arc::new(changed.clone())),
         Effect::Forget(key("old")),
         Effect::Forget(key("never-there")),
         Effect::Register(ingest.clone(), workflow("{}")),
@@ -72,7 +81,7 @@ pub async fn effects_change_the_inventory(store: SharedStore) {
         record(&store, &dev, generation, apply, effect).await;
     }
     let inventory = read(&store, &dev).await;
-    assert_eq!(inventory.objects, BTreeMap::from([(key("web"), changed)]));
+    assert_eq!(inventory.objects, objects([(key("web"), changed)]));
     assert_eq!(inventory.workflows, BTreeMap::from([(ingest, workflow("{\"nodes\":[]}"))]));
 }
 
@@ -80,10 +89,10 @@ pub async fn marks_are_refreshed_not_added(store: SharedStore) {
     let dev = scope("dev");
     let generation = lease(&store, &dev).await;
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
-    record(&store, &dev, generation, apply, Effect::Own(key("web"), Box::new(intent("web")))).await;
-    let fresh = BTreeMap::from([(key("web"), owned("web")), (key("gone"), owned("gone"))]);
+    record(&store, &dev, generation, apply, Effect::Own(key("web"), Arc::new(intent("web")))).await;
+    let fresh = arcs([(key("web"), owned("web")), (key("gone"), owned("gone"))]);
     store.refresh_marks(&dev, generation, &fresh).await.expect("should refresh");
-    assert_eq!(read(&store, &dev).await.objects, BTreeMap::from([(key("web"), owned("web"))]));
+    assert_eq!(read(&store, &dev).await.objects, objects([(key("web"), owned("web"))]));
     assert_eq!(store.steps(apply).await.expect("should read").len(), 1, "no history");
 }
 
@@ -92,10 +101,10 @@ pub async fn inventories_are_apart(store: SharedStore) {
         let scope = scope(name);
         let generation = lease(&store, &scope).await;
         let apply = begin(&store, &scope, generation, (None, 'a')).await;
-        record(&store, &scope, generation, apply, Effect::Own(key("web"), Box::new(owned(name)))).await;
-        record(&store, &scope, generation, apply, Effect::Own(key(name), Box::new(owned(name)))).await;
+        record(&store, &scope, generation, apply, Effect::Own(key("web"), Arc::new(owned(name)))).await;
+        record(&store, &scope, generation, apply, Effect::Own(key(name), Arc::new(owned(name)))).await;
     }
     let dev = read(&store, &scope("dev")).await.objects;
-    assert_eq!(dev, BTreeMap::from([(key("dev"), owned("dev")), (key("web"), owned("dev"))]));
+    assert_eq!(dev, objects([(key("dev"), owned("dev")), (key("web"), owned("dev"))]));
     assert!(read(&store, &scope("staging")).await.objects.is_empty());
 }

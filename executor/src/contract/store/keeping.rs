@@ -1,5 +1,6 @@
 //! Retention, backup and the key of marks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::ids::Generation;
@@ -28,7 +29,7 @@ async fn apply_on(
     store.propose(&proposed).await.expect("should become the target");
     let start = crate::port::store::ApplyStart { at: when, ..start(scope, generation, plan) };
     let apply = store.begin(&start).await.expect("should begin");
-    let own = step("Deployment naksha/web", Effect::Own(key("web"), Box::new(owned("web"))));
+    let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
     store.record(scope, generation, apply, &own).await.expect("should record");
     let outcome = ApplyOutcome::Succeeded;
     let end = ApplyEnd { at: when, audit: AuditEntry { at: when, ..audit("apply") }, ..end(outcome) };

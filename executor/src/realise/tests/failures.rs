@@ -1,5 +1,6 @@
 //! What fails, what that stops, and what it does not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
@@ -192,7 +193,8 @@ async fn deleting_needs_proof() {
     let empty = Desired::new().unit("a", &[], Vec::new());
     let plan = planner::plan(empty.rendered(), &inventory, &observation);
     // The plan says delete, but the inventory does not know the uid.
-    inventory.objects.get_mut(&key("ConfigMap", "c")).expect("should be owned").mark = None;
+    let owned = inventory.objects.get_mut(&key("ConfigMap", "c")).expect("should be owned");
+    Arc::make_mut(owned).mark = None;
     let outcome = world.apply(plan.clone(), &inventory).await.expect("should be recorded");
     assert_eq!(outcome.diagnostics[0].code, codes::NOT_PROVEN_OURS);
     inventory.objects.clear();
@@ -351,18 +353,4 @@ async fn a_refused_write_leaves_the_inventory_as_it_was() {
     assert_eq!(world.store.known().objects[&object].mark, None, "an intent");
     world.converge(after.rendered()).await;
     assert!(world.store.known().objects[&object].mark.is_some());
-}
-
-#[test]
-fn the_unreadable_is_told() {
-    let observation = naksha_environments::object::Observation {
-        objects: [(
-            key("ConfigMap", "c"),
-            naksha_environments::object::Observed::Unknown { reason: "no".to_owned() },
-        )]
-        .into(),
-    };
-    let found = crate::realise::unreadable(&observation);
-    assert_eq!(found[0].code, codes::OBJECT_UNREADABLE);
-    assert_eq!(json!(found[0].message), "ConfigMap ns/c cannot be read: no");
 }

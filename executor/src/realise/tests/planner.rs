@@ -21,7 +21,7 @@ pub(super) fn plan(rendered: &Rendered, inventory: &Inventory, observation: &Obs
         plan.order.insert(name.clone(), unit.depends_on.keys().cloned().collect());
         for object in unit.objects() {
             desired.insert(&object.key);
-            let owned = inventory.objects.get(&object.key);
+            let owned = inventory.objects.get(&object.key).map(AsRef::as_ref);
             match verb_for(name, object, owned, &observation.of(&object.key)) {
                 Ok(Some((verb, expect))) => plan.actions.push(write(name, object, verb, expect)),
                 Ok(None) => plan.unchanged += 1,

@@ -137,7 +137,7 @@ impl Store for FakeStore {
         self.fenced(scope, generation, |state| {
             match step.effect.clone() {
                 Effect::None => {}
-                Effect::Own(key, owned) => drop(state.inventory.objects.insert(key, *owned)),
+                Effect::Own(key, owned) => drop(state.inventory.objects.insert(key, owned)),
                 Effect::Forget(key) => drop(state.inventory.objects.remove(&key)),
                 Effect::Register(name, version) => drop(state.inventory.workflows.insert(name, version)),
                 Effect::Retire(name) => drop(state.inventory.workflows.remove(&name)),
@@ -168,7 +168,7 @@ impl Store for FakeStore {
         &self,
         scope: &Scope,
         generation: Generation,
-        owned: &BTreeMap<ObjectKey, Owned>,
+        owned: &BTreeMap<ObjectKey, Arc<Owned>>,
     ) -> Result<(), StoreError> {
         self.fenced(scope, generation, |state| {
             for (key, owned) in owned {

@@ -12,7 +12,7 @@ use naksha_environments::digest::Digest;
 use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, UnitName, WorkflowName};
 use naksha_environments::object::{Body, DesiredObject, ObjectKey, Provenance, SecretValue};
 use naksha_environments::plan::Plan;
-use naksha_environments::rendered::{DependencyReason, ObjectOrder, Rendered, RenderedUnit, UnitState};
+use naksha_environments::rendered::{DependencyReason, ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::secret::{Secret, SecretRef};
 use naksha_environments::source::TreePath;
 use naksha_environments::unit::ConflictPolicy;
@@ -199,7 +199,7 @@ impl Desired {
             broken_workflows: std::collections::BTreeSet::default(),
             diagnostics: Vec::new(),
             broken: false,
-            order: ObjectOrder::default(),
+            index: ObjectIndex::default(),
         })
     }
 

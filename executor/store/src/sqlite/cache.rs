@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use naksha_environments::inventory::{Inventory, Owned};
+use naksha_environments::inventory::Inventory;
 use naksha_executor::port::store::{Effect, Scope};
 
 /// Objects kept in memory over all environments: about 100 MiB at 2 KiB each. What does not fit is read each time.
@@ -67,7 +67,7 @@ pub(super) fn apply(inventory: &mut Inventory, effect: &Effect) {
     match effect {
         Effect::None => {}
         Effect::Own(key, owned) => {
-            inventory.objects.insert(key.clone(), Owned::clone(owned));
+            inventory.objects.insert(key.clone(), Arc::clone(owned));
         }
         Effect::Forget(key) => {
             inventory.objects.remove(key);

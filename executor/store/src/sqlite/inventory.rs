@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use naksha_environments::ids::{Generation, UnitName, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
-use naksha_environments::object::{Body, KeyParts, Mark, ObjectKey, Uid};
+use naksha_environments::object::{Body, KeyMap, KeyParts, Mark, ObjectKey, Uid};
 use naksha_environments::secret::SecretMark;
 use naksha_executor::port::store::Scope;
 use sqlx::query::Query;
@@ -145,7 +145,7 @@ pub(crate) async fn refresh(
     conn: &mut SqliteConnection,
     scope: &Scope,
     generation: Generation,
-    objects: &BTreeMap<ObjectKey, Owned>,
+    objects: &BTreeMap<ObjectKey, Arc<Owned>>,
 ) -> Result<i64, Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
     for (key, owned) in objects {
@@ -185,10 +185,7 @@ pub(crate) async fn load(
     Ok(inventory)
 }
 
-async fn objects(
-    conn: &mut SqliteConnection,
-    environment: i64,
-) -> Result<BTreeMap<ObjectKey, Owned>, Failure> {
+async fn objects(conn: &mut SqliteConnection, environment: i64) -> Result<KeyMap<Arc<Owned>>, Failure> {
     let mut rows = sqlx::query(
         "SELECT api_group, kind, namespace, name, unit, api_version, desired, applied, uid, version, fingerprint,
                 secrets, stateful
@@ -197,10 +194,10 @@ async fn objects(
     .bind(environment)
     .fetch(conn);
     let mut shared = Shared::default();
-    let mut objects = BTreeMap::new();
+    let mut objects = KeyMap::default();
     while let Some(columns) = rows.try_next().await? {
         let (key, owned) = object(&columns, &mut shared)?;
-        objects.insert(key, owned);
+        objects.insert(key, Arc::new(owned));
     }
     Ok(objects)
 }

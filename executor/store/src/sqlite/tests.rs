@@ -40,7 +40,7 @@ async fn running(store: &Arc<SqliteStore>) -> (Generation, ApplyId) {
 fn large(number: usize) -> StepRecord {
     let body = json!({"data": "x".repeat(8 * 1024), "number": number});
     let object = Owned { applied: Body::new(&body), ..owned("web") };
-    step(&format!("step {number}"), Effect::Own(key(&format!("web-{number}")), Box::new(object)))
+    step(&format!("step {number}"), Effect::Own(key(&format!("web-{number}")), Arc::new(object)))
 }
 
 async fn pragma(store: &SqliteStore, sql: &str) -> i64 {
@@ -212,10 +212,14 @@ async fn memory_and_disk_agree() {
         task.await.unwrap();
     }
     assert_eq!(same().await, 15);
-    let marks = BTreeMap::from([(key("web-0"), owned("new")), (key("web-1"), owned("gone"))]);
+    let marks = BTreeMap::from(
+        [("web-0", "new"), ("web-1", "gone")].map(|(at, name)| (key(at), Arc::new(owned(name)))),
+    );
     store.refresh_marks(&dev, generation, &marks).await.unwrap();
     assert_eq!(same().await, 15);
-    let intents = BTreeMap::from([(key("web-0"), intent("web")), (key("more"), intent("more"))]);
+    let intents = BTreeMap::from(
+        [("web-0", "web"), ("more", "more")].map(|(at, name)| (key(at), Arc::new(intent(name)))),
+    );
     store.begin(&ApplyStart { intents, ..start(&dev, generation, 'a') }).await.unwrap();
     assert_eq!(same().await, 16);
     store.advance(&dev, generation, None, &BTreeSet::from([key("more"), key("none")])).await.unwrap();

@@ -5,6 +5,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 use naksha_environments::ids::Generation;
 use naksha_executor::contract::store::samples::{
@@ -29,7 +30,7 @@ async fn child_that_records_until_it_is_killed() {
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
     println!("\nbegun {}", generation.0);
     for number in 0_u32.. {
-        let effect = Effect::Own(key(&format!("web-{number}")), Box::new(owned(&"x".repeat(2_000))));
+        let effect = Effect::Own(key(&format!("web-{number}")), Arc::new(owned(&"x".repeat(2_000))));
         store.record(&dev, generation, apply, &step(&format!("step {number}"), effect)).await.unwrap();
         println!("recorded {number}");
         std::io::stdout().flush().unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::{Body, SecretValue};
@@ -51,7 +52,7 @@ async fn a_secret_never_reaches_the_file() {
     let apply = store.begin(&start(&dev, generation, 'a')).await.unwrap();
     let failed = StepRecord {
         outcome: StepOutcome::Failed { reason: text.clone() },
-        ..step(&text, Effect::Own(key("db"), Box::new(object.clone())))
+        ..step(&text, Effect::Own(key("db"), Arc::new(object.clone())))
     };
     store.record(&dev, generation, apply, &failed).await.unwrap();
     let told = NewMessage { body: json!({"secret": secret, "text": text.clone()}), ..message("status", "") };
@@ -79,6 +80,6 @@ async fn a_secret_never_reaches_the_file() {
         seen += usize::from(has("failed with (secret) (secret)"));
     }
     assert_eq!(seen, 2, "the log and the backup hold the masked text");
-    assert_eq!(store.inventory(&dev).await.unwrap().objects[&key("db")], object);
+    assert_eq!(store.inventory(&dev).await.unwrap().objects[&key("db")].as_ref(), &object);
     store.close().await;
 }

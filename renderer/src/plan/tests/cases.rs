@@ -225,33 +225,6 @@ fn nothing_of_a_blocked_unit_is_planned() {
 }
 
 #[test]
-fn contested_objects_block_both_units_and_their_dependents() {
-    let state = rendered(vec![
-        unit("a", &[], objects(&[web(1)])),
-        unit("b", &[], objects(&[web(2)])),
-        unit("c", &["b"], objects(&[object("ConfigMap", "c", &json!({}))])),
-        unit("d", &[], objects(&[object("ConfigMap", "d", &json!({}))])),
-    ]);
-    let plan = World::default().plan(&state, &environment());
-    let contested = |unit: &str| {
-        format!(
-            "Contested(\"`apps/Deployment naksha/web` is also made by unit `{unit}`, at units/web.yaml:3\")"
-        )
-    };
-    assert_eq!(
-        lines(&plan),
-        [
-            "d: create ConfigMap naksha/d (Change)".to_owned(),
-            format!("blocked a: {}", contested("b")),
-            format!("blocked b: {}", contested("a")),
-            "blocked c: DependsOn(\"b\")".to_owned(),
-        ]
-    );
-    let codes: Vec<_> = diagnostics(&plan, &state).iter().map(|found| found.code.id()).collect();
-    assert_eq!(codes, ["NK0401", "NK0401", "NK0406"]);
-}
-
-#[test]
 fn deleting_needs_proof() {
     let mut world = applied(&one_unit(&[web(1)]));
     let empty = one_unit(&[]);
@@ -270,9 +243,9 @@ fn deleting_needs_proof() {
     world.unreadable.insert(key.clone());
     assert_eq!(line(&world, &environment()), "unknown apps/Deployment naksha/web: timeout");
     let mut world = applied(&one_unit(&[web(1)]));
-    world.inventory.objects.get_mut(&key).unwrap().mark.as_mut().unwrap().uid = None;
+    world.owned_mut(&key).mark.as_mut().unwrap().uid = None;
     assert!(line(&world, &environment()).starts_with("kept apps/Deployment naksha/web: it has no uid"));
-    world.inventory.objects.get_mut(&key).unwrap().mark = None;
+    world.owned_mut(&key).mark = None;
     assert!(line(&world, &environment()).contains("never confirmed"));
 }
 
@@ -281,7 +254,7 @@ fn a_write_that_was_not_confirmed_is_settled_by_what_is_there() {
     let (state, web) = (one_unit(&[web(1)]), web(1));
     let mut world = World::default();
     let intent = owned(&unit_name("web"), &web, None, &web.body.value());
-    world.inventory.objects.insert(web.key.clone(), intent);
+    world.inventory.objects.insert(web.key.clone(), intent.into());
     assert_eq!(
         lines(&world.plan(&state, &environment())),
         ["web: create apps/Deployment naksha/web (Change)"]
@@ -293,7 +266,7 @@ fn a_write_that_was_not_confirmed_is_settled_by_what_is_there() {
     world.apply(&confirm);
     assert!(world.plan(&state, &environment()).is_empty());
     // What is there is not what was intended: it is somebody else's.
-    world.inventory.objects.get_mut(&web.key).unwrap().mark = None;
+    world.owned_mut(&web.key).mark = None;
     world.edit(&web.key, |body| body["spec"]["replicas"] = json!(7));
     let conflict = world.plan(&state, &environment());
     assert_eq!(

@@ -146,8 +146,8 @@ fn disturb(world: &mut World, edits: &[(usize, u8, Edit)]) {
                 }
             }
             Edit::Unconfirmed => {
-                if let Some(owned) = world.inventory.objects.get_mut(&key) {
-                    owned.mark = None;
+                if world.inventory.objects.contains_key(&key) {
+                    world.owned_mut(&key).mark = None;
                 }
             }
         }

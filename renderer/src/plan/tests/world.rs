@@ -13,7 +13,7 @@ use naksha_environments::object::{
     Body, DesiredObject, Health, Live, Mark, ObjectKey, Observation, Observed, Provenance, SecretValue, Uid,
 };
 use naksha_environments::plan::{Action, Payload, Plan, Resolution, Subject, Verb};
-use naksha_environments::rendered::{DependencyReason, ObjectOrder, Rendered, RenderedUnit, UnitState};
+use naksha_environments::rendered::{DependencyReason, ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::secret::{MarkKey, SecretRef};
 use naksha_environments::source::TreePath;
 use naksha_environments::stateful::is_stateful;
@@ -86,7 +86,7 @@ pub(crate) fn rendered(units: Vec<RenderedUnit>) -> Rendered {
         broken_workflows: BTreeSet::new(),
         diagnostics: vec![],
         broken: false,
-        order: ObjectOrder::default(),
+        index: ObjectIndex::default(),
     }
 }
 
@@ -143,6 +143,10 @@ fn marks() -> MarkKey {
 }
 
 impl World {
+    pub(crate) fn owned_mut(&mut self, key: &ObjectKey) -> &mut Owned {
+        Arc::make_mut(self.inventory.objects.get_mut(key).unwrap())
+    }
+
     pub(crate) fn plan(&self, rendered: &Rendered, environment: &Environment) -> Plan {
         plan(&PlanInput::new(rendered, &self.observe(rendered), &self.inventory, environment))
     }
@@ -222,13 +226,17 @@ impl World {
                     mark,
                     &without(&desired.body.value(), leave),
                 );
-                self.inventory.objects.insert(key.clone(), owned);
+                self.inventory.objects.insert(key.clone(), owned.into());
             }
             (Subject::Object(key), Payload::Remove { .. }) => {
                 let owned = self.inventory.objects.remove(key).unwrap();
                 if action.verb == Verb::Delete {
                     let (uid, _) = self.objects.remove(key).unwrap();
-                    assert_eq!(owned.mark.unwrap().uid, Some(Uid(uid.to_string().into())), "{key} is ours");
+                    assert_eq!(
+                        owned.mark.as_ref().unwrap().uid,
+                        Some(Uid(uid.to_string().into())),
+                        "{key} is ours"
+                    );
                 }
             }
             (Subject::Workflow(name), Payload::Register { graph, .. }) => {

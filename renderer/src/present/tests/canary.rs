@@ -68,7 +68,7 @@ fn poisoned() -> Plan {
         .insert(key("ConfigMap", "web"), Observed::Unknown { reason: format!("dial {url}: timeout") });
     let environment = environment();
     let mut made = plan(&PlanInput::new(&state, &observation, &world.inventory, &environment));
-    made.blocked.insert(unit_name("other"), Blocked::Contested(format!("password={CANARY}")));
+    made.blocked.insert(unit_name("other"), Blocked::Broken(format!("password={CANARY}")));
     made.kept.insert(key("ConfigMap", "kept"), format!("token={CANARY}"));
     made
 }

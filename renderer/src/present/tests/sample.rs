@@ -129,7 +129,7 @@ pub(super) fn diagnostics() -> Vec<Diagnostic> {
         Place::in_text(&path("units/web/unit.yaml"), text, Span { start, end: start + "dependson".len() });
     let other = Place::at_line(&path("units/nats/unit.yaml"), 12, 1);
     vec![
-        Diagnostic::new(codes::CONTESTED_OBJECT, "unknown key `dependson`")
+        Diagnostic::new(codes::FIELD_CONFLICT, "unknown key `dependson`")
             .at(place)
             .hint("did you mean `dependsOn`?")
             .note(Some(other), "it is written right here"),

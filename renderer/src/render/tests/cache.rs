@@ -1,5 +1,6 @@
 //! What a render costs when little changed.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -27,12 +28,25 @@ impl Counted {
             self.contents.lock().unwrap().insert(content.clone(), Arc::from(text.as_bytes()));
             entries.insert(TreePath::parse(path).unwrap(), Entry { kind: EntryKind::File, content });
         }
-        SourceTree::new(None, entries, Vec::new(), Arc::clone(self) as Arc<dyn Blobs>)
+        let folders = folders(&entries);
+        let tree = SourceTree::new(None, entries, Vec::new(), Arc::clone(self) as Arc<dyn Blobs>);
+        tree.with_folders(folders)
     }
 
     fn take(&self) -> usize {
         self.reads.swap(0, Ordering::Relaxed)
     }
+}
+
+/// Ids of folders, as Git has them.
+fn folders(entries: &BTreeMap<TreePath, Entry>) -> HashMap<TreePath, ContentId> {
+    let mut below: BTreeMap<TreePath, String> = BTreeMap::new();
+    for (path, entry) in entries {
+        for folder in std::iter::successors(path.parent(), TreePath::parent) {
+            *below.entry(folder).or_default() += &format!("{path} {};", entry.content.as_str());
+        }
+    }
+    below.into_iter().map(|(path, text)| (path, ContentId::new(&text))).collect()
 }
 
 /// Counts jobs, and fails them all when told to.
@@ -107,6 +121,34 @@ fn a_commit_costs_what_it_touches() {
     assert_eq!(count().0, 20, "templates see every variable");
     world.render(&blobs.tree(&many(20, Some(3), "1")), "dev");
     assert_eq!(count().0, 0, "older renders are kept");
+}
+
+#[test]
+fn a_folder_with_the_same_id_is_not_looked_at() {
+    let blobs = Arc::new(Counted::default());
+    let world = World::new();
+    let made = |from: &str, shared: &str| {
+        let files = [
+            repository("  trunk: main\n  shared: [shared/*.tera]\n"),
+            dev("[own, reader, listed]"),
+            unit("own", "  templates: [a.tera]\n"),
+            file("units/own/a.tera", &config_map(&format!("own-{from}"))),
+            unit("reader", "  templates: [a.tera]\n"),
+            file("units/reader/a.tera", &config_map("reader-{% include '/shared/l.tera' %}")),
+            unit("listed", "  manifests: [/shared/*.yaml]\n"),
+            file("shared/l.tera", shared),
+            file(&format!("shared/{shared}.yaml"), &config_map(&format!("listed-{shared}"))),
+        ];
+        // Not true, so that it shows who believes it.
+        let units = ["units/own", "units/reader", "units/listed"].map(|path| TreePath::parse(path).unwrap());
+        let folders = units.map(|path| (path, ContentId::new("the same"))).into_iter().collect();
+        let rendered = world.render(&blobs.tree(&files).with_folders(folders), "dev");
+        let mut names: Vec<_> = rendered.objects().map(|(_, object)| object.key.name.to_string()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(made("one", "one"), ["listed-one", "own-one", "reader-one"]);
+    assert_eq!(made("two", "two"), ["listed-two", "own-one", "reader-two"]);
 }
 
 #[test]
