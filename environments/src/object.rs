@@ -274,17 +274,20 @@ pub enum Observed {
     },
 }
 
-/// Everything observed in one pass.
+/// Everything observed in one pass. What was asked about with its mark, and is not here, is in sync and healthy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
     pub objects: KeyMap<Observed>,
 }
 
 impl Observation {
-    /// What is known of `key`: an object that nobody asked about is unknown, not absent.
-    pub fn of(&self, key: &ObjectKey) -> Observed {
+    /// What is known of `key`, which was asked about with this mark. What was asked about without one, and is not
+    /// answered, is unknown: never absent.
+    pub fn of(&self, key: &ObjectKey, asked: Option<&Mark>) -> Observed {
         let unasked = || Observed::Unknown { reason: "it was not observed".to_owned() };
-        self.objects.get(key).cloned().unwrap_or_else(unasked)
+        let in_sync = |mark: &Mark| Observed::InSync { mark: mark.clone(), health: Health::Healthy };
+        let unanswered = || asked.map_or_else(unasked, in_sync);
+        self.objects.get(key).cloned().unwrap_or_else(unanswered)
     }
 }
 

@@ -84,7 +84,7 @@ impl<'a> Estate<'a> {
 
     pub(crate) fn of_inventory(inventory: &'a Inventory) -> Self {
         let mut units: BTreeMap<&UnitName, Vec<(&ObjectKey, &Owned)>> = BTreeMap::new();
-        for (key, owned) in &inventory.objects {
+        for (key, owned) in inventory.objects() {
             units.entry(&owned.unit).or_default().push((key, owned));
         }
         let unit = |(name, mut objects): (&'a UnitName, Vec<(&'a ObjectKey, &'a Owned)>)| {

@@ -146,7 +146,7 @@ impl World {
                     secrets: BTreeMap::new(),
                     stateful: naksha_environments::stateful::is_stateful(&object.key),
                 };
-                self.inventory.objects.insert(object.key.clone(), owned.into());
+                self.inventory.own(object.key.clone(), owned.into());
             }
         }
         self

@@ -44,8 +44,8 @@ fn create(name: &str) -> Write {
 }
 
 async fn observe(target: &DirectoryTarget, wanted: Wanted) -> Result<Observed, TargetError> {
-    let key = wanted.key.clone();
-    target.observe(&[wanted]).await.map(|observation| observation.of(&key))
+    let Wanted { key, mark } = wanted.clone();
+    target.observe(&[wanted]).await.map(|observation| observation.of(&key, mark.as_ref()))
 }
 
 fn wanted(name: &str) -> Wanted {

@@ -31,8 +31,10 @@ pub fn owner_of(environment: &EnvironmentName, unit: &UnitName) -> String {
 /// One place to apply to, as one environment sees it. Cheap to share.
 #[async_trait]
 pub trait Target: Send + Sync + fmt::Debug {
-    /// Observes the objects asked for. Every one of them is in the answer; what could not be read is
-    /// `Observed::Unknown`. An error means that nothing could be observed at all.
+    /// Observes the objects asked for. What is not as its mark says, or not healthy, is in the answer, and so is
+    /// everything that was asked about without a mark; what could not be read is `Observed::Unknown`. An object that is
+    /// left out is as its mark says: in a quiet environment the answer is empty. An error means that nothing could be
+    /// observed at all.
     async fn observe(&self, wanted: &[Wanted]) -> Result<Observation, TargetError>;
 
     /// Writes one object: creates, updates or adopts it, as `write.mode` says.

@@ -85,7 +85,7 @@ fn wanted(run: &Run<'_>, key: &ObjectKey) -> Option<Wanted> {
         Some((_, Health::Healthy)) => None,
         Some((mark, _)) => Some(Wanted { key: key.clone(), mark: Some(mark) }),
         None => {
-            let mark = run.input.inventory.objects.get(key).and_then(|owned| owned.mark.clone());
+            let mark = run.input.inventory.objects().get(key).and_then(|owned| owned.mark.clone());
             Some(Wanted { key: key.clone(), mark })
         }
     }
@@ -97,17 +97,16 @@ async fn look(run: &Run<'_>, open: &[Wanted]) -> Health {
         Err(error) => return Health::Unknown(error.to_string()),
     };
     let healths: Vec<(&ObjectKey, Health)> =
-        open.iter().map(|wanted| (&wanted.key, health_of(&observation, &wanted.key))).collect();
+        open.iter().map(|wanted| (&wanted.key, health_of(&observation, wanted))).collect();
     worst(healths.iter().map(|(key, health)| (*key, health)))
 }
 
-fn health_of(observation: &Observation, key: &ObjectKey) -> Health {
-    match observation.objects.get(key) {
-        Some(Observed::InSync { health, .. }) => health.clone(),
-        Some(Observed::Live(live)) => live.health.clone(),
-        Some(Observed::Absent) => Health::Missing,
-        Some(Observed::Unknown { reason }) => Health::Unknown(reason.clone()),
-        None => Health::Unknown("it was not observed".to_owned()),
+fn health_of(observation: &Observation, wanted: &Wanted) -> Health {
+    match observation.of(&wanted.key, wanted.mark.as_ref()) {
+        Observed::InSync { health, .. } => health,
+        Observed::Live(live) => live.health,
+        Observed::Absent => Health::Missing,
+        Observed::Unknown { reason } => Health::Unknown(reason),
     }
 }
 

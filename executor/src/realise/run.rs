@@ -128,7 +128,7 @@ fn intents(plan: &Plan, inventory: &Inventory) -> (Intents, Intents) {
             continue;
         };
         let intent = || Arc::new(step::intent(unit, desired, leave, action.stateful));
-        match inventory.objects.get(key) {
+        match inventory.objects().get(key) {
             None => drop(new.insert(key.clone(), intent())),
             Some(owned) if owned.mark.is_none() => drop(renewed.insert(key.clone(), intent())),
             Some(_) => {}

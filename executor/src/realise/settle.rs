@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::{Inventory, Owned};
-use naksha_environments::merge::UNCONFIRMED;
 use naksha_environments::object::{DesiredObject, Mark, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Plan, Subject};
 use naksha_environments::rendered::Rendered;
@@ -29,7 +28,7 @@ pub fn confirm(
     observation: &Observation,
 ) -> BTreeMap<ObjectKey, Arc<Owned>> {
     let mut confirmed = BTreeMap::new();
-    for (key, owned) in inventory.objects.iter().filter(|(_, owned)| owned.mark.is_none()) {
+    for (key, owned) in inventory.open().filter(|(_, owned)| owned.mark.is_none()) {
         if let Some(Observed::Live(live)) = observation.objects.get(key)
             && live.mark.uid.is_some()
             && was_written(environment, owned, &live.body.value())
@@ -97,20 +96,24 @@ pub fn settle(
 ) -> BTreeMap<ObjectKey, Arc<Owned>> {
     let mut settled = BTreeMap::new();
     let mut changed: Vec<(&ObjectKey, &Owned, &Mark)> = Vec::new();
-    for (key, owned) in &inventory.objects {
+    for (key, observed) in &observation.objects {
+        let Some(owned) = inventory.objects().get(key) else { continue };
         let Some(before) = &owned.mark else { continue };
-        match observation.objects.get(key) {
-            // Announced by an apply that died before it wrote, and Git went back.
-            Some(Observed::InSync { mark, .. }) if is_announced(owned) => {
-                changed.push((key, owned, mark));
-            }
-            Some(Observed::InSync { mark, .. }) if mark != before => {
+        match observed {
+            Observed::InSync { mark, .. } if mark != before && !owned.is_announced() => {
                 let renewed = Owned { mark: Some(mark.clone()), ..Owned::clone(owned) };
                 settled.insert(key.clone(), Arc::new(renewed));
             }
-            Some(Observed::Live(live)) if live.mark.uid == before.uid => {
-                changed.push((key, owned, &live.mark));
-            }
+            Observed::Live(live) if live.mark.uid == before.uid => changed.push((key, owned, &live.mark)),
+            _ => {}
+        }
+    }
+    // Announced by an apply that died before it wrote, and Git went back.
+    for (key, owned) in inventory.open() {
+        let Some(before) = owned.mark.as_ref().filter(|_| owned.is_announced()) else { continue };
+        match observation.objects.get(key) {
+            None => changed.push((key, owned, before)),
+            Some(Observed::InSync { mark, .. }) => changed.push((key, owned, mark)),
             _ => {}
         }
     }
@@ -132,19 +135,13 @@ pub fn settle(
     settled
 }
 
-/// Whether what stands in the inventory was announced, and never confirmed. What was applied as it is wanted, as
-/// nearly everything is, need not be searched.
-fn is_announced(owned: &Owned) -> bool {
-    owned.applied.digest() != owned.desired && owned.applied.as_json().contains(UNCONFIRMED)
-}
-
 /// The plan found nothing to do, so what is wanted is what is applied. The marks of secrets stay: another value at a
 /// known reference would have been something to do.
 fn as_applied(owned: &Owned, desired: &DesiredObject, mark: &Mark) -> Owned {
     let mut owned = Owned { mark: Some(mark.clone()), ..owned.clone() };
     if owned.desired == desired.digest() {
         // Fields that are left to others are in `desired` and never were in `applied`.
-        if is_announced(&owned) {
+        if owned.is_announced() {
             owned.applied = desired.body.clone();
         }
     } else {

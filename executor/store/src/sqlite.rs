@@ -217,7 +217,7 @@ impl Store for SqliteStore {
         if let Some(version) = version {
             self.cache.follow(&start.scope, version, |inventory| {
                 for (key, owned) in &start.intents {
-                    inventory.objects.entry(key.clone()).or_insert_with(|| Arc::clone(owned));
+                    inventory.intend(key, owned);
                 }
             });
         }
@@ -288,8 +288,11 @@ impl Store for SqliteStore {
             conn, scope, generation, revisions, forget
         ))?;
         if let Some(version) = version {
-            self.cache
-                .follow(scope, version, |inventory| inventory.objects.retain(|key, _| !forget.contains(key)));
+            self.cache.follow(scope, version, |inventory| {
+                for key in forget {
+                    inventory.forget(key);
+                }
+            });
         }
         Ok(())
     }
@@ -305,7 +308,7 @@ impl Store for SqliteStore {
             writing!(self, "refresh marks", |conn| inventory::refresh(conn, scope, generation, owned))?;
         self.cache.follow(scope, version, |inventory| {
             for (key, owned) in owned {
-                inventory.objects.entry(key.clone()).and_modify(|old| *old = Arc::clone(owned));
+                inventory.renew(key, owned);
             }
         });
         Ok(())

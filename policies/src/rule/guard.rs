@@ -38,7 +38,7 @@ fn deletes(plan: &Plan) -> impl Iterator<Item = (&Action, &ObjectKey)> {
 
 fn mass_delete(plan: &Plan, inventory: &Inventory, environment: &Environment) -> Option<Located> {
     let deleted = deletes(plan).count();
-    let owned = inventory.objects.len();
+    let owned = inventory.objects().len();
     let guards = environment.guards;
     let percent = (deleted * 100).checked_div(owned).unwrap_or(0);
     let message = if environment.lifecycle == Lifecycle::Destroy && deleted > 0 {
@@ -62,7 +62,7 @@ fn objects(count: usize) -> String {
 fn units(plan: &Plan, rendered: &Rendered, inventory: &Inventory) -> Vec<Located> {
     let mut losing: BTreeMap<&UnitName, usize> = BTreeMap::new();
     for (_, key) in deletes(plan) {
-        if let Some(owned) = inventory.objects.get(key) {
+        if let Some(owned) = inventory.objects().get(key) {
             *losing.entry(&owned.unit).or_default() += 1;
         }
     }
@@ -96,7 +96,7 @@ fn one(action: &Action, inventory: &Inventory) -> Option<Located> {
         Verb::Replace => "deleted and made again",
         _ => return None,
     };
-    let owned = inventory.objects.get(key);
+    let owned = inventory.objects().get(key);
     let found = if is_definition(key) {
         let lost = objects_of(key, inventory);
         let also =
@@ -119,14 +119,14 @@ fn is_definition(key: &ObjectKey) -> bool {
 
 /// Owned objects of the kind that a definition defines. Its name is `<plural>.<group>`; its body says the kind.
 fn objects_of(definition: &ObjectKey, inventory: &Inventory) -> usize {
-    let Some(owned) = inventory.objects.get(definition) else { return 0 };
+    let Some(owned) = inventory.objects().get(definition) else { return 0 };
     let body = owned.applied.value();
     let spec = body.get("spec");
     let group = spec.and_then(|spec| spec.get("group")).and_then(serde_json::Value::as_str);
     let names = spec.and_then(|spec| spec.get("names"));
     let kind = names.and_then(|names| names.get("kind")).and_then(serde_json::Value::as_str);
     let (Some(group), Some(kind)) = (group, kind) else { return 0 };
-    inventory.objects.keys().filter(|key| &*key.group == group && &*key.kind == kind).count()
+    inventory.objects().keys().filter(|key| &*key.group == group && &*key.kind == kind).count()
 }
 
 fn located(unit: Option<UnitName>, subject: Option<Subject>, found: Found) -> Located {

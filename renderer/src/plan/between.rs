@@ -6,7 +6,7 @@ use std::sync::Arc;
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
-use naksha_environments::object::{DesiredObject, Health, KeyMap, Mark, Observation, Observed, Uid};
+use naksha_environments::object::{DesiredObject, Health, Mark, Observation, Observed, Uid};
 use naksha_environments::plan::{Action, Plan, Preconditions};
 use naksha_environments::rendered::{Rendered, RenderedUnit, UnitState};
 use naksha_environments::stateful::is_stateful;
@@ -61,36 +61,31 @@ pub fn inventory_of(base: &Rendered) -> Inventory {
         digest: graph.digest(),
         graph: graph.to_json().clone(),
     };
-    Inventory {
-        objects: base
-            .objects()
-            .map(|(unit, object)| (object.key.clone(), Arc::new(owned(unit, object))))
-            .collect(),
-        workflows: base.workflows.iter().map(|(name, graph)| (name.clone(), registered(graph))).collect(),
-    }
+    let objects = base.objects().map(|(unit, object)| (object.key.clone(), Arc::new(owned(unit, object))));
+    let mut inventory: Inventory = objects.collect();
+    inventory.workflows =
+        base.workflows.iter().map(|(name, graph)| (name.clone(), registered(graph))).collect();
+    inventory
 }
 
+/// What is owned is as the base rendered it. What else the head wants is not there; nothing is known where the base
+/// cannot be rendered.
 fn observation_of(base: Option<&Rendered>, head: &Rendered, inventory: &Inventory) -> Observation {
-    let mut objects = KeyMap::default();
-    for (name, unit) in &head.units {
-        let before = base.and_then(|base| base.units.get(name)).map(|unit| &unit.state);
-        let is_broken =
-            base.is_some_and(|base| base.broken) || matches!(before, Some(UnitState::Broken { .. }));
-        for object in unit.objects() {
-            let observed = if is_broken {
-                Observed::Unknown { reason: format!("the base does not render unit `{name}`") }
-            } else {
-                Observed::Absent
-            };
-            objects.insert(object.key.clone(), observed);
-        }
-    }
-    for (key, owned) in &inventory.objects {
-        if let Some(mark) = owned.mark.clone() {
-            objects.insert(key.clone(), Observed::InSync { mark, health: Health::Healthy });
-        }
-    }
-    Observation { objects }
+    let is_broken = |unit: &RenderedUnit| {
+        let before = base.and_then(|base| base.units.get(&unit.name)).map(|unit| &unit.state);
+        base.is_some_and(|base| base.broken) || matches!(before, Some(UnitState::Broken { .. }))
+    };
+    let new = head.objects().filter(|(_, object)| !inventory.objects().contains_key(&object.key));
+    let new = new.map(|(unit, object)| {
+        let name = &unit.name;
+        let unknown = || Observed::Unknown { reason: format!("the base does not render unit `{name}`") };
+        (object.key.clone(), if is_broken(unit) { unknown() } else { Observed::Absent })
+    });
+    let owned = inventory.objects().iter().filter_map(|(key, owned)| {
+        let mark = owned.mark.clone()?;
+        Some((key.clone(), Observed::InSync { mark, health: Health::Healthy }))
+    });
+    Observation { objects: new.chain(owned).collect() }
 }
 
 /// A plan's actions by what brought them.

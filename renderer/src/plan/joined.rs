@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::{Inventory, Owned};
-use naksha_environments::object::{DesiredObject, ObjectKey, Observation, Observed};
+use naksha_environments::object::{DesiredObject, Live, Mark, ObjectKey, Observation, Observed};
 use naksha_environments::rendered::{Rendered, RenderedUnit};
 
 /// An object and the unit that wants it.
@@ -22,7 +22,45 @@ pub(super) struct Row<'a> {
     /// Where several units want it, a row for each: they are blocked then.
     pub(super) wanted: Option<Wanted<'a>>,
     pub(super) owned: Option<&'a Owned>,
-    pub(super) observed: Option<&'a Observed>,
+    pub(super) seen: Seen<'a>,
+}
+
+impl<'a> Row<'a> {
+    fn new(
+        wanted: Option<Wanted<'a>>,
+        key: &'a ObjectKey,
+        owned: Option<&'a Owned>,
+        observation: &'a Observation,
+    ) -> Self {
+        let seen = match observation.objects.get(key) {
+            Some(Observed::Absent) => Seen::Absent,
+            Some(Observed::Unknown { reason }) => Seen::Unknown(reason),
+            Some(Observed::InSync { mark, health: _ }) => Seen::InSync(mark),
+            Some(Observed::Live(live)) => Seen::Live(live),
+            None => asked(wanted.as_ref(), owned).map_or(Seen::Nothing, Seen::InSync),
+        };
+        Self { key, wanted, owned, seen }
+    }
+}
+
+/// What is known of a live object.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Seen<'a> {
+    /// Nobody answered.
+    Nothing,
+    Absent,
+    Unknown(&'a str),
+    /// It is what our last write left.
+    InSync(&'a Mark),
+    Live(&'a Live),
+}
+
+/// The mark that an object is asked about with, where "it is what our last write left" is answer enough. It is withheld
+/// where Git wants something new: then the live object has to be read, so that fields which somebody else set are seen.
+pub(super) fn asked<'a>(wanted: Option<&Wanted<'_>>, owned: Option<&'a Owned>) -> Option<&'a Mark> {
+    let owned = owned?;
+    let is_applied = wanted.is_none_or(|wanted| wanted.object.digest() == owned.desired);
+    owned.mark.as_ref().filter(|_| is_applied)
 }
 
 /// Rows for every object that is wanted or owned, in no particular order.
@@ -34,8 +72,7 @@ pub(super) fn rows<'a>(
     let wanted = rendered.objects().map(move |(rendered, object)| {
         let key = &object.key;
         let wanted = Some(Wanted { unit: &rendered.name, rendered, object });
-        let owned = inventory.objects.get(key).map(AsRef::as_ref);
-        Row { key, wanted, owned, observed: observation.objects.get(key) }
+        Row::new(wanted, key, inventory.objects().get(key).map(AsRef::as_ref), observation)
     });
     wanted.chain(unwanted(rendered, inventory, observation))
 }
@@ -47,19 +84,17 @@ fn unwanted<'a>(
     observation: &'a Observation,
 ) -> impl Iterator<Item = Row<'a>> {
     let makers = rendered.makers();
-    let unwanted = inventory.objects.iter().filter(|(key, _)| !makers.contains_key(*key));
-    unwanted.map(|(key, owned)| Row {
-        key,
-        wanted: None,
-        owned: Some(owned),
-        observed: observation.objects.get(key),
-    })
+    let unwanted = inventory.objects().iter().filter(|(key, _)| !makers.contains_key(*key));
+    unwanted.map(|(key, owned)| Row::new(None, key, Some(owned), observation))
 }
 
 /// Rows for every object that is owned, as if nothing were wanted.
 pub(super) fn owned<'a>(
     inventory: &'a Inventory,
     observation: &'a Observation,
-) -> impl Iterator<Item = (&'a ObjectKey, &'a Owned, Option<&'a Observed>)> {
-    inventory.objects.iter().map(|(key, owned)| (key, owned.as_ref(), observation.objects.get(key)))
+) -> impl Iterator<Item = (&'a ObjectKey, &'a Owned, Seen<'a>)> {
+    inventory
+        .objects()
+        .iter()
+        .map(|(key, owned)| (key, owned.as_ref(), Row::new(None, key, Some(owned), observation).seen))
 }

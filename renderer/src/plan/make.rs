@@ -12,7 +12,7 @@ use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::workflow_change::Contexts;
 
 use super::blocked::blocked_units;
-use super::joined::{Row, owned, rows};
+use super::joined::{Row, asked, owned, rows};
 use super::object::{Decision, Pruning, Wishes, decide_unwanted, decide_wanted, disown};
 use super::workflow::{register, retire};
 
@@ -45,18 +45,12 @@ impl<'a> PlanInput<'a> {
     }
 }
 
-/// Every object that [`plan`] needs to know about, in no particular order: what is wanted, and what is owned.
-///
-/// The mark is given where "it is what our last write left" is answer enough. It is withheld where Git wants
-/// something new: then the live object has to be read, so that fields which somebody else set are seen.
+/// Every object that [`plan`] needs to know about, in no particular order: what is wanted, and what is owned; with the
+/// mark where "it is what our last write left" is answer enough.
 pub fn objects_to_observe(rendered: &Rendered, inventory: &Inventory) -> Vec<(ObjectKey, Option<Mark>)> {
     let nothing = Observation::default();
-    let mark = |row: Row<'_>| {
-        let owned = row.owned?;
-        let is_applied = row.wanted.is_none_or(|wanted| wanted.object.digest() == owned.desired);
-        owned.mark.clone().filter(|_| is_applied)
-    };
-    rows(rendered, inventory, &nothing).map(|row| (row.key.clone(), mark(row))).collect()
+    let rows = rows(rendered, inventory, &nothing);
+    rows.map(|row| (row.key.clone(), asked(row.wanted.as_ref(), row.owned).cloned())).collect()
 }
 
 /// Compares what should be with what is. Pure; the same inputs give the same plan.
@@ -99,7 +93,7 @@ impl Draft {
         let unknown = self.plan.blocked.iter().find(|(_, why)| unread(why)).map(|(unit, _)| unit.clone());
         let pruning = Pruning { prune: sync.prune, unknown: unknown.as_ref() };
         for row in rows(input.rendered, input.inventory, input.observation) {
-            let Row { key, wanted, owned, observed } = row;
+            let Row { key, wanted, owned, seen } = row;
             let rests = input.resting.is_some_and(|resting| resting.contains(key));
             let wishes = Wishes { self_heal: sync.self_heal && !rests, sources: input.secrets };
             let is_frozen = owned.is_some_and(|owned| self.plan.blocked.contains_key(&owned.unit));
@@ -109,9 +103,9 @@ impl Draft {
                     let unit = &owned.unit;
                     Decision::Unknown(format!("it belongs to unit `{unit}`, of which nothing is planned"))
                 }
-                (Some(wanted), owned) => decide_wanted(wishes, &wanted, owned, observed),
+                (Some(wanted), owned) => decide_wanted(wishes, &wanted, owned, seen),
                 (None, Some(_)) if is_frozen => continue,
-                (None, Some(owned)) => decide_unwanted(pruning, key, owned, observed),
+                (None, Some(owned)) => decide_unwanted(pruning, key, owned, seen),
                 (None, None) => continue,
             };
             self.take(key, decision);
@@ -139,15 +133,15 @@ impl Draft {
     /// Everything that is owned goes, whatever renders; ownership is proven as always.
     fn destroy(&mut self, input: &PlanInput<'_>) {
         let pruning = Pruning { prune: true, unknown: None };
-        for (key, owned, observed) in owned(input.inventory, input.observation) {
-            self.take(key, decide_unwanted(pruning, key, owned, observed));
+        for (key, owned, seen) in owned(input.inventory, input.observation) {
+            self.take(key, decide_unwanted(pruning, key, owned, seen));
         }
         self.retire_all(input);
     }
 
     /// Objects stay; workflows end, because it is we who run them.
     fn disown(&mut self, input: &PlanInput<'_>) {
-        for (key, owned) in &input.inventory.objects {
+        for (key, owned) in input.inventory.objects() {
             self.take(key, disown(key, owned));
         }
         self.retire_all(input);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
-use naksha_environments::object::{DesiredObject, Mark, ObjectKey, Observed, SecretValue};
+use naksha_environments::object::{DesiredObject, Mark, ObjectKey, SecretValue};
 use naksha_environments::plan::{
     Action, Cause, Change, Conflict, FieldPath, Payload, Resolution, Shown, Subject, Verb,
 };
@@ -14,9 +14,12 @@ use naksha_environments::stateful::is_stateful;
 use serde_json::Value;
 
 use super::immutable::needs_replace;
-use super::joined::Wanted;
+use super::joined::{Seen, Wanted};
 use super::wave::wave_of_applied;
 use crate::diff::{FieldDiff, Origin, Sides, compare, ignored_fields, shown, translate_secrets, without};
+
+/// Why nothing is known of an object that nobody answered for.
+const NOT_OBSERVED: &str = "it was not observed";
 
 /// What happens to one object.
 #[derive(Debug)]
@@ -42,19 +45,19 @@ pub(super) fn decide_wanted(
     wishes: Wishes<'_>,
     wanted: &Wanted<'_>,
     owned: Option<&Owned>,
-    observed: Option<&Observed>,
+    seen: Seen<'_>,
 ) -> Decision {
     let key = &wanted.object.key;
     let rotated = || rotated(wishes, wanted.object, owned);
-    match (observed, owned) {
-        (None, _) => Decision::Unknown("it was not observed".to_owned()),
-        (Some(Observed::Unknown { reason }), _) => Decision::Unknown(reason.clone()),
-        (Some(Observed::Absent), owned) => create(wishes, wanted, owned),
-        (Some(Observed::InSync { .. }), None) => {
+    match (seen, owned) {
+        (Seen::Nothing, _) => Decision::Unknown(NOT_OBSERVED.to_owned()),
+        (Seen::Unknown(reason), _) => Decision::Unknown(reason.to_owned()),
+        (Seen::Absent, owned) => create(wishes, wanted, owned),
+        (Seen::InSync(_), None) => {
             Decision::Unknown("it is as our last write left it, and the inventory knows of none".to_owned())
         }
         // The fast path: nothing is parsed.
-        (Some(Observed::InSync { mark, .. }), Some(owned))
+        (Seen::InSync(mark), Some(owned))
             if owned.mark.is_some()
                 && owned.unit == *wanted.unit
                 && owned.desired == wanted.object.digest() =>
@@ -62,11 +65,11 @@ pub(super) fn decide_wanted(
             let rotated = rotated();
             if rotated.is_empty() { Decision::Unchanged } else { rotate(wanted, mark, rotated) }
         }
-        (Some(Observed::InSync { mark, .. }), Some(owned)) => {
+        (Seen::InSync(mark), Some(owned)) => {
             let live = owned.applied.value();
             Existing { key, wanted, owned: Some(owned), mark, live }.decide(wishes)
         }
-        (Some(Observed::Live(live)), owned) => {
+        (Seen::Live(live), owned) => {
             let body = live.body.value();
             let owned = owned.filter(|owned| is_ours(key, owned, &live.mark, &body));
             let body = match owned {
@@ -245,14 +248,14 @@ pub(super) fn decide_unwanted(
     pruning: Pruning<'_>,
     key: &ObjectKey,
     owned: &Owned,
-    observed: Option<&Observed>,
+    seen: Seen<'_>,
 ) -> Decision {
-    let mark = match observed {
-        None => return Decision::Unknown("it was not observed".to_owned()),
-        Some(Observed::Unknown { reason }) => return Decision::Unknown(reason.clone()),
-        Some(Observed::Absent) => return Decision::Forget,
-        Some(Observed::InSync { mark, .. }) => mark,
-        Some(Observed::Live(live)) => &live.mark,
+    let mark = match seen {
+        Seen::Nothing => return Decision::Unknown(NOT_OBSERVED.to_owned()),
+        Seen::Unknown(reason) => return Decision::Unknown(reason.to_owned()),
+        Seen::Absent => return Decision::Forget,
+        Seen::InSync(mark) => mark,
+        Seen::Live(live) => &live.mark,
     };
     let kept = |reason: String| Decision::Kept(reason);
     let Some(recorded) = &owned.mark else {

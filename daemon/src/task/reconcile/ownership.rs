@@ -62,7 +62,7 @@ impl Reconciler {
     /// Counts what is owned now, for the status.
     pub(super) async fn count_owned(&mut self) -> Result<(), PassError> {
         let inventory = self.inventory().await?;
-        self.owned = inventory.objects.values().filter(|owned| owned.mark.is_some()).count();
+        self.owned = inventory.confirmed();
         Ok(())
     }
 

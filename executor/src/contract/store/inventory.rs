@@ -42,7 +42,7 @@ pub async fn objects_come_back(store: SharedStore) {
         let effect = Effect::Own(key.clone(), Arc::clone(owned));
         record(&store, &dev, generation, apply, effect).await;
     }
-    assert_eq!(read(&store, &dev).await.objects, expected);
+    assert_eq!(*read(&store, &dev).await.objects(), expected);
 }
 
 pub async fn intents_never_replace(store: SharedStore) {
@@ -54,7 +54,7 @@ pub async fn intents_never_replace(store: SharedStore) {
     let intents = arcs([(key("web"), intent("web")), (key("api"), intent("api"))]);
     store.begin(&ApplyStart { intents, ..start(&dev, generation, 'a') }).await.expect("should begin");
     let expected = objects([(key("api"), intent("api")), (key("web"), owned("web"))]);
-    assert_eq!(read(&store, &dev).await.objects, expected);
+    assert_eq!(*read(&store, &dev).await.objects(), expected);
 }
 
 pub async fn effects_change_the_inventory(store: SharedStore) {
@@ -81,7 +81,7 @@ pub async fn effects_change_the_inventory(store: SharedStore) {
         record(&store, &dev, generation, apply, effect).await;
     }
     let inventory = read(&store, &dev).await;
-    assert_eq!(inventory.objects, objects([(key("web"), changed)]));
+    assert_eq!(*inventory.objects(), objects([(key("web"), changed)]));
     assert_eq!(inventory.workflows, BTreeMap::from([(ingest, workflow("{\"nodes\":[]}"))]));
 }
 
@@ -92,7 +92,7 @@ pub async fn marks_are_refreshed_not_added(store: SharedStore) {
     record(&store, &dev, generation, apply, Effect::Own(key("web"), Arc::new(intent("web")))).await;
     let fresh = arcs([(key("web"), owned("web")), (key("gone"), owned("gone"))]);
     store.refresh_marks(&dev, generation, &fresh).await.expect("should refresh");
-    assert_eq!(read(&store, &dev).await.objects, objects([(key("web"), owned("web"))]));
+    assert_eq!(*read(&store, &dev).await.objects(), objects([(key("web"), owned("web"))]));
     assert_eq!(store.steps(apply).await.expect("should read").len(), 1, "no history");
 }
 
@@ -104,7 +104,7 @@ pub async fn inventories_are_apart(store: SharedStore) {
         record(&store, &scope, generation, apply, Effect::Own(key("web"), Arc::new(owned(name)))).await;
         record(&store, &scope, generation, apply, Effect::Own(key(name), Arc::new(owned(name)))).await;
     }
-    let dev = read(&store, &scope("dev")).await.objects;
-    assert_eq!(dev, objects([(key("dev"), owned("dev")), (key("web"), owned("dev"))]));
-    assert!(read(&store, &scope("staging")).await.objects.is_empty());
+    let dev = read(&store, &scope("dev")).await;
+    assert_eq!(*dev.objects(), objects([(key("dev"), owned("dev")), (key("web"), owned("dev"))]));
+    assert!(read(&store, &scope("staging")).await.objects().is_empty());
 }

@@ -16,9 +16,9 @@ pub async fn everything_asked_for_is_answered(fixture: &impl Fixture) {
         [&one, &two, &other].map(|key| Wanted { key: key.clone(), mark: None }).into_iter().collect();
     let observation = target.observe(&wanted).await.expect("should observe");
     assert_eq!(observation.objects.len(), 3);
-    assert!(matches!(observation.of(&one), Observed::Live(_)));
-    assert_eq!(observation.of(&two), Observed::Absent);
-    assert_eq!(observation.of(&other), Observed::Absent);
+    assert!(matches!(observation.of(&one, None), Observed::Live(_)));
+    assert_eq!(observation.of(&two, None), Observed::Absent);
+    assert_eq!(observation.of(&other, None), Observed::Absent);
     assert!(target.observe(&[]).await.expect("should observe nothing").objects.is_empty());
 }
 

@@ -100,7 +100,7 @@ pub async fn remove(target: &dyn Target, key: &ObjectKey, expect: &Mark) -> Resu
 pub async fn observe(target: &dyn Target, key: &ObjectKey, mark: Option<&Mark>) -> Observed {
     let wanted = Wanted { key: key.clone(), mark: mark.cloned() };
     let observation = target.observe(&[wanted]).await.expect("should observe");
-    observation.objects.get(key).cloned().expect("should answer what was asked")
+    observation.of(key, mark)
 }
 
 pub async fn live(target: &dyn Target, key: &ObjectKey) -> Live {

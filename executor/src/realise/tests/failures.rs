@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
 use naksha_environments::ids::Generation;
+use naksha_environments::inventory::Owned;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{Conflict, FieldPath, Resolution};
 use naksha_environments::status::UnitSync;
@@ -152,9 +153,9 @@ async fn a_failed_deletion_stays_in_the_inventory() {
     ConfigMap ns/high failed: a finalizer holds it
     ConfigMap ns/low skipped: what stands on it in unit a was not deleted
     ");
-    assert_eq!(world.store.known().objects.len(), 2);
+    assert_eq!(world.store.known().objects().len(), 2);
     world.converge(after.rendered()).await;
-    assert!(world.store.known().objects.is_empty());
+    assert!(world.store.known().objects().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,11 +194,11 @@ async fn deleting_needs_proof() {
     let empty = Desired::new().unit("a", &[], Vec::new());
     let plan = planner::plan(empty.rendered(), &inventory, &observation);
     // The plan says delete, but the inventory does not know the uid.
-    let owned = inventory.objects.get_mut(&key("ConfigMap", "c")).expect("should be owned");
-    Arc::make_mut(owned).mark = None;
+    let owned = Owned::clone(&inventory.objects()[&key("ConfigMap", "c")]);
+    inventory.own(key("ConfigMap", "c"), Arc::new(Owned { mark: None, ..owned }));
     let outcome = world.apply(plan.clone(), &inventory).await.expect("should be recorded");
     assert_eq!(outcome.diagnostics[0].code, codes::NOT_PROVEN_OURS);
-    inventory.objects.clear();
+    inventory.forget(&key("ConfigMap", "c"));
     let outcome = world.apply(plan, &inventory).await.expect("should be recorded");
     assert_eq!(outcome.diagnostics[0].code, codes::NOT_PROVEN_OURS);
     assert_eq!(world.target.contents().len(), 1, "it is still there");
@@ -243,7 +244,7 @@ async fn units_that_wait_for_each_other_are_refused() {
     let desired = Desired::new().unit("a", &["b"], vec![config("c", 0, "1")]).unit("b", &["a"], Vec::new());
     let error = world.reconcile(desired.rendered()).await.expect_err("should be refused");
     assert_eq!(error, "units wait for each other: a, b");
-    assert!(world.store.known().objects.is_empty(), "nothing began");
+    assert!(world.store.known().objects().is_empty(), "nothing began");
 }
 
 #[tokio::test(start_paused = true)]
@@ -342,7 +343,7 @@ async fn a_refused_write_leaves_the_inventory_as_it_was() {
     world.reconcile(after.rendered()).await.unwrap().expect("should apply");
     assert_eq!(world.store.known(), before);
     // Deleted by somebody, and not to be made again.
-    let mark = before.objects[&object].mark.clone().expect("should be proven");
+    let mark = before.objects()[&object].mark.clone().expect("should be proven");
     world.target.remove(&Removal { key: object.clone(), expect: mark }).await.expect("should delete");
     world.target.fail(&object, [invalid(&object)]);
     world.reconcile(after.rendered()).await.unwrap().expect("should apply");
@@ -350,7 +351,7 @@ async fn a_refused_write_leaves_the_inventory_as_it_was() {
     // When it may have happened, both must stay possible.
     world.target.fail(&object, (0..9).map(|_| transient(&object)));
     world.reconcile(after.rendered()).await.unwrap().expect("should apply");
-    assert_eq!(world.store.known().objects[&object].mark, None, "an intent");
+    assert_eq!(world.store.known().objects()[&object].mark, None, "an intent");
     world.converge(after.rendered()).await;
-    assert!(world.store.known().objects[&object].mark.is_some());
+    assert!(world.store.known().objects()[&object].mark.is_some());
 }

@@ -1,6 +1,6 @@
 //! A planner just good enough to drive applies: what the real one decides, without its explanations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use naksha_environments::digest::Digest;
@@ -21,16 +21,17 @@ pub(super) fn plan(rendered: &Rendered, inventory: &Inventory, observation: &Obs
         plan.order.insert(name.clone(), unit.depends_on.keys().cloned().collect());
         for object in unit.objects() {
             desired.insert(&object.key);
-            let owned = inventory.objects.get(&object.key).map(AsRef::as_ref);
-            match verb_for(name, object, owned, &observation.of(&object.key)) {
+            let owned = inventory.objects().get(&object.key).map(AsRef::as_ref);
+            match verb_for(name, object, owned, &observation.of(&object.key, asked(owned))) {
                 Ok(Some((verb, expect))) => plan.actions.push(write(name, object, verb, expect)),
                 Ok(None) => plan.unchanged += 1,
                 Err(reason) => drop(plan.unknown.insert(object.key.clone(), reason)),
             }
         }
     }
-    for (key, owned) in inventory.objects.iter().filter(|(key, _)| !desired.contains(*key)) {
-        match observation.of(key) {
+    let owned: BTreeMap<_, _> = inventory.objects().iter().collect();
+    for (key, owned) in owned.into_iter().filter(|(key, _)| !desired.contains(*key)) {
+        match observation.of(key, asked(Some(owned))) {
             Observed::Absent => drop(plan.forget.insert(key.clone())),
             Observed::Unknown { reason } => drop(plan.unknown.insert(key.clone(), reason)),
             Observed::InSync { mark, .. } => plan.actions.push(remove(key, owned, Verb::Delete, mark)),
@@ -44,6 +45,10 @@ pub(super) fn plan(rendered: &Rendered, inventory: &Inventory, observation: &Obs
     plan_workflows(&mut plan, rendered, inventory);
     plan.id = PlanId::of(&rendered.environment, &plan.actions);
     plan
+}
+
+fn asked(owned: Option<&Owned>) -> Option<&Mark> {
+    owned?.mark.as_ref()
 }
 
 fn verb_for(

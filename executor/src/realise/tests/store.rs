@@ -120,7 +120,7 @@ impl Store for FakeStore {
     async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError> {
         self.fenced(&start.scope, start.generation, |state| {
             for (key, owned) in &start.intents {
-                state.inventory.objects.entry(key.clone()).or_insert_with(|| owned.clone());
+                state.inventory.intend(key, owned);
             }
             state.applies += 1;
             Ok(ApplyId(state.applies))
@@ -137,8 +137,8 @@ impl Store for FakeStore {
         self.fenced(scope, generation, |state| {
             match step.effect.clone() {
                 Effect::None => {}
-                Effect::Own(key, owned) => drop(state.inventory.objects.insert(key, owned)),
-                Effect::Forget(key) => drop(state.inventory.objects.remove(&key)),
+                Effect::Own(key, owned) => state.inventory.own(key, owned),
+                Effect::Forget(key) => drop(state.inventory.forget(&key)),
                 Effect::Register(name, version) => drop(state.inventory.workflows.insert(name, version)),
                 Effect::Retire(name) => drop(state.inventory.workflows.remove(&name)),
             }
@@ -172,9 +172,7 @@ impl Store for FakeStore {
     ) -> Result<(), StoreError> {
         self.fenced(scope, generation, |state| {
             for (key, owned) in owned {
-                if let Some(entry) = state.inventory.objects.get_mut(key) {
-                    *entry = owned.clone();
-                }
+                state.inventory.renew(key, owned);
             }
             Ok(())
         })

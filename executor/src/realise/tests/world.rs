@@ -104,8 +104,8 @@ impl World {
         let mut inventory = naksha_environments::inventory::Inventory::clone(&inventory);
         let objects = rendered.units.values().flat_map(RenderedUnit::objects).map(|object| &object.key);
         let mut wanted: BTreeMap<ObjectKey, Wanted> = BTreeMap::new();
-        for key in objects.chain(inventory.objects.keys()) {
-            let mark = inventory.objects.get(key).and_then(|owned| owned.mark.clone());
+        for key in objects.chain(inventory.objects().keys()) {
+            let mark = inventory.objects().get(key).and_then(|owned| owned.mark.clone());
             wanted.insert(key.clone(), Wanted { key: key.clone(), mark });
         }
         let wanted: Vec<Wanted> = wanted.into_values().collect();
@@ -113,12 +113,12 @@ impl World {
         let confirmed = confirm(&self.scope.environment, &inventory, &observation);
         let refreshed = self.store.refresh_marks(&self.scope, generation, &confirmed).await;
         refreshed.map_err(|error| error.to_string())?;
-        inventory.objects.extend(confirmed);
+        inventory.extend(confirmed);
         let plan = planner::plan(rendered, &inventory, &observation);
         let settled = settle(&plan, rendered, &observation, &inventory);
         let refreshed = self.store.refresh_marks(&self.scope, generation, &settled).await;
         refreshed.map_err(|error| error.to_string())?;
-        inventory.objects.extend(settled);
+        inventory.extend(settled);
         if plan.is_empty() {
             return Ok(None);
         }

@@ -40,8 +40,8 @@ impl Cache {
             return;
         }
         entries.remove(scope);
-        let kept: usize = entries.values().map(|entry| entry.inventory.objects.len()).sum();
-        if kept + inventory.objects.len() <= CACHED_OBJECTS {
+        let kept: usize = entries.values().map(|entry| entry.inventory.objects().len()).sum();
+        if kept + inventory.objects().len() <= CACHED_OBJECTS {
             entries.insert(scope.clone(), Entry { version, inventory });
         }
     }
@@ -67,10 +67,10 @@ pub(super) fn apply(inventory: &mut Inventory, effect: &Effect) {
     match effect {
         Effect::None => {}
         Effect::Own(key, owned) => {
-            inventory.objects.insert(key.clone(), Arc::clone(owned));
+            inventory.own(key.clone(), Arc::clone(owned));
         }
         Effect::Forget(key) => {
-            inventory.objects.remove(key);
+            inventory.forget(key);
         }
         Effect::Register(name, workflow) => {
             inventory.workflows.insert(name.clone(), workflow.clone());

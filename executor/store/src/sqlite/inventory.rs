@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use naksha_environments::ids::{Generation, UnitName, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
-use naksha_environments::object::{Body, KeyMap, KeyParts, Mark, ObjectKey, Uid};
+use naksha_environments::object::{Body, KeyParts, Mark, ObjectKey, Uid};
 use naksha_environments::secret::SecretMark;
 use naksha_executor::port::store::Scope;
 use sqlx::query::Query;
@@ -179,13 +179,14 @@ pub(crate) async fn load(
     if let Some(inventory) = cache.get(scope, version) {
         return Ok(inventory);
     }
-    let objects = objects(conn, environment).await?;
-    let inventory = Arc::new(Inventory { objects, workflows: workflows(conn, environment).await? });
+    let mut inventory = objects(conn, environment).await?;
+    inventory.workflows = workflows(conn, environment).await?;
+    let inventory = Arc::new(inventory);
     cache.put(scope, version, Arc::clone(&inventory));
     Ok(inventory)
 }
 
-async fn objects(conn: &mut SqliteConnection, environment: i64) -> Result<KeyMap<Arc<Owned>>, Failure> {
+async fn objects(conn: &mut SqliteConnection, environment: i64) -> Result<Inventory, Failure> {
     let mut rows = sqlx::query(
         "SELECT api_group, kind, namespace, name, unit, api_version, desired, applied, uid, version, fingerprint,
                 secrets, stateful
@@ -194,12 +195,12 @@ async fn objects(conn: &mut SqliteConnection, environment: i64) -> Result<KeyMap
     .bind(environment)
     .fetch(conn);
     let mut shared = Shared::default();
-    let mut objects = KeyMap::default();
+    let mut inventory = Inventory::default();
     while let Some(columns) = rows.try_next().await? {
         let (key, owned) = object(&columns, &mut shared)?;
-        objects.insert(key, Arc::new(owned));
+        inventory.own(key, Arc::new(owned));
     }
-    Ok(objects)
+    Ok(inventory)
 }
 
 fn object(columns: &SqliteRow, shared: &mut Shared) -> Result<(ObjectKey, Owned), Failure> {

@@ -66,13 +66,13 @@ async fn a_full_disk_stops_and_goes_on() {
     assert_eq!(error.code().id(), "NK0806");
     assert!(recorded > 0);
     assert_eq!(store.steps(apply).await.unwrap().len(), recorded, "the failed one left nothing");
-    assert_eq!(store.inventory(&dev).await.unwrap().objects.len(), recorded);
+    assert_eq!(store.inventory(&dev).await.unwrap().objects().len(), recorded);
 
     // The connection that met the full disk may have been replaced, and the limit was its own.
     pragma(&store, "PRAGMA max_page_count = 100000").await;
     store.record(&dev, generation, apply, &large(recorded)).await.unwrap();
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.unwrap();
-    assert_eq!(store.inventory(&dev).await.unwrap().objects.len(), recorded + 1);
+    assert_eq!(store.inventory(&dev).await.unwrap().objects().len(), recorded + 1);
     store.close().await;
     drop(store);
     SqliteStore::open(&path).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_dropped_call_leaves_no_transaction_open() {
         drop(call);
         store.lease(&dev, "one", LONG).await.unwrap();
         let steps = store.steps(apply).await.unwrap().len();
-        assert_eq!(store.inventory(&dev).await.unwrap().objects.len(), steps);
+        assert_eq!(store.inventory(&dev).await.unwrap().objects().len(), steps);
     }
 }
 
@@ -190,7 +190,7 @@ async fn memory_and_disk_agree() {
         let mut conn = store.readers.acquire().await.unwrap();
         let read = inventory::load(&mut conn, &dev, &Cache::default()).await.unwrap();
         assert_eq!(*remembered, *read);
-        read.objects.len()
+        read.objects().len()
     };
     assert_eq!(same().await, 0);
     for number in 0..4 {

@@ -75,7 +75,8 @@ async fn what_was_recorded_is_there_after_a_kill() {
         let apply = &store.applies(&dev, 9).await.unwrap()[0];
         assert_eq!(apply.outcome, None);
         let steps = store.steps(apply.id).await.unwrap();
-        let objects = &store.inventory(&dev).await.unwrap().objects;
+        let inventory = store.inventory(&dev).await.unwrap();
+        let objects = inventory.objects();
         assert!(steps.len() >= acknowledged, "{} of {acknowledged}", steps.len());
         assert!(steps.len() <= acknowledged + 1, "one more may have been written and not acknowledged");
         assert_eq!(objects.len(), steps.len(), "a step and its effect go together");
@@ -116,7 +117,7 @@ async fn another_process_is_named() {
     SqliteStore::backup_file(&path, &copies[1]).await.unwrap();
     for (copy, at_least) in copies.iter().zip([1, 2]) {
         let store = open(copy).await.unwrap();
-        assert!(store.inventory(&scope("dev")).await.unwrap().objects.len() >= at_least);
+        assert!(store.inventory(&scope("dev")).await.unwrap().objects().len() >= at_least);
     }
     open(&path).await.unwrap().mark_key().await.unwrap();
 }

@@ -146,8 +146,8 @@ fn disturb(world: &mut World, edits: &[(usize, u8, Edit)]) {
                 }
             }
             Edit::Unconfirmed => {
-                if world.inventory.objects.contains_key(&key) {
-                    world.owned_mut(&key).mark = None;
+                if world.inventory.objects().contains_key(&key) {
+                    world.edit_owned(&key, |owned| owned.mark = None);
                 }
             }
         }
@@ -229,7 +229,7 @@ proptest! {
         for action in plan.actions.iter().filter(|action| action.verb == Verb::Delete) {
             let Subject::Object(key) = &action.subject else { continue };
             prop_assert!(!wanted.contains(key), "{key} is wanted");
-            let owned = &world.inventory.objects[key];
+            let owned = &world.inventory.objects()[key];
             let uid = owned.mark.as_ref().and_then(|mark| mark.uid.as_ref()).map(|uid| uid.0.to_string());
             prop_assert_eq!(uid, Some(world.objects[key].0.to_string()));
             prop_assert!(!plan.blocked.contains_key(&owned.unit));

@@ -143,8 +143,10 @@ fn marks() -> MarkKey {
 }
 
 impl World {
-    pub(crate) fn owned_mut(&mut self, key: &ObjectKey) -> &mut Owned {
-        Arc::make_mut(self.inventory.objects.get_mut(key).unwrap())
+    pub(crate) fn edit_owned(&mut self, key: &ObjectKey, edit: impl FnOnce(&mut Owned)) {
+        let mut owned = Owned::clone(&self.inventory.objects()[key]);
+        edit(&mut owned);
+        self.inventory.own(key.clone(), owned.into());
     }
 
     pub(crate) fn plan(&self, rendered: &Rendered, environment: &Environment) -> Plan {
@@ -190,7 +192,7 @@ impl World {
             self.act(action);
         }
         for key in &plan.forget {
-            self.inventory.objects.remove(key);
+            self.inventory.forget(key);
         }
     }
 
@@ -206,7 +208,7 @@ impl World {
                     *expect,
                     "{key} was observed"
                 );
-                let previous = self.inventory.objects.get(key).map(|owned| owned.applied.value());
+                let previous = self.inventory.objects().get(key).map(|owned| owned.applied.value());
                 let (live, previous) = match action.verb {
                     Verb::Create | Verb::Replace => (None, None),
                     Verb::Adopt => (live, None),
@@ -226,10 +228,10 @@ impl World {
                     mark,
                     &without(&desired.body.value(), leave),
                 );
-                self.inventory.objects.insert(key.clone(), owned.into());
+                self.inventory.own(key.clone(), owned.into());
             }
             (Subject::Object(key), Payload::Remove { .. }) => {
-                let owned = self.inventory.objects.remove(key).unwrap();
+                let owned = self.inventory.forget(key).unwrap();
                 if action.verb == Verb::Delete {
                     let (uid, _) = self.objects.remove(key).unwrap();
                     assert_eq!(
