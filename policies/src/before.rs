@@ -84,7 +84,7 @@ impl<'a> Before<'a> {
             let side = Side { estate: &self.estate, rendered: base, sources: input.base_sources };
             around(input, side, units, &history)
         } else {
-            let mut found = rule::dangling(&self.estate, &units.examined);
+            let mut found = rule::dangling(&self.estate, &units.examined, input.cache);
             let rules = ObjectRules::of(input.policies);
             found.extend(rules.contextual(&self.estate, &history, &mut Costs::default(), input.cache));
             found.extend(registered(input));

@@ -10,6 +10,7 @@ use naksha_environments::digest::Digest;
 
 use crate::check::ExaminedUnit;
 use crate::custom::Judged;
+use crate::rule::Dangling;
 
 /// Checks after which an unused entry is forgotten. A daemon judges one environment at a few revisions at a time.
 const KEPT_CHECKS: u64 = 8;
@@ -24,6 +25,7 @@ pub struct FindingCache {
 struct Inner {
     examined: HashMap<Digest, (u64, Arc<ExaminedUnit>)>,
     judged: HashMap<Digest, (u64, Arc<Judged>)>,
+    dangling: HashMap<Digest, (u64, Arc<Dangling>)>,
     /// Counts checks.
     check: u64,
 }
@@ -41,6 +43,7 @@ impl FindingCache {
             let oldest = inner.check - KEPT_CHECKS;
             inner.examined.retain(|_, (used, _)| *used >= oldest);
             inner.judged.retain(|_, (used, _)| *used >= oldest);
+            inner.dangling.retain(|_, (used, _)| *used >= oldest);
         }
     }
 
@@ -52,6 +55,11 @@ impl FindingCache {
     /// What is known under `key`, or what `judge` gives.
     pub(crate) fn judged(&self, key: Digest, judge: impl FnOnce() -> Judged) -> Arc<Judged> {
         self.known_or_made(|inner| &mut inner.judged, key, || Arc::new(judge()))
+    }
+
+    /// What is known under `key`, or what `look` gives.
+    pub(crate) fn dangling(&self, key: Digest, look: impl FnOnce() -> Dangling) -> Arc<Dangling> {
+        self.known_or_made(|inner| &mut inner.dangling, key, || Arc::new(look()))
     }
 
     fn known_or_made<T: Clone>(

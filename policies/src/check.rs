@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Place;
+use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::environment::Environment;
 use naksha_environments::ids::RuleName;
 use naksha_environments::inventory::Inventory;
@@ -117,15 +118,30 @@ pub(crate) struct ExaminedUnit {
     pub(crate) objects: Box<[Examined]>,
     /// How often each rule found something.
     counts: Vec<(RuleName, usize)>,
+    /// Of everything in the unit that can be referred to.
+    pub(crate) supply: Digest,
+    /// Whether controllers make something of its objects.
+    pub(crate) makes: bool,
 }
 
 impl ExaminedUnit {
-    fn new(objects: Box<[Examined]>) -> Self {
+    fn new(unit: &UnitObjects<'_>) -> Self {
+        let objects = unit.items().map(|item| rule::examine(item.key, &item.body.value()));
+        let objects: Box<[Examined]> = objects.collect();
+        let mut supply = Hasher::new("naksha/supply/1");
+        for (item, object) in unit.items().zip(&objects) {
+            supply.add(item.key.to_string());
+            let made = object.makes.iter().map(|made| format!("makes {} {}", made.kind, made.name));
+            made.chain(object.keys.iter().flatten().map(|key| format!("key {key}"))).for_each(|text| {
+                supply.add(text);
+            });
+        }
         let mut counts: BTreeMap<RuleName, usize> = BTreeMap::new();
         for found in objects.iter().flat_map(|object| &object.found) {
             *counts.entry(found.rule.clone()).or_default() += 1;
         }
-        Self { objects, counts: counts.into_iter().collect() }
+        let makes = objects.iter().any(|object| !object.makes.is_empty());
+        Self { objects, counts: counts.into_iter().collect(), supply: supply.finish(), makes }
     }
 }
 
@@ -136,10 +152,7 @@ pub(crate) fn examined(estate: &Estate<'_>, cache: &FindingCache) -> Vec<Arc<Exa
 
 /// What the shipped rules found in the objects of a unit.
 pub(crate) fn examined_unit(unit: &UnitObjects<'_>, cache: &FindingCache) -> Arc<ExaminedUnit> {
-    cache.examined(unit.digest, || {
-        let objects = unit.items().map(|item| rule::examine(item.key, &item.body.value()));
-        ExaminedUnit::new(objects.collect())
-    })
+    cache.examined(unit.digest, || ExaminedUnit::new(unit))
 }
 
 /// One side of the comparison.
@@ -159,7 +172,7 @@ pub(crate) fn around(
 ) -> Vec<Located> {
     let Side { estate, rendered, sources } = side;
     let UnitFindings { examined, judged: _, mut costs } = units;
-    let mut found = rule::dangling(estate, &examined);
+    let mut found = rule::dangling(estate, &examined, input.cache);
     let rules = ObjectRules::of(input.policies);
     found.extend(rules.contextual(estate, history, &mut costs, input.cache));
     found.extend(costs.findings());

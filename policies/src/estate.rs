@@ -1,13 +1,12 @@
 //! An estate: the objects of an environment, as rendered or as the inventory remembers them, one shape for both.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::{Inventory, Owned};
-use naksha_environments::object::{Body, DesiredObject, KeyMap, ObjectKey};
+use naksha_environments::object::{Body, DesiredObject, ObjectKey};
 use naksha_environments::rendered::{Rendered, UnitState};
 
 /// One object.
@@ -62,14 +61,20 @@ impl<'a> UnitObjects<'a> {
     }
 }
 
+/// Who knows whose an object is.
+#[derive(Debug)]
+enum Owners<'a> {
+    Rendered(&'a Rendered),
+    Inventory(&'a Inventory),
+}
+
 #[derive(Debug)]
 pub(crate) struct Estate<'a> {
     /// By name.
     pub(crate) units: Vec<UnitObjects<'a>>,
     /// Whether units are missing from it that may make objects: broken, without a driver, or not promoted yet.
     pub(crate) incomplete: bool,
-    /// Where each object is: which unit, which of its objects. Made when the first one is looked for.
-    index: OnceCell<KeyMap<(u32, u32)>>,
+    owners: Owners<'a>,
 }
 
 impl<'a> Estate<'a> {
@@ -79,7 +84,11 @@ impl<'a> Estate<'a> {
             UnitObjects { name, digest: made.digest, objects }
         };
         let incomplete = rendered.units.values().any(|unit| !matches!(unit.state, UnitState::Rendered(_)));
-        Self { units: rendered.units.iter().map(unit).collect(), incomplete, index: OnceCell::new() }
+        Self {
+            units: rendered.units.iter().map(unit).collect(),
+            incomplete,
+            owners: Owners::Rendered(rendered),
+        }
     }
 
     pub(crate) fn of_inventory(inventory: &'a Inventory) -> Self {
@@ -96,7 +105,7 @@ impl<'a> Estate<'a> {
             UnitObjects { name, digest: hasher.finish(), objects: Objects::Owned(objects) }
         };
         let units = units.into_iter().map(unit).collect();
-        Self { units, incomplete: false, index: OnceCell::new() }
+        Self { units, incomplete: false, owners: Owners::Inventory(inventory) }
     }
 
     pub(crate) fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
@@ -105,14 +114,13 @@ impl<'a> Estate<'a> {
 
     /// Where an object is: which unit, which of its objects.
     pub(crate) fn place(&self, key: &ObjectKey) -> Option<(usize, usize)> {
-        let index = self.index.get_or_init(|| {
-            let units = self.units.iter().zip(0..);
-            let places = units.flat_map(|(unit, at)| {
-                unit.items().zip(0..).map(move |(item, index)| (item.key.clone(), (at, index)))
-            });
-            places.collect()
-        });
-        index.get(key).map(|(unit, index)| (*unit as usize, *index as usize))
+        let unit = match self.owners {
+            Owners::Rendered(rendered) => &rendered.makers().get(key)?.unit,
+            Owners::Inventory(inventory) => &inventory.objects().get(key)?.unit,
+        };
+        let at = self.units.binary_search_by(|other| other.name.cmp(unit)).ok()?;
+        let index = self.units[at].items().position(|item| item.key == key)?;
+        Some((at, index))
     }
 
     pub(crate) fn find(&self, key: &ObjectKey) -> Option<Item<'a>> {

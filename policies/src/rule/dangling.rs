@@ -1,39 +1,47 @@
 //! dangling-ref: references to what no unit of the environment makes.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use naksha_environments::digest::Hasher;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::Subject;
 
+use crate::cache::FindingCache;
 use crate::check::ExaminedUnit;
-use crate::estate::{Estate, Item};
+use crate::estate::Estate;
 use crate::found::{Found, Located};
-use crate::rule::object::Examined;
 use crate::rule::reference::Reference;
 
-/// `examined` goes with the units of `estate`, one to one.
-pub(crate) fn dangling(estate: &Estate<'_>, examined: &[Arc<ExaminedUnit>]) -> Vec<Located> {
-    let known = Known::of(estate, examined);
+/// References of a unit that lead nowhere: which of its objects, and what is wrong.
+pub(crate) type Dangling = Vec<(usize, Found)>;
+
+/// `examined` goes with the units of `estate`, one to one. A unit is looked at again when something of it changed, or
+/// what there is to refer to.
+pub(crate) fn dangling(
+    estate: &Estate<'_>,
+    examined: &[Arc<ExaminedUnit>],
+    cache: &FindingCache,
+) -> Vec<Located> {
+    let mut supply = Hasher::new("naksha/supplies/1").part([u8::from(estate.incomplete)]);
+    for unit in examined {
+        supply.add(unit.supply.as_bytes());
+    }
+    let supply = supply.finish();
+    let known = LazyCell::new(|| Known::of(estate, examined));
     let mut found = Vec::new();
-    for (item, examined) in together(estate, examined) {
-        for (target, reference) in &examined.references {
-            let Some(message) = known.misses(target, reference) else { continue };
-            let mut made = Found::new("dangling-ref", reference.field.clone(), message);
-            // What a unit without a driver makes is not known: it may be just this.
-            made.at_most_warning = estate.incomplete;
-            let subject = Some(Subject::Object(item.key.clone()));
-            found.push(Located { unit: Some(item.unit.clone()), subject, place: None, found: made });
-        }
+    for (unit, examined) in estate.units.iter().zip(examined) {
+        let key = Hasher::new("naksha/dangling/1").part(supply.as_bytes()).part(unit.digest.as_bytes());
+        let dangling = cache.dangling(key.finish(), || known.missed_by(examined));
+        found.extend(dangling.iter().map(|(index, found)| Located {
+            unit: Some(unit.name.clone()),
+            subject: Some(Subject::Object(unit.item(*index).key.clone())),
+            place: None,
+            found: found.clone(),
+        }));
     }
     found
-}
-
-fn together<'a>(
-    estate: &'a Estate<'a>,
-    examined: &'a [Arc<ExaminedUnit>],
-) -> impl Iterator<Item = (Item<'a>, &'a Examined)> {
-    estate.units.iter().zip(examined).flat_map(|(unit, examined)| unit.items().zip(examined.objects.iter()))
 }
 
 /// Kind, namespace, name.
@@ -49,11 +57,27 @@ struct Known<'a> {
 
 impl<'a> Known<'a> {
     fn of(estate: &'a Estate<'a>, examined: &'a [Arc<ExaminedUnit>]) -> Self {
-        let made = together(estate, examined).flat_map(|(item, examined)| {
+        let units = estate.units.iter().zip(examined).filter(|(_, examined)| examined.makes);
+        let objects = units.flat_map(|(unit, examined)| unit.items().zip(&examined.objects));
+        let made = objects.flat_map(|(item, examined)| {
             let namespace = item.key.namespace.as_deref();
             examined.makes.iter().map(move |one| (one.kind, namespace, one.name.as_str()))
         });
         Self { estate, examined, made: made.collect() }
+    }
+
+    fn missed_by(&self, unit: &ExaminedUnit) -> Dangling {
+        let mut found = Dangling::new();
+        for (index, object) in unit.objects.iter().enumerate() {
+            for (target, reference) in &object.references {
+                let Some(message) = self.misses(target, reference) else { continue };
+                let mut made = Found::new("dangling-ref", reference.field.clone(), message);
+                // What a unit without a driver makes is not known: it may be just this.
+                made.at_most_warning = self.estate.incomplete;
+                found.push((index, made));
+            }
+        }
+        found
     }
 
     fn misses(&self, target: &ObjectKey, reference: &Reference) -> Option<String> {

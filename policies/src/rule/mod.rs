@@ -14,7 +14,7 @@ mod reference;
 mod shape;
 
 pub(crate) use cleartext::{in_values_files, in_variables};
-pub(crate) use dangling::dangling;
+pub(crate) use dangling::{Dangling, dangling};
 pub(crate) use graph::graphs;
 pub(crate) use guard::guards;
 pub(crate) use object::{Examined, examine};
