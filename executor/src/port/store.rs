@@ -1,5 +1,8 @@
 //! The store: what the daemon must not forget. SQLite now, Postgres through the same contract suite.
 //!
+//! A write is durable before it is answered, and it is there whole or not at all: also when its caller goes away, and
+//! whatever becomes of those that are made at the same time.
+//!
 //! Every write of an environment carries the [`Generation`] of its owner; a stale one changes nothing and is
 //! [`StoreError::Fenced`]. A plan becomes the target only when its parent is the current target.
 //!

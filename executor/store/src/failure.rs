@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use naksha_executor::port::store::StoreError;
 use sqlx::migrate::MigrateError;
@@ -14,7 +15,8 @@ const DAMAGE: [i32; 2] = [11, 26];
 pub(crate) enum Failure {
     /// Said already.
     Store(StoreError),
-    Sql(sqlx::Error),
+    /// Shared: a commit that fails does so for several writes.
+    Sql(Arc<sqlx::Error>),
     Io(io::Error),
     /// A row that this program cannot have written.
     Row(String),
@@ -28,6 +30,12 @@ impl From<StoreError> for Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
+        Self::Sql(Arc::new(error))
+    }
+}
+
+impl From<Arc<sqlx::Error>> for Failure {
+    fn from(error: Arc<sqlx::Error>) -> Self {
         Self::Sql(error)
     }
 }
@@ -44,10 +52,18 @@ impl Failure {
         Self::Row(format!("a row has an impossible `{column}`: {why}"))
     }
 
+    /// What the database said, if it was the database.
+    pub(crate) fn sql(&self) -> Option<Arc<sqlx::Error>> {
+        match self {
+            Self::Sql(error) => Some(Arc::clone(error)),
+            Self::Store(_) | Self::Io(_) | Self::Row(_) => None,
+        }
+    }
+
     /// What a failed migration means; `known` is the newest one of this program.
     pub(crate) fn of_migration(error: MigrateError, known: i64) -> Self {
         match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Self::Sql(error),
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
             MigrateError::VersionMissing(found) => Self::Store(StoreError::Newer { found, known }),
             MigrateError::VersionMismatch(version) => Self::Store(StoreError::Changed { version }),
             other => Self::Row(other.to_string()),

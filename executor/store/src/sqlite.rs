@@ -1,8 +1,10 @@
 //! The store itself: which connection each call uses, and where its transaction starts and ends.
 //!
-//! SQLite has one writer: writes queue for one connection, each in a transaction that takes the write lock at its
-//! start (so that no read in it is ever stale) and is on the disk before the call answers. Reads have
-//! connections of their own and see one state each. Inventories are also kept in memory. What happens inside a transaction is in the modules below.
+//! SQLite has one writer: writes queue for one connection, in transactions that take the write lock at their start (so
+//! that no read in them is ever stale). Each write holds whole or not at all, and is on the disk before the call
+//! answers; those that wait at the same time share a transaction ([`writer`]). Reads have connections of their own and
+//! see one committed state each. Inventories are also kept in memory. What happens inside a write is in the modules
+//! below.
 
 mod apply;
 mod audit;
@@ -20,6 +22,7 @@ mod schema;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -43,18 +46,16 @@ use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
 use crate::failure::{During as _, Failure};
 use crate::lock::FileLock;
-use cache::Cache;
+use cache::{Cache, Change};
 use open::Opened;
-
-/// Takes the write lock at once: a transaction that starts reading and then writes could fail half-way.
-const BEGIN: &str = "BEGIN IMMEDIATE";
+use writer::Writer;
 
 /// The state in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
-    cache: Cache,
+    cache: Arc<Cache>,
     /// Held, never read: other processes see it.
     _lock: FileLock,
 }
@@ -70,7 +71,9 @@ impl SqliteStore {
     /// another process; never resets anything. Owners of a process that is gone lose their leases at once.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let Opened { writer, readers, lock } = open::open(path).await.during("be opened")?;
-        Ok(Self { path: path.to_owned(), writer, readers, cache: Cache::default(), _lock: lock })
+        let cache = Arc::<Cache>::default();
+        let writer = Writer::new(writer, Arc::clone(&cache));
+        Ok(Self { path: path.to_owned(), writer, readers, cache, _lock: lock })
     }
 
     /// Copies the database at `path` to `to` while a daemon may have it open: [`Store::backup`] for another process.
@@ -84,31 +87,34 @@ impl SqliteStore {
         written.during("be backed up")
     }
 
-    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
-        Ok(self.writer.begin_with(BEGIN).await?)
-    }
-
     async fn read(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
         Ok(self.readers.begin().await?)
     }
 }
 
-/// One write transaction around a call; named for the error message.
-macro_rules! writing {
+/// One write around a call that answers what the caller gets, and what it did to an inventory; named for the error
+/// message.
+macro_rules! moving {
     ($store:ident, $doing:literal, |$conn:ident| $call:expr) => {{
         let done: Result<_, Failure> = async {
-            let mut transaction = $store.write().await?;
-            let $conn = &mut *transaction;
-            let answer = $call.await?;
-            transaction.commit().await?;
-            Ok(answer)
+            let mut turn = $store.writer.turn().await?;
+            let $conn = turn.connection();
+            let done: Result<(_, Option<Change>), Failure> = $call.await;
+            turn.end(done).await
         }
         .await;
         done.during($doing)
     }};
 }
 
-/// As `writing!`, for reading one consistent state.
+/// As `moving!`, for what moves no inventory.
+macro_rules! writing {
+    ($store:ident, $doing:literal, |$conn:ident| $call:expr) => {
+        moving!($store, $doing, |$conn| async { Ok(($call.await?, None)) })
+    };
+}
+
+/// As these, for reading one consistent state.
 macro_rules! reading {
     ($store:ident, $doing:literal, |$conn:ident| $call:expr) => {{
         let done: Result<_, Failure> = async {
@@ -212,16 +218,7 @@ impl Store for SqliteStore {
     }
 
     async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError> {
-        let _turn = self.cache.turn.lock().await;
-        let (id, version) = writing!(self, "begin an apply", |conn| apply::begin(conn, start))?;
-        if let Some(version) = version {
-            self.cache.follow(&start.scope, version, |inventory| {
-                for (key, owned) in &start.intents {
-                    inventory.intend(key, owned);
-                }
-            });
-        }
-        Ok(id)
+        moving!(self, "begin an apply", |conn| apply::begin(conn, start))
     }
 
     async fn record(
@@ -231,13 +228,7 @@ impl Store for SqliteStore {
         apply: ApplyId,
         step: &StepRecord,
     ) -> Result<(), StoreError> {
-        let _turn = self.cache.turn.lock().await;
-        let version =
-            writing!(self, "record a step", |conn| apply::record(conn, scope, (generation, apply), step))?;
-        if let Some(version) = version {
-            self.cache.follow(scope, version, |inventory| cache::apply(inventory, &step.effect));
-        }
-        Ok(())
+        moving!(self, "record a step", |conn| apply::record(conn, scope, (generation, apply), step))
     }
 
     async fn finish(
@@ -283,18 +274,9 @@ impl Store for SqliteStore {
         revisions: Option<&Revisions>,
         forget: &BTreeSet<ObjectKey>,
     ) -> Result<(), StoreError> {
-        let _turn = self.cache.turn.lock().await;
-        let version = writing!(self, "remember a revision", |conn| apply::advance(
+        moving!(self, "remember a revision", |conn| apply::advance(
             conn, scope, generation, revisions, forget
-        ))?;
-        if let Some(version) = version {
-            self.cache.follow(scope, version, |inventory| {
-                for key in forget {
-                    inventory.forget(key);
-                }
-            });
-        }
-        Ok(())
+        ))
     }
 
     async fn refresh_marks(
@@ -303,15 +285,7 @@ impl Store for SqliteStore {
         generation: Generation,
         owned: &BTreeMap<ObjectKey, Arc<Owned>>,
     ) -> Result<(), StoreError> {
-        let _turn = self.cache.turn.lock().await;
-        let version =
-            writing!(self, "refresh marks", |conn| inventory::refresh(conn, scope, generation, owned))?;
-        self.cache.follow(scope, version, |inventory| {
-            for (key, owned) in owned {
-                inventory.renew(key, owned);
-            }
-        });
-        Ok(())
+        moving!(self, "refresh marks", |conn| inventory::refresh(conn, scope, generation, owned))
     }
 
     async fn acknowledge(
@@ -355,7 +329,8 @@ impl Store for SqliteStore {
     async fn retain(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
         let dropped = writing!(self, "drop history", |conn| retention::drop_history(conn, keep, now))?;
         let shrunk: Result<(), Failure> = async {
-            let mut conn = self.writer.acquire().await?;
+            // Outside of a group: it waits until the open one is committed, and the next one waits for it.
+            let mut conn = self.writer.pool.acquire().await?;
             retention::shrink(&mut conn).await
         }
         .await;
@@ -386,7 +361,8 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        // The writer last: it waits for the open group's commit, and folds the log in.
         self.readers.close().await;
-        self.writer.close().await;
+        self.writer.pool.close().await;
     }
 }

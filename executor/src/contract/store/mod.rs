@@ -15,6 +15,7 @@ pub mod leases;
 pub mod messages;
 pub mod plans;
 pub mod samples;
+pub mod together;
 
 /// One `#[tokio::test]` per case of the suite.
 #[macro_export]
@@ -40,6 +41,9 @@ macro_rules! store_contract {
         $crate::store_contract!($fresh, messages:
             messages_wait_in_order, a_later_message_replaces, a_replaced_message_is_not_delivered_by_mistake,
             retries_wait, acknowledgements_are_kept, the_audit_tells_who);
+        $crate::store_contract!($fresh, together:
+            many_writes_at_once_are_all_kept, a_refused_write_harms_no_other, a_dropped_caller_harms_no_other,
+            the_latest_step_is_in_the_inventory);
         $crate::store_contract!($fresh, keeping:
             history_is_dropped, what_is_needed_is_kept, the_mark_key_stays, backups_never_overwrite);
     };

@@ -13,17 +13,18 @@ use naksha_executor::port::store::{
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::cache::{self, Change};
 use super::{audit, inventory, outbox, row, scope};
 use crate::failure::Failure;
 
 /// Who writes the audit row of an apply that nobody ended.
 const DAEMON: &str = "daemon";
 
-/// The new apply, and the version of the inventory if it moved.
-pub(crate) async fn begin(
+/// The new apply, and what its intents change.
+pub(super) async fn begin(
     conn: &mut SqliteConnection,
     start: &ApplyStart,
-) -> Result<(ApplyId, Option<i64>), Failure> {
+) -> Result<(ApplyId, Option<Change>), Failure> {
     let environment = scope::fence(conn, &start.scope, start.generation).await?;
     let target: Option<String> = sqlx::query_scalar("SELECT target FROM environments WHERE id = ?1")
         .bind(environment)
@@ -51,7 +52,13 @@ pub(crate) async fn begin(
         return Ok((ApplyId(id), None));
     }
     let version = inventory::moved(conn, environment).await?;
-    Ok((ApplyId(id), Some(version)))
+    let intents = start.intents.clone();
+    let change = Change::new(&start.scope, version, move |inventory| {
+        for (key, owned) in &intents {
+            inventory.intend(key, owned);
+        }
+    });
+    Ok((ApplyId(id), Some(change)))
 }
 
 /// See the port.
@@ -87,13 +94,13 @@ async fn end_running(conn: &mut SqliteConnection, environment: i64, at: Timestam
     audit::write(conn, environment, Some(apply), &entry).await
 }
 
-/// The version of the inventory if it moved.
-pub(crate) async fn record(
+/// What the step's effect changes.
+pub(super) async fn record(
     conn: &mut SqliteConnection,
     scope: &Scope,
     (generation, apply): (Generation, ApplyId),
     step: &StepRecord,
-) -> Result<Option<i64>, Failure> {
+) -> Result<((), Option<Change>), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
     let StepRecord { subject, unit, verb, outcome, attempts, started, ended, effect } = step;
     let (outcome, reason) = match outcome {
@@ -122,13 +129,14 @@ pub(crate) async fn record(
         return Err(not_running(scope, apply).into());
     }
     match effect {
-        Effect::None => return Ok(None),
+        Effect::None => return Ok(((), None)),
         Effect::Own(key, owned) => inventory::own(conn, environment, key, owned).await?,
         Effect::Forget(key) => inventory::forget(conn, environment, key).await?,
         Effect::Register(name, workflow) => inventory::register(conn, environment, name, workflow).await?,
         Effect::Retire(name) => inventory::retire(conn, environment, name).await?,
     }
-    Ok(Some(inventory::moved(conn, environment).await?))
+    let (version, effect) = (inventory::moved(conn, environment).await?, effect.clone());
+    Ok(((), Some(Change::new(scope, version, |inventory| cache::apply(inventory, effect)))))
 }
 
 fn not_running(scope: &Scope, ApplyId(number): ApplyId) -> StoreError {
@@ -173,15 +181,14 @@ pub(crate) async fn finish(
     Ok(())
 }
 
-/// There was nothing to do at these revisions; these objects are gone and wanted by nobody. The inventory's new
-/// version, when it changed.
-pub(crate) async fn advance(
+/// There was nothing to do at these revisions; these objects are gone and wanted by nobody.
+pub(super) async fn advance(
     conn: &mut SqliteConnection,
     scope: &Scope,
     generation: Generation,
     revisions: Option<&Revisions>,
     forget: &BTreeSet<ObjectKey>,
-) -> Result<Option<i64>, Failure> {
+) -> Result<((), Option<Change>), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
     if let Some(Revisions { control, content }) = revisions {
         remember(conn, environment, (control.as_str(), content.as_str())).await?;
@@ -190,9 +197,15 @@ pub(crate) async fn advance(
         inventory::forget(conn, environment, key).await?;
     }
     if forget.is_empty() {
-        return Ok(None);
+        return Ok(((), None));
     }
-    inventory::moved(conn, environment).await.map(Some)
+    let (version, forget) = (inventory::moved(conn, environment).await?, forget.clone());
+    let change = Change::new(scope, version, move |inventory| {
+        for key in &forget {
+            inventory.forget(key);
+        }
+    });
+    Ok(((), Some(change)))
 }
 
 /// What is applied now, and what ran, in the order of the applies before it.

@@ -15,14 +15,29 @@ const CACHED_OBJECTS: usize = 50_000;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     entries: Mutex<BTreeMap<Scope, Entry>>,
-    /// Held by a write of an inventory until the entry followed it, so that entries move in the order of commits.
-    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Entry {
     version: i64,
     inventory: Arc<Inventory>,
+}
+
+/// What a write does to an inventory, and the version that the inventory has then.
+pub(super) struct Change {
+    scope: Scope,
+    version: i64,
+    edit: Box<dyn FnOnce(&mut Inventory) + Send>,
+}
+
+impl Change {
+    pub(super) fn new(
+        scope: &Scope,
+        version: i64,
+        edit: impl FnOnce(&mut Inventory) + Send + 'static,
+    ) -> Self {
+        Self { scope: scope.clone(), version, edit: Box::new(edit) }
+    }
 }
 
 impl Cache {
@@ -46,13 +61,15 @@ impl Cache {
         }
     }
 
-    /// Follows a committed write that moved the inventory to `version`. An entry that missed an earlier one is
-    /// left behind, and read again by who needs it.
-    pub(super) fn follow(&self, scope: &Scope, version: i64, change: impl FnOnce(&mut Inventory)) {
+    /// Follows writes that were committed, in their order. An entry that missed an earlier one is left behind, and
+    /// read again by who needs it.
+    pub(super) fn follow(&self, changes: Vec<Change>) {
         let mut entries = self.entries();
-        if let Some(entry) = entries.get_mut(scope).filter(|entry| entry.version + 1 == version) {
-            change(Arc::make_mut(&mut entry.inventory));
-            entry.version = version;
+        for Change { scope, version, edit } in changes {
+            if let Some(entry) = entries.get_mut(&scope).filter(|entry| entry.version + 1 == version) {
+                edit(Arc::make_mut(&mut entry.inventory));
+                entry.version = version;
+            }
         }
     }
 
@@ -63,20 +80,20 @@ impl Cache {
 }
 
 /// What a step did, to an inventory in memory.
-pub(super) fn apply(inventory: &mut Inventory, effect: &Effect) {
+pub(super) fn apply(inventory: &mut Inventory, effect: Effect) {
     match effect {
         Effect::None => {}
         Effect::Own(key, owned) => {
-            inventory.own(key.clone(), Arc::clone(owned));
+            inventory.own(key, owned);
         }
         Effect::Forget(key) => {
-            inventory.forget(key);
+            inventory.forget(&key);
         }
         Effect::Register(name, workflow) => {
-            inventory.workflows.insert(name.clone(), workflow.clone());
+            inventory.workflows.insert(name, workflow);
         }
         Effect::Retire(name) => {
-            inventory.workflows.remove(name);
+            inventory.workflows.remove(&name);
         }
     }
 }

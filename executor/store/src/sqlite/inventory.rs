@@ -13,7 +13,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::cache::Cache;
+use super::cache::{Cache, Change};
 use super::{row, scope};
 use crate::failure::Failure;
 
@@ -141,20 +141,26 @@ pub(crate) async fn retire(
     Ok(())
 }
 
-pub(crate) async fn refresh(
+pub(super) async fn refresh(
     conn: &mut SqliteConnection,
     scope: &Scope,
     generation: Generation,
     objects: &BTreeMap<ObjectKey, Arc<Owned>>,
-) -> Result<i64, Failure> {
+) -> Result<((), Option<Change>), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
     for (key, owned) in objects {
         bind(REFRESH, environment, key, owned)?.execute(&mut *conn).await?;
     }
-    moved(conn, environment).await
+    let (version, objects) = (moved(conn, environment).await?, objects.clone());
+    let change = Change::new(scope, version, move |inventory| {
+        for (key, owned) in &objects {
+            inventory.renew(key, owned);
+        }
+    });
+    Ok(((), Some(change)))
 }
 
-/// Every transaction that changes an inventory moves its version once; the new one.
+/// Every write that changes an inventory moves its version once; the new one.
 pub(crate) async fn moved(conn: &mut SqliteConnection, environment: i64) -> Result<i64, Failure> {
     let version = sqlx::query_scalar(
         "UPDATE environments SET inventory = inventory + 1 WHERE id = ?1 RETURNING inventory",

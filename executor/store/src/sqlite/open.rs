@@ -17,6 +17,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
+use super::writer::TURN_TIMEOUT;
 use super::{lease, schema};
 use crate::failure::Failure;
 use crate::lock::{FileLock, beside, folder_of, sync_folder_of};
@@ -24,9 +25,6 @@ use crate::lock::{FileLock, beside, folder_of, sync_folder_of};
 /// How long a statement waits for a lock that somebody outside holds (a shell, a copying tool): longer than they
 /// need, shorter than a reconcile may hang.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a caller waits for its turn: the writer's queue under a full disk's slowest fsyncs.
-const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Readers never wait for the writer; more than a few only cost memory (2 MiB of cache each).
 const READERS: u32 = 4;

@@ -51,8 +51,8 @@ pub(crate) async fn ensure_repository(
     Ok(id)
 }
 
-/// The row id of an environment, if `generation` is its owner's. The lease's end plays no part: within this
-/// transaction nobody else can take it.
+/// The row id of an environment, if `generation` is its owner's. The lease's end plays no part: who takes it does so
+/// before this write or after it, never in between.
 pub(crate) async fn fence(
     conn: &mut SqliteConnection,
     scope: &Scope,

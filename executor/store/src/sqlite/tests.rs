@@ -23,28 +23,37 @@ use tempfile::TempDir;
 use super::cache::Cache;
 use super::{SqliteStore, inventory, retention};
 
-async fn store() -> (TempDir, PathBuf, Arc<SqliteStore>) {
+pub(super) async fn store() -> (TempDir, PathBuf, Arc<SqliteStore>) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("state.db");
     let store = SqliteStore::open(&path).await.unwrap();
     (folder, path, Arc::new(store))
 }
 
-async fn running(store: &Arc<SqliteStore>) -> (Generation, ApplyId) {
+pub(super) async fn running(store: &Arc<SqliteStore>) -> (Generation, ApplyId) {
     let shared: SharedStore = store.clone();
     let generation = lease(&shared, &scope("dev")).await;
     (generation, begin(&shared, &scope("dev"), generation, (None, 'a')).await)
 }
 
 /// A step that owns an object of 8 KiB.
-fn large(number: usize) -> StepRecord {
+pub(super) fn large(number: usize) -> StepRecord {
     let body = json!({"data": "x".repeat(8 * 1024), "number": number});
     let object = Owned { applied: Body::new(&body), ..owned("web") };
     step(&format!("step {number}"), Effect::Own(key(&format!("web-{number}")), Arc::new(object)))
 }
 
-async fn pragma(store: &SqliteStore, sql: &str) -> i64 {
-    let mut conn = store.writer.acquire().await.unwrap();
+/// How many objects the inventory has, in memory and on disk.
+pub(super) async fn objects(store: &SqliteStore) -> usize {
+    let remembered = store.inventory(&scope("dev")).await.unwrap();
+    let mut conn = store.readers.acquire().await.unwrap();
+    let read = inventory::load(&mut conn, &scope("dev"), &Cache::default()).await.unwrap();
+    assert_eq!(*remembered, *read);
+    read.objects().len()
+}
+
+pub(super) async fn pragma(store: &SqliteStore, sql: &str) -> i64 {
+    let mut conn = store.writer.pool.acquire().await.unwrap();
     sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *conn).await.unwrap()
 }
 
@@ -105,7 +114,7 @@ async fn a_dropped_call_leaves_no_transaction_open() {
 async fn a_clock_that_was_set_back_locks_nobody_out() {
     let (_folder, _path, store) = store().await;
     let (generation, _) = running(&store).await;
-    sqlx::query("UPDATE leases SET until_ms = until_ms + 3600000").execute(&store.writer).await.unwrap();
+    sqlx::query("UPDATE leases SET until_ms = until_ms + 3600000").execute(&store.writer.pool).await.unwrap();
     let other = store.lease(&scope("dev"), "two", LONG).await.unwrap();
     assert!(other > generation);
 }
@@ -136,7 +145,7 @@ async fn audit_rows_are_never_edited() {
     let dev = scope("dev");
     let (generation, apply) = running(&store).await;
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.unwrap();
-    let edited = sqlx::query("UPDATE audit SET who = 'nobody'").execute(&store.writer).await;
+    let edited = sqlx::query("UPDATE audit SET who = 'nobody'").execute(&store.writer.pool).await;
     assert!(edited.unwrap_err().to_string().contains("never edited"));
 }
 
@@ -155,7 +164,7 @@ async fn dropped_history_gives_its_space_back() {
     let dropped = store.retain(std::time::Duration::from_mins(1), now).await.unwrap();
     assert!(dropped >= 200, "{dropped}");
     assert!(pragma(&store, "PRAGMA page_count").await < before / 2);
-    let mut conn = store.writer.acquire().await.unwrap();
+    let mut conn = store.writer.pool.acquire().await.unwrap();
     retention::shrink(&mut conn).await.unwrap();
 }
 
@@ -169,7 +178,7 @@ async fn a_row_that_makes_no_sense_is_damage() {
         "UPDATE objects SET desired = 'sha256:12'",
         "UPDATE environments SET target = 'none', inventory = inventory + 1",
     ] {
-        sqlx::query(sql).execute(&store.writer).await.unwrap();
+        sqlx::query(sql).execute(&store.writer.pool).await.unwrap();
     }
     let inventory = store.inventory(&dev).await;
     assert!(matches!(inventory, Err(StoreError::Corrupt { .. })), "{inventory:?}");
@@ -185,13 +194,7 @@ async fn memory_and_disk_agree() {
     let (_folder, _path, store) = store().await;
     let dev = scope("dev");
     let (generation, apply) = running(&store).await;
-    let same = async || {
-        let remembered = store.inventory(&dev).await.unwrap();
-        let mut conn = store.readers.acquire().await.unwrap();
-        let read = inventory::load(&mut conn, &dev, &Cache::default()).await.unwrap();
-        assert_eq!(*remembered, *read);
-        read.objects().len()
-    };
+    let same = async || objects(&store).await;
     assert_eq!(same().await, 0);
     for number in 0..4 {
         store.record(&dev, generation, apply, &large(number)).await.unwrap();
@@ -226,6 +229,6 @@ async fn memory_and_disk_agree() {
     assert_eq!(same().await, 15);
     // A write that this process did not see is noticed.
     let sql = "DELETE FROM objects; UPDATE environments SET inventory = inventory + 1";
-    sqlx::raw_sql(sql).execute(&store.writer).await.unwrap();
+    sqlx::raw_sql(sql).execute(&store.writer.pool).await.unwrap();
     assert_eq!(same().await, 0);
 }
