@@ -3,23 +3,26 @@
 //! Messages wait in the store's outbox until a sink took them, so a crash delays a report and loses none. Delivery is
 //! at least once; an event carries its outbox id, by which a reader can drop a repetition.
 
+mod events;
+mod note;
 mod status_file;
+#[cfg(test)]
+mod tests;
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use naksha_environments::ids::Revision;
 use naksha_executor::port::store::{OutboxMessage, SharedStore, StoreError};
-use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use note::NotedStatus;
 pub use status_file::StatusFile;
 
 use super::Heads;
@@ -36,6 +39,9 @@ const RETRY: (SignedDuration, SignedDuration) =
 pub const STATUS_FILE: &str = "status-file";
 pub const EVENTS: &str = "events";
 pub const NOTES: &str = "notes";
+
+/// The status of an environment that was forgotten.
+pub const NOTHING: &str = "null";
 
 /// The configured sinks and what they need.
 #[derive(Debug, Clone)]
@@ -80,72 +86,46 @@ impl Publisher {
             if messages.is_empty() {
                 return Ok(());
             }
+            let messages: Arc<[_]> = messages.into();
             let results = self.deliver(sink, &messages).await;
-            for (message, result) in messages.iter().zip(results) {
-                match result {
-                    Ok(()) => self.store.delivered(message.id).await?,
-                    Err(reason) => {
-                        debug!(sink, %reason, "not delivered");
-                        self.store.undelivered(message.id, &reason, retry_at(message.attempts)).await?;
-                    }
-                }
+            let all = || messages.iter().zip(&results);
+            let delivered: Vec<_> =
+                all().filter(|(_, result)| result.is_ok()).map(|(message, _)| message.id).collect();
+            self.store.delivered(&delivered).await?;
+            for (message, result) in all() {
+                let Err(reason) = result else { continue };
+                debug!(sink, %reason, "not delivered");
+                self.store.undelivered(message.id, reason, retry_at(message.attempts)).await?;
             }
         }
     }
 
     /// What became of each message. Files take them all at once: one wait for the disk.
-    async fn deliver(&self, sink: &str, messages: &[OutboxMessage]) -> Vec<Result<(), String>> {
+    async fn deliver(&self, sink: &str, messages: &Arc<[OutboxMessage]>) -> Vec<Result<(), String>> {
         if sink == NOTES {
             let mut results = Vec::with_capacity(messages.len());
-            for message in messages {
+            for message in messages.iter() {
                 results.push(self.write_note(message).await);
             }
             return results;
         }
-        let (messages, publisher, is_status) = (messages.to_vec(), self.clone(), sink == STATUS_FILE);
         let count = messages.len();
+        let (messages, publisher, is_status) = (Arc::clone(messages), self.clone(), sink == STATUS_FILE);
         let written = spawn_blocking(move || match &publisher.status_file {
             Some(file) if is_status => file.write(&messages),
             _ if is_status => Ok(()),
-            _ => append_events(&publisher.events, &messages),
+            _ => events::append(&publisher.events, &messages),
         });
         let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         vec![written.map_err(|error| error.to_string()); count]
     }
 
     async fn write_note(&self, message: &OutboxMessage) -> Result<(), String> {
-        let text = |key: &str| message.body.get(key).and_then(Value::as_str);
-        let (Some(repository), Some(applied)) = (text("repository"), text("applied")) else {
-            return Ok(());
-        };
+        let status: NotedStatus = serde_json::from_str(&message.body).map_err(|error| error.to_string())?;
+        let Some(applied) = &status.applied else { return Ok(()) };
         let revision = Revision::parse(applied).map_err(|error| error.to_string())?;
-        let note = format!(
-            "{}: {} (plan {})",
-            text("environment").unwrap_or("?"),
-            text("state").unwrap_or("?"),
-            text("plan").unwrap_or("-")
-        );
-        self.heads.write_note(repository, revision, note).await
+        self.heads.write_note(&status.repository, revision, status.note()).await
     }
-}
-
-/// A line per event. Blocks on the disk.
-fn append_events(path: &Path, messages: &[OutboxMessage]) -> io::Result<()> {
-    let mut lines = Vec::new();
-    for message in messages {
-        let mut event = Map::new();
-        event.insert("id".to_owned(), json!(message.id));
-        event.insert("at".to_owned(), json!(message.at));
-        event.insert("topic".to_owned(), json!(message.topic));
-        if let Value::Object(body) = &message.body {
-            event.extend(body.clone());
-        }
-        serde_json::to_writer(&mut lines, &event)?;
-        lines.push(b'\n');
-    }
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    file.write_all(&lines)?;
-    file.sync_data()
 }
 
 fn retry_at(attempts: u32) -> Timestamp {

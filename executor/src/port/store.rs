@@ -175,11 +175,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Messages that wait for delivery to `sink`, oldest first.
     async fn pending(&self, sink: &str, now: Timestamp, limit: u32)
     -> Result<Vec<OutboxMessage>, StoreError>;
-    /// Queues a message. It takes the place of an undelivered one with the same sink and topic, under a new id:
-    /// `delivered` of the old id does not touch it.
-    async fn enqueue(&self, message: &NewMessage) -> Result<(), StoreError>;
-    /// Delivered; the message is dropped. An id that is gone is no error.
-    async fn delivered(&self, id: i64) -> Result<(), StoreError>;
+    /// Queues messages, in one write. Each takes the place of an undelivered one with the same sink and topic, under a
+    /// new id: `delivered` of the old id does not touch it.
+    async fn enqueue(&self, messages: &[NewMessage]) -> Result<(), StoreError>;
+    /// Delivered; the messages are dropped, in one write. An id that is gone is no error.
+    async fn delivered(&self, ids: &[i64]) -> Result<(), StoreError>;
     /// Not delivered: try again at `retry_at`.
     async fn undelivered(&self, id: i64, error: &str, retry_at: Timestamp) -> Result<(), StoreError>;
     /// Of one environment or of all, latest first.
@@ -361,20 +361,22 @@ pub struct AuditRecord {
 }
 
 /// A message to a status sink. A later one with the same `topic` takes the place of one not yet delivered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
     pub sink: String,
     pub topic: String,
-    pub body: Value,
+    /// One JSON value on one line. Text: it is written once, and what carries it does not look inside.
+    pub body: String,
     pub at: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxMessage {
     pub id: i64,
     pub sink: String,
     pub topic: String,
-    pub body: Value,
+    /// As it was queued.
+    pub body: String,
     pub at: Timestamp,
     pub attempts: u32,
 }

@@ -310,12 +310,12 @@ impl Store for SqliteStore {
         reading!(self, "list messages", |conn| outbox::pending(conn, sink, now, limit))
     }
 
-    async fn enqueue(&self, message: &NewMessage) -> Result<(), StoreError> {
-        writing!(self, "queue a message", |conn| outbox::enqueue(conn, message))
+    async fn enqueue(&self, messages: &[NewMessage]) -> Result<(), StoreError> {
+        writing!(self, "queue messages", |conn| outbox::enqueue(conn, messages))
     }
 
-    async fn delivered(&self, id: i64) -> Result<(), StoreError> {
-        writing!(self, "drop a message", |conn| outbox::delivered(conn, id))
+    async fn delivered(&self, ids: &[i64]) -> Result<(), StoreError> {
+        writing!(self, "drop messages", |conn| outbox::delivered(conn, ids))
     }
 
     async fn undelivered(&self, id: i64, error: &str, retry_at: Timestamp) -> Result<(), StoreError> {

@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use naksha_executor::port::store::OutboxMessage;
 use serde_json::Value;
 
+use super::NOTHING;
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct StatusFile {
@@ -33,10 +35,10 @@ impl StatusFile {
         };
         for message in messages {
             // Nothing is said of an environment that was forgotten.
-            if message.body.is_null() {
+            if message.body == NOTHING {
                 entries.remove(&message.topic);
             } else {
-                entries.insert(message.topic.clone(), message.body.to_string());
+                entries.insert(message.topic.clone(), message.body.clone());
             }
         }
         let written = self.replace(&entries);

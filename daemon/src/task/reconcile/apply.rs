@@ -197,7 +197,8 @@ fn conclusion(
         "outcome": result,
         "steps": outcome.steps.len(),
         "failed": failed,
-    });
+    })
+    .to_string();
     let topic = format!("{what}/{scope}/{}", outcome.apply.0);
     let audit = AuditEntry {
         at,

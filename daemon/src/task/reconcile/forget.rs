@@ -2,11 +2,11 @@
 
 use naksha_environments::object::ObjectKey;
 use naksha_executor::port::store::{AuditEntry, NewMessage};
-use serde_json::{Value, json};
+use serde_json::json;
 use tracing::{info, warn};
 
 use super::{PassError, Reconciler};
-use crate::task::publish::{EVENTS, STATUS_FILE};
+use crate::task::publish::{EVENTS, NOTHING, STATUS_FILE};
 
 impl Reconciler {
     /// Forgets the environment. What it answers is not owned by anybody any more, and left as it is.
@@ -47,10 +47,11 @@ impl Reconciler {
                         "by": audit.who,
                         "reason": audit.result,
                         "left": left,
-                    });
+                    })
+                    .to_string();
                     (format!("forget/{scope}/{}", audit.at.as_nanosecond()), body)
                 }
-                STATUS_FILE => (scope.clone(), Value::Null),
+                STATUS_FILE => (scope.clone(), NOTHING.to_owned()),
                 _ => return None,
             };
             Some(NewMessage { sink: sink.to_owned(), topic, body, at: audit.at })

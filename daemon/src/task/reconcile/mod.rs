@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use naksha_environments::digest::Digest;
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::status::{EnvironmentStatus, State};
@@ -80,8 +81,8 @@ pub struct Reconciler {
     proposed: Option<judge::Proposed>,
     /// The state since when.
     state: Option<(State, Timestamp)>,
-    /// The status that was put into the outbox last.
-    said: Option<serde_json::Value>,
+    /// The status that was put into the outbox last, as the digest of its document.
+    said: Option<Digest>,
     /// Objects that were owned when the inventory was read last.
     owned: usize,
     last_apply: last_apply::LastApply,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::digest::Digest;
 use naksha_environments::environment::Lifecycle;
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::load::told_once;
@@ -199,27 +200,12 @@ impl Reconciler {
     /// Puts a new status into the outbox; one that says what was said before stays out of it.
     async fn say(&mut self, status: EnvironmentStatus) -> Result<Arc<EnvironmentStatus>, PassError> {
         let document = StatusDocument::of(self.scope.repository.as_str(), &status);
-        let body = json!(document);
-        if self.said.as_ref() != Some(&body) {
-            let at = Timestamp::now();
-            for sink in &self.shared.sinks {
-                let (topic, body) = if *sink == EVENTS {
-                    let event = json!({
-                        "event": "state",
-                        "scope": self.scope.to_string(),
-                        "state": document.state,
-                        "why": document.why,
-                        "applied": document.applied,
-                        "plan": document.plan,
-                    });
-                    (format!("state/{}/{}", self.scope, at.as_nanosecond()), event)
-                } else {
-                    (self.scope.to_string(), body.clone())
-                };
-                let message = NewMessage { sink: (*sink).to_owned(), topic, body, at };
-                self.shared.store.enqueue(&message).await.map_err(PassError::Store)?;
-            }
-            self.said = Some(body);
+        let body = serde_json::to_string(&document).expect("should write a document of texts and numbers");
+        let digest = Digest::of_bytes(body.as_bytes());
+        if self.said != Some(digest) {
+            let messages = self.messages(&document, &body);
+            self.shared.store.enqueue(&messages).await.map_err(PassError::Store)?;
+            self.said = Some(digest);
             self.shared.outbox.notify_one();
         }
         let status = Arc::new(status);
@@ -227,6 +213,28 @@ impl Reconciler {
             self.last = Some(Arc::clone(&status));
         }
         Ok(status)
+    }
+
+    /// Pure but for the time: the event that the state changed, and the whole status for the other sinks.
+    fn messages(&self, document: &StatusDocument, body: &str) -> Vec<NewMessage> {
+        let (scope, at) = (self.scope.to_string(), Timestamp::now());
+        let message = |sink: &&'static str| {
+            let (topic, body) = if *sink == EVENTS {
+                let event = json!({
+                    "event": "state",
+                    "scope": scope,
+                    "state": document.state,
+                    "why": document.why,
+                    "applied": document.applied,
+                    "plan": document.plan,
+                });
+                (format!("state/{scope}/{}", at.as_nanosecond()), event.to_string())
+            } else {
+                (scope.clone(), body.to_owned())
+            };
+            NewMessage { sink: (*sink).to_owned(), topic, body, at }
+        };
+        self.shared.sinks.iter().map(message).collect()
     }
 }
 

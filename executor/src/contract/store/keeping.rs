@@ -43,7 +43,7 @@ pub async fn history_is_dropped(store: SharedStore) {
     let first = apply_on(&store, &dev, generation, 0, (None, 'a')).await;
     let second = apply_on(&store, &dev, generation, 50, (Some('a'), 'b')).await;
     let third = apply_on(&store, &dev, generation, 55, (Some('b'), 'c')).await;
-    store.enqueue(&message("old", "never taken")).await.expect("should queue");
+    store.enqueue(&[message("old", "never taken")]).await.expect("should queue");
     let ack = Acknowledgement {
         plan: plan_id('a'),
         by: "ada".to_owned(),

@@ -39,7 +39,7 @@ macro_rules! store_contract {
             objects_come_back, intents_never_replace, effects_change_the_inventory, marks_are_refreshed_not_added,
             inventories_are_apart);
         $crate::store_contract!($fresh, messages:
-            messages_wait_in_order, a_later_message_replaces, a_replaced_message_is_not_delivered_by_mistake,
+            messages_wait_in_order, bodies_are_only_carried, a_later_message_replaces, a_replaced_message_is_not_delivered_by_mistake,
             retries_wait, acknowledgements_are_kept, the_audit_tells_who);
         $crate::store_contract!($fresh, together:
             many_writes_at_once_are_all_kept, a_refused_write_harms_no_other, a_dropped_caller_harms_no_other,

@@ -135,7 +135,8 @@ pub fn end(outcome: ApplyOutcome) -> ApplyEnd {
 }
 
 pub fn message(topic: &str, text: &str) -> NewMessage {
-    NewMessage { sink: "log".to_owned(), topic: topic.to_owned(), body: json!({"text": text}), at: at(6) }
+    let body = json!({"text": text}).to_string();
+    NewMessage { sink: "log".to_owned(), topic: topic.to_owned(), body, at: at(6) }
 }
 
 /// Leases an environment for as long as the case runs.

@@ -256,10 +256,10 @@ impl Store for FakeStore {
     async fn pending(&self, _: &str, _: Timestamp, _: u32) -> Result<Vec<OutboxMessage>, StoreError> {
         absent()
     }
-    async fn enqueue(&self, _: &NewMessage) -> Result<(), StoreError> {
+    async fn enqueue(&self, _: &[NewMessage]) -> Result<(), StoreError> {
         absent()
     }
-    async fn delivered(&self, _: i64) -> Result<(), StoreError> {
+    async fn delivered(&self, _: &[i64]) -> Result<(), StoreError> {
         absent()
     }
     async fn undelivered(&self, _: i64, _: &str, _: Timestamp) -> Result<(), StoreError> {

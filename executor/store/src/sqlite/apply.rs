@@ -175,10 +175,7 @@ pub(crate) async fn finish(
         audit::use_up(conn, environment, apply).await?;
     }
     audit::write(conn, environment, Some(apply.0), &end.audit).await?;
-    for message in &end.messages {
-        outbox::enqueue(conn, message).await?;
-    }
-    Ok(())
+    outbox::enqueue(conn, &end.messages).await
 }
 
 /// There was nothing to do at these revisions; these objects are gone and wanted by nobody.

@@ -156,10 +156,7 @@ pub(crate) async fn forget(
     sqlx::query(FORGET_REFS).bind(environment).bind(name).execute(&mut *conn).await?;
     lease::release(conn, scope, generation).await?;
     audit::write(conn, environment, None, entry).await?;
-    for message in messages {
-        outbox::enqueue(conn, message).await?;
-    }
-    Ok(())
+    outbox::enqueue(conn, messages).await
 }
 
 pub(crate) async fn see_ref(

@@ -7,21 +7,22 @@ use sqlx::{Row as _, SqliteConnection};
 use super::row;
 use crate::failure::Failure;
 
-/// Queues a message in the place of an older one. Two statements, because the new one needs an id of its own.
-pub(crate) async fn enqueue(conn: &mut SqliteConnection, message: &NewMessage) -> Result<(), Failure> {
-    let NewMessage { sink, topic, body, at } = message;
-    sqlx::query("DELETE FROM outbox WHERE sink = ?1 AND topic = ?2")
-        .bind(sink)
-        .bind(topic)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query("INSERT INTO outbox (sink, topic, body, at) VALUES (?1, ?2, ?3, ?4)")
-        .bind(sink)
-        .bind(topic)
-        .bind(body.to_string())
-        .bind(row::micros(*at))
-        .execute(conn)
-        .await?;
+/// Queues messages, each in the place of an older one. Two statements, because the new one needs an id of its own.
+pub(crate) async fn enqueue(conn: &mut SqliteConnection, messages: &[NewMessage]) -> Result<(), Failure> {
+    for NewMessage { sink, topic, body, at } in messages {
+        sqlx::query("DELETE FROM outbox WHERE sink = ?1 AND topic = ?2")
+            .bind(sink)
+            .bind(topic)
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query("INSERT INTO outbox (sink, topic, body, at) VALUES (?1, ?2, ?3, ?4)")
+            .bind(sink)
+            .bind(topic)
+            .bind(body)
+            .bind(row::micros(*at))
+            .execute(&mut *conn)
+            .await?;
+    }
     Ok(())
 }
 
@@ -42,12 +43,11 @@ pub(crate) async fn pending(
     .await?;
     rows.iter()
         .map(|columns| {
-            let body: &str = columns.try_get(3)?;
             Ok(OutboxMessage {
                 id: columns.try_get(0)?,
                 sink: columns.try_get(1)?,
                 topic: columns.try_get(2)?,
-                body: serde_json::from_str(body).map_err(|error| Failure::row("body", error))?,
+                body: columns.try_get(3)?,
                 at: row::time(columns.try_get(4)?)?,
                 attempts: row::count(columns.try_get(5)?)?,
             })
@@ -55,8 +55,10 @@ pub(crate) async fn pending(
         .collect()
 }
 
-pub(crate) async fn delivered(conn: &mut SqliteConnection, id: i64) -> Result<(), Failure> {
-    sqlx::query("DELETE FROM outbox WHERE id = ?1").bind(id).execute(conn).await?;
+pub(crate) async fn delivered(conn: &mut SqliteConnection, ids: &[i64]) -> Result<(), Failure> {
+    for id in ids {
+        sqlx::query("DELETE FROM outbox WHERE id = ?1").bind(id).execute(&mut *conn).await?;
+    }
     Ok(())
 }
 

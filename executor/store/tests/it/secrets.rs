@@ -55,7 +55,8 @@ async fn a_secret_never_reaches_the_file() {
         ..step(&text, Effect::Own(key("db"), Arc::new(object.clone())))
     };
     store.record(&dev, generation, apply, &failed).await.unwrap();
-    let told = NewMessage { body: json!({"secret": secret, "text": text.clone()}), ..message("status", "") };
+    let body = json!({"secret": secret, "text": text.clone()}).to_string();
+    let told = NewMessage { body, ..message("status", "") };
     let outcome = ApplyOutcome::Failed { reason: text.clone() };
     let end = ApplyEnd { audit: entry.clone(), messages: vec![told], ..end(outcome) };
     store.finish(&dev, generation, apply, &end).await.unwrap();
