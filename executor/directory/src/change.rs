@@ -77,7 +77,7 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
     let text = emit(&Value::Object(document.0.clone()));
     let over = current.as_ref().map(|current| &current.stamp);
     let put = folder.replace(&location.file, text.as_bytes(), Mode::from_raw_mode(file_mode), over, |stat| {
-        inner.own.announce(inner.root.join(location.path()), stat);
+        inner.own.announce(location.path().into(), stat);
     });
     let stamp = match put {
         Ok(Replaced::Done(stamp)) => stamp,

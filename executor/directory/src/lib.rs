@@ -15,6 +15,7 @@
 mod change;
 mod document;
 mod error;
+mod kernel;
 mod layout;
 mod marker;
 mod observe;

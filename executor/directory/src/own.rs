@@ -38,6 +38,7 @@ impl Print {
     }
 }
 
+/// By path from the root: how the root itself is called depends on who looks.
 #[derive(Debug, Default)]
 pub(crate) struct OwnWrites(Mutex<HashMap<PathBuf, Print>>);
 
@@ -51,14 +52,14 @@ impl OwnWrites {
         known.insert(path, Print::of(stat));
     }
 
-    /// Whether what is at `path` is what we left there, or a file of ours on its way.
-    pub(crate) fn left(&self, path: &Path) -> bool {
+    /// Whether what is at `path` beneath `root` is what we left there, or a file of ours on its way.
+    pub(crate) fn left(&self, root: &Path, path: &Path) -> bool {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if is_temporary(name) {
             return true;
         }
         let Some(print) = self.known().get(path).copied() else { return false };
-        statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| Print::of(&stat) == print)
+        statat(CWD, root.join(path), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| Print::of(&stat) == print)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Print>> {
@@ -81,21 +82,22 @@ mod tests {
         let own = OwnWrites::default();
         let write = |name: &str| {
             fs::write(path("new"), "a: 1\n").unwrap();
-            own.announce(path(name), &statat(CWD, path("new"), AtFlags::empty()).unwrap());
+            own.announce(name.into(), &statat(CWD, path("new"), AtFlags::empty()).unwrap());
             fs::rename(path("new"), path(name)).unwrap();
         };
+        let left = |name: &str| own.left(folder.path(), Path::new(name));
         write("one.yaml");
-        assert!(own.left(&path("one.yaml")));
-        assert!(own.left(&path(".naksha-tmp-0198c0de-0000-7000-8000-000000000000")));
-        assert!(!own.left(&path("other.yaml")), "nobody announced it");
+        assert!(left("one.yaml"));
+        assert!(left(".naksha-tmp-0198c0de-0000-7000-8000-000000000000"));
+        assert!(!left("other.yaml"), "nobody announced it");
 
         OpenOptions::new().append(true).open(path("one.yaml")).unwrap().write_all(b"b: 2\n").unwrap();
-        assert!(!own.left(&path("one.yaml")), "somebody wrote into it");
+        assert!(!left("one.yaml"), "somebody wrote into it");
         write("one.yaml");
         fs::copy(path("one.yaml"), path("copy")).unwrap();
         fs::rename(path("copy"), path("one.yaml")).unwrap();
-        assert!(!own.left(&path("one.yaml")), "somebody replaced it");
+        assert!(!left("one.yaml"), "somebody replaced it");
         fs::remove_file(path("one.yaml")).unwrap();
-        assert!(!own.left(&path("one.yaml")), "somebody removed it");
+        assert!(!left("one.yaml"), "somebody removed it");
     }
 }

@@ -39,6 +39,19 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Folder(OwnedFd);
 
+/// What tells one mount of a directory from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl Identity {
+    fn of(stat: &Stat) -> Self {
+        Self { device: stat.st_dev, inode: stat.st_ino }
+    }
+}
+
 /// How a write may end that is not about the file system.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Replaced {
@@ -280,10 +293,9 @@ fn open_by_parts(folder: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<Ow
     at.ok_or(Errno::INVAL)
 }
 
-/// What tells one mount of a directory from another, for watching.
-pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
-    let stat = statat(CWD, path, AtFlags::empty()).ok()?;
-    Some((stat.st_dev, stat.st_ino))
+/// What is at a path now, for watching.
+pub(crate) fn identity(path: &Path) -> Option<Identity> {
+    statat(CWD, path, AtFlags::empty()).ok().map(|stat| Identity::of(&stat))
 }
 
 fn errno(error: &std::io::Error) -> Errno {

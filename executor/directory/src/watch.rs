@@ -16,13 +16,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode};
-use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
+use super::kernel::{Ear, Kernel};
 use super::own::OwnWrites;
-use super::place::identity;
+use super::place::{Identity, identity};
 
 /// How long nothing must happen before it counts as one change: an editor's save is several events.
 const QUIET: Duration = Duration::from_millis(50);
@@ -69,8 +68,7 @@ impl Watch {
         let mut eye = Eye {
             root: root.to_owned(),
             watching,
-            own,
-            wake: wake.clone(),
+            ear: Ear { own, wake: wake.clone() },
             changes: changes.clone(),
             kernel: None,
             seen: identity(root),
@@ -104,11 +102,10 @@ impl Drop for Watch {
 struct Eye {
     root: PathBuf,
     watching: Watching,
-    own: Arc<OwnWrites>,
-    wake: SyncSender<()>,
+    ear: Ear,
     changes: watch::Sender<u64>,
-    kernel: Option<(RecommendedWatcher, (u64, u64))>,
-    seen: Option<(u64, u64)>,
+    kernel: Option<Kernel>,
+    seen: Option<Identity>,
     warned: bool,
 }
 
@@ -152,10 +149,10 @@ impl Eye {
             self.kernel = None;
             return replaced;
         };
-        if self.kernel.as_ref().is_none_or(|(_, watched)| *watched != now) {
+        if self.kernel.as_ref().is_none_or(|kernel| kernel.root != now) {
             self.kernel = None;
-            match watch_kernel(&self.root, self.wake.clone(), Arc::clone(&self.own)) {
-                Ok(watcher) => self.kernel = Some((watcher, now)),
+            match Kernel::watch(&self.root, now, self.ear.clone()) {
+                Ok(kernel) => self.kernel = Some(kernel),
                 Err(error) if self.warned => {
                     debug!(root = %self.root.display(), %error, "still cannot watch");
                 }
@@ -167,41 +164,6 @@ impl Eye {
             }
         }
         replaced
-    }
-}
-
-fn watch_kernel(
-    root: &Path,
-    wake: SyncSender<()>,
-    own: Arc<OwnWrites>,
-) -> notify::Result<RecommendedWatcher> {
-    let on_event = move |event: notify::Result<Event>| {
-        // An error, or an event that names nothing, may mean that events were lost.
-        let is_no_news = |event: Event| {
-            !changes_something(event.kind)
-                || !event.need_rescan()
-                    && !event.paths.is_empty()
-                    && event.paths.iter().all(|path| own.left(path))
-        };
-        if event.is_ok_and(is_no_news) {
-            return;
-        }
-        let _ = wake.try_send(());
-    };
-    let mut watcher = RecommendedWatcher::new(on_event, Config::default().with_follow_symlinks(false))?;
-    watcher.watch(root, RecursiveMode::Recursive)?;
-    Ok(watcher)
-}
-
-/// Opening and reading change nothing. Our own observing does both.
-fn changes_something(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(kind) => matches!(kind, AccessKind::Close(AccessMode::Write)),
-        EventKind::Any
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Other => true,
     }
 }
 
