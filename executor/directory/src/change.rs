@@ -79,6 +79,8 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
     let put = folder.replace(&location.file, text.as_bytes(), Mode::from_raw_mode(file_mode), over, |stat| {
         inner.own.announce(location.path().into(), stat);
     });
+    // Whatever came of it, and not before: until the file has its name, a pass may prove the old one anew.
+    inner.proven.forget(key);
     let stamp = match put {
         Ok(Replaced::Done(stamp)) => stamp,
         Ok(Replaced::Moved) => return Err(moved(key, "somebody wrote it at the same time")),
@@ -208,7 +210,9 @@ pub(crate) fn remove(inner: &Inner, removal: &Removal) -> Result<(), WriteError>
         return Err(moved(key, "another object has its name now"));
     }
     check(key, expect, &current.live.mark)?;
-    match folder.remove(&location.file, &current.stamp) {
+    let removed = folder.remove(&location.file, &current.stamp);
+    inner.proven.forget(key);
+    match removed {
         Ok(true) => Ok(()),
         Ok(false) => Err(moved(key, "somebody wrote it at the same time")),
         Err(error) => Err(failed(key, &location.folder(), error)),

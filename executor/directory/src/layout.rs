@@ -55,9 +55,12 @@ pub(crate) fn folder(key: &ObjectKey) -> String {
     Location::of(key).folder()
 }
 
-/// Whether two objects certainly have their files in one folder. Costs a comparison.
-pub(crate) fn share_a_folder(one: &ObjectKey, other: &ObjectKey) -> bool {
-    one.namespace == other.namespace && one.kind == other.kind && one.group == other.group
+/// What decides which folder an object's file is in: namespace, group and kind.
+pub(crate) type Place<'a> = (Option<&'a str>, &'a str, &'a str);
+
+/// Objects of one place have their files in one folder. Costs nothing.
+pub(crate) fn place(key: &ObjectKey) -> Place<'_> {
+    (key.namespace.as_deref(), &key.group, &key.kind)
 }
 
 fn escape(name: &str) -> String {

@@ -9,7 +9,9 @@
 //!        ──▶ change  ─┼─▶ layout (which file)   document (what is in it, masked)   stamp (has it moved)
 //!        ──▶ marker  ─┘        │
 //!        ──▶ watch             ▼
-//!                            place (the only module that opens files)
+//!               │            place (the only module that opens files)
+//!               ▼
+//!            kernel ──▶ own (what is no news)   proven (what need not be looked at)
 //! ```
 
 mod change;
@@ -21,6 +23,7 @@ mod marker;
 mod observe;
 mod own;
 mod place;
+mod proven;
 mod secrets;
 mod stamp;
 mod target;

@@ -1,10 +1,11 @@
 //! Observing: what is there, and whether it is what our last write left.
 //!
-//! Folders are opened once (what is wanted comes in the order of keys); a file whose stamp proves that nothing
-//! happened is not opened at all, so that a pass over ten thousand objects is ten thousand `stat` calls. Nothing is
-//! kept in memory afterwards.
+//! What is proven already ([`super::proven`]) costs no system call, so that a pass over unchanged objects opens the
+//! root and reads its marker, and no more. The others are looked at folder by folder, each opened once; a file whose
+//! stamp proves that nothing happened is not opened.
 
-use std::time::SystemTime;
+use std::collections::HashMap;
+use std::time::{Instant, SystemTime};
 
 use naksha_environments::object::{Health, Live, Mark, ObjectKey, Observation, Observed};
 use naksha_environments::secret::MarkKey;
@@ -12,23 +13,31 @@ use naksha_executor::port::target::{TargetError, Wanted};
 use rustix::io::Errno;
 
 use super::document::Document;
-use super::layout;
-use super::marker::{self, Standing, root_words};
+use super::layout::{self, Place};
+use super::marker::{self, Marker, Standing, root_words};
 use super::place::{Folder, Found, words};
+use super::proven::{Recalled, Round};
 use super::stamp::{Flags, Stamp, is_file};
 use super::target::Inner;
 
+/// What was observed, and what it took.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub observation: Observation,
+    /// How many objects' files were looked for; the other objects are proven.
+    pub files: usize,
+}
+
 /// Observes everything that is wanted.
-pub(crate) fn observe(inner: &Inner, wanted: &[Wanted]) -> Result<Observation, TargetError> {
+pub(crate) fn observe(inner: &Inner, wanted: Vec<Wanted>, now: Instant) -> Result<Looked, TargetError> {
     let unreachable = |reason: String| TargetError::Unreachable { target: inner.name(), reason };
-    let absent = || wanted.iter().map(|one| (one.key.clone(), Observed::Absent)).collect();
     let owns = wanted.iter().any(|one| one.mark.is_some());
     let (root, marker) = match Folder::root(&inner.root) {
         Ok(root) => {
             let marker = marker::read(&root).map_err(unreachable)?;
             (Some(root), marker)
         }
-        Err(Errno::NOENT) => (None, marker::Marker::Missing),
+        Err(Errno::NOENT) => (None, Marker::Missing),
         Err(Errno::ACCESS | Errno::PERM) => {
             return Err(TargetError::Denied { target: inner.name(), reason: words(Errno::ACCESS) });
         }
@@ -38,50 +47,87 @@ pub(crate) fn observe(inner: &Inner, wanted: &[Wanted]) -> Result<Observation, T
         let reason = if root.is_none() { root_words(Errno::NOENT) } else { reason.to_owned() };
         return Err(unreachable(reason));
     }
-    let Some(root) = root else { return Ok(Observation { objects: absent() }) };
-    let mut objects = Vec::with_capacity(wanted.len());
-    let mut scratch = String::new();
-    for together in wanted.chunk_by(|one, next| layout::share_a_folder(&one.key, &next.key)) {
-        let path = layout::folder(&together[0].key);
-        let folder = root.folder(&path);
-        for one in together {
-            let observed = match &folder {
-                Ok(folder) => observe_file(&inner.marks, folder, &layout::file(&one.key), one, &mut scratch),
-                Err(Errno::NOENT) => Observed::Absent,
-                Err(error) => unknown(&format!("folder `{path}`"), &words(*error)),
-            };
-            objects.push((one.key.clone(), observed));
+    let Some(root) = root else {
+        let objects = wanted.into_iter().map(|one| (one.key, Observed::Absent)).collect();
+        return Ok(Looked { observation: Observation { objects }, files: 0 });
+    };
+    // Before anything is looked at: what is heard from here on makes the findings stale.
+    let Recalled { proven, open, round } = inner.proven.recall(root.identity().ok(), wanted, now);
+    let mut look = Look { marks: &inner.marks, round, scratch: String::new(), found: Vec::new() };
+    look.at(&root, &open);
+    let Look { round, found, .. } = look;
+    // The volume may have gone away meanwhile: what looked absent then proves nothing.
+    let marker = Folder::root(&inner.root).map_err(root_words).and_then(|root| marker::read(&root));
+    if let Standing::Lost(reason) = inner.seen.judge(&marker.map_err(unreachable)?, owns) {
+        return Err(unreachable(reason.to_owned()));
+    }
+    if let Some(round) = round {
+        inner.proven.keep(round);
+    }
+    let proven = proven.into_iter().map(|(key, mark)| (key, in_sync(mark)));
+    let observation = Observation { objects: proven.chain(found).collect() };
+    Ok(Looked { observation, files: open.len() })
+}
+
+/// A look at files, folder by folder.
+struct Look<'a> {
+    marks: &'a MarkKey,
+    round: Option<Round>,
+    scratch: String,
+    found: Vec<(ObjectKey, Observed)>,
+}
+
+impl Look<'_> {
+    /// Looks at `open`, which may come in any order.
+    fn at(&mut self, root: &Folder, open: &[Wanted]) {
+        let mut places: HashMap<Place<'_>, Vec<&Wanted>> = HashMap::new();
+        for one in open {
+            places.entry(layout::place(&one.key)).or_default().push(one);
+        }
+        self.found.reserve(open.len());
+        for together in places.into_values() {
+            let path = layout::folder(&together[0].key);
+            let folder = root.folder(&path);
+            for one in together {
+                let observed = match &folder {
+                    Ok(folder) => self.at_file(folder, &path, one),
+                    Err(Errno::NOENT) => Observed::Absent,
+                    Err(error) => unknown(&format!("folder `{path}`"), &words(*error)),
+                };
+                self.found.push((one.key.clone(), observed));
+            }
         }
     }
-    let objects = objects.into_iter().collect();
-    // The volume may have gone away meanwhile: what looked absent then proves nothing.
-    match Folder::root(&inner.root).map_err(root_words).and_then(|root| marker::read(&root)) {
-        Ok(marker) => match inner.seen.judge(&marker, owns) {
-            Standing::Lost(reason) => Err(unreachable(reason.to_owned())),
-            Standing::Present | Standing::New => Ok(Observation { objects }),
-        },
-        Err(reason) => Err(unreachable(reason)),
+
+    fn at_file(&mut self, folder: &Folder, path: &str, wanted: &Wanted) -> Observed {
+        let Wanted { key, mark } = wanted;
+        let file = layout::file(key);
+        let stat = folder.stat(&file);
+        let proof = match (&stat, mark) {
+            (Ok(Some(stat)), Some(mark)) if is_file(stat) => {
+                Stamp::of(stat).proves(&mark.version, &mut self.scratch).then_some((stat, mark))
+            }
+            _ => None,
+        };
+        if let Some(round) = &mut self.round {
+            round.saw(&format!("{path}/{file}"), key, proof);
+        }
+        match (&stat, proof) {
+            (_, Some((_, mark))) => in_sync(mark.clone()),
+            (Ok(None), _) => Observed::Absent,
+            (Ok(Some(stat)), _) if !is_file(stat) => unknown(&file, "it is not a regular file"),
+            (Ok(Some(_)), _) => observe_content(self.marks, folder, &file, wanted),
+            (Err(error), _) => unknown(&file, &words(*error)),
+        }
     }
 }
 
-fn observe_file(
-    marks: &MarkKey,
-    folder: &Folder,
-    file: &str,
-    wanted: &Wanted,
-    scratch: &mut String,
-) -> Observed {
-    let stat = match folder.stat(file) {
-        Ok(None) => return Observed::Absent,
-        Ok(Some(stat)) if !is_file(&stat) => return unknown(file, "it is not a regular file"),
-        Ok(Some(stat)) => stat,
-        Err(error) => return unknown(file, &words(error)),
-    };
-    if let Some(mark) = &wanted.mark
-        && Stamp::of(&stat).proves(&mark.version, scratch)
-    {
-        return Observed::InSync { mark: mark.clone(), health: Health::Healthy };
-    }
+/// A file that is what `mark` says, without a status.
+fn in_sync(mark: Mark) -> Observed {
+    Observed::InSync { mark, health: Health::Healthy }
+}
+
+fn observe_content(marks: &MarkKey, folder: &Folder, file: &str, wanted: &Wanted) -> Observed {
     match read(marks, folder, file, &wanted.key) {
         Ok(None) => Observed::Absent,
         Err(reason) => unknown(file, &reason),

@@ -3,7 +3,8 @@
 //! A file is ours when its inode, size and time of change are those that were announced just before it got its name.
 //! Anybody who writes into it or replaces it changes one of them, and removing it leaves nothing to compare. (An edit
 //! in place within the same tick of the clock, to the same size, is not seen here: marks taken so soon after a write
-//! are not believed, so the next pass reads the file.)
+//! are not believed, so the next pass reads the file.) What is proven of a file ends with any event about it, ours or
+//! not, so that nobody can hide behind our write by putting the time back.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -66,6 +66,10 @@ impl Folder {
         open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map(Self)
     }
 
+    pub(crate) fn identity(&self) -> Result<Identity, Errno> {
+        fstat(&self.0).map(|stat| Identity::of(&stat))
+    }
+
     /// A folder beneath this one; `path` has no `.` or `..` parts and no leading slash.
     pub(crate) fn folder(&self, path: &str) -> Result<Self, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;

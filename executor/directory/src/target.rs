@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use naksha_environments::object::Observation;
@@ -11,12 +12,14 @@ use naksha_executor::port::target::{Removal, Target, TargetError, Wanted, Write,
 use rustix::io::Errno;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::error::DirectoryError;
 use super::marker::Seen;
+use super::observe::Looked;
 use super::own::OwnWrites;
 use super::place::Folder;
+use super::proven::Proven;
 use super::watch::Watch;
 use super::{change, observe};
 
@@ -37,6 +40,8 @@ pub(crate) struct Inner {
     pub marking: Mutex<()>,
     /// Our own writes, which are no news.
     pub own: Arc<OwnWrites>,
+    /// What need not be looked at.
+    pub proven: Arc<Proven>,
 }
 
 impl Inner {
@@ -68,12 +73,22 @@ impl DirectoryTarget {
             Err(Errno::NOTDIR) => return Err(DirectoryError::NotADirectory { path: path() }),
             Err(source) => return Err(DirectoryError::Open { path: path(), source }),
         }
-        let own = Arc::new(OwnWrites::default());
-        let watch = Watch::start(root, watching, Arc::clone(&own))
+        let (own, proven) = (Arc::new(OwnWrites::default()), Arc::new(Proven::default()));
+        let watch = Watch::start(root, watching, Arc::clone(&own), Arc::clone(&proven))
             .map_err(|source| DirectoryError::Watch { path: path(), source })?;
         let (seen, marking) = (Seen::default(), Mutex::default());
-        let inner = Arc::new(Inner { root: path(), marks, seen, marking, own });
+        let inner = Arc::new(Inner { root: path(), marks, seen, marking, own, proven });
         Ok(Self { inner, watch })
+    }
+
+    /// Observes, and tells how much work that was. `now` decides which proofs have become too old.
+    pub(crate) async fn look(&self, wanted: &[Wanted], now: Instant) -> Result<Looked, TargetError> {
+        let (inner, wanted) = (Arc::clone(&self.inner), wanted.to_vec());
+        let looked = spawn_blocking(move || observe::observe(&inner, wanted, now)).await;
+        looked.unwrap_or_else(|_| {
+            let reason = "observing it was broken off".to_owned();
+            Err(TargetError::Unreachable { target: self.inner.name(), reason })
+        })
     }
 }
 
@@ -86,12 +101,9 @@ impl fmt::Debug for DirectoryTarget {
 #[async_trait]
 impl Target for DirectoryTarget {
     async fn observe(&self, wanted: &[Wanted]) -> Result<Observation, TargetError> {
-        let (inner, wanted) = (Arc::clone(&self.inner), wanted.to_vec());
-        let observed = spawn_blocking(move || observe::observe(&inner, &wanted)).await;
-        observed.unwrap_or_else(|_| {
-            let reason = "observing it was broken off".to_owned();
-            Err(TargetError::Unreachable { target: self.inner.name(), reason })
-        })
+        let Looked { observation, files } = self.look(wanted, Instant::now()).await?;
+        debug!(root = %self.inner.root.display(), objects = observation.objects.len(), files, "observed");
+        Ok(observation)
     }
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {

@@ -1,14 +1,16 @@
-//! Watching: a count that grows when something in the directory may have changed.
+//! Watching: a count that grows when something in the directory may have changed, and what must be forgotten then.
 //!
 //! One thread per target. It listens to the kernel where that can be done, looks at the clock where it cannot, and
-//! begins anew when the directory is made, unmounted or replaced. A count is a hint; observing decides.
+//! begins anew when the directory is made, unmounted or replaced. A count is a hint; observing decides. What is told
+//! by the kernel is first forgotten ([`super::proven`]) and then counted.
 //!
 //! ```text
-//! kernel ──notify──▶ ┐
-//! first write ─────▶ ├─ channel of one ──▶ thread: wait for quiet ──▶ count + 1
-//! drop ────────────▶ ┘
+//! kernel ──notify──▶ ear ──▶ ┐
+//! first write ─────────────▶ ├─ channel of one ──▶ eye: wait for quiet ──▶ count + 1
+//! drop ────────────────────▶ ┘
 //! ```
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +24,7 @@ use tracing::{debug, warn};
 use super::kernel::{Ear, Kernel};
 use super::own::OwnWrites;
 use super::place::{Identity, identity};
+use super::proven::Proven;
 
 /// How long nothing must happen before it counts as one change: an editor's save is several events.
 const QUIET: Duration = Duration::from_millis(50);
@@ -31,6 +34,10 @@ const MAX_DELAY: Duration = Duration::from_millis(500);
 
 /// How often it is checked that the directory is still the one that is watched.
 const RECHECK: Duration = Duration::from_secs(5);
+
+/// How long to wait before going through the directory again: that is a `stat` per file too, and folders come in
+/// bursts.
+const GO_THROUGH: Duration = Duration::from_secs(1);
 
 /// How changes are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +49,7 @@ pub enum Watching {
 }
 
 impl Watching {
-    /// For when the kernel cannot tell: a pass over a directory without changes costs next to nothing.
+    /// For when the kernel cannot tell: a pass over a directory without changes is a `stat` per file.
     pub const POLL: Duration = Duration::from_secs(15);
 }
 
@@ -55,12 +62,13 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// `own` knows the writes that are no news.
+    /// `own` knows the writes that are no news; `proven` is told what is no longer sure.
     pub(crate) fn start(
         root: &Path,
         watching: Watching,
         own: Arc<OwnWrites>,
-    ) -> Result<Self, std::io::Error> {
+        proven: Arc<Proven>,
+    ) -> Result<Self, io::Error> {
         // One place: a wake that is not taken yet stands for every further one.
         let (wake, woken) = sync_channel(1);
         let changes = watch::Sender::new(0);
@@ -68,9 +76,10 @@ impl Watch {
         let mut eye = Eye {
             root: root.to_owned(),
             watching,
-            ear: Ear { own, wake: wake.clone() },
+            ear: Ear { own, proven, wake: wake.clone() },
             changes: changes.clone(),
             kernel: None,
+            gone_through: None,
             seen: identity(root),
             warned: false,
         };
@@ -105,6 +114,8 @@ struct Eye {
     ear: Ear,
     changes: watch::Sender<u64>,
     kernel: Option<Kernel>,
+    /// When the kernel was last asked to watch everything.
+    gone_through: Option<Instant>,
     seen: Option<Identity>,
     warned: bool,
 }
@@ -116,12 +127,12 @@ impl Eye {
             if ended.load(Ordering::Acquire) || happened == Err(RecvTimeoutError::Disconnected) {
                 return;
             }
-            let replaced = self.look_again();
+            let unwatched = self.look_again();
             if happened.is_ok() {
                 wait_for_quiet(woken);
-            } else if self.kernel.is_some() && !replaced {
+            } else if self.kernel.is_some() && !unwatched {
                 continue;
-            } else if self.seen.is_none() && !replaced {
+            } else if self.seen.is_none() && !unwatched {
                 // Nothing is there, as before.
                 continue;
             }
@@ -132,12 +143,14 @@ impl Eye {
     fn patience(&self) -> Duration {
         match self.watching {
             Watching::Every(interval) => interval,
+            Watching::Kernel if self.kernel.is_some() && !self.ear.proven.is_trusted() => GO_THROUGH,
             Watching::Kernel if self.kernel.is_some() || self.seen.is_none() => RECHECK,
             Watching::Kernel => Watching::POLL,
         }
     }
 
-    /// Watches the directory that is at the root now. True: it is not the one that was there before.
+    /// Watches the directory that is at the root now. True: something may have happened there that nobody told of,
+    /// because it is not the one that was there before, or was not watched.
     fn look_again(&mut self) -> bool {
         let now = identity(&self.root);
         let replaced = now != self.seen;
@@ -145,25 +158,44 @@ impl Eye {
         if self.watching != Watching::Kernel {
             return replaced;
         }
-        let Some(now) = now else {
+        let was_watched = self.kernel.is_some();
+        if let Some(now) = now {
+            self.watch_kernel(now);
+        } else {
+            self.ear.proven.doubt();
             self.kernel = None;
-            return replaced;
-        };
-        if self.kernel.as_ref().is_none_or(|kernel| kernel.root != now) {
-            self.kernel = None;
-            match Kernel::watch(&self.root, now, self.ear.clone()) {
-                Ok(kernel) => self.kernel = Some(kernel),
-                Err(error) if self.warned => {
-                    debug!(root = %self.root.display(), %error, "still cannot watch");
-                }
-                Err(error) => {
-                    self.warned = true;
-                    let every_s = Watching::POLL.as_secs();
-                    warn!(root = %self.root.display(), %error, every_s, "cannot watch a directory; looking regularly instead");
+        }
+        replaced || !was_watched && self.kernel.is_some()
+    }
+
+    /// Has the kernel watch all of the directory, as far as it does not.
+    fn watch_kernel(&mut self, now: Identity) {
+        let same = self.kernel.take().filter(|kernel| kernel.root == now);
+        let just_now = self.gone_through.is_some_and(|at| at.elapsed() < GO_THROUGH);
+        if same.is_some() && (just_now || self.ear.proven.is_trusted()) {
+            self.kernel = same;
+            return;
+        }
+        // Before it is gone through: what is heard meanwhile may be of a folder that was passed already.
+        let doubt = self.ear.proven.doubt();
+        let kernel = same.map_or_else(|| Kernel::new(&self.root, now, self.ear.clone()), Ok);
+        match kernel.and_then(|mut kernel| kernel.go_through().map(|complete| (kernel, complete))) {
+            Ok((kernel, complete)) => {
+                self.kernel = Some(kernel);
+                if complete {
+                    self.ear.proven.trust(now, doubt);
                 }
             }
+            Err(error) if self.warned => {
+                debug!(root = %self.root.display(), %error, "still cannot watch");
+            }
+            Err(error) => {
+                self.warned = true;
+                let every_s = Watching::POLL.as_secs();
+                warn!(root = %self.root.display(), %error, every_s, "cannot watch a directory; looking regularly instead");
+            }
         }
-        replaced
+        self.gone_through = Some(Instant::now());
     }
 }
 

@@ -196,7 +196,9 @@ async fn an_old_file_is_proven_by_its_stamp() {
         unreachable!("nothing happened to it")
     };
     assert_eq!(same, mark, "the very mark that was asked with");
+    let mut changes = target.changes();
     fs::write(&path, "garbage").unwrap();
+    tokio::time::timeout(Duration::from_mins(1), changes.changed()).await.unwrap().unwrap();
     let observed = observe(&target, Wanted { key: key("c"), mark: Some(mark) }).await;
     assert!(matches!(observed, Ok(Observed::Unknown { .. })), "{observed:?}");
 }
