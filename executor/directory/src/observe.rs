@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
 
-use naksha_environments::object::{Health, Live, Mark, ObjectKey, Observation, Observed};
+use naksha_environments::object::{Live, Mark, ObjectKey, Observation, Observed};
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::target::{TargetError, Wanted};
 use rustix::io::Errno;
@@ -52,7 +52,7 @@ pub(crate) fn observe(inner: &Inner, wanted: Vec<Wanted>, now: Instant) -> Resul
         return Ok(Looked { observation: Observation { objects }, files: 0 });
     };
     // Before anything is looked at: what is heard from here on makes the findings stale.
-    let Recalled { proven, open, round } = inner.proven.recall(root.identity().ok(), wanted, now);
+    let Recalled { open, round } = inner.proven.recall(root.identity().ok(), wanted, now);
     let mut look = Look { marks: &inner.marks, round, scratch: String::new(), found: Vec::new() };
     look.at(&root, &open);
     let Look { round, found, .. } = look;
@@ -64,8 +64,7 @@ pub(crate) fn observe(inner: &Inner, wanted: Vec<Wanted>, now: Instant) -> Resul
     if let Some(round) = round {
         inner.proven.keep(round);
     }
-    let proven = proven.into_iter().map(|(key, mark)| (key, in_sync(mark)));
-    let observation = Observation { objects: proven.chain(found).collect() };
+    let observation = Observation { objects: found.into_iter().collect() };
     Ok(Looked { observation, files: open.len() })
 }
 
@@ -84,22 +83,23 @@ impl Look<'_> {
         for one in open {
             places.entry(layout::place(&one.key)).or_default().push(one);
         }
-        self.found.reserve(open.len());
         for together in places.into_values() {
             let path = layout::folder(&together[0].key);
             let folder = root.folder(&path);
             for one in together {
                 let observed = match &folder {
                     Ok(folder) => self.at_file(folder, &path, one),
-                    Err(Errno::NOENT) => Observed::Absent,
-                    Err(error) => unknown(&format!("folder `{path}`"), &words(*error)),
+                    Err(Errno::NOENT) => Some(Observed::Absent),
+                    Err(error) => Some(unknown(&format!("folder `{path}`"), &words(*error))),
                 };
-                self.found.push((one.key.clone(), observed));
+                // What is proven to be as its mark says needs no answer.
+                self.found.extend(observed.map(|observed| (one.key.clone(), observed)));
             }
         }
     }
 
-    fn at_file(&mut self, folder: &Folder, path: &str, wanted: &Wanted) -> Observed {
+    /// Nothing: it certainly is what its mark says, without a status.
+    fn at_file(&mut self, folder: &Folder, path: &str, wanted: &Wanted) -> Option<Observed> {
         let Wanted { key, mark } = wanted;
         let file = layout::file(key);
         let stat = folder.stat(&file);
@@ -112,19 +112,16 @@ impl Look<'_> {
         if let Some(round) = &mut self.round {
             round.saw(&format!("{path}/{file}"), key, proof);
         }
-        match (&stat, proof) {
-            (_, Some((_, mark))) => in_sync(mark.clone()),
-            (Ok(None), _) => Observed::Absent,
-            (Ok(Some(stat)), _) if !is_file(stat) => unknown(&file, "it is not a regular file"),
-            (Ok(Some(_)), _) => observe_content(self.marks, folder, &file, wanted),
-            (Err(error), _) => unknown(&file, &words(*error)),
+        if proof.is_some() {
+            return None;
         }
+        Some(match &stat {
+            Ok(None) => Observed::Absent,
+            Ok(Some(stat)) if !is_file(stat) => unknown(&file, "it is not a regular file"),
+            Ok(Some(_)) => observe_content(self.marks, folder, &file, wanted),
+            Err(error) => unknown(&file, &words(*error)),
+        })
     }
-}
-
-/// A file that is what `mark` says, without a status.
-fn in_sync(mark: Mark) -> Observed {
-    Observed::InSync { mark, health: Health::Healthy }
 }
 
 fn observe_content(marks: &MarkKey, folder: &Folder, file: &str, wanted: &Wanted) -> Observed {

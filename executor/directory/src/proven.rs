@@ -34,7 +34,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use naksha_environments::object::{Mark, ObjectKey};
+use naksha_environments::object::{KeyMap, Mark, ObjectKey};
 use naksha_executor::port::target::Wanted;
 use rustix::fs::Stat;
 
@@ -78,13 +78,12 @@ struct Memory {
     since: Option<Instant>,
     /// Path → whose file it is, for everything that was looked at. Every proof's file is here.
     files: HashMap<u64, ObjectKey>,
-    versions: HashMap<ObjectKey, Arc<str>>,
+    versions: KeyMap<Arc<str>>,
 }
 
-/// What is known of the wanted, and what must be looked at.
+/// What of the wanted is not proven, and must be looked at.
 #[derive(Debug)]
 pub(crate) struct Recalled {
-    pub proven: Vec<(ObjectKey, Mark)>,
     pub open: Vec<Wanted>,
     /// Takes the findings. `None`: they cannot be kept.
     pub round: Option<Round>,
@@ -111,24 +110,18 @@ impl Proven {
     pub(crate) fn recall(&self, root: Option<Identity>, wanted: Vec<Wanted>, now: Instant) -> Recalled {
         let mut memory = self.memory();
         let Some(root) = root.filter(|root| memory.trusted == Some(*root)) else {
-            return Recalled { proven: Vec::new(), open: wanted, round: None };
+            return Recalled { open: wanted, round: None };
         };
         if memory.since.is_some_and(|since| now.saturating_duration_since(since) >= MAX_AGE) {
             memory.forget_everything();
         }
         memory.since.get_or_insert(now);
-        let (mut proven, mut open) =
-            (Vec::with_capacity(memory.versions.len().min(wanted.len())), Vec::new());
-        for one in wanted {
-            match one.mark {
-                Some(mark) if memory.versions.get(&one.key) == Some(&mark.version) => {
-                    proven.push((one.key, mark));
-                }
-                mark => open.push(Wanted { key: one.key, mark }),
-            }
-        }
+        let is_proven = |one: &Wanted| {
+            one.mark.as_ref().is_some_and(|mark| memory.versions.get(&one.key) == Some(&mark.version))
+        };
+        let open = wanted.into_iter().filter(|one| !is_proven(one)).collect();
         let round = Round { epoch: memory.epoch, root, hasher: self.hasher.clone(), found: Vec::new() };
-        Recalled { proven, open, round: Some(round) }
+        Recalled { open, round: Some(round) }
     }
 
     /// Ends a pass: its findings are kept, unless something was heard since it began.
