@@ -111,6 +111,11 @@ impl OpenTarget {
         }
     }
 
+    /// Somebody insists: see [`naksha_executor::port::target::Target::doubt`].
+    pub fn doubt(&self) {
+        self.target.doubt();
+    }
+
     /// Observes everything that is wanted or owned.
     pub async fn observe(
         &self,
@@ -119,7 +124,7 @@ impl OpenTarget {
     ) -> Result<Observation, TargetError> {
         let wanted = objects_to_observe(rendered, inventory);
         let wanted: Vec<Wanted> = wanted.into_iter().map(|(key, mark)| Wanted { key, mark }).collect();
-        self.target.observe(&wanted).await
+        self.target.observe(wanted).await
     }
 }
 

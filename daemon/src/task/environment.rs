@@ -136,7 +136,7 @@ impl EnvironmentTask {
         tokio::select! {
             () = stop.cancelled() => return false,
             moved = self.feed.state.changed() => return moved.is_ok(),
-            () = self.handle.poked() => {}
+            () = self.handle.poked() => reconciler.doubt(),
             () = reconciler.target_changed() => {}
             () = tokio::time::sleep(pause) => {}
         }

@@ -82,8 +82,8 @@ impl DirectoryTarget {
     }
 
     /// Observes, and tells how much work that was. `now` decides which proofs have become too old.
-    pub(crate) async fn look(&self, wanted: &[Wanted], now: Instant) -> Result<Looked, TargetError> {
-        let (inner, wanted) = (Arc::clone(&self.inner), wanted.to_vec());
+    pub(crate) async fn look(&self, wanted: Vec<Wanted>, now: Instant) -> Result<Looked, TargetError> {
+        let inner = Arc::clone(&self.inner);
         let looked = spawn_blocking(move || observe::observe(&inner, wanted, now)).await;
         looked.unwrap_or_else(|_| {
             let reason = "observing it was broken off".to_owned();
@@ -100,10 +100,15 @@ impl fmt::Debug for DirectoryTarget {
 
 #[async_trait]
 impl Target for DirectoryTarget {
-    async fn observe(&self, wanted: &[Wanted]) -> Result<Observation, TargetError> {
+    async fn observe(&self, wanted: Vec<Wanted>) -> Result<Observation, TargetError> {
         let Looked { observation, files } = self.look(wanted, Instant::now()).await?;
-        debug!(root = %self.inner.root.display(), objects = observation.objects.len(), files, "observed");
+        let answers = observation.objects.len();
+        debug!(root = %self.inner.root.display(), files, answers, "observed");
         Ok(observation)
+    }
+
+    fn doubt(&self) {
+        self.inner.proven.forget_everything();
     }
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {

@@ -35,7 +35,10 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// everything that was asked about without a mark; what could not be read is `Observed::Unknown`. An object that is
     /// left out is as its mark says: in a quiet environment the answer is empty. An error means that nothing could be
     /// observed at all.
-    async fn observe(&self, wanted: &[Wanted]) -> Result<Observation, TargetError>;
+    async fn observe(&self, wanted: Vec<Wanted>) -> Result<Observation, TargetError>;
+
+    /// Somebody insists: the next observation takes nothing for granted that an earlier one found.
+    fn doubt(&self);
 
     /// Writes one object: creates, updates or adopts it, as `write.mode` says.
     async fn write(&self, write: &Write) -> Result<Written, WriteError>;

@@ -92,7 +92,7 @@ fn wanted(run: &Run<'_>, key: &ObjectKey) -> Option<Wanted> {
 }
 
 async fn look(run: &Run<'_>, open: &[Wanted]) -> Health {
-    let observation = match run.input.target.observe(open).await {
+    let observation = match run.input.target.observe(open.to_vec()).await {
         Ok(observation) => observation,
         Err(error) => return Health::Unknown(error.to_string()),
     };

@@ -128,6 +128,13 @@ impl Reconciler {
         }
     }
 
+    /// A person asked for a reconcile: what was found before is found anew.
+    pub fn doubt(&self) {
+        if let Some(target) = &self.target {
+            target.doubt();
+        }
+    }
+
     /// One pass. Errors become a status: the loop always has something to say.
     pub async fn pass(&mut self, cancel: &CancellationToken, progress: &StatusSender) -> Pass {
         match self.reconcile(cancel, progress).await {

@@ -118,7 +118,7 @@ impl Place {
     }
 
     async fn look(&self) -> Looked {
-        self.target.look(&self.wanted, Instant::now()).await.unwrap()
+        self.target.look(self.wanted.clone(), Instant::now()).await.unwrap()
     }
 
     /// As a pass does that records what it found.
@@ -318,10 +318,18 @@ async fn a_minute_later_everything_is_looked_at() {
         (MAX_AGE, place.wanted.len()),
         (MAX_AGE, 0),
     ] {
-        let looked = place.target.look(&place.wanted, begun + later).await.unwrap();
+        let looked = place.target.look(place.wanted.clone(), begun + later).await.unwrap();
         assert_eq!(looked.files, files, "{later:?}");
         assert!(looked.observation.objects.values().all(in_sync));
     }
+}
+
+#[tokio::test]
+async fn who_insists_has_everything_looked_at() {
+    let place = Place::make(&NAMES).await;
+    place.prove().await;
+    place.target.doubt();
+    place.prove().await;
 }
 
 #[tokio::test]
@@ -404,7 +412,7 @@ async fn hammer(names: &[&str], work: impl FnOnce(&Path, &Path) + Send + 'static
     let never = Watching::Every(Duration::from_hours(1));
     let truthful = DirectoryTarget::open_watching(&place.root, MarkKey::new([7; 32]), never).unwrap();
     loop {
-        let truth = truthful.look(&place.wanted, Instant::now()).await.unwrap();
+        let truth = truthful.look(place.wanted.clone(), Instant::now()).await.unwrap();
         let looked = place.look().await;
         if essence(&looked, &place.wanted) == essence(&truth, &place.wanted) {
             break;
@@ -473,7 +481,7 @@ async fn edit_meanwhile(place: &mut Place, work: impl FnOnce(&Meanwhile) + Send 
     let mut now = Instant::now();
     while !meanwhile.edited.load(Ordering::Acquire) {
         now += MAX_AGE;
-        place.target.look(&place.wanted, now).await.unwrap();
+        place.target.look(place.wanted.clone(), now).await.unwrap();
         meanwhile.looks.fetch_add(1, Ordering::Release);
     }
     worker.join().unwrap();
@@ -481,7 +489,7 @@ async fn edit_meanwhile(place: &mut Place, work: impl FnOnce(&Meanwhile) + Send 
     while !live(
         &place
             .target
-            .look(&place.wanted, now)
+            .look(place.wanted.clone(), now)
             .await
             .unwrap()
             .observation

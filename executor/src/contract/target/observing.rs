@@ -14,12 +14,12 @@ pub async fn everything_asked_for_is_answered(fixture: &impl Fixture) {
     create(&*target, &one, &config(&one, &json!({}))).await;
     let wanted: Vec<_> =
         [&one, &two, &other].map(|key| Wanted { key: key.clone(), mark: None }).into_iter().collect();
-    let observation = target.observe(&wanted).await.expect("should observe");
+    let observation = target.observe(wanted).await.expect("should observe");
     assert_eq!(observation.objects.len(), 3);
     assert!(matches!(observation.of(&one, None), Observed::Live(_)));
     assert_eq!(observation.of(&two, None), Observed::Absent);
     assert_eq!(observation.of(&other, None), Observed::Absent);
-    assert!(target.observe(&[]).await.expect("should observe nothing").objects.is_empty());
+    assert!(target.observe(Vec::new()).await.expect("should observe nothing").objects.is_empty());
 }
 
 pub async fn our_own_write_is_in_sync(fixture: &impl Fixture) {

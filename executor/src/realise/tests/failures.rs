@@ -190,7 +190,7 @@ async fn deleting_needs_proof() {
     world.converge(desired.rendered()).await;
     let mut inventory = world.store.known();
     let wanted = Wanted { key: key("ConfigMap", "c"), mark: None };
-    let observation = world.target.observe(&[wanted]).await.expect("should observe");
+    let observation = world.target.observe(vec![wanted]).await.expect("should observe");
     let empty = Desired::new().unit("a", &[], Vec::new());
     let plan = planner::plan(empty.rendered(), &inventory, &observation);
     // The plan says delete, but the inventory does not know the uid.
@@ -210,7 +210,7 @@ async fn a_refused_conflict_is_not_written() {
     let desired = Desired::new().unit("a", &[], vec![config("c", 0, "1")]);
     let inventory = world.store.known();
     let observation =
-        world.target.observe(&[Wanted { key: key("ConfigMap", "c"), mark: None }]).await.unwrap();
+        world.target.observe(vec![Wanted { key: key("ConfigMap", "c"), mark: None }]).await.unwrap();
     let mut plan = planner::plan(desired.rendered(), &inventory, &observation);
     let path = FieldPath::default().key("spec").key("replicas");
     plan.actions[0].conflicts =

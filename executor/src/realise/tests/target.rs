@@ -207,7 +207,7 @@ impl State {
 
 #[async_trait]
 impl Target for FakeTarget {
-    async fn observe(&self, wanted: &[Wanted]) -> Result<Observation, TargetError> {
+    async fn observe(&self, wanted: Vec<Wanted>) -> Result<Observation, TargetError> {
         let unreachable =
             || TargetError::Unreachable { target: "fake".to_owned(), reason: "no answer".to_owned() };
         if self.fuse.next() != Fate::Works || self.state().unreachable {
@@ -216,6 +216,8 @@ impl Target for FakeTarget {
         let state = self.state();
         Ok(Observation { objects: wanted.iter().map(|one| (one.key.clone(), state.observe(one))).collect() })
     }
+
+    fn doubt(&self) {}
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {
         let fate = self.fuse.next();

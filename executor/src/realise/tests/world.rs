@@ -109,7 +109,7 @@ impl World {
             wanted.insert(key.clone(), Wanted { key: key.clone(), mark });
         }
         let wanted: Vec<Wanted> = wanted.into_values().collect();
-        let observation = self.target.observe(&wanted).await.map_err(|error| error.to_string())?;
+        let observation = self.target.observe(wanted).await.map_err(|error| error.to_string())?;
         let confirmed = confirm(&self.scope.environment, &inventory, &observation);
         let refreshed = self.store.refresh_marks(&self.scope, generation, &confirmed).await;
         refreshed.map_err(|error| error.to_string())?;
