@@ -3,9 +3,11 @@
 //! Everything that holds a plan is said at once, each with what lifts it. A held or waiting plan still lets the
 //! part of it through that only heals.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use naksha_environments::ids::RuleName;
 use naksha_environments::plan::{Action, Cause, Plan, Resolution, Subject, Verb};
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::verdict::{
@@ -30,6 +32,8 @@ pub struct AdmitInput<'a> {
     pub acknowledgements: &'a [Acknowledgement],
     /// Why the history cannot be trusted: the branch was rewritten, or is gone.
     pub history: Option<&'a HoldReason>,
+    /// Rules of the repository that cannot be read: what they forbid is not known.
+    pub unreadable: &'a BTreeSet<RuleName>,
     pub windows: &'a [Window],
     /// The content goes back to what ran here before.
     pub rollback: bool,
@@ -78,6 +82,7 @@ fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
         reasons.extend(unreviewed(input));
     }
     reasons.extend(input.history.cloned());
+    reasons.extend(input.unreadable.iter().map(unreadable));
     if let Some(note) = expired(input) {
         let guards = reasons.iter_mut().filter(|reason| reason.kind == HoldKind::Guard);
         guards.for_each(|reason| reason.message.push_str(&note));
@@ -85,6 +90,14 @@ fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
     reasons.sort();
     reasons.dedup();
     reasons
+}
+
+fn unreadable(rule: &RuleName) -> HoldReason {
+    HoldReason {
+        kind: HoldKind::Policy,
+        message: format!("policy `{rule}` cannot be read, so that what it forbids is not known"),
+        lift: "mend its definition; `naksha check` says what is wrong with it".to_owned(),
+    }
 }
 
 /// The two doors to an acknowledgement.

@@ -8,9 +8,9 @@ use super::assemble::{Assembled, assemble};
 use super::cache::{Cache, Expect};
 use super::claims::{Claims, ClaimsMemo};
 use super::cross::CrossMemo;
-use super::layout::{is_definition_file, is_yaml};
+use super::layout::{REPOSITORY_FILE, is_definition_file, is_yaml};
 use super::{MAX_DEFINITIONS, MAX_FILES};
-use crate::codes::definition as codes;
+use crate::codes::{definition as codes, reference};
 use crate::definition::FileReading;
 use crate::diagnostic::Diagnostic;
 use crate::ids::RuleName;
@@ -112,7 +112,10 @@ impl Loader {
         found.extend(tree.refused().iter().cloned());
         found.extend(files.iter().flat_map(|file| file.reading.diagnostics.iter().cloned()));
         found.extend(claimed.diagnostics.iter().cloned());
-        found.extend(cross_memo.check(&files, &definitions, &self.rules).iter().cloned());
+        let cross = cross_memo.check(&files, &definitions, &self.rules);
+        // Rules that were meant and do not exist judge nothing: what the repository wants is not known.
+        definitions.broken.repository |= cross.iter().any(names_no_rule);
+        found.extend(cross.iter().cloned());
         if total > MAX_DEFINITIONS {
             let message =
                 format!("the repository has {total} definitions, and {MAX_DEFINITIONS} are read at most");
@@ -125,6 +128,12 @@ impl Loader {
         found.dedup();
         Loaded { definitions, diagnostics: found, claims: claimed.claims.clone() }
     }
+}
+
+/// Whether naksha.yaml names a rule or a set that there is not.
+fn names_no_rule(found: &Diagnostic) -> bool {
+    let in_repository = found.place.as_ref().is_some_and(|place| place.path.as_str() == REPOSITORY_FILE);
+    in_repository && [reference::UNKNOWN_RULE, reference::UNKNOWN_POLICY_SET].contains(&found.code)
 }
 
 fn file_entry(

@@ -1,8 +1,10 @@
 //! Apply, hold or wait.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use naksha_environments::ids::RuleName;
 use naksha_environments::plan::{Action, ApprovedPlan, Cause, Conflict, FieldPath, Resolution, Verb};
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::verdict::{Admission, HoldKind, HoldReason, Shown};
@@ -35,6 +37,7 @@ struct Case {
     shown: Shown,
     unreviewed: Unreviewed,
     history: Option<HoldReason>,
+    unreadable: BTreeSet<RuleName>,
     windows: Vec<Window>,
     rollback: bool,
 }
@@ -46,6 +49,7 @@ impl Case {
             shown: Shown::default(),
             unreviewed: Unreviewed::Apply,
             history: None,
+            unreadable: BTreeSet::new(),
             windows: Vec::new(),
             rollback: false,
         }
@@ -60,6 +64,7 @@ impl Case {
             unreviewed: self.unreviewed,
             acknowledgements: &self.world.acknowledgements,
             history: self.history.as_ref(),
+            unreadable: &self.unreadable,
             windows: &self.windows,
             rollback: self.rollback,
             now: self.world.now,
@@ -179,6 +184,13 @@ fn a_rewritten_history_holds() {
     let mut case = Case::of(vec![change("a")]);
     let (message, lift) = ("main was rewritten".to_owned(), "`naksha resume dev` accepts it".to_owned());
     case.history = Some(HoldReason { kind: HoldKind::History, message, lift });
+    insta::assert_snapshot!(case.words());
+}
+
+#[test]
+fn a_rule_that_cannot_be_read_holds() {
+    let mut case = Case::of(vec![change("a"), drift("b")]);
+    case.unreadable.insert(RuleName::parse("no-node-port").unwrap());
     insta::assert_snapshot!(case.words());
 }
 

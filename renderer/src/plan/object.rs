@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
-use naksha_environments::object::{DesiredObject, Mark, ObjectKey, SecretValue};
+use naksha_environments::object::{DesiredObject, Mark, ObjectKey, SecretValue, mark_placeholder};
 use naksha_environments::plan::{
     Action, Cause, Change, Conflict, FieldPath, Payload, Resolution, Shown, Subject, Verb,
 };
@@ -74,11 +74,27 @@ pub(super) fn decide_wanted(
             let owned = owned.filter(|owned| is_ours(key, owned, &live.mark, &body));
             let body = match owned {
                 Some(owned) => translate_secrets(body, owned),
-                None => body,
+                None => recognise_secrets(body, wanted.object, wishes),
             };
             Existing { key, wanted, owned, mark: &live.mark, live: body }.decide(wishes)
         }
     }
+}
+
+/// Values of a Secret that is not ours, and is to be adopted: one that is just what its source holds is no difference.
+fn recognise_secrets(live: Value, wanted: &DesiredObject, wishes: Wishes<'_>) -> Value {
+    let Some(sources) = wishes.sources else { return live };
+    let mut live = live;
+    let Some(data) = live.get_mut("data").and_then(Value::as_object_mut) else { return live };
+    for (name, secret) in &wanted.secrets {
+        let SecretValue::Reference(reference) = secret else { continue };
+        if let (Some(value), Some(mark)) = (data.get_mut(name), sources.get(reference))
+            && value.as_str() == Some(&*mark_placeholder(mark))
+        {
+            *value = Value::String(format!("ref:{reference}"));
+        }
+    }
+    live
 }
 
 /// Whether the live object is the one the inventory speaks of. A write that was never confirmed made it ours only

@@ -1,6 +1,6 @@
 //! The state of environments for the terminal: a line each, and in words why something is not applied.
 
-use naksha_environments::wire::{StatusDocument, UnitStatusDocument};
+use naksha_environments::wire::{DiagnosticDocument, StatusDocument, UnitStatusDocument};
 
 use super::clean::{clean_line, clean_time};
 use super::diagnostics::summary;
@@ -8,6 +8,8 @@ use super::lines::{Line, plural};
 use super::style::{Style, Tone};
 use super::text::render;
 
+/// Errors in files that are told one by one; `naksha check` tells all of them.
+const MAX_ERRORS: usize = 5;
 /// Digits of a commit or plan id that people read.
 const SHORT_ID: usize = 12;
 
@@ -73,9 +75,24 @@ fn environment(document: &StatusDocument, width: usize) -> Vec<Line> {
         lines.push(Line::new(1, Tone::Plain, format!("until {}", clean_time(until))));
     }
     lines.extend(units(&document.units));
-    if !document.diagnostics.is_empty() {
-        lines.push(Line::new(1, Tone::Change, summary(&document.diagnostics)));
+    lines.extend(findings(&document.diagnostics));
+    lines
+}
+
+/// The first errors, a line each, and how many findings there are.
+fn findings(diagnostics: &[DiagnosticDocument]) -> Vec<Line> {
+    if diagnostics.is_empty() {
+        return Vec::new();
     }
+    let errors = diagnostics.iter().filter(|found| found.severity == "error");
+    let line = |found: &DiagnosticDocument| {
+        let place = found.place.as_ref().map(|place| format!("{}: ", clean_line(&place.to_string())));
+        let place = place.unwrap_or_default();
+        let text = format!("error[{}]: {place}{}", clean_line(&found.code), clean_line(&found.message));
+        Line::new(1, Tone::Danger, text)
+    };
+    let mut lines: Vec<Line> = errors.take(MAX_ERRORS).map(line).collect();
+    lines.push(Line::new(1, Tone::Change, summary(diagnostics)));
     lines
 }
 

@@ -1,9 +1,11 @@
 //! Dangerous plans wait for a person, in every way a person can answer.
 
-use naksha_tests::{DaemonProcess, Installation};
+use std::fs;
+
+use naksha_tests::{DaemonProcess, Installation, await_true};
 use serde_json::Value;
 
-use crate::{REPOSITORY, history_of, running, shop};
+use crate::{REPOSITORY, SETTINGS_FILE, history_of, running, shop};
 
 const DATABASE: &str = "apiVersion: apps/v1
 kind: StatefulSet
@@ -61,6 +63,20 @@ fn deleting_data_is_held_until_it_is_acknowledged_on_the_socket() {
     assert!(!shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
     let history = history_of(&shop);
     assert_eq!(history["entries"][0]["outcome"], "succeeded", "{history}");
+}
+
+#[test]
+fn the_plan_that_is_told_is_the_one_to_acknowledge_also_after_healing() {
+    let (shop, daemon, held) = dangerous();
+    let file = shop.target("dev").join(SETTINGS_FILE);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("level: info", "level: trace")).unwrap();
+    await_true("the drift to be healed", || shop.objects("dev")[SETTINGS_FILE].contains("level: info"));
+    // With the drift in it, the plan was another one for a moment.
+    let told = daemon.await_status("dev", "the held plan again", |status| status["plan"] == held["plan"]);
+    let plan = told["plan"].as_str().unwrap();
+    shop.program.run(shop.root(), &["ack", plan, "--reason", "it moved elsewhere"]).expect_code(0);
+    daemon.await_applied("dev", &shop.repository.head());
 }
 
 #[test]

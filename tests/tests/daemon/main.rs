@@ -1,5 +1,6 @@
 //! The daemon as its users meet it: real commits, the real program, real files.
 
+mod broken;
 mod commit;
 mod crash;
 mod danger;
@@ -9,6 +10,7 @@ mod history;
 mod people;
 mod promotion;
 mod refusals;
+mod repositories;
 mod shutdown;
 
 use std::fs;

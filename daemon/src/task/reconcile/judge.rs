@@ -149,6 +149,7 @@ fn decide(case: &Case) -> Judgement {
         unreviewed: repository.and_then(|repository| repository.unreviewed).unwrap_or(Unreviewed::Apply),
         acknowledgements: &judged.acknowledgements,
         history: frozen.as_ref(),
+        unreadable: &control_definitions.broken.policies,
         windows: &environment.windows,
         rollback: rolled_back_from.is_some(),
         now: case.now,

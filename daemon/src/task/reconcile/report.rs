@@ -133,6 +133,10 @@ impl Reconciler {
         if let Some(end) = self.fights.ends(now) {
             next = next.min(Duration::try_from(now.duration_until(end)).unwrap_or(next));
         }
+        // What healed beside a plan that waits changed that plan: it is told anew at once.
+        if applied.is_some() && !complete && !failed {
+            next = Duration::ZERO;
+        }
         let status = self.say(status).await?;
         Ok(Pass { status, retry: failed, next })
     }
@@ -274,6 +278,9 @@ fn state(
     let Situation { sources, record, rendered, judgement } = situation;
     let mut why = unit_reasons(units);
     why.extend(failures.beside(units));
+    let unread = unread(situation);
+    let is_unread = !unread.is_empty();
+    why.extend(unread);
     if let Some(suspension) = &record.suspension {
         return suspended(suspension, &rendered.environment, why);
     }
@@ -317,6 +324,7 @@ fn state(
     let superseded = applied.is_some_and(|outcome| outcome.outcome == ApplyOutcome::Superseded);
     let state = match why.is_empty() {
         true => State::Synced,
+        false if is_unread => State::Degraded,
         false if superseded || only_progress(units, applied, &judgement.plan) => State::Progressing,
         false => State::Degraded,
     };
@@ -326,6 +334,16 @@ fn state(
         state
     };
     (state, why)
+}
+
+/// Definitions of this environment, other than units, that cannot be read: what is there of them stays as it is.
+fn unread(situation: &Situation<'_>) -> Vec<String> {
+    let policies = &situation.sources.control.loaded.definitions.broken.policies;
+    let policies =
+        policies.iter().map(|name| format!("policy `{name}` cannot be read: what it forbids is not known"));
+    let workflows = situation.rendered.broken_workflows.iter();
+    let workflows = workflows.map(|name| format!("workflow `{name}` cannot be read and stays as it is"));
+    policies.chain(workflows).take(MAX_REASONS).collect()
 }
 
 /// Whether the environment was destroyed or disowned, and that is done.
@@ -418,9 +436,9 @@ fn units(
         let state = match (plan.blocked.get(name), failures.of_unit(name), end) {
             (Some(blocked), _, _) => blocked_sync(blocked),
             (None, Some(failed), _) => UnitSync::Failed(failed),
-            (None, None, Some(end)) => end.sync.clone(),
+            (None, None, Some(end)) if end.sync != UnitSync::Synced => end.sync.clone(),
             (None, None, None) if acting.contains(name) => UnitSync::Pending,
-            (None, None, None) => drift_sync(plan, fights, unit.objects().iter().map(|object| &object.key)),
+            (None, None, _) => drift_sync(plan, fights, unit.objects().iter().map(|object| &object.key)),
         };
         units.insert(name.clone(), UnitStatus { state, health, objects: unit.objects().len() });
     }
@@ -436,15 +454,16 @@ fn blocked_sync(blocked: &Blocked) -> UnitSync {
     }
 }
 
-fn drift_sync<'a>(plan: &Plan, fights: &Fights, mut keys: impl Iterator<Item = &'a ObjectKey>) -> UnitSync {
-    match keys.find(|key| plan.drifted.contains_key(*key)) {
-        Some(key) => UnitSync::Drifted(
-            fights
-                .words(key)
-                .unwrap_or_else(|| format!("{key} was changed, and this environment does not heal")),
-        ),
-        None => UnitSync::Synced,
-    }
+fn drift_sync<'a>(plan: &Plan, fights: &Fights, keys: impl Iterator<Item = &'a ObjectKey>) -> UnitSync {
+    let mut drifted = keys.filter(|key| plan.drifted.contains_key(*key));
+    let Some(first) = drifted.next() else { return UnitSync::Synced };
+    let words = || format!("{first} is not as it was applied, and this environment does not heal");
+    let words = fights.words(first).unwrap_or_else(words);
+    UnitSync::Drifted(match drifted.count() {
+        0 => words,
+        1 => format!("{words} (and 1 more object)"),
+        more => format!("{words} (and {more} more objects)"),
+    })
 }
 
 fn health_of(observed: &Observed) -> Option<Health> {

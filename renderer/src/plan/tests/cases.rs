@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use naksha_environments::environment::{Environment, Lifecycle};
-use naksha_environments::object::{DesiredObject, Observation};
+use naksha_environments::object::{DesiredObject, Observation, mark_placeholder};
 use naksha_environments::plan::{Payload, Plan, Preconditions, Shown, Verb};
 use naksha_environments::rendered::{Rendered, UnitState};
 use naksha_environments::secret::{MarkKey, SecretRef};
@@ -328,6 +328,27 @@ fn secrets_are_compared_without_being_seen() {
     input.secrets = Some(&sources);
     let expected = ["web: rotate Secret naksha/db (Rotation); data.URL <vault:kv/a#url> <vault:kv/a#url>"];
     assert_eq!(lines(&plan(&input)), expected);
+}
+
+#[test]
+fn a_secret_that_holds_what_its_source_holds_is_adopted_as_it_is() {
+    let secret = object("Secret", "db", &json!({"data": {"URL": "ref:vault:kv/a#url"}}));
+    let state = one_unit(&[secret]);
+    let mut world = applied(&state);
+    let mark = MarkKey::new([1; 32]).mark(b"the value");
+    let key = key("Secret", "db");
+    world.edit(&key, |body| body["data"]["URL"] = json!(mark_placeholder(&mark)));
+    world.inventory.forget(&key);
+    let (observation, environment) = (world.observe(&state), environment());
+    let adopt = |source: &[u8]| {
+        let reference = SecretRef::parse("vault:kv/a#url").unwrap();
+        let sources = BTreeMap::from([(reference, MarkKey::new([1; 32]).mark(source))]);
+        let input = PlanInput::new(&state, &observation, &world.inventory, &environment);
+        plan(&PlanInput { secrets: Some(&sources), ..input })
+    };
+    assert_eq!(lines(&adopt(b"the value")), ["web: adopt Secret naksha/db (Change)"]);
+    let conflicts = |plan: &Plan| plan.actions[0].conflicts.len();
+    assert_eq!((conflicts(&adopt(b"the value")), conflicts(&adopt(b"another"))), (0, 1));
 }
 
 #[test]
