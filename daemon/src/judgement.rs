@@ -52,6 +52,8 @@ pub struct Judged {
     pub diagnostics: Vec<Diagnostic>,
     /// Every acknowledgement that was considered.
     pub acknowledgements: Vec<Acknowledgement>,
+    /// Approval files for this plan that do not count, and why.
+    pub ignored: Vec<String>,
 }
 
 /// Judges a plan. Pure but for `now`, which is given.
@@ -74,23 +76,32 @@ pub fn judge(bench: &Bench<'_>, plan: &Plan, now: Timestamp) -> Judged {
         locate: &place,
         cache: bench.cache,
     });
-    Judged { verdict, policies, diagnostics, acknowledgements }
+    let ignored = ignored(bench, plan);
+    Judged { verdict, policies, diagnostics, acknowledgements, ignored }
+}
+
+impl Bench<'_> {
+    /// Why an approval file does not count; nothing when it does.
+    fn refuses(&self, approval: &Approval) -> Option<String> {
+        let (path, by, name) = (&approval.path, &approval.by, &self.environment.name);
+        let owners = self.control.repository.as_ref().and_then(|repository| repository.owners.get(name));
+        if owners.is_some_and(|owners| !owners.acknowledge.contains(by)) {
+            return Some(format!("`{path}` is by `{by}`, who is not among `owners.{name}.acknowledge`"));
+        }
+        let is_used_up = |applied: &[Arc<Approval>]| applied.iter().any(|before| before.path == *path);
+        self.applied_approvals.is_some_and(is_used_up).then(|| {
+            format!("`{path}` was there at the last apply and is used up; `naksha ack` is the other door")
+        })
+    }
+}
+
+fn ignored(bench: &Bench<'_>, plan: &Plan) -> Vec<String> {
+    let of_plan = bench.control.approvals.iter().filter(|approval| approval.plan == plan.id);
+    of_plan.filter_map(|approval| bench.refuses(approval)).collect()
 }
 
 fn acknowledgements(bench: &Bench<'_>) -> Vec<Acknowledgement> {
-    let owners = bench
-        .control
-        .repository
-        .as_ref()
-        .and_then(|repository| repository.owners.get(&bench.environment.name));
-    let permitted = |by: &String| owners.is_none_or(|owners| owners.acknowledge.contains(by));
-    let used_up = |approval: &Approval| {
-        bench
-            .applied_approvals
-            .is_some_and(|applied| applied.iter().any(|before| before.path == approval.path))
-    };
-    let files =
-        bench.control.approvals.iter().filter(|approval| permitted(&approval.by) && !used_up(approval));
+    let files = bench.control.approvals.iter().filter(|approval| bench.refuses(approval).is_none());
     let files = files.map(|approval| Acknowledgement {
         plan: approval.plan.clone(),
         by: approval.by.clone(),

@@ -30,6 +30,8 @@ pub struct AdmitInput<'a> {
     /// What happens to actions that nobody has seen, with the default already filled in.
     pub unreviewed: Unreviewed,
     pub acknowledgements: &'a [Acknowledgement],
+    /// Approvals of this plan that do not count, and why.
+    pub ignored: &'a [String],
     /// Why the history cannot be trusted: the branch was rewritten, or is gone.
     pub history: Option<&'a HoldReason>,
     /// Rules of the repository that cannot be read: what they forbid is not known.
@@ -83,9 +85,12 @@ fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
     }
     reasons.extend(input.history.cloned());
     reasons.extend(input.unreadable.iter().map(unreadable));
-    if let Some(note) = expired(input) {
-        let guards = reasons.iter_mut().filter(|reason| reason.kind == HoldKind::Guard);
-        guards.for_each(|reason| reason.message.push_str(&note));
+    let notes = expired(input).into_iter().chain(input.ignored.iter().map(|why| format!("; {why}")));
+    let notes: String = notes.collect();
+    for reason in &mut reasons {
+        if matches!(reason.kind, HoldKind::Guard | HoldKind::Adoption | HoldKind::Unreviewed) {
+            reason.message.push_str(&notes);
+        }
     }
     reasons.sort();
     reasons.dedup();

@@ -38,6 +38,7 @@ struct Case {
     unreviewed: Unreviewed,
     history: Option<HoldReason>,
     unreadable: BTreeSet<RuleName>,
+    ignored: Vec<String>,
     windows: Vec<Window>,
     rollback: bool,
 }
@@ -50,6 +51,7 @@ impl Case {
             unreviewed: Unreviewed::Apply,
             history: None,
             unreadable: BTreeSet::new(),
+            ignored: Vec::new(),
             windows: Vec::new(),
             rollback: false,
         }
@@ -65,6 +67,7 @@ impl Case {
             acknowledgements: &self.world.acknowledgements,
             history: self.history.as_ref(),
             unreadable: &self.unreadable,
+            ignored: &self.ignored,
             windows: &self.windows,
             rollback: self.rollback,
             now: self.world.now,

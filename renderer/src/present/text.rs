@@ -11,6 +11,9 @@ use super::lines::{
 };
 use super::style::{Style, Tone};
 
+/// What the codes of findings about plans begin with.
+const PLAN_CODES: &str = "NK04";
+
 /// Digits of a plan id that people read and type.
 const SHORT_ID: usize = 12;
 
@@ -60,7 +63,9 @@ fn header(plan: &PlanDocument) -> Vec<Line> {
         let text = format!("{losses} {} {verb} data", plural(losses, "action"));
         lines.push(Line { depth: 0, tone: Tone::Danger, symbol: "!", text });
     }
-    let problems = severity_counts(&plan.diagnostics);
+    // What the plan itself found stands below, with its objects.
+    let in_files = plan.diagnostics.iter().filter(|found| !found.code.starts_with(PLAN_CODES));
+    let problems = severity_counts(&in_files.cloned().collect::<Vec<_>>());
     if !problems.is_empty() {
         lines.push(Line::new(
             0,

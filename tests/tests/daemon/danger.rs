@@ -130,6 +130,23 @@ fn an_approvals_file_does_the_same() {
 }
 
 #[test]
+fn an_approval_that_does_not_count_is_told() {
+    let (shop, daemon, held) = dangerous();
+    let plan = held["plan"].as_str().unwrap();
+    let owners = "  owners: {dev: {acknowledge: [\"@ada\"]}}\n";
+    shop.repository.write("naksha.yaml", &format!("{REPOSITORY}{owners}"));
+    shop.repository.write(
+        &format!("approvals/{plan}.yaml"),
+        &format!(
+            "apiVersion: naksha.dev/v1alpha1\nkind: Approval\nspec:\n  plan: {plan}\n  by: bob\n  reason: why not\n"
+        ),
+    );
+    shop.repository.commit("not his to acknowledge");
+    let why = "is by `bob`, who is not among `owners.dev.acknowledge`";
+    daemon.await_status("dev", "told", |status| status["why"].to_string().contains(why));
+}
+
+#[test]
 fn a_revert_dissolves_the_held_plan() {
     let (shop, daemon, _) = dangerous();
     let commit = shop.repository.revert();

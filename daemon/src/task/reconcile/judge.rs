@@ -148,6 +148,7 @@ fn decide(case: &Case) -> Judgement {
         // Without a forge there is no review to wait for, unless the repository says so.
         unreviewed: repository.and_then(|repository| repository.unreviewed).unwrap_or(Unreviewed::Apply),
         acknowledgements: &judged.acknowledgements,
+        ignored: &judged.ignored,
         history: frozen.as_ref(),
         unreadable: &control_definitions.broken.policies,
         windows: &environment.windows,

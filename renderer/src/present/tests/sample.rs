@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use naksha_environments::codes::definition::UNKNOWN_KEY;
 use naksha_environments::codes::plan as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place, Severity, Span};
 use naksha_environments::digest::Digest;
@@ -129,7 +130,7 @@ pub(super) fn diagnostics() -> Vec<Diagnostic> {
         Place::in_text(&path("units/web/unit.yaml"), text, Span { start, end: start + "dependson".len() });
     let other = Place::at_line(&path("units/nats/unit.yaml"), 12, 1);
     vec![
-        Diagnostic::new(codes::FIELD_CONFLICT, "unknown key `dependson`")
+        Diagnostic::new(UNKNOWN_KEY, "unknown key `dependson`")
             .at(place)
             .hint("did you mean `dependsOn`?")
             .note(Some(other), "it is written right here"),
