@@ -9,6 +9,7 @@ use naksha_renderer::present;
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
 use crate::client::{Client, ClientError};
+use crate::http::api::{RepositoryDocument, RepositoryProblem};
 
 /// How often `--wait` asks.
 const WAIT_POLL: Duration = Duration::from_millis(200);
@@ -31,25 +32,26 @@ pub(super) struct Status {
     wait: Option<u64>,
 }
 
+/// What the daemon said.
+struct Seen {
+    documents: Vec<StatusDocument>,
+    /// Those of the environments that were asked for.
+    repositories: Vec<RepositoryDocument>,
+}
+
 impl Status {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let path = path_for("/api/v1/status", self.environment.as_deref());
         let client = context.client()?;
-        let documents = match self.wait {
-            None => block_on(client.get(&path))??,
-            Some(seconds) => block_on(awaited(&client, &path, Duration::from_secs(seconds)))??,
+        let asked = self.environment.as_deref();
+        let seen = match self.wait {
+            None => block_on(look(&client, asked))??,
+            Some(seconds) => block_on(awaited(&client, asked, Duration::from_secs(seconds)))??,
         };
-        if context.terminal.is_json() {
-            context.terminal.json(&documents);
-        } else {
-            context
-                .terminal
-                .print(&present::status(&documents, present::Style::new(context.terminal.colour)));
-        }
-        let asked = self.exit_code || self.wait.is_some();
-        if asked && !synced(&documents) {
+        print(context, &seen);
+        let matters = self.exit_code || self.wait.is_some();
+        if matters && !seen.is_in_order() {
             if self.wait.is_some() {
-                explain(context, &documents);
+                explain(context, &seen);
             }
             return Ok(Outcome::Found);
         }
@@ -57,15 +59,33 @@ impl Status {
     }
 }
 
+/// Repositories with a problem, then environments. The JSON is that of the environments alone, so problems go to
+/// standard error there.
+fn print(context: &Context, seen: &Seen) {
+    let Seen { documents, repositories } = seen;
+    let terminal = context.terminal;
+    for repository in repositories {
+        let Some(problem) = &repository.problem else { continue };
+        let hint = problem.hint.iter().map(|hint| format!("\n  = hint: {}", present::clean_line(hint)));
+        let line = format!("{}{}", present::clean_line(&repository.to_string()), hint.collect::<String>());
+        if terminal.is_json() { terminal.note(&line) } else { terminal.print(&line) }
+    }
+    if terminal.is_json() {
+        terminal.json(documents);
+    } else {
+        terminal.print(&present::status(documents, present::Style::new(terminal.colour)));
+    }
+}
+
 /// The status once everything is synced, once waiting is of no use, or when the time is up.
-async fn awaited(client: &Client, path: &str, limit: Duration) -> Result<Vec<StatusDocument>, ClientError> {
+async fn awaited(client: &Client, asked: Option<&str>, limit: Duration) -> Result<Seen, ClientError> {
     let deadline = tokio::time::Instant::now() + limit;
     loop {
         let late = tokio::time::Instant::now() >= deadline;
-        match look(client, path).await {
+        match look_at_all(client, asked).await {
             // Environments that the daemon does not know yet may not pass for synced.
-            Ok((documents, all)) if late || all && (synced(&documents) || in_vain(&documents).is_some()) => {
-                return Ok(documents);
+            Ok((seen, all)) if late || seen.stays_troubled().is_some() || all && seen.is_settled() => {
+                return Ok(seen);
             }
             // A daemon that was just started has no socket yet, and no environment.
             Err(error) if late => return Err(error),
@@ -75,33 +95,65 @@ async fn awaited(client: &Client, path: &str, limit: Duration) -> Result<Vec<Sta
     }
 }
 
-/// The status, and whether every environment is in it.
-async fn look(client: &Client, path: &str) -> Result<(Vec<StatusDocument>, bool), ClientError> {
-    let all = client.is_ready().await?;
-    Ok((client.get(path).await?, all))
+/// The status, and whether every environment that is asked for is in it. One that is named is, or is refused: other
+/// repositories are not waited for.
+async fn look_at_all(client: &Client, asked: Option<&str>) -> Result<(Seen, bool), ClientError> {
+    let all = asked.is_some() || client.is_ready().await?;
+    Ok((look(client, asked).await?, all))
 }
 
-/// Whether everything is as Git wants it.
-fn synced(documents: &[StatusDocument]) -> bool {
-    !documents.is_empty() && documents.iter().all(|document| AS_WANTED.contains(&document.state.as_str()))
+async fn look(client: &Client, asked: Option<&str>) -> Result<Seen, ClientError> {
+    let documents: Vec<StatusDocument> = client.get(&path_for("/api/v1/status", asked)).await?;
+    let mut repositories: Vec<RepositoryDocument> = client.get("/api/v1/repositories").await?;
+    let is_theirs = |repository: &RepositoryDocument| {
+        documents.iter().any(|document| document.repository == repository.repository)
+    };
+    repositories.retain(|repository| asked.is_none() || is_theirs(repository));
+    Ok(Seen { documents, repositories })
 }
 
-/// An environment that does not become synced by waiting.
-fn in_vain(documents: &[StatusDocument]) -> Option<&StatusDocument> {
-    documents.iter().find(|document| NEEDS_SOMEBODY.contains(&document.state.as_str()))
+impl Seen {
+    /// Whether everything is as Git wants it, and is known to be.
+    fn is_in_order(&self) -> bool {
+        let is_known =
+            |repository: &RepositoryDocument| repository.fetched.is_some() && repository.problem.is_none();
+        self.is_synced() && self.repositories.iter().all(is_known)
+    }
+
+    fn is_synced(&self) -> bool {
+        let is_synced = |document: &StatusDocument| AS_WANTED.contains(&document.state.as_str());
+        !self.documents.is_empty() && self.documents.iter().all(is_synced)
+    }
+
+    /// A repository that does not become readable by waiting.
+    fn stays_troubled(&self) -> Option<&RepositoryDocument> {
+        let stays = |problem: &RepositoryProblem| !problem.transient;
+        self.repositories.iter().find(|repository| repository.problem.as_ref().is_some_and(stays))
+    }
+
+    /// Whether there is nothing to wait for.
+    fn is_settled(&self) -> bool {
+        self.is_in_order() || self.waits_for_somebody().is_some()
+    }
+
+    /// An environment that does not become synced by waiting.
+    fn waits_for_somebody(&self) -> Option<&StatusDocument> {
+        self.documents.iter().find(|document| NEEDS_SOMEBODY.contains(&document.state.as_str()))
+    }
 }
 
-/// Says why waiting ended without success.
-fn explain(context: &Context, documents: &[StatusDocument]) {
-    let note = match in_vain(documents) {
-        Some(document) => format!(
+/// Says why waiting ended without success. What a repository's problem is was printed already.
+fn explain(context: &Context, seen: &Seen) {
+    let note = match (seen.waits_for_somebody(), seen.stays_troubled()) {
+        (Some(document), _) => format!(
             "{}/{} is {}, and waiting does not change that: {}",
             document.repository,
             document.environment,
             document.state,
             document.why.first().map_or("no details", String::as_str)
         ),
-        None => "the time is up, and not everything is synced".to_owned(),
+        (None, Some(repository)) => format!("waiting does not change this: {repository}"),
+        (None, None) => "the time is up, and not everything is synced".to_owned(),
     };
     context.terminal.note(&note);
 }

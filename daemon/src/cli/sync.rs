@@ -41,6 +41,8 @@ pub(super) fn encode(text: &str) -> String {
 pub(super) fn print_done(context: &Context, done: &Done) {
     if context.terminal.is_json() {
         context.terminal.json(done);
+    } else if done.scopes.is_empty() {
+        context.terminal.print(&done.message);
     } else {
         context.terminal.print(&format!("{}: {}", done.scopes.join(", "), done.message));
     }

@@ -15,10 +15,11 @@ use naksha_executor::port::store::{AuditEntry, Store, Suspension};
 use super::api::{AckRequest, Done, ForgetRequest, Forgotten, NoRequest, SuspendRequest};
 use super::reading::Which;
 use super::refusal::Refused;
+use super::repositories;
 use super::request::{Asked, Given, Named};
 use super::routes::{ApiState, Caller};
 use crate::history;
-use crate::registry::{Handle, Registry};
+use crate::registry::Handle;
 
 /// So long a person who changes something waits to see it in the status. A pass takes milliseconds; one that is at work
 /// may take longer, and is not waited for.
@@ -29,12 +30,27 @@ pub(super) async fn sync(
     Asked(which): Asked<Which>,
     Given(NoRequest {}): Given<NoRequest>,
 ) -> Result<Json<Done>, Refused> {
-    let handles = which.handles(&state.registry)?;
-    state.heads.poke();
+    // Before anything is looked up: what was just pushed may be what is named.
+    repositories::fetch(&state, SEEN_WITHIN).await;
+    let handles = which.handles(&state).await?;
     for handle in &handles {
         handle.poke();
     }
-    Ok(done(&handles, "reconciling"))
+    if which.environment.is_some() {
+        return Ok(done(&handles, "reconciling"));
+    }
+    let troubled = repositories::troubled(&state).await;
+    let why: Vec<_> = troubled.iter().map(ToString::to_string).collect();
+    let why = why.join("; ");
+    match (handles.is_empty(), troubled.is_empty()) {
+        (false, true) => return Ok(done(&handles, "reconciling")),
+        (false, false) => return Ok(done(&handles, &format!("reconciling; {why}"))),
+        (true, true) => return Ok(done(&[], "fetched; what the repositories define is looked at now")),
+        (true, false) => {}
+    }
+    let message = format!("there is nothing to sync: {why}");
+    let hint = troubled.into_iter().find_map(|repository| repository.problem?.hint).unwrap_or_default();
+    Err(Refused::new(StatusCode::CONFLICT, codes::ENVIRONMENT_UNKNOWN, message).hint(hint))
 }
 
 pub(super) async fn suspend(
@@ -43,7 +59,7 @@ pub(super) async fn suspend(
     Extension(caller): Extension<Caller>,
     Given(SuspendRequest { reason }): Given<SuspendRequest>,
 ) -> Result<Json<Done>, Refused> {
-    let handles = named(&which, &state.registry)?;
+    let handles = named(&which, &state).await?;
     let reason = reason_given(reason)?;
     let suspension = Suspension { by: caller.0.clone(), reason, since: Timestamp::now() };
     for handle in &handles {
@@ -66,7 +82,7 @@ pub(super) async fn resume(
     Extension(caller): Extension<Caller>,
     Given(NoRequest {}): Given<NoRequest>,
 ) -> Result<Json<Done>, Refused> {
-    let handles = named(&which, &state.registry)?;
+    let handles = named(&which, &state).await?;
     for handle in &handles {
         let audit = audit(&caller, "resume", "");
         history::resume(state.store.as_ref(), &handle.scope, &state.heads, &audit).await?;
@@ -110,7 +126,7 @@ pub(super) async fn acknowledge(
 async fn waiting_plan(state: &ApiState, which: &Which, prefix: &str) -> Result<(Handle, PlanId), Refused> {
     history::check_prefix(prefix)?;
     let mut waiting = Vec::new();
-    for handle in which.handles(&state.registry)? {
+    for handle in which.handles(state).await? {
         if let Some(plan) = waits(state.store.as_ref(), &handle).await? {
             waiting.push((handle, plan));
         }
@@ -156,7 +172,7 @@ pub(super) async fn forget(
     Extension(caller): Extension<Caller>,
     Given(ForgetRequest { reason }): Given<ForgetRequest>,
 ) -> Result<Json<Forgotten>, Refused> {
-    let handles = named(&which, &state.registry)?;
+    let handles = named(&which, &state).await?;
     let reason = reason_given(reason)?;
     let mut refusals = Vec::new();
     // Several repositories may have had one of this name; orphaned is usually one of them.
@@ -179,11 +195,11 @@ pub(super) async fn forget(
 }
 
 /// As [`Which::handles`], for what must not reach every environment by a slip of the pen.
-fn named(which: &Which, registry: &Registry) -> Result<Vec<Handle>, Refused> {
+async fn named(which: &Which, state: &ApiState) -> Result<Vec<Handle>, Refused> {
     if which.environment.is_none() {
         return Err(Refused::bad("name an environment: ?environment=NAME"));
     }
-    which.handles(registry)
+    which.handles(state).await
 }
 
 /// A reason is for those who wonder later; blanks tell them nothing.

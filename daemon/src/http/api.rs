@@ -66,6 +66,45 @@ pub struct Done {
     pub message: String,
 }
 
+/// `GET /api/v1/repositories`: one per configured repository.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RepositoryDocument {
+    pub repository: String,
+    /// The branch whose head rules; absent while it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<String>,
+    /// When the last fetch succeeded, since the daemon started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<jiff::Timestamp>,
+    /// Why it cannot be applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<RepositoryProblem>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RepositoryProblem {
+    /// `naksha explain CODE` tells more.
+    pub code: String,
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The first failure of a row of them; absent for what is no failure to fetch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<jiff::Timestamp>,
+    /// Waiting may help: nobody has to change the repository or the configuration.
+    pub transient: bool,
+}
+
+impl std::fmt::Display for RepositoryDocument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some(problem) = &self.problem else { return f.write_str(&self.repository) };
+        write!(f, "repository {}: {}: {}", self.repository, problem.code, problem.message)?;
+        let Some(since) = problem.since else { return Ok(()) };
+        write!(f, " (since {})", since.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    }
+}
+
 /// `GET /api/v1/history`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HistoryDocument {

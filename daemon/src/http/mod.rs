@@ -8,6 +8,7 @@ pub mod api;
 mod auth;
 mod reading;
 mod refusal;
+mod repositories;
 mod request;
 mod routes;
 mod serve;

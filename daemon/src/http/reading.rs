@@ -14,10 +14,11 @@ use serde::Deserialize;
 
 use super::api::{HistoryDocument, StoredPlan};
 use super::refusal::Refused;
+use super::repositories;
 use super::request::{Asked, Named};
 use super::routes::ApiState;
 use crate::history::{self, MAX_ENTRIES};
-use crate::registry::{Handle, Registry};
+use crate::registry::Handle;
 
 /// Entries of history when no number is asked for.
 const DEFAULT_ENTRIES: u32 = 20;
@@ -37,23 +38,30 @@ pub(super) struct WhichEntries {
 }
 
 impl Which {
-    pub(super) fn handles(&self, registry: &Registry) -> Result<Vec<Handle>, Refused> {
+    pub(super) async fn handles(&self, state: &ApiState) -> Result<Vec<Handle>, Refused> {
         let Some(environment) = &self.environment else {
-            return Ok(registry.all());
+            return Ok(state.registry.all());
         };
-        let found = registry.named(environment);
+        let found = state.registry.named(environment);
         if found.is_empty() {
-            let known: Vec<_> = registry.all().iter().map(|handle| handle.scope.to_string()).collect();
             let message = format!("there is no environment `{environment}` here");
-            let hint = if known.is_empty() {
-                "no environment is known yet".to_owned()
-            } else {
-                format!("there are: {}", known.join(", "))
-            };
-            return Err(Refused::new(StatusCode::NOT_FOUND, codes::ENVIRONMENT_UNKNOWN, message).hint(hint));
+            return Err(Refused::new(StatusCode::NOT_FOUND, codes::ENVIRONMENT_UNKNOWN, message)
+                .hint(there_are(state).await));
         }
         Ok(found)
     }
+}
+
+/// Which environments there are, and which repositories cannot say.
+async fn there_are(state: &ApiState) -> String {
+    let known: Vec<_> = state.registry.all().iter().map(|handle| handle.scope.to_string()).collect();
+    let known = if known.is_empty() {
+        "no environment is known yet".to_owned()
+    } else {
+        format!("there are: {}", known.join(", "))
+    };
+    let troubled = repositories::troubled(state).await;
+    troubled.iter().fold(known, |text, repository| format!("{text}; {repository}"))
 }
 
 pub(super) async fn ready(State(state): State<ApiState>) -> Response {
@@ -77,7 +85,7 @@ pub(super) async fn status(
     State(state): State<ApiState>,
     Asked(which): Asked<Which>,
 ) -> Result<Json<Vec<StatusDocument>>, Refused> {
-    let handles = which.handles(&state.registry)?;
+    let handles = which.handles(&state).await?;
     Ok(Json(handles.iter().map(document).collect()))
 }
 
@@ -102,7 +110,7 @@ pub(super) async fn history_of(
         return Err(Refused::bad(format!("`limit` is 1 to {MAX_ENTRIES}, not {limit}")));
     }
     let mut entries = Vec::new();
-    for handle in (Which { environment }).handles(&state.registry)? {
+    for handle in (Which { environment }).handles(&state).await? {
         entries.extend(history::entries(state.store.as_ref(), &handle.scope, limit).await?);
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));

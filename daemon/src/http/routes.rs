@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::auth::{Peer, TokenFile};
 use super::refusal::{Panicked, Refused, in_time, unknown_method, unknown_path};
-use super::{acting, reading};
+use super::{acting, reading, repositories};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::Heads;
@@ -43,6 +43,7 @@ fn api_routes() -> Router<ApiState> {
     Router::new()
         .route("/metrics", get(reading::metrics))
         .route("/api/v1/status", get(reading::status))
+        .route("/api/v1/repositories", get(repositories::repositories))
         .route("/api/v1/history", get(reading::history_of))
         .route("/api/v1/plans/{plan}", get(reading::plan))
         .route("/api/v1/plans/{plan}/ack", post(acting::acknowledge))

@@ -160,7 +160,7 @@ async fn without_the_token_nothing_is_told() {
     std::fs::write(&file, "open sesame\n").unwrap();
     let token = super::auth::TokenFile::new(Some(&file));
     let server = Server::start(|state| super::routes::address_routes(state, token)).await;
-    for path in ["/metrics", "/api/v1/status", "/api/v1/plans/0123456789ab"] {
+    for path in ["/metrics", "/api/v1/status", "/api/v1/repositories", "/api/v1/plans/0123456789ab"] {
         let (status, document) = server.ask("GET", path, "").await;
         assert_eq!(
             (status.as_u16(), document["error"]["code"].as_str()),
