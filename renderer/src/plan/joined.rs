@@ -19,6 +19,7 @@ pub(super) struct Wanted<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
     pub(super) key: &'a ObjectKey,
+    /// Where several units want it, a row for each: they are blocked then.
     pub(super) wanted: Option<Wanted<'a>>,
     pub(super) owned: Option<&'a Owned>,
     pub(super) seen: Seen<'a>,
@@ -68,20 +69,12 @@ pub(super) fn rows<'a>(
     inventory: &'a Inventory,
     observation: &'a Observation,
 ) -> impl Iterator<Item = Row<'a>> {
-    let mut units = rendered.objects();
-    let mut left = inventory.objects().len();
-    let mut rest = None;
-    std::iter::from_fn(move || {
-        if let Some((rendered, object)) = units.next() {
-            let owned = inventory.objects().get(&object.key).map(AsRef::as_ref);
-            left = left.saturating_sub(usize::from(owned.is_some()));
-            let wanted = Wanted { unit: &rendered.name, rendered, object };
-            return Some(Row::new(Some(wanted), &object.key, owned, observation));
-        }
-        // Nearly always everything that is owned is wanted, and need not be gone through.
-        let rest = rest.get_or_insert_with(|| unwanted(rendered, inventory, observation));
-        if left == 0 { None } else { rest.next() }
-    })
+    let wanted = rendered.objects().map(move |(rendered, object)| {
+        let key = &object.key;
+        let wanted = Some(Wanted { unit: &rendered.name, rendered, object });
+        Row::new(wanted, key, inventory.objects().get(key).map(AsRef::as_ref), observation)
+    });
+    wanted.chain(unwanted(rendered, inventory, observation))
 }
 
 /// Rows for every object that is owned and not wanted.
