@@ -110,6 +110,8 @@ pub struct Definitions {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Broken {
     pub repository: bool,
+    /// naksha.yaml names rules or sets that there are not: what should judge is not known.
+    pub rules: bool,
     pub environments: BTreeSet<EnvironmentName>,
     pub units: BTreeSet<UnitName>,
     pub workflows: BTreeSet<WorkflowName>,

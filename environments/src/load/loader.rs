@@ -113,8 +113,7 @@ impl Loader {
         found.extend(files.iter().flat_map(|file| file.reading.diagnostics.iter().cloned()));
         found.extend(claimed.diagnostics.iter().cloned());
         let cross = cross_memo.check(&files, &definitions, &self.rules);
-        // Rules that were meant and do not exist judge nothing: what the repository wants is not known.
-        definitions.broken.repository |= cross.iter().any(names_no_rule);
+        definitions.broken.rules = cross.iter().any(names_no_rule);
         found.extend(cross.iter().cloned());
         if total > MAX_DEFINITIONS {
             let message =

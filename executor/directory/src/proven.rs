@@ -156,11 +156,6 @@ impl Proven {
         memory.versions.remove(key);
     }
 
-    /// Somebody wants everything looked at.
-    pub(crate) fn forget_everything(&self) {
-        self.memory().forget_everything();
-    }
-
     /// The kernel told of a change at `path`, which is relative to the root.
     pub(crate) fn heard(&self, path: &[u8], about: About) {
         let path = self.hasher.hash_one(path);

@@ -108,7 +108,9 @@ impl Target for DirectoryTarget {
     }
 
     fn doubt(&self) {
-        self.inner.proven.forget_everything();
+        // Whether everything is watched is seen to again, too.
+        self.inner.proven.doubt();
+        self.watch.poke();
     }
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {

@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 use super::kernel::{Ear, Kernel};
 use super::own::OwnWrites;
 use super::place::{Identity, identity};
-use super::proven::Proven;
+use super::proven::{MAX_AGE, Proven};
 
 /// How long nothing must happen before it counts as one change: an editor's save is several events.
 const QUIET: Duration = Duration::from_millis(50);
@@ -168,34 +168,52 @@ impl Eye {
         replaced || !was_watched && self.kernel.is_some()
     }
 
-    /// Has the kernel watch all of the directory, as far as it does not.
+    /// Has the kernel watch all of the directory, as far as it does not. Now and then also when it seems to: a volume
+    /// that was unmounted and came back the same is watched no more, and nobody tells.
     fn watch_kernel(&mut self, now: Identity) {
         let same = self.kernel.take().filter(|kernel| kernel.root == now);
-        let just_now = self.gone_through.is_some_and(|at| at.elapsed() < GO_THROUGH);
-        if same.is_some() && (just_now || self.ear.proven.is_trusted()) {
+        let age = self.gone_through.map(|at| at.elapsed());
+        let is_sure = self.ear.proven.is_trusted() && age.is_some_and(|age| age < MAX_AGE);
+        let just_now = age.is_some_and(|age| age < GO_THROUGH);
+        if same.is_some() && (just_now || is_sure) {
             self.kernel = same;
             return;
         }
         // Before it is gone through: what is heard meanwhile may be of a folder that was passed already.
         let doubt = self.ear.proven.doubt();
-        let kernel = same.map_or_else(|| Kernel::new(&self.root, now, self.ear.clone()), Ok);
-        match kernel.and_then(|mut kernel| kernel.go_through().map(|complete| (kernel, complete))) {
-            Ok((kernel, complete)) => {
-                self.kernel = Some(kernel);
-                if complete {
-                    self.ear.proven.trust(now, doubt);
-                }
-            }
-            Err(error) if self.warned => {
-                debug!(root = %self.root.display(), %error, "still cannot watch");
-            }
-            Err(error) => {
-                self.warned = true;
-                let every_s = Watching::POLL.as_secs();
-                warn!(root = %self.root.display(), %error, every_s, "cannot watch a directory; looking regularly instead");
-            }
+        let is_new = same.is_none();
+        match same.map_or_else(|| Kernel::new(&self.root, now, self.ear.clone()), Ok) {
+            Ok(kernel) => self.go_through(kernel, is_new, doubt),
+            Err(error) => self.cannot_watch(&error),
         }
         self.gone_through = Some(Instant::now());
+    }
+
+    fn go_through(&mut self, mut kernel: Kernel, is_new: bool, doubt: u64) {
+        match kernel.go_through() {
+            Ok(complete) => {
+                if complete {
+                    self.ear.proven.trust(kernel.root, doubt);
+                }
+                self.kernel = Some(kernel);
+            }
+            // What was watched still is; a folder that cannot be read holds nothing of ours.
+            Err(error) if !is_new && !matches!(error.kind, notify::ErrorKind::MaxFilesWatch) => {
+                debug!(root = %self.root.display(), %error, "not all of a directory can be watched");
+                self.kernel = Some(kernel);
+            }
+            Err(error) => self.cannot_watch(&error),
+        }
+    }
+
+    fn cannot_watch(&mut self, error: &notify::Error) {
+        if self.warned {
+            debug!(root = %self.root.display(), %error, "still cannot watch");
+            return;
+        }
+        self.warned = true;
+        let every_s = Watching::POLL.as_secs();
+        warn!(root = %self.root.display(), %error, every_s, "cannot watch a directory; looking regularly instead");
     }
 }
 

@@ -128,7 +128,8 @@ pub fn settle(
         if open || blocked {
             continue;
         }
-        if let Some(maker) = rendered.makers().get(key) {
+        // One that moves is not right already: its new unit may be blocked.
+        if let Some(maker) = rendered.makers().get(key).filter(|maker| maker.unit == owned.unit) {
             settled.insert(key.clone(), Arc::new(as_applied(owned, &maker.object, mark)));
         }
     }

@@ -58,6 +58,7 @@ pub(super) fn settle(
         let (objects, digest) = rescoped(render, &cluster_kinds);
         let broken = render.broken.clone();
         let broken = broken.or_else(|| too_many(makers.len() + objects.len(), &unit.name, found));
+        let broken = broken.or_else(|| doubled(tree, &unit.name, render, &objects, found));
         let broken = broken.or_else(|| taken(tree, &unit.name, &objects, &makers, found));
         if let Some(reason) = broken {
             settled.push(Settled::broken(reason));
@@ -81,6 +82,29 @@ fn too_many(total: usize, unit: &UnitName, found: &mut Vec<Diagnostic>) -> Optio
     );
     found.push(Diagnostic::new(codes::TOO_MANY_OBJECTS, message).unit(unit).hint("split the environment"));
     Some(format!("the environment may have {MAX_ENVIRONMENT_OBJECTS} objects"))
+}
+
+/// Why a unit is broken of which objects became one when their kind turned out to have no namespace.
+fn doubled(
+    tree: &SourceTree,
+    unit: &UnitName,
+    render: &UnitRender,
+    objects: &Arc<[Arc<DesiredObject>]>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<String> {
+    if Arc::ptr_eq(objects, &render.objects) {
+        return None;
+    }
+    let mut first: KeyMap<&DesiredObject> = KeyMap::default();
+    let mut broken = None;
+    for object in &**objects {
+        let Some(other) = first.insert(object.key.clone(), object) else { continue };
+        let message = format!("{} is wanted twice by unit `{unit}`: its kind has no namespace", object.key);
+        let finding = Diagnostic::new(codes::OBJECT_TWICE, &*message).at(name_place(tree, object)).unit(unit);
+        found.push(finding.note(Some(name_place(tree, other)), "the other one is here"));
+        broken.get_or_insert(message);
+    }
+    broken
 }
 
 /// Why a unit is broken that wants objects which another one has. All of them are told.

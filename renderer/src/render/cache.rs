@@ -179,7 +179,11 @@ impl RenderCache {
             if state.bytes <= target {
                 break;
             }
-            if let Some(entry) = state.units.remove(&key) {
+            // What is in use elsewhere takes its room anyway, and is asked for past this map.
+            let is_idle = |entry: &Entry| Arc::strong_count(&entry.render) == 1;
+            if state.units.get(&key).is_some_and(is_idle)
+                && let Some(entry) = state.units.remove(&key)
+            {
                 state.bytes -= entry.bytes;
             }
         }

@@ -89,7 +89,7 @@ fn ready<'a>(input: &RenderInput<'a>) -> Result<&'a Arc<Environment>, Box<Diagno
     if control.locks.contains(name) {
         return refuse(format!("the lock of environment `{name}` has errors"));
     }
-    if control.repository || content.repository {
+    if control.repository || control.rules || content.repository {
         return refuse("naksha.yaml has errors".to_owned());
     }
     if let Some(environment) = input.control.environments.get(name) {

@@ -272,7 +272,8 @@ fn render_unit(input: &RenderInput<'_>, shown: &Shown<'_>, prepared: &Prepared<'
 /// Covers everything that a unit's render reads. `None` for a definition that is not in the tree.
 fn cache_key(input: &RenderInput<'_>, shown: &Shown<'_>, prepared: &Prepared<'_>) -> Option<Digest> {
     let unit = prepared.unit;
-    let definition = input.tree.entry(unit.place.path.as_str())?;
+    // A definition may be a link: what counts is what it leads to.
+    let (_, definition) = input.tree.follow(&unit.place.path).ok()?;
     let mut hasher = Hasher::new(RENDER_VERSION)
         .part(ENGINE_VERSION)
         .part(unit.name.as_str())

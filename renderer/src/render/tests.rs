@@ -315,6 +315,26 @@ fn custom_kinds_without_a_namespace_get_none() {
 }
 
 #[test]
+fn objects_that_become_one_without_their_namespaces_break_their_unit() {
+    let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: issuers.example.com}\nspec: {group: example.com, scope: Cluster, names: {kind: Issuer, plural: issuers}}\n";
+    let issuer = |namespace: &str| {
+        format!("apiVersion: example.com/v1\nkind: Issuer\nmetadata: {{name: one, namespace: {namespace}}}\n")
+    };
+    let files = [
+        repository("  trunk: main\n"),
+        dev("[crds, use]"),
+        unit("crds", "  manifests: [a.yaml]\n"),
+        file("units/crds/a.yaml", crd),
+        unit("use", "  manifests: [a.yaml]\n"),
+        file("units/use/a.yaml", &format!("{}---\n{}", issuer("a"), issuer("b"))),
+    ];
+    let rendered = World::new().render(&tree(&files), "dev");
+    let why = "broken: example.com/Issuer one is wanted twice by unit `use`: its kind has no namespace";
+    assert_eq!(state(&rendered, "use"), why);
+    assert_eq!(rendered.diagnostics.iter().filter(|found| found.code.id() == "NK0349").count(), 1);
+}
+
+#[test]
 fn an_object_belongs_to_the_unit_that_is_listed_first() {
     let files = [
         repository("  trunk: main\n"),

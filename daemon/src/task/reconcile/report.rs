@@ -33,6 +33,9 @@ use crate::task::publish::EVENTS;
 const IDLE: Duration = Duration::from_secs(300);
 /// What is on its way to health is looked at this often when the target does not tell of changes.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
+/// After healing beside a plan that waits. Not at once: a source that never gives the same answer twice is rotated each
+/// time.
+const AFTER_HEALING: Duration = Duration::from_secs(1);
 /// Reasons listed one by one; more are counted.
 const MAX_REASONS: usize = 20;
 
@@ -133,9 +136,9 @@ impl Reconciler {
         if let Some(end) = self.fights.ends(now) {
             next = next.min(Duration::try_from(now.duration_until(end)).unwrap_or(next));
         }
-        // What healed beside a plan that waits changed that plan: it is told anew at once.
+        // What healed beside a plan that waits changed that plan: it is told anew soon.
         if applied.is_some() && !complete && !failed {
-            next = Duration::ZERO;
+            next = next.min(AFTER_HEALING);
         }
         let status = self.say(status).await?;
         Ok(Pass { status, retry: failed, next })

@@ -326,10 +326,11 @@ async fn a_minute_later_everything_is_looked_at() {
 
 #[tokio::test]
 async fn who_insists_has_everything_looked_at() {
-    let place = Place::make(&NAMES).await;
+    let mut place = Place::make(&NAMES).await;
     place.prove().await;
     place.target.doubt();
-    place.prove().await;
+    assert_eq!(place.look().await.files, place.wanted.len());
+    place.prove_again().await;
 }
 
 #[tokio::test]

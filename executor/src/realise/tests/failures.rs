@@ -7,7 +7,7 @@ use naksha_environments::codes::apply as codes;
 use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::ObjectKey;
-use naksha_environments::plan::{Conflict, FieldPath, Resolution};
+use naksha_environments::plan::{Blocked, Conflict, FieldPath, Plan, Resolution};
 use naksha_environments::status::UnitSync;
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use super::world::{Desired, World, config, key, reference, secret, unit};
 use crate::port::secrets::SecretError;
 use crate::port::store::{ApplyOutcome, StepOutcome, Store};
 use crate::port::target::{Removal, Target, TargetError, Wanted, WriteError};
-use crate::realise::{Progress, RealiseOutcome};
+use crate::realise::{Progress, RealiseOutcome, settle};
 
 fn invalid(key: &ObjectKey) -> WriteError {
     WriteError::Invalid {
@@ -354,4 +354,17 @@ async fn a_refused_write_leaves_the_inventory_as_it_was() {
     assert_eq!(world.store.known().objects()[&object].mark, None, "an intent");
     world.converge(after.rendered()).await;
     assert!(world.store.known().objects()[&object].mark.is_some());
+}
+
+#[tokio::test]
+async fn what_moves_into_a_blocked_unit_is_not_recorded_as_applied() {
+    let world = World::new();
+    let before = Desired::new().unit("a", &[], vec![config("c", 0, "1")]);
+    world.converge(before.rendered()).await;
+    let after = Desired::new().unit("a", &[], Vec::new()).unit("b", &[], vec![config("c", 0, "2")]);
+    let wanted = Wanted { key: key("ConfigMap", "c"), mark: None };
+    let observation = world.target.observe(vec![wanted]).await.expect("should observe");
+    let mut plan = Plan::empty(&after.rendered().environment);
+    plan.blocked.insert(unit("b"), Blocked::DependsOn(unit("x")));
+    assert!(settle(&plan, after.rendered(), &observation, &world.store.known()).is_empty());
 }

@@ -152,6 +152,62 @@ fn a_folder_with_the_same_id_is_not_looked_at() {
 }
 
 #[test]
+fn a_definition_that_is_a_link_is_what_it_leads_to() {
+    let blobs = Arc::new(Counted::default());
+    let world = World::new();
+    let made = |path: &str| {
+        let definition = format!(
+            "{HEAD}kind: Unit\nmetadata: {{name: own}}\nspec:\n  manifests: [a.yaml]\n  secrets: {{db: {{password: \"{path}\"}}}}\n"
+        );
+        let files = [
+            repository("  trunk: main\n"),
+            dev("[own]"),
+            file("units/own/unit.yaml", "../../common.txt"),
+            file("common.txt", &definition),
+            file("units/own/a.yaml", &config_map("own")),
+        ];
+        let plain = blobs.tree(&files);
+        let entry = |(path, entry): (&TreePath, &Entry)| {
+            let is_link = path.as_str() == "units/own/unit.yaml";
+            let kind = if is_link { EntryKind::Symlink } else { entry.kind };
+            (path.clone(), Entry { kind, content: entry.content.clone() })
+        };
+        let entries = plain.paths().map(entry).collect();
+        let tree = SourceTree::new(None, entries, Vec::new(), Arc::clone(&blobs) as Arc<dyn Blobs>);
+        show(&world.render(&tree, "dev"))
+    };
+    assert!(made("vault:kv/one#password").contains("kv/one"));
+    assert!(made("vault:kv/two#password").contains("kv/two"));
+}
+
+#[test]
+fn what_is_in_use_is_not_evicted() {
+    let blobs = Arc::new(Counted::default());
+    let (world, jobs) = counting(None);
+    let world = World { cache: RenderCache::new(30_000), ..world };
+    let always = many(20, None, "1");
+    world.render(&blobs.tree(&always), "dev");
+    for round in 0..12 {
+        // Something else fills the cache; dev is rendered in between, each time.
+        let mut other = many(5, None, &format!("x{round}"));
+        other.retain(|(path, _)| !path.starts_with("environments"));
+        let spec = format!(
+            "  target: {{directory: out/}}\n  variables: {{v: x{round}}}\n  units: [u0, u1, u2, u3, u4]\n"
+        );
+        other.push(environment("other", &spec));
+        world.render(&blobs.tree(&other), "other");
+        world.render(&blobs.tree(&always), "dev");
+    }
+    jobs.swap(0, Ordering::Relaxed);
+    // A comment in the environment's definition: no unit is any different.
+    let mut touched = always.clone();
+    let at = touched.iter().position(|(path, _)| path.starts_with("environments")).unwrap();
+    touched[at].1.push_str("# touched\n");
+    world.render(&blobs.tree(&touched), "dev");
+    assert_eq!(jobs.load(Ordering::Relaxed), 0);
+}
+
+#[test]
 fn failures_are_kept_too() {
     let (world, jobs) = counting(None);
     let files = tree(&[
