@@ -3,6 +3,7 @@
 //! A *side* is one state of the repository: the files on disk, or a revision. Commands compare sides.
 
 mod planned;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +25,7 @@ use rayon::prelude::*;
 use crate::git::{GitError, Trunk, WorkTree};
 
 pub use planned::{Base, Planned};
+pub use told::Told;
 
 const NEVER_PROMOTED: &str = "not promoted yet, shown as if this were promoted to it";
 const PIN_MISSING: &str = "the commit of its lock is not in this clone, shown as if this were promoted to it";

@@ -12,7 +12,7 @@ use crate::http::api::{AckRequest, Done};
 pub(super) struct Ack {
     /// Plan id, or a prefix of at least eight digits
     plan: String,
-    /// Its environment, where several wait for the same plan
+    /// Its environment, where several wait for the same plan, as NAME or REPOSITORY/NAME
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
     /// Why it is fine; kept in the audit log

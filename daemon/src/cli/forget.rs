@@ -10,6 +10,7 @@ use crate::http::api::{ForgetRequest, Forgotten};
 /// they are, and are listed.
 #[derive(Debug, Args)]
 pub(super) struct Forget {
+    /// Environment, as NAME or REPOSITORY/NAME
     environment: String,
     /// Why; kept in the audit log
     #[arg(long, value_parser = reason)]

@@ -10,7 +10,7 @@ use crate::http::api::{HistoryDocument, HistoryEntry};
 /// Lists every apply, and every plan that was not applied, newest first.
 #[derive(Debug, Args)]
 pub(super) struct History {
-    /// Environment; absent: all
+    /// Environment, as NAME or REPOSITORY/NAME; absent: all
     environment: Option<String>,
     /// How many entries, at most 1000
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ENTRIES)))]
@@ -27,7 +27,8 @@ impl History {
         if context.terminal.is_json() {
             context.terminal.json(&history);
         } else {
-            let lines: Vec<_> = history.entries.iter().map(line).collect();
+            let repositories = Repositories::of(&history.entries);
+            let lines: Vec<_> = history.entries.iter().map(|entry| line(entry, repositories)).collect();
             let none = "nothing was planned yet".to_owned();
             context.terminal.print(&if lines.is_empty() { none } else { lines.join("\n") });
         }
@@ -35,7 +36,28 @@ impl History {
     }
 }
 
-fn line(entry: &HistoryEntry) -> String {
+/// Of how many repositories the entries tell.
+#[derive(Debug, Clone, Copy)]
+enum Repositories {
+    One,
+    Several,
+}
+
+impl Repositories {
+    fn of(entries: &[HistoryEntry]) -> Self {
+        let differ = entries.windows(2).any(|pair| pair[0].repository != pair[1].repository);
+        if differ { Self::Several } else { Self::One }
+    }
+}
+
+fn name_of(entry: &HistoryEntry, repositories: Repositories) -> String {
+    match repositories {
+        Repositories::One => entry.environment.clone(),
+        Repositories::Several => format!("{}/{}", entry.repository, entry.environment),
+    }
+}
+
+fn line(entry: &HistoryEntry, repositories: Repositories) -> String {
     let outcome = entry.outcome.as_deref().unwrap_or(match entry.decision.as_str() {
         "hold" => "held",
         "wait" => "waiting",
@@ -45,7 +67,7 @@ fn line(entry: &HistoryEntry) -> String {
     let mut line = format!(
         "{}  {:<10} plan {}  {revision:<10}  {outcome:<11}",
         entry.at.strftime("%Y-%m-%d %H:%M:%S"),
-        entry.environment,
+        name_of(entry, repositories),
         &entry.plan[..12.min(entry.plan.len())],
     );
     if entry.outcome.is_some() {

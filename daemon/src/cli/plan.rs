@@ -6,7 +6,6 @@ use std::sync::Arc;
 use clap::Args;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::{Environment, Follows};
-use naksha_environments::ids::EnvironmentName;
 use naksha_environments::wire::{DiagnosticDocument, PlanDocument, StatusDocument};
 use naksha_renderer::plan::diagnostics as plan_diagnostics;
 use naksha_renderer::present;
@@ -15,8 +14,11 @@ use serde_json::json;
 
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
-use crate::laptop::{Base, Laptop, Planned};
+use crate::http::EnvironmentRef;
+use crate::laptop::{Base, Laptop, Planned, Told};
 use crate::terminal::Format;
+
+const NOT_TOLD: &str = "no daemon tells what was applied";
 
 /// Shows what would change, and what policies say of it. Needs no daemon, cluster, token or network.
 #[derive(Debug, Args)]
@@ -24,9 +26,10 @@ pub(super) struct PlanCommand {
     /// The repository, or a folder in it
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Environment; several may be given [default: all]
+    /// Environment; several may be given [default: all]. As REPOSITORY/NAME, only what a daemon says of that repository
+    /// counts
     #[arg(long = "env", value_name = "ENV")]
-    environments: Vec<EnvironmentName>,
+    environments: Vec<EnvironmentRef>,
     /// Compare with this revision, or with `none` [default: where the branch left the trunk; on the trunk, what a
     /// daemon applied last, else nothing]
     #[arg(long, value_name = "REV")]
@@ -52,11 +55,16 @@ impl PlanCommand {
         let progress = context.terminal.progress("planning");
         let laptop = Laptop::open(&folder)?;
         let head = laptop.side(revision.as_deref())?;
-        let selected = laptop.select(&head, &environments)?;
+        let names: Vec<_> = environments.iter().map(|asked| asked.environment.clone()).collect();
+        let selected = laptop.select(&head, &names)?;
         let base = laptop.base(&head, base.as_deref())?;
+        let name_of = |environment: &Environment| {
+            let asked = environments.iter().find(|asked| asked.environment == environment.name);
+            asked.map_or_else(|| environment.name.to_string(), ToString::to_string)
+        };
         let base_of = |environment: &Environment| match &base {
             Some(base) => base.clone(),
-            None => applied(context, &laptop, environment),
+            None => applied(context, &laptop, environment, &name_of(environment)),
         };
         let based: Vec<_> = selected.iter().map(|environment| (environment, base_of(environment))).collect();
         let planned = based.into_par_iter().map(|(environment, base)| {
@@ -89,28 +97,30 @@ fn all_diagnostics(
     Ok(diagnostics)
 }
 
-/// On the trunk: what a daemon applied last, when one answers.
-fn applied(context: &Context, laptop: &Laptop, environment: &Environment) -> Base {
-    let Some(commit) = applied_commit(context, environment) else {
-        return Base::Nothing("on the trunk, and no daemon tells what was applied".to_owned());
+/// On the trunk: what a daemon applied last, when one answers about this repository. `name` is what it is asked for.
+fn applied(context: &Context, laptop: &Laptop, environment: &Environment, name: &str) -> Base {
+    let nothing = |why: &str| Base::Nothing(format!("on the trunk, and {why}"));
+    let Some(answers) = answers(context, name) else {
+        return nothing(NOT_TOLD);
     };
-    // It may watch another repository.
-    match laptop.at(&commit) {
-        Ok(side) => Base::At(side),
-        Err(_) => Base::Nothing("what the daemon applied is not in this clone".to_owned()),
-    }
-}
-
-fn applied_commit(context: &Context, environment: &Environment) -> Option<String> {
-    let client = context.client().ok()?;
-    let path = path_for("/api/v1/status", Some(environment.name.as_str()));
-    let documents: Vec<StatusDocument> = block_on(client.get(&path)).ok()?.ok()?;
-    let document = documents.into_iter().next()?;
-    match environment.follows {
+    let document = match laptop.told(answers) {
+        Told::About(document) => document,
+        Told::NotYet => return nothing(NOT_TOLD),
+        Told::Nothing(why) => return nothing(&why),
+    };
+    let commit = match environment.follows {
         // Rules of a pinned environment come from the trunk, its content from the lock.
         Follows::Promotion { .. } => document.control,
         Follows::Trunk | Follows::Branch(_) => document.applied,
-    }
+    };
+    let Some(commit) = commit else { return nothing(NOT_TOLD) };
+    laptop.at(&commit).map_or_else(|error| nothing(&error.to_string()), Base::At)
+}
+
+/// `None`: no daemon answers, or it does not know the environment.
+fn answers(context: &Context, name: &str) -> Option<Vec<StatusDocument>> {
+    let client = context.client().ok()?;
+    block_on(client.get(&path_for("/api/v1/status", Some(name)))).ok()?.ok()
 }
 
 fn print(context: &Context, shown: &[Shown], diagnostics: &[Diagnostic]) {

@@ -15,13 +15,14 @@ use serde_json::{Map, Value, json};
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
 use crate::client::ClientError;
-use crate::laptop::{Laptop, Side};
+use crate::http::EnvironmentRef;
+use crate::laptop::{Laptop, Side, Told};
 
 /// Writes an environment's lock into the working tree. Committing and merging it is the promotion.
 #[derive(Debug, Args)]
 pub(super) struct Promote {
-    /// The environment to promote to
-    environment: EnvironmentName,
+    /// The environment to promote to; as REPOSITORY/NAME, only what the daemon says of that repository counts
+    environment: EnvironmentRef,
     /// The commit to promote [default: what its upstream runs, as the daemon says; without a daemon, what upstream is
     /// locked to, or the head of the trunk]
     #[arg(long, value_name = "REV")]
@@ -36,7 +37,8 @@ impl Promote {
         let Self { environment, source, folder } = self;
         let laptop = Laptop::open(&folder)?;
         let side = laptop.on_disk()?;
-        let selected = laptop.select(&side, std::slice::from_ref(&environment))?;
+        let asked = environment;
+        let selected = laptop.select(&side, std::slice::from_ref(&asked.environment))?;
         let environment = selected.first().context("one environment is selected")?;
         let Follows::Promotion { from } = &environment.follows else {
             bail!(
@@ -47,7 +49,7 @@ impl Promote {
         let (source, because) = if let Some(source) = source {
             (source, None)
         } else {
-            let Candidate { commit, because } = candidate(context, &laptop, &side, from)?;
+            let Candidate { commit, because } = candidate(context, &laptop, &side, &asked, from)?;
             (commit.to_string(), Some(because))
         };
         let source = laptop.at(&source)?;
@@ -92,19 +94,19 @@ fn candidate(
     context: &Context,
     laptop: &Laptop,
     side: &Side,
+    asked: &EnvironmentRef,
     from: &[EnvironmentName],
 ) -> anyhow::Result<Candidate> {
     let objects = laptop.work.objects().context("promoting needs a Git repository")?;
     let mut oldest: Option<Candidate> = None;
     for upstream in from {
-        let own = match running(context, upstream)? {
-            Some(commit) => {
-                let resolved = objects.resolve(&commit);
-                let commit = resolved
-                    .with_context(|| format!("{upstream} runs {commit}, which is not here; fetch first"))?;
+        let (name, upstream) = (upstream, asked.beside(upstream.clone()));
+        let own = match running(context, laptop, &upstream)? {
+            Running::At(commit) => {
+                let commit = objects.resolve(&commit)?;
                 Candidate { commit, because: format!("{upstream} runs it, as the daemon says") }
             }
-            None => declared(laptop, side, upstream)?,
+            Running::Unknown(why) => declared(laptop, side, name, &why)?,
         };
         oldest = match oldest {
             Some(current) if objects.is_ancestor(&current.commit, &own.commit)? => Some(current),
@@ -114,30 +116,44 @@ fn candidate(
     oldest.context("it has no upstream")
 }
 
-/// What the daemon says an environment runs; `None` when there is no daemon to ask.
-fn running(context: &Context, upstream: &EnvironmentName) -> anyhow::Result<Option<String>> {
-    let path = path_for("/api/v1/status", Some(upstream.as_str()));
+/// What upstream runs.
+enum Running {
+    At(String),
+    /// Nobody says it who can be believed, and why.
+    Unknown(String),
+}
+
+/// What the daemon says an environment of this repository runs.
+fn running(context: &Context, laptop: &Laptop, upstream: &EnvironmentRef) -> anyhow::Result<Running> {
+    let path = path_for("/api/v1/status", Some(&upstream.to_string()));
     let documents: Vec<StatusDocument> = match block_on(context.client()?.get(&path))? {
         Ok(documents) => documents,
-        Err(ClientError::NotRunning { .. }) => return Ok(None),
+        Err(ClientError::NotRunning { .. }) => return Ok(Running::Unknown("no daemon answers".to_owned())),
         Err(error) => {
             return Err(error)
                 .context("the daemon does not say what upstream runs; name a commit with --source");
         }
     };
-    match documents.into_iter().next().and_then(|document| document.applied) {
-        Some(applied) => Ok(Some(applied)),
-        None => {
-            bail!("{upstream} has not applied anything yet, as the daemon says; name a commit with --source")
-        }
-    }
+    let applied = match laptop.told(documents) {
+        Told::About(document) => document.applied,
+        Told::NotYet => None,
+        Told::Nothing(why) => return Ok(Running::Unknown(why)),
+    };
+    let Some(applied) = applied else {
+        bail!("{upstream} has not applied anything yet, as the daemon says; name a commit with --source")
+    };
+    Ok(Running::At(applied))
 }
 
-/// Without a daemon: what upstream is meant to run.
-fn declared(laptop: &Laptop, side: &Side, upstream: &EnvironmentName) -> anyhow::Result<Candidate> {
-    const NO_DAEMON: &str = "no daemon answers";
+/// Without a daemon that could be believed, and why so: what upstream is meant to run.
+fn declared(
+    laptop: &Laptop,
+    side: &Side,
+    upstream: &EnvironmentName,
+    why: &str,
+) -> anyhow::Result<Candidate> {
     if let Some(lock) = side.loaded.definitions.locks.get(upstream) {
-        let because = format!("{upstream} is locked to it ({NO_DAEMON})");
+        let because = format!("{upstream} is locked to it ({why})");
         return Ok(Candidate { commit: lock.source.clone(), because });
     }
     let follows = side.loaded.definitions.environments.get(upstream).map(|upstream| &upstream.follows);
@@ -149,14 +165,14 @@ fn declared(laptop: &Laptop, side: &Side, upstream: &EnvironmentName) -> anyhow:
     let Some(trunk) = laptop.trunk(side)? else {
         return Ok(Candidate {
             commit: head,
-            because: format!("it is checked out, and no trunk is known ({NO_DAEMON})"),
+            because: format!("it is checked out, and no trunk is known ({why})"),
         });
     };
     let base = laptop.work.merge_base(&trunk)?;
     let commit =
         base.context("nothing of what is checked out is on the trunk; name a commit with --source")?;
     let what = if commit == trunk.revision { "is the head of" } else { "is the newest one here that is on" };
-    Ok(Candidate { because: format!("it {what} the trunk `{}` ({NO_DAEMON})", trunk.name), commit })
+    Ok(Candidate { because: format!("it {what} the trunk `{}` ({why})", trunk.name), commit })
 }
 
 fn check_on_trunk(laptop: &Laptop, side: &Side, revision: &Revision) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use crate::terminal::Format;
 pub(super) struct Show {
     /// Plan id, or a prefix of at least eight digits
     plan: String,
-    /// Its environment, where several have the same plan
+    /// Its environment, where several have the same plan, as NAME or REPOSITORY/NAME
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
 }

@@ -21,7 +21,7 @@ const NEEDS_SOMEBODY: [&str; 5] = ["suspended", "held", "orphaned", "not-promote
 /// Shows every environment: its state, its units, and why something is not applied.
 #[derive(Debug, Args)]
 pub(super) struct Status {
-    /// Environment; absent: all
+    /// Environment, as NAME or REPOSITORY/NAME; absent: all
     environment: Option<String>,
     /// Exit with 1 unless everything is synced
     #[arg(long)]

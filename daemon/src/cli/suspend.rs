@@ -9,6 +9,7 @@ use crate::http::api::{Done, NoRequest, SuspendRequest};
 /// Stops writing to an environment: nothing is applied, pruned or healed until `naksha resume`.
 #[derive(Debug, Args)]
 pub(super) struct Suspend {
+    /// Environment, as NAME or REPOSITORY/NAME
     environment: String,
     /// Why; shown to everybody who wonders
     #[arg(long, value_parser = reason)]
@@ -18,6 +19,7 @@ pub(super) struct Suspend {
 /// Lifts a suspension, a bar on a rolled-back source, and the hold after a rewritten history.
 #[derive(Debug, Args)]
 pub(super) struct Resume {
+    /// Environment, as NAME or REPOSITORY/NAME
     environment: String,
 }
 

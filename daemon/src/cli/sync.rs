@@ -8,7 +8,7 @@ use crate::http::api::{Done, NoRequest};
 /// Fetches and reconciles now, instead of at the next signal.
 #[derive(Debug, Args)]
 pub(super) struct Sync {
-    /// Environment; absent: all
+    /// Environment, as NAME or REPOSITORY/NAME; absent: all
     environment: Option<String>,
 }
 

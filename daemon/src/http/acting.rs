@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use futures::future::join_all;
 use jiff::Timestamp;
 use naksha_environments::codes::daemon as codes;
 use naksha_environments::plan::PlanId;
@@ -32,13 +31,13 @@ pub(super) async fn sync(
 ) -> Result<Json<Done>, Refused> {
     // Before anything is looked up: what was just pushed may be what is named.
     repositories::fetch(&state, SEEN_WITHIN).await;
-    let handles = which.handles(&state).await?;
-    for handle in &handles {
-        handle.poke();
-    }
     if which.environment.is_some() {
-        return Ok(done(&handles, "reconciling"));
+        let handle = which.one(&state).await?;
+        handle.poke();
+        return Ok(done(&[handle], "reconciling"));
     }
+    let handles = state.registry.all();
+    handles.iter().for_each(Handle::poke);
     let troubled = repositories::troubled(&state).await;
     let why: Vec<_> = troubled.iter().map(ToString::to_string).collect();
     let why = why.join("; ");
@@ -59,20 +58,18 @@ pub(super) async fn suspend(
     Extension(caller): Extension<Caller>,
     Given(SuspendRequest { reason }): Given<SuspendRequest>,
 ) -> Result<Json<Done>, Refused> {
-    let handles = named(&which, &state).await?;
+    let handle = which.one(&state).await?;
     let reason = reason_given(reason)?;
     let suspension = Suspension { by: caller.0.clone(), reason, since: Timestamp::now() };
-    for handle in &handles {
-        let audit = audit(&caller, "suspend", &suspension.reason);
-        state.store.suspend(&handle.scope, Some(&suspension), &audit).await?;
-    }
-    let seen = seen(&handles, Handle::halt).await;
+    let audit = audit(&caller, "suspend", &suspension.reason);
+    state.store.suspend(&handle.scope, Some(&suspension), &audit).await?;
+    let seen = seen(&handle, Handle::halt).await;
     let message = if seen {
         "suspended: nothing is written until `naksha resume`"
     } else {
         "suspended: what is being written ends first, then nothing is until `naksha resume`"
     };
-    Ok(done(&handles, message))
+    Ok(done(&[handle], message))
 }
 
 /// Lifts everything that a person may lift: a suspension, a bar, and a rewritten history.
@@ -82,21 +79,19 @@ pub(super) async fn resume(
     Extension(caller): Extension<Caller>,
     Given(NoRequest {}): Given<NoRequest>,
 ) -> Result<Json<Done>, Refused> {
-    let handles = named(&which, &state).await?;
-    for handle in &handles {
-        let audit = audit(&caller, "resume", "");
-        history::resume(state.store.as_ref(), &handle.scope, &state.heads, &audit).await?;
-    }
-    let seen = seen(&handles, Handle::poke).await;
-    Ok(done(&handles, if seen { "resumed" } else { "resumed: the next pass shows it" }))
+    let handle = which.one(&state).await?;
+    let audit = audit(&caller, "resume", "");
+    history::resume(state.store.as_ref(), &handle.scope, &state.heads, &audit).await?;
+    let seen = seen(&handle, Handle::poke).await;
+    Ok(done(&[handle], if seen { "resumed" } else { "resumed: the next pass shows it" }))
 }
 
-/// Wakes the loops, and waits until each has looked at what was just recorded; false: one has more to do than that.
-async fn seen(handles: &[Handle], wake: impl Fn(&Handle)) -> bool {
-    // Passes are counted from before they are woken.
-    let passes: Vec<_> = handles.iter().map(|handle| handle.voice.next_pass(SEEN_WITHIN)).collect();
-    handles.iter().for_each(wake);
-    join_all(passes).await.into_iter().all(|seen| seen)
+/// Wakes the loop, and waits until it has looked at what was just recorded; false: it has more to do than that.
+async fn seen(handle: &Handle, wake: impl Fn(&Handle)) -> bool {
+    // Passes are counted from before it is woken.
+    let pass = handle.voice.next_pass(SEEN_WITHIN);
+    wake(handle);
+    pass.await
 }
 
 pub(super) async fn acknowledge(
@@ -152,7 +147,7 @@ async fn waiting_plan(state: &ApiState, which: &Which, prefix: &str) -> Result<(
         _ => {
             let message = format!("`{prefix}` names several plans: {}", list(&fitting));
             Err(Refused::bad(message)
-                .hint("give more digits, or name the environment: ?environment=NAME, --env"))
+                .hint("give more digits, or name the environment: ?environment=REPOSITORY/NAME, --env"))
         }
     }
 }
@@ -172,34 +167,21 @@ pub(super) async fn forget(
     Extension(caller): Extension<Caller>,
     Given(ForgetRequest { reason }): Given<ForgetRequest>,
 ) -> Result<Json<Forgotten>, Refused> {
-    let handles = named(&which, &state).await?;
+    let handle = which.one(&state).await?;
     let reason = reason_given(reason)?;
-    let mut refusals = Vec::new();
-    // Several repositories may have had one of this name; orphaned is usually one of them.
-    for handle in handles {
-        let asked = handle.forget(audit(&caller, "forget", &reason));
-        match tokio::time::timeout(SEEN_WITHIN, asked).await {
-            Ok(Ok(Ok(left))) => {
-                let left = left.iter().map(ToString::to_string).collect();
-                return Ok(Json(Forgotten { scope: handle.scope.to_string(), left }));
-            }
-            Ok(Ok(Err(why))) => refusals.push(why),
-            Ok(Err(_)) | Err(_) => refusals.push(format!("{} is busy; ask again", handle.scope)),
+    let asked = handle.forget(audit(&caller, "forget", &reason));
+    let why = match tokio::time::timeout(SEEN_WITHIN, asked).await {
+        Ok(Ok(Ok(left))) => {
+            let left = left.iter().map(ToString::to_string).collect();
+            return Ok(Json(Forgotten { scope: handle.scope.to_string(), left }));
         }
-    }
-    let message =
-        format!("only an environment whose definition is gone is forgotten: {}", refusals.join("; "));
+        Ok(Ok(Err(why))) => why,
+        Ok(Err(_)) | Err(_) => format!("{} is busy; ask again", handle.scope),
+    };
+    let message = format!("only an environment whose definition is gone is forgotten: {why}");
     Err(Refused::new(StatusCode::CONFLICT, codes::NOT_ORPHANED, message).hint(
         "commit `lifecycle: destroy` or `lifecycle: disown` first, then remove its file from the trunk",
     ))
-}
-
-/// As [`Which::handles`], for what must not reach every environment by a slip of the pen.
-async fn named(which: &Which, state: &ApiState) -> Result<Vec<Handle>, Refused> {
-    if which.environment.is_none() {
-        return Err(Refused::bad("name an environment: ?environment=NAME"));
-    }
-    which.handles(state).await
 }
 
 /// A reason is for those who wonder later; blanks tell them nothing.

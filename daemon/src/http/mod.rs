@@ -6,6 +6,7 @@
 mod acting;
 pub mod api;
 mod auth;
+mod environment_ref;
 mod reading;
 mod refusal;
 mod repositories;
@@ -15,5 +16,6 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use environment_ref::EnvironmentRef;
 pub use routes::ApiState;
 pub use serve::{ServeError, start};

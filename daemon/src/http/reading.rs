@@ -7,17 +7,19 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use naksha_environments::codes::daemon as codes;
-use naksha_environments::ids::EnvironmentName;
+use naksha_environments::plan::PlanId;
 use naksha_environments::status::{EnvironmentStatus, State as EnvironmentState};
 use naksha_environments::wire::StatusDocument;
+use naksha_executor::port::store::{Scope, Store};
 use serde::Deserialize;
 
+use super::EnvironmentRef;
 use super::api::{HistoryDocument, StoredPlan};
 use super::refusal::Refused;
 use super::repositories;
 use super::request::{Asked, Named};
 use super::routes::ApiState;
-use crate::history::{self, MAX_ENTRIES};
+use crate::history::{self, MAX_ENTRIES, PlanNotFound};
 use crate::registry::Handle;
 
 /// Entries of history when no number is asked for.
@@ -27,13 +29,13 @@ const DEFAULT_ENTRIES: u32 = 20;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
-    pub(super) environment: Option<EnvironmentName>,
+    pub(super) environment: Option<EnvironmentRef>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhichEntries {
-    environment: Option<EnvironmentName>,
+    environment: Option<EnvironmentRef>,
     limit: Option<u32>,
 }
 
@@ -42,13 +44,50 @@ impl Which {
         let Some(environment) = &self.environment else {
             return Ok(state.registry.all());
         };
-        let found = state.registry.named(environment);
+        let mut found = state.registry.all();
+        found.retain(|handle| environment.fits(&handle.scope));
         if found.is_empty() {
             let message = format!("there is no environment `{environment}` here");
             return Err(Refused::new(StatusCode::NOT_FOUND, codes::ENVIRONMENT_UNKNOWN, message)
                 .hint(there_are(state).await));
         }
         Ok(found)
+    }
+
+    /// The one environment that a request names: what changes something must reach no other by a slip of the pen.
+    pub(super) async fn one(&self, state: &ApiState) -> Result<Handle, Refused> {
+        let Some(environment) = &self.environment else {
+            return Err(Refused::bad("name an environment: ?environment=NAME"));
+        };
+        let mut found = self.handles(state).await?;
+        if found.len() > 1 {
+            let names: Vec<_> = found.iter().map(|handle| handle.scope.to_string()).collect();
+            let message = format!("`{environment}` is in several repositories: {}", names.join(", "));
+            return Err(Refused::bad(message).hint("write REPOSITORY/NAME"));
+        }
+        Ok(found.remove(0))
+    }
+}
+
+/// The one plan that a prefix names.
+async fn one_plan(
+    store: &dyn Store,
+    asked: Option<&EnvironmentRef>,
+    prefix: &str,
+) -> Result<(Scope, PlanId), Refused> {
+    let Some(scope) = asked.and_then(EnvironmentRef::scope) else {
+        let environment = asked.map(|asked| &asked.environment);
+        return Ok(history::one_plan(store, environment, prefix).await??);
+    };
+    history::check_prefix(prefix)?;
+    let mut plans = store.plan(Some(&scope), prefix).await?;
+    match plans.len() {
+        0 => Err(PlanNotFound::None { prefix: prefix.to_owned() }.into()),
+        1 => Ok((scope, plans.remove(0).plan)),
+        _ => {
+            let names = plans.iter().map(|plan| format!("{} ({scope})", plan.plan)).collect();
+            Err(PlanNotFound::Several { prefix: prefix.to_owned(), names }.into())
+        }
     }
 }
 
@@ -123,7 +162,6 @@ pub(super) async fn plan(
     Named(prefix): Named,
     Asked(which): Asked<Which>,
 ) -> Result<Json<StoredPlan>, Refused> {
-    let (scope, plan) =
-        history::one_plan(state.store.as_ref(), which.environment.as_ref(), &prefix).await??;
+    let (scope, plan) = one_plan(state.store.as_ref(), which.environment.as_ref(), &prefix).await?;
     Ok(Json(history::stored_plan(state.store.as_ref(), &scope, &plan).await?))
 }

@@ -85,7 +85,7 @@ impl From<PlanNotFound> for Refused {
                 .hint("`naksha history` lists them"),
             PlanNotFound::TooShort { .. } => Self::bad(error.to_string()),
             PlanNotFound::Several { .. } => Self::bad(error.to_string())
-                .hint("give more digits, or name the environment: ?environment=NAME, --env"),
+                .hint("give more digits, or name the environment: ?environment=REPOSITORY/NAME, --env"),
         }
     }
 }

@@ -18,9 +18,11 @@ mod render;
 mod schema;
 mod terminal;
 
-use naksha_tests::Installation;
+use std::path::Path;
+
 use naksha_tests::program::Printed;
 use naksha_tests::shop::{REPOSITORY, WEB};
+use naksha_tests::{Installation, Repository};
 
 /// Stands wherever a secret could; it may be in no output.
 const CANARY: &str = "c4n4ry-s3cr3t-v4lu3";
@@ -96,6 +98,23 @@ fn shop() -> Installation {
     let shop = files();
     shop.repository.commit("start");
     shop
+}
+
+/// Lets the daemon watch another repository too; it runs `dev` there.
+fn watch(shop: &Installation, name: &str, folder: &Path) {
+    let url = folder.display();
+    shop.configure(&format!("[[repository]]\nname = \"{name}\"\nurl = \"{url}\"\nonly = [\"dev\"]\n"));
+}
+
+/// As [`watch`], a repository with other commits than this one.
+fn watch_another(shop: &Installation, name: &str) -> Repository {
+    let another = Repository::init(&shop.root().join(name));
+    another
+        .write("naksha.yaml", REPOSITORY)
+        .write("environments/dev/environment.yaml", &DEV.replace("[web, settings]", "[]"))
+        .commit("another start");
+    watch(shop, name, another.folder());
+    another
 }
 
 /// Runs a command in the repository.

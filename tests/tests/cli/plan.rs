@@ -3,7 +3,7 @@
 use naksha_tests::Installation;
 use serde_json::Value;
 
-use crate::{files, refused, run, shop};
+use crate::{files, refused, run, shop, watch, watch_another};
 
 const ENVIRONMENT: &str = "environments/dev/environment.yaml";
 
@@ -54,6 +54,34 @@ fn on_a_branch_the_merge_base_is_compared_with() {
     assert_eq!(actions(&plans(&shop, &["--env", "dev"])), ["update web"]);
     let text = run(&shop, &["plan", "--env", "dev"]).expect_code(0).out;
     assert!(text.starts_with(&format!("dev against {}", &start[..10])), "{text}");
+}
+
+#[test]
+fn on_the_trunk_a_daemon_says_what_was_applied_of_this_repository() {
+    let shop = shop();
+    let head = shop.repository.head();
+    shop.only(&["dev"]);
+    // It is asked first: names are in order.
+    let _another = watch_another(&shop, "another");
+    let daemon = shop.start();
+    daemon.await_applied("infra/dev", &head);
+    daemon.await_state("another/dev", "synced");
+    let against = |name: &str| {
+        let text = run(&shop, &["plan", "--env", name]).expect_code(0).out;
+        text.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(against("dev"), format!("dev against {}", &head[..10]));
+    let why = "on the trunk, and what the daemon says is about commits that are not in this clone";
+    assert_eq!(against("another/dev"), format!("dev against nothing ({why}): everything is new"));
+    assert_eq!(daemon.stop(), Some(0));
+    // One that is the same repository under another name could as well be it.
+    watch(&shop, "twin", shop.repository.folder());
+    let daemon = shop.start();
+    daemon.await_applied("infra/dev", &head);
+    daemon.await_applied("twin/dev", &head);
+    let why = "on the trunk, and the daemon says it of several that could be it: infra/dev, twin/dev";
+    assert_eq!(against("dev"), format!("dev against nothing ({why}): everything is new"));
+    assert_eq!(against("twin/dev"), format!("dev against {}", &head[..10]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `naksha promote`
 
-use crate::{files, refused, run, shop};
+use crate::{files, refused, run, shop, watch, watch_another};
 
 static PROD: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     crate::STAGING.replace("name: staging", "name: prod").replace("[dev]", "[staging]")
@@ -64,6 +64,48 @@ fn a_daemon_says_what_upstream_runs() {
         (&document["source"], &document["because"]),
         (&first.into(), &"dev runs it, as the daemon says".into())
     );
+}
+
+#[test]
+fn what_another_repository_runs_is_not_believed() {
+    let shop = shop();
+    let head = shop.repository.head();
+    shop.only(&["dev"]);
+    // It is asked first: names are in order.
+    let _another = watch_another(&shop, "another");
+    let daemon = shop.start();
+    daemon.await_applied("infra/dev", &head);
+    daemon.await_state("another/dev", "synced");
+    let promoted = |arguments: &[&str]| {
+        let arguments = [&["promote"], arguments, &["--format", "json"]].concat();
+        let document = run(&shop, &arguments).expect_code(0).json();
+        assert_eq!(document["source"], head);
+        document["because"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(promoted(&["staging"]), "dev runs it, as the daemon says");
+    assert_eq!(promoted(&["infra/staging"]), "infra/dev runs it, as the daemon says");
+    // Only the other one is asked for: nobody says it.
+    let why = "it is the head of the trunk `main` \
+               (what the daemon says is about commits that are not in this clone)";
+    assert_eq!(promoted(&["another/staging"]), why);
+}
+
+#[test]
+fn of_two_that_could_be_it_none_is_believed() {
+    let shop = shop();
+    let head = shop.repository.head();
+    shop.only(&["dev"]);
+    watch(&shop, "twin", shop.repository.folder());
+    let daemon = shop.start();
+    daemon.await_applied("infra/dev", &head);
+    daemon.await_applied("twin/dev", &head);
+    let because = |name: &str| {
+        let document = run(&shop, &["promote", name, "--format", "json"]).expect_code(0).json();
+        document["because"].as_str().unwrap().to_owned()
+    };
+    let why = "(the daemon says it of several that could be it: infra/dev, twin/dev)";
+    assert!(because("staging").ends_with(why), "{}", because("staging"));
+    assert_eq!(because("twin/staging"), "twin/dev runs it, as the daemon says");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A repository that cannot be applied says so: in the status, in its exit code, and to those who sync or wait.
+//! A repository that cannot be applied says so: in the status, in its exit code, and to those who sync or wait. Of two
+//! environments with one name, each is reached by its full name.
 
 use naksha_tests::program::Printed;
 use naksha_tests::shop::REPOSITORY;
@@ -141,3 +142,78 @@ kind: Environment
 metadata: {name: qa}
 spec: {target: {directory: out}, units: []}
 ";
+
+/// Two repositories, each with an environment `dev`, applied.
+fn namesakes() -> (Installation, Repository, DaemonProcess) {
+    let shop = shop();
+    let own = Repository::init(&shop.root().join("own"));
+    let dev = QA.replace("name: qa", "name: dev");
+    own.write("naksha.yaml", REPOSITORY).write("environments/dev/environment.yaml", &dev).commit("start");
+    shop.configure(&format!("[[repository]]\nname = \"own\"\nurl = \"{}\"\n", own.folder().display()));
+    let daemon = shop.start();
+    daemon.await_applied("infra/dev", &shop.repository.head());
+    daemon.await_state("own/dev", "synced");
+    (shop, own, daemon)
+}
+
+#[test]
+fn one_of_two_namesakes_is_read_by_its_full_name() {
+    let (shop, _own, daemon) = namesakes();
+    let names = |arguments: &[&str]| {
+        let found = run(&shop, &[arguments, &["--format", "json"]].concat()).expect_code(0).json();
+        let of = |one: &serde_json::Value| {
+            format!("{}/{}", one["repository"], one["environment"]).replace('"', "")
+        };
+        let all = found.as_array().or(found["entries"].as_array()).unwrap();
+        all.iter().map(of).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["status", "dev"]), ["infra/dev", "own/dev"]);
+    assert_eq!(names(&["status", "own/dev"]), ["own/dev"]);
+    assert_eq!(names(&["history", "infra/dev"]), ["infra/dev"]);
+    run(&shop, &["status", "own/dev", "--wait", "60"]).expect_code(0);
+    let printed = run(&shop, &["status", "own/prod"]).expect_code(2);
+    assert!(printed.err.contains("no environment `own/prod` here"), "{}", printed.err);
+    // A plan is found in its own repository only.
+    let history = run(&shop, &["history", "infra/dev", "--format", "json"]).expect_code(0).json();
+    let plan = history["entries"][0]["plan"].as_str().unwrap();
+    run(&shop, &["show", plan, "--env", "infra/dev"]).expect_code(0);
+    let printed = run(&shop, &["show", plan, "--env", "own/dev"]).expect_code(2);
+    assert!(printed.err.contains("error[NK0810]"), "{}", printed.err);
+    drop(daemon);
+}
+
+#[test]
+fn the_history_of_several_repositories_names_them() {
+    let (shop, own, daemon) = namesakes();
+    let alone = run(&shop, &["history", "infra/dev"]).expect_code(0).out;
+    assert!(alone.contains(" dev ") && !alone.contains("infra/dev"), "{alone}");
+    own.edit("environments/dev/environment.yaml", "units: []", "units: [settings]");
+    own.write("units/settings/unit.yaml", crate::SETTINGS)
+        .write("units/settings/settings.yaml", crate::SETTINGS_MANIFEST);
+    daemon.await_applied("own/dev", &own.commit("something to apply"));
+    let both = run(&shop, &["history"]).expect_code(0).out;
+    assert!(both.contains("infra/dev") && both.contains("own/dev"), "{both}");
+}
+
+#[test]
+fn a_change_reaches_one_of_two_namesakes() {
+    let (shop, _own, daemon) = namesakes();
+    let state = |name: &str| run(&shop, &["status", name, "--format", "json"]).json()[0]["state"].clone();
+    for command in [&["suspend", "dev", "--reason", "a slip"][..], &["resume", "dev"], &["sync", "dev"]] {
+        let printed = run(&shop, command).expect_code(2);
+        let why = "`dev` is in several repositories: infra/dev, own/dev";
+        assert!(printed.err.contains(why) && printed.err.contains("REPOSITORY/NAME"), "{}", printed.err);
+    }
+    let printed = run(&shop, &["forget", "dev", "--reason", "a slip"]).expect_code(2);
+    assert!(printed.err.contains("in several repositories"), "{}", printed.err);
+    assert_eq!((state("infra/dev"), state("own/dev")), ("synced".into(), "synced".into()));
+    let printed = run(&shop, &["suspend", "own/dev", "--reason", "a look"]).expect_code(0);
+    assert!(printed.out.starts_with("own/dev: suspended"), "{}", printed.out);
+    assert_eq!((state("infra/dev"), state("own/dev")), ("synced".into(), "suspended".into()));
+    let printed = run(&shop, &["resume", "own/dev"]).expect_code(0);
+    assert!(printed.out.starts_with("own/dev: resumed"), "{}", printed.out);
+    assert_eq!(run(&shop, &["sync", "infra/dev"]).expect_code(0).out, "infra/dev: reconciling\n");
+    let printed = run(&shop, &["forget", "own/dev", "--reason", "a slip"]).expect_code(2);
+    assert!(printed.err.contains("error[NK0913]"), "{}", printed.err);
+    drop(daemon);
+}
