@@ -108,13 +108,16 @@ fn applied(context: &Context, laptop: &Laptop, environment: &Environment, name: 
         Told::NotYet => return nothing(NOT_TOLD),
         Told::Nothing(why) => return nothing(&why),
     };
-    let commit = match environment.follows {
-        // Rules of a pinned environment come from the trunk, its content from the lock.
-        Follows::Promotion { .. } => document.control,
-        Follows::Trunk | Follows::Branch(_) => document.applied,
+    let Some(applied) = document.applied else { return nothing("nothing was applied there yet") };
+    // Rules of a pinned environment come from the trunk, its content from what was promoted.
+    let control = match environment.follows {
+        Follows::Promotion { .. } => document.control.unwrap_or_else(|| applied.clone()),
+        Follows::Trunk | Follows::Branch(_) => applied.clone(),
     };
-    let Some(commit) = commit else { return nothing(NOT_TOLD) };
-    laptop.at(&commit).map_or_else(|error| nothing(&error.to_string()), Base::At)
+    match (laptop.at(&control), laptop.at(&applied)) {
+        (Ok(rules), Ok(applied)) => Base::Applied { control: rules, content: applied },
+        (Err(error), _) | (_, Err(error)) => nothing(&error.to_string()),
+    }
 }
 
 /// `None`: no daemon answers, or it does not know the environment.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use naksha_environments::diagnostic::{Diagnostic, Severity};
 use naksha_environments::environment::Environment;
-use naksha_environments::ids::RuleName;
+use naksha_environments::ids::{EnvironmentName, RuleName};
 use naksha_environments::plan::{Plan, Preconditions};
 use naksha_environments::verdict::Verdict;
 use naksha_environments::workflow_change::Contexts;
@@ -19,6 +19,11 @@ use crate::judgement::{self, Bench, judge, planner};
 #[derive(Debug, Clone)]
 pub enum Base {
     At(Arc<Side>),
+    /// With what a daemon applied last: the rules that it went by, and what they were about.
+    Applied {
+        control: Arc<Side>,
+        content: Arc<Side>,
+    },
     /// With nothing, and why.
     Nothing(String),
 }
@@ -26,7 +31,7 @@ pub enum Base {
 impl Base {
     pub fn side(&self) -> Option<&Arc<Side>> {
         match self {
-            Self::At(side) => Some(side),
+            Self::At(side) | Self::Applied { control: side, content: _ } => Some(side),
             Self::Nothing(_) => None,
         }
     }
@@ -35,7 +40,7 @@ impl Base {
 impl std::fmt::Display for Base {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::At(side) => match &side.revision {
+            Self::At(side) | Self::Applied { control: _, content: side } => match &side.revision {
                 Some(revision) => f.write_str(revision.short()),
                 None => f.write_str("the files on disk"),
             },
@@ -89,13 +94,25 @@ impl Laptop {
         if on_trunk { Ok(None) } else { Ok(Some(Base::At(self.at(base.as_str())?))) }
     }
 
+    /// An environment as its base has it.
+    fn before(&self, base: &Base, name: &EnvironmentName) -> Option<EnvironmentView> {
+        let environment = base.side()?.loaded.definitions.environments.get(name)?;
+        match base {
+            Base::At(side) => Some(self.view(side, environment)),
+            Base::Applied { control, content } => Some(EnvironmentView {
+                environment: Arc::clone(environment),
+                rendered: self.render(control, content, environment),
+                content: Arc::clone(content),
+                preview: None,
+            }),
+            Base::Nothing(_) => None,
+        }
+    }
+
     /// Plans and judges one environment of `head`.
     pub fn plan(&self, head: &Arc<Side>, environment: &Arc<Environment>, base: &Base) -> Planned {
         let view = self.view(head, environment);
-        let before = base.side().and_then(|base| {
-            let environment = base.loaded.definitions.environments.get(&environment.name)?;
-            Some(self.view(base, environment))
-        });
+        let before = self.before(base, &environment.name);
         let contexts = Contexts {
             before: before.as_ref().map(|before| &before.content.loaded.definitions.contexts),
             after: Some(&view.content.loaded.definitions.contexts),
