@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use naksha_environments::ids::RepositoryName;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::status::EnvironmentStatus;
 use naksha_executor::port::store::{AuditEntry, Scope};
@@ -184,11 +184,6 @@ impl Registry {
 
     pub fn get(&self, scope: &Scope) -> Option<Handle> {
         self.handles.read().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
-    }
-
-    /// The environments of this name; several when several repositories have one.
-    pub fn named(&self, environment: &EnvironmentName) -> Vec<Handle> {
-        self.all().into_iter().filter(|handle| handle.scope.environment == *environment).collect()
     }
 
     /// The loops that made no progress for `limit` while they were at work.

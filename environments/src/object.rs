@@ -7,7 +7,7 @@
 //! form). The values travel beside the body, in [`DesiredObject::secrets`].
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
@@ -54,8 +54,6 @@ impl From<KeyParts> for ObjectKey {
 
 /// Values by object. Its order means nothing: who tells of several objects sorts them first.
 pub type KeyMap<V> = HashMap<ObjectKey, V, BuildHasherDefault<KeyHasher>>;
-/// Objects, for asking only. As with [`KeyMap`], the order means nothing.
-pub type KeySet<'a> = HashSet<&'a ObjectKey, BuildHasherDefault<KeyHasher>>;
 
 /// Passes on the hash that a key carries.
 #[derive(Debug, Clone, Copy, Default)]

@@ -32,13 +32,7 @@ impl<'a> Row<'a> {
         owned: Option<&'a Owned>,
         observation: &'a Observation,
     ) -> Self {
-        let seen = match observation.objects.get(key) {
-            Some(Observed::Absent) => Seen::Absent,
-            Some(Observed::Unknown { reason }) => Seen::Unknown(reason),
-            Some(Observed::InSync { mark, health: _ }) => Seen::InSync(mark),
-            Some(Observed::Live(live)) => Seen::Live(live),
-            None => asked(wanted.as_ref(), owned).map_or(Seen::Nothing, Seen::InSync),
-        };
+        let seen = Seen::of(observation.objects.get(key), asked(wanted.as_ref(), owned));
         Self { key, wanted, owned, seen }
     }
 }
@@ -53,6 +47,19 @@ pub(super) enum Seen<'a> {
     /// It is what our last write left.
     InSync(&'a Mark),
     Live(&'a Live),
+}
+
+impl<'a> Seen<'a> {
+    /// What an answer says, or its absence: of what was asked about with a mark, that it is as the mark says.
+    fn of(observed: Option<&'a Observed>, asked: Option<&'a Mark>) -> Self {
+        match observed {
+            Some(Observed::Absent) => Self::Absent,
+            Some(Observed::Unknown { reason }) => Self::Unknown(reason),
+            Some(Observed::InSync { mark, health: _ }) => Self::InSync(mark),
+            Some(Observed::Live(live)) => Self::Live(live),
+            None => asked.map_or(Self::Nothing, Self::InSync),
+        }
+    }
 }
 
 /// The mark that an object is asked about with, where "it is what our last write left" is answer enough. It is withheld
@@ -93,8 +100,8 @@ pub(super) fn owned<'a>(
     inventory: &'a Inventory,
     observation: &'a Observation,
 ) -> impl Iterator<Item = (&'a ObjectKey, &'a Owned, Seen<'a>)> {
-    inventory
-        .objects()
-        .iter()
-        .map(|(key, owned)| (key, owned.as_ref(), Row::new(None, key, Some(owned), observation).seen))
+    inventory.objects().iter().map(|(key, owned)| {
+        let seen = Seen::of(observation.objects.get(key), asked(None, Some(owned)));
+        (key, owned.as_ref(), seen)
+    })
 }

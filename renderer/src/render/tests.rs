@@ -291,14 +291,16 @@ fn unknown_outputs_wait_until_they_are_facts() {
     assert_eq!(&*web.objects()[0].key.name, "k8s.example");
 }
 
+/// A custom kind whose objects have no namespace.
+const CLUSTER_ISSUERS: &str = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: issuers.example.com}\nspec: {group: example.com, scope: Cluster, names: {kind: Issuer, plural: issuers}}\n";
+
 #[test]
 fn custom_kinds_without_a_namespace_get_none() {
-    let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: issuers.example.com}\nspec: {group: example.com, scope: Cluster, names: {kind: Issuer, plural: issuers}}\n";
     let files = [
         repository("  trunk: main\n"),
         dev("[crds, use]"),
         unit("crds", "  manifests: [a.yaml]\n"),
-        file("units/crds/a.yaml", crd),
+        file("units/crds/a.yaml", CLUSTER_ISSUERS),
         unit("use", "  manifests: [a.yaml]\n"),
         file(
             "units/use/a.yaml",
@@ -316,7 +318,6 @@ fn custom_kinds_without_a_namespace_get_none() {
 
 #[test]
 fn objects_that_become_one_without_their_namespaces_break_their_unit() {
-    let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: issuers.example.com}\nspec: {group: example.com, scope: Cluster, names: {kind: Issuer, plural: issuers}}\n";
     let issuer = |namespace: &str| {
         format!("apiVersion: example.com/v1\nkind: Issuer\nmetadata: {{name: one, namespace: {namespace}}}\n")
     };
@@ -324,7 +325,7 @@ fn objects_that_become_one_without_their_namespaces_break_their_unit() {
         repository("  trunk: main\n"),
         dev("[crds, use]"),
         unit("crds", "  manifests: [a.yaml]\n"),
-        file("units/crds/a.yaml", crd),
+        file("units/crds/a.yaml", CLUSTER_ISSUERS),
         unit("use", "  manifests: [a.yaml]\n"),
         file("units/use/a.yaml", &format!("{}---\n{}", issuer("a"), issuer("b"))),
     ];

@@ -28,6 +28,17 @@ spec:
   units: [web, settings]
 ";
 
+/// An environment that dev is promoted to.
+const STAGING: &str = "apiVersion: naksha.dev/v1alpha1
+kind: Environment
+metadata: {name: staging}
+spec:
+  promotesFrom: [dev]
+  target: {directory: out}
+  variables: {replicas: 2}
+  units: [web, settings]
+";
+
 const WEB_TEMPLATE: &str = "apiVersion: apps/v1
 kind: Deployment
 metadata:

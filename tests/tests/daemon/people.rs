@@ -2,17 +2,7 @@
 
 use naksha_tests::Installation;
 
-use crate::shop;
-
-const STAGING: &str = "apiVersion: naksha.dev/v1alpha1
-kind: Environment
-metadata: {name: staging}
-spec:
-  promotesFrom: [dev]
-  target: {directory: out}
-  variables: {replicas: 2}
-  units: [web, settings]
-";
+use crate::{STAGING, shop};
 
 fn state(shop: &Installation) -> String {
     let status = shop.program.run(shop.root(), &["status", "dev", "--format", "json"]).expect_code(0).json();

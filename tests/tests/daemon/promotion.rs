@@ -1,25 +1,23 @@
 //! A lock promotes, its revert rolls back, and the source rolled back from is barred.
 
-use crate::shop;
+use naksha_tests::{DaemonProcess, Installation};
 
-const STAGING: &str = "apiVersion: naksha.dev/v1alpha1
-kind: Environment
-metadata: {name: staging}
-spec:
-  promotesFrom: [dev]
-  target: {directory: out}
-  variables: {replicas: 2}
-  units: [web, settings]
-";
+use crate::{STAGING, shop};
 
-#[test]
-fn what_is_locked_runs_and_what_is_not_waits() {
+/// A shop whose dev runs the commit, and whose staging was promoted nothing.
+fn before_promotion() -> (Installation, DaemonProcess, String) {
     let shop = shop();
     shop.repository.write("environments/staging/environment.yaml", STAGING);
     let first = shop.repository.commit("staging");
     let daemon = shop.start();
     daemon.await_applied("dev", &first);
     daemon.await_state("staging", "not-promoted");
+    (shop, daemon, first)
+}
+
+#[test]
+fn what_is_locked_runs_and_what_is_not_waits() {
+    let (shop, daemon, first) = before_promotion();
     assert!(shop.objects("staging").is_empty());
 
     shop.program.run(shop.repository.folder(), &["promote", "staging", "--source", &first]).expect_code(0);
@@ -45,12 +43,7 @@ fn what_is_locked_runs_and_what_is_not_waits() {
 
 #[test]
 fn on_the_trunk_a_promoted_environment_is_compared_with_what_was_applied() {
-    let shop = shop();
-    shop.repository.write("environments/staging/environment.yaml", STAGING);
-    let first = shop.repository.commit("staging");
-    let daemon = shop.start();
-    daemon.await_applied("dev", &first);
-    daemon.await_state("staging", "not-promoted");
+    let (shop, daemon, first) = before_promotion();
     shop.program.run(shop.root(), &["suspend", "staging", "--reason", "not yet"]).expect_code(0);
     shop.program.run(shop.repository.folder(), &["promote", "staging", "--source", &first]).expect_code(0);
     let locked = shop.repository.commit("promote");

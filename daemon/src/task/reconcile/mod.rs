@@ -116,10 +116,6 @@ impl Reconciler {
         }
     }
 
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
     /// Resolves when the target may have changed since the last observation.
     pub async fn target_changed(&mut self) {
         match &mut self.target {
