@@ -9,10 +9,11 @@ use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::environment::{Environment, TargetRef};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::Observation;
+use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
-use naksha_executor::port::target::{SharedTarget, TargetError, Wanted};
+use naksha_executor::port::target::{Question, SharedTarget, TargetError, Wanted};
 use naksha_executor_directory::{DirectoryError, DirectoryTarget};
 use naksha_renderer::plan::objects_to_observe;
 use tokio::sync::watch;
@@ -121,10 +122,11 @@ impl OpenTarget {
         &self,
         rendered: &Rendered,
         inventory: &Inventory,
+        quiet: &Quiet,
     ) -> Result<Observation, TargetError> {
-        let wanted = objects_to_observe(rendered, inventory);
+        let wanted = objects_to_observe(rendered, inventory, quiet);
         let wanted: Vec<Wanted> = wanted.into_iter().map(|(key, mark)| Wanted { key, mark }).collect();
-        self.target.observe(wanted).await
+        self.target.observe(Question { wanted, quiet: quiet.clone() }).await
     }
 }
 

@@ -70,6 +70,15 @@ pub enum TargetRef {
 }
 
 impl TargetRef {
+    /// Which place this is, whatever namespace is its default: `directory out/`. What an environment owns is there.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Directory { path, .. } => format!("directory {path}"),
+            Self::Kubernetes { cluster, .. } => format!("cluster {cluster}"),
+            Self::FromUnit { unit, .. } => format!("cluster of unit {unit}"),
+        }
+    }
+
     /// The namespace of objects that name none.
     pub fn namespace(&self) -> Option<&str> {
         match self {

@@ -4,25 +4,65 @@
 //! the object's uid; a failed delete stays in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Index;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::environment::TargetRef;
 use crate::ids::{UnitName, WorkflowName};
 use crate::merge::UNCONFIRMED;
 use crate::object::{Body, KeyMap, Mark, ObjectKey};
 use crate::secret::SecretMark;
 
+/// What one unit owns.
+pub type Holding = KeyMap<Arc<Owned>>;
+
+/// Copies share what did not change, unit by unit: a write to one unit of a thousand copies that unit's objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
-    objects: KeyMap<Arc<Owned>>,
+    units: BTreeMap<UnitName, Arc<Holding>>,
+    /// Which unit owns an object.
+    owners: Arc<KeyMap<UnitName>>,
     /// Objects of which something was intended and not confirmed: few, and asked for in every pass.
     open: BTreeSet<ObjectKey>,
     pub workflows: BTreeMap<WorkflowName, RegisteredWorkflow>,
+    /// The target in which all this is ([`crate::environment::TargetRef::place`]). Absent: nothing was applied yet.
+    pub place: Option<Arc<str>>,
 }
 
 impl Inventory {
-    pub fn objects(&self) -> &KeyMap<Arc<Owned>> {
-        &self.objects
+    pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Owned>> {
+        self.units.get(self.owners.get(key)?)?.get(key)
+    }
+
+    pub fn owner(&self, key: &ObjectKey) -> Option<&UnitName> {
+        self.owners.get(key)
+    }
+
+    pub fn contains(&self, key: &ObjectKey) -> bool {
+        self.owners.contains_key(key)
+    }
+
+    /// Every object, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Owned>)> {
+        self.units.values().flat_map(|holding| holding.iter())
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.owners.keys()
+    }
+
+    pub fn len(&self) -> usize {
+        self.owners.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.owners.is_empty()
+    }
+
+    /// What each unit owns. Two of the same pointer hold the same; units that own nothing are left out.
+    pub fn units(&self) -> &BTreeMap<UnitName, Arc<Holding>> {
+        &self.units
     }
 
     /// Puts an object in, in the place of what was known of it.
@@ -32,37 +72,74 @@ impl Inventory {
         } else {
             self.open.remove(&key);
         }
-        self.objects.insert(key, owned);
+        let before = self.owners.get(&key);
+        if before != Some(&owned.unit) {
+            if let Some(before) = before.cloned() {
+                self.take(&before, &key);
+            }
+            Arc::make_mut(&mut self.owners).insert(key.clone(), owned.unit.clone());
+        }
+        if let Some(holding) = self.units.get_mut(&owned.unit) {
+            Arc::make_mut(holding).insert(key, owned);
+        } else {
+            let unit = owned.unit.clone();
+            self.units.insert(unit, Arc::new(KeyMap::from_iter([(key, owned)])));
+        }
     }
 
     /// Puts in what is intended, unless the object is known already.
     pub fn intend(&mut self, key: &ObjectKey, intent: &Arc<Owned>) {
-        if !self.objects.contains_key(key) {
+        if !self.contains(key) {
             self.own(key.clone(), Arc::clone(intent));
         }
     }
 
     /// Replaces what is known of an object; one that is not known stays so.
     pub fn renew(&mut self, key: &ObjectKey, owned: &Arc<Owned>) {
-        if self.objects.contains_key(key) {
+        if self.contains(key) {
             self.own(key.clone(), Arc::clone(owned));
         }
     }
 
     pub fn forget(&mut self, key: &ObjectKey) -> Option<Arc<Owned>> {
         self.open.remove(key);
-        self.objects.remove(key)
+        // Most often asked about what is there; a copy for nothing is harmless and rare.
+        let unit = Arc::make_mut(&mut self.owners).remove(key)?;
+        self.take(&unit, key)
+    }
+
+    fn take(&mut self, unit: &UnitName, key: &ObjectKey) -> Option<Arc<Owned>> {
+        let holding = self.units.get_mut(unit)?;
+        let taken = Arc::make_mut(holding).remove(key);
+        if holding.is_empty() {
+            self.units.remove(unit);
+        }
+        taken
     }
 
     /// Objects of which something was intended and not confirmed, by key: they are not there yet for all that is
     /// known, or what was applied last is less than what the entry says.
     pub fn open(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Owned>)> {
-        self.open.iter().filter_map(|key| self.objects.get_key_value(key))
+        self.open.iter().filter_map(|key| Some((key, self.get(key)?)))
+    }
+
+    /// Whether what is owned is somewhere else than where the environment applies to now.
+    pub fn is_elsewhere(&self, target: &TargetRef) -> bool {
+        !self.is_empty() && self.place.as_deref().is_some_and(|place| place != target.place())
     }
 
     /// How many objects certainly are ours.
     pub fn confirmed(&self) -> usize {
-        self.objects.len() - self.open().filter(|(_, owned)| owned.mark.is_none()).count()
+        self.len() - self.open().filter(|(_, owned)| owned.mark.is_none()).count()
+    }
+}
+
+impl Index<&ObjectKey> for Inventory {
+    type Output = Arc<Owned>;
+
+    /// For an object that is known to be there.
+    fn index(&self, key: &ObjectKey) -> &Arc<Owned> {
+        self.get(key).expect("should be asked for what it has")
     }
 }
 
@@ -115,4 +192,56 @@ pub struct RegisteredWorkflow {
     pub digest: Digest,
     /// The canonical JSON of the graph ([`crate::workflow::WorkflowGraph::to_json`]).
     pub graph: Arc<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("", "ConfigMap", Some("naksha"), name)
+    }
+
+    fn owned(unit: &str, text: &str) -> Arc<Owned> {
+        let applied = Body::new(&serde_json::json!({"data": text}));
+        Arc::new(Owned {
+            unit: UnitName::parse(unit).unwrap(),
+            api_version: "v1".into(),
+            desired: applied.digest(),
+            applied,
+            mark: None,
+            secrets: BTreeMap::new(),
+            stateful: false,
+        })
+    }
+
+    #[test]
+    fn a_copy_shares_what_is_not_written_to() {
+        let entry = |name: &str, unit: &str| (key(name), owned(unit, "1"));
+        let before = Inventory::from_iter([entry("a", "web"), entry("b", "web"), entry("c", "db")]);
+        let mut after = before.clone();
+        after.own(key("a"), owned("web", "2"));
+        let is_shared = |unit: &str| {
+            let unit = UnitName::parse(unit).unwrap();
+            Arc::ptr_eq(&before.units()[&unit], &after.units()[&unit])
+        };
+        assert!(is_shared("db") && !is_shared("web"));
+        assert_eq!((&before[&key("a")], &after[&key("a")]), (&owned("web", "1"), &owned("web", "2")));
+    }
+
+    #[test]
+    fn an_object_has_one_owner() {
+        let mut inventory = Inventory::from_iter([(key("a"), owned("web", "1"))]);
+        inventory.own(key("a"), owned("db", "1"));
+        let units: Vec<&str> = inventory.units().keys().map(UnitName::as_str).collect();
+        assert_eq!((units, inventory.len(), inventory.iter().count()), (vec!["db"], 1, 1));
+        inventory.intend(&key("a"), &owned("web", "2"));
+        assert_eq!(inventory[&key("a")], owned("db", "1"), "known already");
+        inventory.renew(&key("b"), &owned("web", "2"));
+        assert_eq!(inventory.len(), 1, "not known");
+        assert_eq!(inventory.open().count(), 1);
+        assert_eq!(inventory.forget(&key("a")), Some(owned("db", "1")));
+        assert_eq!(inventory, Inventory::default());
+        assert_eq!(inventory.forget(&key("a")), None);
+    }
 }

@@ -31,6 +31,7 @@ pub mod inventory;
 pub mod merge;
 pub mod object;
 pub mod plan;
+pub mod quiet;
 pub mod rendered;
 pub mod stateful;
 pub mod status;

@@ -235,6 +235,9 @@ impl DesiredObject {
     }
 }
 
+/// The objects of a unit. Of the same pointer: the same.
+pub type SharedObjects = Arc<[Arc<DesiredObject>]>;
+
 /// Identity that the target gives an object; another uid is another object, whatever its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(pub Arc<str>);

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::diagnostic::Diagnostic;
 use crate::digest::Digest;
 use crate::ids::{EnvironmentName, UnitName, WorkflowName};
-use crate::object::{DesiredObject, KeyMap, ObjectKey};
+use crate::object::{DesiredObject, KeyMap, ObjectKey, SharedObjects};
 use crate::unit::{ConflictPolicy, IgnoreRule};
 use crate::variables::Variables;
 use crate::workflow::WorkflowGraph;
@@ -28,19 +28,13 @@ pub struct Rendered {
     pub index: ObjectIndex,
 }
 
-/// Which unit makes an object.
-#[derive(Debug, Clone)]
-pub struct Maker {
-    pub unit: UnitName,
-    pub object: Arc<DesiredObject>,
-}
-
-/// The makers of all objects, by key. Each has one: of two units that want the same object, rendering breaks one.
+/// Which unit makes an object. Each has one: of two units that want the same object, rendering breaks one. Shared: a
+/// commit that adds and removes no object leaves it as it is.
 #[derive(Debug, Clone, Default)]
-pub struct ObjectIndex(OnceLock<KeyMap<Maker>>);
+pub struct ObjectIndex(OnceLock<Arc<KeyMap<UnitName>>>);
 
-impl From<KeyMap<Maker>> for ObjectIndex {
-    fn from(makers: KeyMap<Maker>) -> Self {
+impl From<Arc<KeyMap<UnitName>>> for ObjectIndex {
+    fn from(makers: Arc<KeyMap<UnitName>>) -> Self {
         Self(makers.into())
     }
 }
@@ -51,16 +45,21 @@ impl Rendered {
         self.units.values().flat_map(|unit| unit.objects().iter().map(move |object| (unit, object)))
     }
 
-    /// The makers of all objects. Put together once: several steps of each pass look into it.
-    pub fn makers(&self) -> &KeyMap<Maker> {
+    /// The unit that makes an object, and what it makes.
+    pub fn maker(&self, key: &ObjectKey) -> Option<(&RenderedUnit, &Arc<DesiredObject>)> {
+        let unit = self.units.get(self.makers().get(key)?)?;
+        Some((unit, unit.objects().iter().find(|object| object.key == *key)?))
+    }
+
+    /// The units that make objects. Put together once: several steps of each pass look into it.
+    pub fn makers(&self) -> &KeyMap<UnitName> {
         self.index.0.get_or_init(|| {
             let count = self.units.values().map(|unit| unit.objects().len()).sum();
             let mut makers = KeyMap::with_capacity_and_hasher(count, BuildHasherDefault::default());
             for (unit, object) in self.objects() {
-                let maker = || Maker { unit: unit.name.clone(), object: Arc::clone(object) };
-                makers.entry(object.key.clone()).or_insert_with(maker);
+                makers.entry(object.key.clone()).or_insert_with(|| unit.name.clone());
             }
-            makers
+            Arc::new(makers)
         })
     }
 
@@ -96,7 +95,7 @@ pub struct RenderedUnit {
 
 #[derive(Debug, Clone)]
 pub enum UnitState {
-    Rendered(Arc<[Arc<DesiredObject>]>),
+    Rendered(SharedObjects),
     /// Its desired state is not known; what is applied stays as it is. The diagnostics say why.
     Broken {
         reason: String,
@@ -112,9 +111,14 @@ pub enum UnitState {
 impl RenderedUnit {
     /// Its objects; none unless it rendered.
     pub fn objects(&self) -> &[Arc<DesiredObject>] {
+        self.shared_objects().map_or(&[], |objects| &**objects)
+    }
+
+    /// Its objects, when it rendered. Of the same pointer: the same.
+    pub fn shared_objects(&self) -> Option<&SharedObjects> {
         match &self.state {
-            UnitState::Rendered(objects) => objects,
-            UnitState::Broken { .. } | UnitState::Unsupported { .. } | UnitState::NotYet => &[],
+            UnitState::Rendered(objects) => Some(objects),
+            UnitState::Broken { .. } | UnitState::Unsupported { .. } | UnitState::NotYet => None,
         }
     }
 }

@@ -208,7 +208,7 @@ impl<'a> ObjectRules<'a> {
         history: &History<'_>,
         cache: &FindingCache,
     ) -> Arc<Judged> {
-        let old = history.inventory.objects().get(item.key);
+        let old = history.inventory.get(item.key);
         let mut key = Hasher::new("naksha/judged/1")
             .part(self.policies.digest().as_bytes())
             .part(item.body.digest().as_bytes())
@@ -238,7 +238,7 @@ impl<'a> ObjectRules<'a> {
             return;
         }
         let mut bindings = object_bindings(self.policies.bindings(), item.body.value(), item.unit.as_str());
-        let old = history.and_then(|history| history.inventory.objects().get(item.key));
+        let old = history.and_then(|history| history.inventory.get(item.key));
         bindings.set("oldObject", old.map_or(Value::Null, |old| old.applied.value()));
         bindings.set("action", json!(history.map_or("none", |history| history.action(item.key))));
         for policy in matching {

@@ -93,7 +93,7 @@ impl<'a> Estate<'a> {
 
     pub(crate) fn of_inventory(inventory: &'a Inventory) -> Self {
         let mut units: BTreeMap<&UnitName, Vec<(&ObjectKey, &Owned)>> = BTreeMap::new();
-        for (key, owned) in inventory.objects() {
+        for (key, owned) in inventory.iter() {
             units.entry(&owned.unit).or_default().push((key, owned));
         }
         let unit = |(name, mut objects): (&'a UnitName, Vec<(&'a ObjectKey, &'a Owned)>)| {
@@ -115,8 +115,8 @@ impl<'a> Estate<'a> {
     /// Where an object is: which unit, which of its objects.
     pub(crate) fn place(&self, key: &ObjectKey) -> Option<(usize, usize)> {
         let unit = match self.owners {
-            Owners::Rendered(rendered) => &rendered.makers().get(key)?.unit,
-            Owners::Inventory(inventory) => &inventory.objects().get(key)?.unit,
+            Owners::Rendered(rendered) => rendered.makers().get(key)?,
+            Owners::Inventory(inventory) => inventory.owner(key)?,
         };
         let at = self.units.binary_search_by(|other| other.name.cmp(unit)).ok()?;
         let index = self.units[at].items().position(|item| item.key == key)?;

@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use naksha_environments::object::{Live, Mark, ObjectKey, Observation, Observed};
 use naksha_environments::secret::MarkKey;
-use naksha_executor::port::target::{TargetError, Wanted};
+use naksha_executor::port::target::{Question, TargetError, Wanted};
 use rustix::io::Errno;
 
 use super::document::Document;
@@ -28,10 +28,11 @@ pub(crate) struct Looked {
     pub files: usize,
 }
 
-/// Observes everything that is wanted.
-pub(crate) fn observe(inner: &Inner, wanted: Vec<Wanted>, now: Instant) -> Result<Looked, TargetError> {
+/// Observes everything that is asked about.
+pub(crate) fn observe(inner: &Inner, question: Question, now: Instant) -> Result<Looked, TargetError> {
     let unreachable = |reason: String| TargetError::Unreachable { target: inner.name(), reason };
-    let owns = wanted.iter().any(|one| one.mark.is_some());
+    let owns =
+        question.wanted.iter().any(|one| one.mark.is_some()) || question.quiet.objects().next().is_some();
     let (root, marker) = match Folder::root(&inner.root) {
         Ok(root) => {
             let marker = marker::read(&root).map_err(unreachable)?;
@@ -48,11 +49,11 @@ pub(crate) fn observe(inner: &Inner, wanted: Vec<Wanted>, now: Instant) -> Resul
         return Err(unreachable(reason));
     }
     let Some(root) = root else {
-        let objects = wanted.into_iter().map(|one| (one.key, Observed::Absent)).collect();
+        let objects = question.all().into_iter().map(|one| (one.key, Observed::Absent)).collect();
         return Ok(Looked { observation: Observation { objects }, files: 0 });
     };
     // Before anything is looked at: what is heard from here on makes the findings stale.
-    let Recalled { open, round } = inner.proven.recall(root.identity().ok(), wanted, now);
+    let Recalled { open, round } = inner.proven.recall(root.identity().ok(), question, now);
     let mut look = Look { marks: &inner.marks, round, scratch: String::new(), found: Vec::new() };
     look.at(&root, &open);
     let Look { round, found, .. } = look;

@@ -28,14 +28,14 @@
 //! - *Told by nobody*: mapped memory, another machine, another name of the file, something mounted on a folder. So
 //!   no proof counts for longer than [`MAX_AGE`].
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use naksha_environments::object::{KeyMap, Mark, ObjectKey};
-use naksha_executor::port::target::Wanted;
+use naksha_environments::object::{KeyHasher, KeyMap, Mark, ObjectKey};
+use naksha_executor::port::target::{Question, Wanted};
 use rustix::fs::Stat;
 
 use super::place::Identity;
@@ -79,7 +79,11 @@ struct Memory {
     /// Path → whose file it is, for everything that was looked at. Every proof's file is here.
     files: HashMap<u64, ObjectKey>,
     versions: KeyMap<Arc<str>>,
+    /// What is not proven, of everything there is. Absent: not everything was asked about yet.
+    unproven: Option<KeySet>,
 }
+
+type KeySet = HashSet<ObjectKey, BuildHasherDefault<KeyHasher>>;
 
 /// What of the wanted is not proven, and must be looked at.
 #[derive(Debug)]
@@ -107,19 +111,36 @@ struct Finding {
 
 impl Proven {
     /// Begins a pass over what is at `root`.
-    pub(crate) fn recall(&self, root: Option<Identity>, wanted: Vec<Wanted>, now: Instant) -> Recalled {
+    pub(crate) fn recall(&self, root: Option<Identity>, question: Question, now: Instant) -> Recalled {
         let mut memory = self.memory();
         let Some(root) = root.filter(|root| memory.trusted == Some(*root)) else {
-            return Recalled { open: wanted, round: None };
+            return Recalled { open: question.all(), round: None };
         };
         if memory.since.is_some_and(|since| now.saturating_duration_since(since) >= MAX_AGE) {
             memory.forget_everything();
         }
         memory.since.get_or_insert(now);
+        let Memory { unproven, versions, .. } = &mut *memory;
+        let Question { mut wanted, quiet } = question;
+        let asked = wanted.len();
+        match unproven {
+            // Asked about before, with these marks: what is left are those that something happened to.
+            Some(unproven) => {
+                wanted.extend(unproven.iter().filter_map(|key| Some(Wanted::quiet((key, quiet.mark(key)?)))));
+            }
+            None => wanted.extend(quiet.objects().map(Wanted::quiet)),
+        }
+        // Who asks about something quiet asks about everything; other questions are about a few objects.
+        if wanted.len() > asked {
+            unproven.get_or_insert_default();
+        }
         let is_proven = |one: &Wanted| {
-            one.mark.as_ref().is_some_and(|mark| memory.versions.get(&one.key) == Some(&mark.version))
+            one.mark.as_ref().is_some_and(|mark| versions.get(&one.key) == Some(&mark.version))
         };
-        let open = wanted.into_iter().filter(|one| !is_proven(one)).collect();
+        let open: Vec<Wanted> = wanted.into_iter().filter(|one| !is_proven(one)).collect();
+        if let Some(unproven) = unproven {
+            unproven.extend(open.iter().map(|one| one.key.clone()));
+        }
         let round = Round { epoch: memory.epoch, root, hasher: self.hasher.clone(), found: Vec::new() };
         Recalled { open, round: Some(round) }
     }
@@ -130,7 +151,7 @@ impl Proven {
         if memory.epoch != round.epoch {
             return;
         }
-        let Memory { files, versions, .. } = &mut *memory;
+        let Memory { files, versions, unproven, .. } = &mut *memory;
         for Finding { path, key, version } in round.found {
             let full = files.len() >= MAX_FILES;
             match files.entry(path) {
@@ -144,6 +165,9 @@ impl Proven {
                 Entry::Occupied(_) => {}
             }
             if let Some(version) = version {
+                if let Some(unproven) = unproven {
+                    unproven.remove(&key);
+                }
                 versions.insert(key, version);
             }
         }
@@ -153,7 +177,7 @@ impl Proven {
     pub(crate) fn forget(&self, key: &ObjectKey) {
         let mut memory = self.memory();
         memory.epoch += 1;
-        memory.versions.remove(key);
+        memory.disprove(key);
     }
 
     /// The kernel told of a change at `path`, which is relative to the root.
@@ -161,11 +185,8 @@ impl Proven {
         let path = self.hasher.hash_one(path);
         let mut memory = self.memory();
         memory.epoch += 1;
-        let Memory { files, versions, .. } = &mut *memory;
-        match (files.get(&path), about) {
-            (Some(key), _) => {
-                versions.remove(key);
-            }
+        match (memory.files.get(&path).cloned(), about) {
+            (Some(key), _) => memory.disprove(&key),
             (None, About::OurWrite) => {}
             (None, About::File) => memory.forget_everything(),
             (None, About::Anything) => memory.doubt(),
@@ -203,6 +224,14 @@ impl Memory {
         self.since = None;
         self.files.clear();
         self.versions.clear();
+        self.unproven = None;
+    }
+
+    fn disprove(&mut self, key: &ObjectKey) {
+        self.versions.remove(key);
+        if let Some(unproven) = &mut self.unproven {
+            unproven.insert(key.clone());
+        }
     }
 
     fn doubt(&mut self) {

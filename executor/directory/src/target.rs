@@ -8,7 +8,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use naksha_environments::object::Observation;
 use naksha_environments::secret::MarkKey;
-use naksha_executor::port::target::{Removal, Target, TargetError, Wanted, Write, WriteError, Written};
+use naksha_executor::port::target::{Question, Removal, Target, TargetError, Write, WriteError, Written};
 use rustix::io::Errno;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -82,9 +82,9 @@ impl DirectoryTarget {
     }
 
     /// Observes, and tells how much work that was. `now` decides which proofs have become too old.
-    pub(crate) async fn look(&self, wanted: Vec<Wanted>, now: Instant) -> Result<Looked, TargetError> {
+    pub(crate) async fn look(&self, question: Question, now: Instant) -> Result<Looked, TargetError> {
         let inner = Arc::clone(&self.inner);
-        let looked = spawn_blocking(move || observe::observe(&inner, wanted, now)).await;
+        let looked = spawn_blocking(move || observe::observe(&inner, question, now)).await;
         looked.unwrap_or_else(|_| {
             let reason = "observing it was broken off".to_owned();
             Err(TargetError::Unreachable { target: self.inner.name(), reason })
@@ -100,8 +100,8 @@ impl fmt::Debug for DirectoryTarget {
 
 #[async_trait]
 impl Target for DirectoryTarget {
-    async fn observe(&self, wanted: Vec<Wanted>) -> Result<Observation, TargetError> {
-        let Looked { observation, files } = self.look(wanted, Instant::now()).await?;
+    async fn observe(&self, question: Question) -> Result<Observation, TargetError> {
+        let Looked { observation, files } = self.look(question, Instant::now()).await?;
         let answers = observation.objects.len();
         debug!(root = %self.inner.root.display(), files, answers, "observed");
         Ok(observation)

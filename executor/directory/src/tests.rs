@@ -46,7 +46,7 @@ fn create(name: &str) -> Write {
 
 async fn observe(target: &DirectoryTarget, wanted: Wanted) -> Result<Observed, TargetError> {
     let Wanted { key, mark } = wanted.clone();
-    target.observe(vec![wanted]).await.map(|observation| observation.of(&key, mark.as_ref()))
+    target.observe(vec![wanted].into()).await.map(|observation| observation.of(&key, mark.as_ref()))
 }
 
 fn wanted(name: &str) -> Wanted {

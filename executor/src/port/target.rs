@@ -16,6 +16,7 @@ use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::object::{Body, Health, Mark, ObjectKey, Observation};
 use naksha_environments::plan::FieldPath;
+use naksha_environments::quiet::Quiet;
 use naksha_environments::secret::{Secret, SecretMark};
 use tokio::sync::watch;
 
@@ -35,7 +36,7 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// everything that was asked about without a mark; what could not be read is `Observed::Unknown`. An object that is
     /// left out is as its mark says: in a quiet environment the answer is empty. An error means that nothing could be
     /// observed at all.
-    async fn observe(&self, wanted: Vec<Wanted>) -> Result<Observation, TargetError>;
+    async fn observe(&self, question: Question) -> Result<Observation, TargetError>;
 
     /// Somebody insists: the next observation takes nothing for granted that an earlier one found.
     fn doubt(&self);
@@ -52,6 +53,32 @@ pub trait Target: Send + Sync + fmt::Debug {
     fn changes(&self) -> watch::Receiver<u64>;
 }
 
+/// What is to be observed.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// One by one.
+    pub wanted: Vec<Wanted>,
+    /// Objects that this very target was asked about before, with the same marks (or wrote since, and the marks are
+    /// what it answered), and said nothing of: a target that remembers looks only at those that something happened to.
+    /// Where there are any, the question is about everything that the environment owns.
+    pub quiet: Quiet,
+}
+
+impl From<Vec<Wanted>> for Question {
+    fn from(wanted: Vec<Wanted>) -> Self {
+        Self { wanted, quiet: Quiet::default() }
+    }
+}
+
+impl Question {
+    /// For a target that does not remember: everything one by one.
+    pub fn all(self) -> Vec<Wanted> {
+        let Self { mut wanted, quiet } = self;
+        wanted.extend(quiet.objects().map(Wanted::quiet));
+        wanted
+    }
+}
+
 /// An object to observe, with what we know of it.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -59,6 +86,13 @@ pub struct Wanted {
     /// From the inventory: when the object still is what this says, `Observed::InSync` may be answered without
     /// reading it.
     pub mark: Option<Mark>,
+}
+
+impl Wanted {
+    /// One that is quiet, with its mark.
+    pub fn quiet((key, mark): (&ObjectKey, &Mark)) -> Self {
+        Self { key: key.clone(), mark: Some(mark.clone()) }
+    }
 }
 
 /// One write. Everything is decided; the target only carries it out.

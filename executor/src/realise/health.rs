@@ -85,14 +85,14 @@ fn wanted(run: &Run<'_>, key: &ObjectKey) -> Option<Wanted> {
         Some((_, Health::Healthy)) => None,
         Some((mark, _)) => Some(Wanted { key: key.clone(), mark: Some(mark) }),
         None => {
-            let mark = run.input.inventory.objects().get(key).and_then(|owned| owned.mark.clone());
+            let mark = run.input.inventory.get(key).and_then(|owned| owned.mark.clone());
             Some(Wanted { key: key.clone(), mark })
         }
     }
 }
 
 async fn look(run: &Run<'_>, open: &[Wanted]) -> Health {
-    let observation = match run.input.target.observe(open.to_vec()).await {
+    let observation = match run.input.target.observe(open.to_vec().into()).await {
         Ok(observation) => observation,
         Err(error) => return Health::Unknown(error.to_string()),
     };

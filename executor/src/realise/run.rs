@@ -40,6 +40,8 @@ pub struct Input<'a> {
     /// The inventory that the plan was made with.
     pub inventory: &'a Inventory,
     pub target: &'a dyn Target,
+    /// Which target that is.
+    pub place: &'a str,
     pub store: &'a dyn Store,
     pub secrets: &'a dyn SecretSource,
     pub timeouts: &'a Timeouts,
@@ -100,6 +102,7 @@ pub async fn realise(input: Input<'_>) -> Result<RealiseOutcome, RealiseError> {
         generation: input.generation,
         plan: plan.id.clone(),
         revisions: revisions(plan),
+        place: input.place.into(),
         intents,
         at: Timestamp::now(),
     };
@@ -128,7 +131,7 @@ fn intents(plan: &Plan, inventory: &Inventory) -> (Intents, Intents) {
             continue;
         };
         let intent = || Arc::new(step::intent(unit, desired, leave, action.stateful));
-        match inventory.objects().get(key) {
+        match inventory.get(key) {
             None => drop(new.insert(key.clone(), intent())),
             Some(owned) if owned.mark.is_none() => drop(renewed.insert(key.clone(), intent())),
             Some(_) => {}

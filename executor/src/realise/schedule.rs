@@ -101,14 +101,14 @@ fn connect(units: &mut BTreeMap<UnitName, UnitSchedule<'_>>, order: &BTreeMap<Un
 
 /// A unit's objects: what the inventory has of it and the plan writes, without what the plan takes away.
 fn assign_objects(units: &mut BTreeMap<UnitName, UnitSchedule<'_>>, plan: &Plan, inventory: &Inventory) {
-    for (key, owned) in inventory.objects() {
-        if let Some(unit) = units.get_mut(&owned.unit) {
-            unit.objects.insert(key.clone());
+    for (name, unit) in &mut *units {
+        if let Some(holding) = inventory.units().get(name) {
+            unit.objects.extend(holding.keys().cloned());
         }
     }
     for action in &plan.actions {
         let Subject::Object(key) = &action.subject else { continue };
-        if let Some(unit) = inventory.objects().get(key).and_then(|owned| units.get_mut(&owned.unit)) {
+        if let Some(unit) = inventory.get(key).and_then(|owned| units.get_mut(&owned.unit)) {
             unit.objects.remove(key);
         }
         let stays = !matches!(action.payload, Payload::Remove { .. });

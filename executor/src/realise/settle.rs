@@ -97,7 +97,7 @@ pub fn settle(
     let mut settled = BTreeMap::new();
     let mut changed: Vec<(&ObjectKey, &Owned, &Mark)> = Vec::new();
     for (key, observed) in &observation.objects {
-        let Some(owned) = inventory.objects().get(key) else { continue };
+        let Some(owned) = inventory.get(key) else { continue };
         let Some(before) = &owned.mark else { continue };
         match observed {
             Observed::InSync { mark, .. } if mark != before && !owned.is_announced() => {
@@ -129,8 +129,8 @@ pub fn settle(
             continue;
         }
         // One that moves is not right already: its new unit may be blocked.
-        if let Some(maker) = rendered.makers().get(key).filter(|maker| maker.unit == owned.unit) {
-            settled.insert(key.clone(), Arc::new(as_applied(owned, &maker.object, mark)));
+        if let Some((_, object)) = rendered.maker(key).filter(|(unit, _)| unit.name == owned.unit) {
+            settled.insert(key.clone(), Arc::new(as_applied(owned, object, mark)));
         }
     }
     settled

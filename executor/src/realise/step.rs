@@ -97,7 +97,7 @@ pub(super) async fn forget(run: &Run<'_>, key: &ObjectKey) {
         return;
     }
     let now = Timestamp::now();
-    let unit = run.input.inventory.objects().get(key).map(|owned| owned.unit.clone());
+    let unit = run.input.inventory.get(key).map(|owned| owned.unit.clone());
     let record = StepRecord {
         subject: key.to_string(),
         unit: unit.clone(),

@@ -37,7 +37,7 @@ pub(super) async fn write(
         return (0, Err(refusal));
     }
     let Some(unit) = &action.unit else { return (0, Err(Refusal::Halted)) };
-    let owned = run.input.inventory.objects().get(key).map(AsRef::as_ref);
+    let owned = run.input.inventory.get(key).map(AsRef::as_ref);
     let owned = owned.filter(|owned| owned.mark.is_some());
     let (mode, previous) = match (expect.cloned(), &action.verb) {
         (None, _) => (WriteMode::Create, None),
@@ -142,7 +142,7 @@ pub(super) async fn remove(
         let hint = "look at the object; delete it by hand, or let `lifecycle: disown` give it up";
         Err(failed(codes::NOT_PROVEN_OURS, reason.to_owned(), hint))
     };
-    let Some(owned) = run.input.inventory.objects().get(key) else {
+    let Some(owned) = run.input.inventory.get(key) else {
         return (0, unproven("it is not in the inventory"));
     };
     let Some(mark) = owned.mark.as_ref().filter(|mark| mark.uid.is_some()) else {

@@ -272,10 +272,15 @@ impl Store for SqliteStore {
         scope: &Scope,
         generation: Generation,
         revisions: Option<&Revisions>,
+        place: &str,
         forget: &BTreeSet<ObjectKey>,
     ) -> Result<(), StoreError> {
         moving!(self, "remember a revision", |conn| apply::advance(
-            conn, scope, generation, revisions, forget
+            conn,
+            scope,
+            generation,
+            (revisions, place),
+            forget
         ))
     }
 

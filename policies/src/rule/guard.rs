@@ -1,5 +1,5 @@
-//! guard-mass-delete, guard-empty-render, guard-prune-unit, guard-stateful, guard-crd-removal: what a person must
-//! have said yes to.
+//! guard-mass-delete, guard-empty-render, guard-prune-unit, guard-stateful, guard-crd-removal, guard-target-moved: what
+//! a person must have said yes to.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +23,29 @@ pub(crate) fn guards(
     environment: &Environment,
 ) -> Vec<Located> {
     let mut found = Vec::new();
+    found.extend(target_moved(plan, inventory, environment));
     found.extend(mass_delete(plan, inventory, environment));
     found.extend(units(plan, rendered, inventory));
     found.extend(plan.actions.iter().filter_map(|action| one(action, inventory)));
     found
+}
+
+/// What is owned is not in the new target: it would be left in the old one, owned by nobody. A target that was moved
+/// with all that is in it is fine.
+fn target_moved(plan: &Plan, inventory: &Inventory, environment: &Environment) -> Option<Located> {
+    let before = inventory.place.as_deref().filter(|_| inventory.is_elsewhere(&environment.target))?;
+    let made_again = |action: &&Action| match &action.subject {
+        Subject::Object(key) => matches!(action.verb, Verb::Create | Verb::Adopt) && inventory.contains(key),
+        Subject::Workflow(_) => false,
+    };
+    let left = plan.actions.iter().filter(made_again).count() + plan.forget.len();
+    if left == 0 {
+        return None;
+    }
+    let (left, now) = (objects(left), environment.target.place());
+    let message =
+        format!("the target was `{before}` and is `{now}` now: {left} would be left there, owned by nobody");
+    Some(located(None, None, Found::new("guard-target-moved", FieldPath::default(), message)))
 }
 
 fn deletes(plan: &Plan) -> impl Iterator<Item = (&Action, &ObjectKey)> {
@@ -38,7 +57,7 @@ fn deletes(plan: &Plan) -> impl Iterator<Item = (&Action, &ObjectKey)> {
 
 fn mass_delete(plan: &Plan, inventory: &Inventory, environment: &Environment) -> Option<Located> {
     let deleted = deletes(plan).count();
-    let owned = inventory.objects().len();
+    let owned = inventory.len();
     let guards = environment.guards;
     let percent = (deleted * 100).checked_div(owned).unwrap_or(0);
     let message = if environment.lifecycle == Lifecycle::Destroy && deleted > 0 {
@@ -62,7 +81,7 @@ fn objects(count: usize) -> String {
 fn units(plan: &Plan, rendered: &Rendered, inventory: &Inventory) -> Vec<Located> {
     let mut losing: BTreeMap<&UnitName, usize> = BTreeMap::new();
     for (_, key) in deletes(plan) {
-        if let Some(owned) = inventory.objects().get(key) {
+        if let Some(owned) = inventory.get(key) {
             *losing.entry(&owned.unit).or_default() += 1;
         }
     }
@@ -96,7 +115,7 @@ fn one(action: &Action, inventory: &Inventory) -> Option<Located> {
         Verb::Replace => "deleted and made again",
         _ => return None,
     };
-    let owned = inventory.objects().get(key);
+    let owned = inventory.get(key);
     let found = if is_definition(key) {
         let lost = objects_of(key, inventory);
         let also =
@@ -119,14 +138,14 @@ fn is_definition(key: &ObjectKey) -> bool {
 
 /// Owned objects of the kind that a definition defines. Its name is `<plural>.<group>`; its body says the kind.
 fn objects_of(definition: &ObjectKey, inventory: &Inventory) -> usize {
-    let Some(owned) = inventory.objects().get(definition) else { return 0 };
+    let Some(owned) = inventory.get(definition) else { return 0 };
     let body = owned.applied.value();
     let spec = body.get("spec");
     let group = spec.and_then(|spec| spec.get("group")).and_then(serde_json::Value::as_str);
     let names = spec.and_then(|spec| spec.get("names"));
     let kind = names.and_then(|names| names.get("kind")).and_then(serde_json::Value::as_str);
     let (Some(group), Some(kind)) = (group, kind) else { return 0 };
-    inventory.objects().keys().filter(|key| &*key.group == group && &*key.kind == kind).count()
+    inventory.keys().filter(|key| &*key.group == group && &*key.kind == kind).count()
 }
 
 fn located(unit: Option<UnitName>, subject: Option<Subject>, found: Found) -> Located {

@@ -27,17 +27,8 @@ pub fn plan_between(
 ) -> Plan {
     let inventory = base.map(inventory_of).unwrap_or_default();
     let observation = observation_of(base, head, &inventory);
-    let input = PlanInput {
-        rendered: head,
-        observation: &observation,
-        inventory: &inventory,
-        environment,
-        preconditions,
-        contexts,
-        secrets: None,
-        resting: None,
-    };
-    plan(&input)
+    let input = PlanInput::new(head, &observation, &inventory, environment);
+    plan(&PlanInput { preconditions, contexts, ..input })
 }
 
 fn mark_of(object: &DesiredObject) -> Mark {
@@ -75,13 +66,13 @@ fn observation_of(base: Option<&Rendered>, head: &Rendered, inventory: &Inventor
         let before = base.and_then(|base| base.units.get(&unit.name)).map(|unit| &unit.state);
         base.is_some_and(|base| base.broken) || matches!(before, Some(UnitState::Broken { .. }))
     };
-    let new = head.objects().filter(|(_, object)| !inventory.objects().contains_key(&object.key));
+    let new = head.objects().filter(|(_, object)| !inventory.contains(&object.key));
     let new = new.map(|(unit, object)| {
         let name = &unit.name;
         let unknown = || Observed::Unknown { reason: format!("the base does not render unit `{name}`") };
         (object.key.clone(), if is_broken(unit) { unknown() } else { Observed::Absent })
     });
-    let owned = inventory.objects().iter().filter_map(|(key, owned)| {
+    let owned = inventory.iter().filter_map(|(key, owned)| {
         let mark = owned.mark.clone()?;
         Some((key.clone(), Observed::InSync { mark, health: Health::Healthy }))
     });

@@ -5,7 +5,7 @@ use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::ids::UnitName;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::{Action, Blocked, Payload, Plan, Resolution};
-use naksha_environments::rendered::{Maker, Rendered};
+use naksha_environments::rendered::Rendered;
 
 /// The plan's own findings, sorted. `rendered` is what it was made from; it knows the places.
 pub fn diagnostics(plan: &Plan, rendered: &Rendered) -> Vec<Diagnostic> {
@@ -82,8 +82,8 @@ fn conflicts(action: &Action) -> Vec<Diagnostic> {
 
 /// Adds the place and the unit of the object, as far as it is rendered.
 fn at(rendered: &Rendered, key: &ObjectKey, mut found: Diagnostic) -> Diagnostic {
-    if let Some(Maker { unit, object }) = rendered.makers().get(key) {
-        found.unit = Some(unit.clone());
+    if let Some((unit, object)) = rendered.maker(key) {
+        found.unit = Some(unit.name.clone());
         found.place = Some(Place::at_line(&object.provenance.path, object.provenance.line, 1));
     }
     found

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::{DesiredObject, Live, Mark, ObjectKey, Observation, Observed};
+use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::{Rendered, RenderedUnit};
 
 /// An object and the unit that wants it.
@@ -70,28 +71,37 @@ pub(super) fn asked<'a>(wanted: Option<&Wanted<'_>>, owned: Option<&'a Owned>) -
     owned.mark.as_ref().filter(|_| is_applied)
 }
 
-/// Rows for every object that is wanted or owned, in no particular order.
+/// Rows for every object that is wanted or owned, in no particular order; without those of quiet units.
 pub(super) fn rows<'a>(
     rendered: &'a Rendered,
     inventory: &'a Inventory,
+    quiet: &'a Quiet,
     observation: &'a Observation,
 ) -> impl Iterator<Item = Row<'a>> {
-    let wanted = rendered.objects().map(move |(rendered, object)| {
-        let key = &object.key;
-        let wanted = Some(Wanted { unit: &rendered.name, rendered, object });
-        Row::new(wanted, key, inventory.objects().get(key).map(AsRef::as_ref), observation)
+    let units = rendered.units.values().filter(|unit| !quiet.has(&unit.name));
+    let wanted = units.flat_map(move |unit| {
+        let holding = inventory.units().get(&unit.name);
+        unit.objects().iter().map(move |object| {
+            let (key, wanted) = (&object.key, Some(Wanted { unit: &unit.name, rendered: unit, object }));
+            // Nearly always it is where it is wanted.
+            let owned = holding.and_then(|holding| holding.get(key)).or_else(|| inventory.get(key));
+            Row::new(wanted, key, owned.map(AsRef::as_ref), observation)
+        })
     });
-    wanted.chain(unwanted(rendered, inventory, observation))
+    wanted.chain(unwanted(rendered, inventory, quiet, observation))
 }
 
 /// Rows for every object that is owned and not wanted.
 fn unwanted<'a>(
     rendered: &'a Rendered,
     inventory: &'a Inventory,
+    quiet: &'a Quiet,
     observation: &'a Observation,
 ) -> impl Iterator<Item = Row<'a>> {
     let makers = rendered.makers();
-    let unwanted = inventory.objects().iter().filter(|(key, _)| !makers.contains_key(*key));
+    let units = inventory.units().iter().filter(|(name, _)| !quiet.has(name));
+    let owned = units.flat_map(|(_, holding)| holding.iter());
+    let unwanted = owned.filter(|(key, _)| !makers.contains_key(*key));
     unwanted.map(|(key, owned)| Row::new(None, key, Some(owned), observation))
 }
 
@@ -100,7 +110,7 @@ pub(super) fn owned<'a>(
     inventory: &'a Inventory,
     observation: &'a Observation,
 ) -> impl Iterator<Item = (&'a ObjectKey, &'a Owned, Seen<'a>)> {
-    inventory.objects().iter().map(|(key, owned)| {
+    inventory.iter().map(|(key, owned)| {
         let seen = Seen::of(observation.objects.get(key), asked(None, Some(owned)));
         (key, owned.as_ref(), seen)
     })

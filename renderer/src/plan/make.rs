@@ -7,6 +7,7 @@ use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{Mark, ObjectKey, Observation};
 use naksha_environments::plan::{Action, Blocked, Plan, PlanId, Preconditions};
+use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::workflow_change::Contexts;
@@ -30,6 +31,8 @@ pub struct PlanInput<'a> {
     pub secrets: Option<&'a BTreeMap<SecretRef, SecretMark>>,
     /// Objects that are not healed for now, although the environment heals.
     pub resting: Option<&'a BTreeSet<ObjectKey>>,
+    /// Units that are as they should be, of which nothing was answered: they are counted, and not looked at.
+    pub quiet: Option<&'a Quiet>,
 }
 
 impl<'a> PlanInput<'a> {
@@ -40,16 +43,30 @@ impl<'a> PlanInput<'a> {
         environment: &'a Environment,
     ) -> Self {
         let (preconditions, contexts) = (Preconditions::default(), Contexts::default());
-        let (secrets, resting) = (None, None);
-        Self { rendered, observation, inventory, environment, preconditions, contexts, secrets, resting }
+        let (secrets, resting, quiet) = (None, None, None);
+        Self {
+            rendered,
+            observation,
+            inventory,
+            environment,
+            preconditions,
+            contexts,
+            secrets,
+            resting,
+            quiet,
+        }
     }
 }
 
-/// Every object that [`plan`] needs to know about, in no particular order: what is wanted, and what is owned; with the
-/// mark where "it is what our last write left" is answer enough.
-pub fn objects_to_observe(rendered: &Rendered, inventory: &Inventory) -> Vec<(ObjectKey, Option<Mark>)> {
+/// Every object that [`plan`] needs to know about, in no particular order: what is wanted, and what is owned, outside of
+/// quiet units; with the mark where "it is what our last write left" is answer enough.
+pub fn objects_to_observe(
+    rendered: &Rendered,
+    inventory: &Inventory,
+    quiet: &Quiet,
+) -> Vec<(ObjectKey, Option<Mark>)> {
     let nothing = Observation::default();
-    let rows = rows(rendered, inventory, &nothing);
+    let rows = rows(rendered, inventory, quiet, &nothing);
     rows.map(|row| (row.key.clone(), asked(row.wanted.as_ref(), row.owned).cloned())).collect()
 }
 
@@ -92,10 +109,16 @@ impl Draft {
             |why: &Blocked| matches!(why, Blocked::Broken(_) | Blocked::Unsupported(_) | Blocked::NotYet);
         let unknown = self.plan.blocked.iter().find(|(_, why)| unread(why)).map(|(unit, _)| unit.clone());
         let pruning = Pruning { prune: sync.prune, unknown: unknown.as_ref() };
-        for row in rows(input.rendered, input.inventory, input.observation) {
+        let elsewhere = input.inventory.is_elsewhere(&input.environment.target);
+        let nothing = Quiet::default();
+        let quiet = input.quiet.unwrap_or(&nothing);
+        let standing = input.rendered.units.values().filter(|unit| quiet.has(&unit.name));
+        let standing = standing.filter(|unit| !self.plan.blocked.contains_key(&unit.name));
+        self.plan.unchanged += standing.map(|unit| unit.objects().len()).sum::<usize>();
+        for row in rows(input.rendered, input.inventory, quiet, input.observation) {
             let Row { key, wanted, owned, seen } = row;
             let rests = input.resting.is_some_and(|resting| resting.contains(key));
-            let wishes = Wishes { self_heal: sync.self_heal && !rests, sources: input.secrets };
+            let wishes = Wishes { self_heal: sync.self_heal && !rests, elsewhere, sources: input.secrets };
             let is_frozen = owned.is_some_and(|owned| self.plan.blocked.contains_key(&owned.unit));
             let decision = match (wanted, owned) {
                 (Some(wanted), _) if self.plan.blocked.contains_key(wanted.unit) => continue,
@@ -141,7 +164,7 @@ impl Draft {
 
     /// Objects stay; workflows end, because it is we who run them.
     fn disown(&mut self, input: &PlanInput<'_>) {
-        for (key, owned) in input.inventory.objects() {
+        for (key, owned) in input.inventory.iter() {
             self.take(key, disown(key, owned));
         }
         self.retire_all(input);

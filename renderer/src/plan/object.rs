@@ -36,6 +36,8 @@ pub(super) enum Decision {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wishes<'a> {
     pub(super) self_heal: bool,
+    /// What is owned is in another target: that it is not in this one is no drift.
+    pub(super) elsewhere: bool,
     /// Marks of what the sources of secrets hold now, as far as they were asked.
     pub(super) sources: Option<&'a BTreeMap<SecretRef, SecretMark>>,
 }
@@ -121,7 +123,7 @@ fn create(wishes: Wishes<'_>, wanted: &Wanted<'_>, owned: Option<&Owned>) -> Dec
     let sides = Sides { desired: &desired, live: None, applied: None };
     let changes = changes_of(&object.key, &compare(&object.key.kind, sides, &BTreeSet::new()));
     let was_applied = owned.is_some_and(|owned| owned.mark.is_some() && owned.desired == object.digest());
-    let cause = if was_applied { Cause::Drift } else { Cause::Change };
+    let cause = if was_applied && !wishes.elsewhere { Cause::Drift } else { Cause::Change };
     if cause == Cause::Drift && !wishes.self_heal {
         return Decision::Drifted(changes);
     }

@@ -2,15 +2,13 @@
 //! object wanted by two units, too many objects.
 
 use std::collections::BTreeSet;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::UnitName;
-use naksha_environments::object::{DesiredObject, KeyMap};
-use naksha_environments::rendered::Maker;
+use naksha_environments::object::{DesiredObject, KeyMap, ObjectKey, SharedObjects};
 use naksha_environments::source::SourceTree;
 
 use crate::normalise::without_namespace;
@@ -27,7 +25,7 @@ pub const MAX_ENVIRONMENT_OBJECTS: usize = 50_000;
 /// A unit's objects as seen among the others.
 #[derive(Debug)]
 pub(super) struct Settled {
-    pub(super) objects: Arc<[Arc<DesiredObject>]>,
+    pub(super) objects: SharedObjects,
     pub(super) broken: Option<String>,
     pub(super) digest: Digest,
 }
@@ -38,38 +36,77 @@ impl Settled {
     }
 }
 
+/// Who wants an object, of the units looked at so far.
+#[derive(Debug)]
+struct Maker<'a> {
+    unit: &'a UnitName,
+    object: Arc<DesiredObject>,
+}
+
+/// Which units make which objects, and the objects from which that was made out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Makers {
+    pub(super) index: Arc<KeyMap<UnitName>>,
+    units: Arc<[(UnitName, SharedObjects)]>,
+}
+
+impl Makers {
+    /// Whether units with these objects make the same ones, each the same. Nearly always they do.
+    fn are_of(&self, units: &[Made<'_>], settled: &[Settled]) -> bool {
+        let same = |((name, before), (made, settled)): (&(UnitName, Arc<_>), (&Made<'_>, &Settled))| {
+            *name == made.unit.name
+                && (Arc::ptr_eq(before, &settled.objects) || keys(before).eq(keys(&settled.objects)))
+        };
+        self.units.len() == units.len() && self.units.iter().zip(units.iter().zip(settled)).all(same)
+    }
+}
+
+fn keys(objects: &[Arc<DesiredObject>]) -> impl Iterator<Item = &ObjectKey> {
+    objects.iter().map(|object| &object.key)
+}
+
 /// Settles the units in the order in which the environment lists them: the first to want an object has it; a
-/// later one that wants it too is broken as a whole, since the rest of it may rely on that object.
+/// later one that wants it too is broken as a whole, since the rest of it may rely on that object. `last`: what came of
+/// it the last time.
 pub(super) fn settle(
     tree: &SourceTree,
     units: &[Made<'_>],
+    last: Option<Makers>,
     found: &mut Vec<Diagnostic>,
-) -> (Vec<Settled>, KeyMap<Maker>) {
+) -> (Vec<Settled>, Makers) {
     let cluster_kinds: BTreeSet<(&str, &str)> = units
         .iter()
         .flat_map(|made| &made.render.custom_kinds)
         .filter(|custom| custom.cluster_scoped)
         .map(|custom| (custom.group.as_str(), custom.kind.as_str()))
         .collect();
-    let total = units.iter().map(|made| made.render.objects.len()).sum();
-    let mut makers = KeyMap::with_capacity_and_hasher(total, BuildHasherDefault::default());
-    let mut settled = Vec::with_capacity(units.len());
-    for Made { unit, render, .. } in units {
+    let alone = |Made { render, .. }: &Made<'_>| {
         let (objects, digest) = rescoped(render, &cluster_kinds);
-        let broken = render.broken.clone();
+        Settled { objects, broken: render.broken.clone(), digest }
+    };
+    let mut settled: Vec<Settled> = units.iter().map(alone).collect();
+    // What had no double has none.
+    if let Some(last) = last.filter(|last| last.are_of(units, &settled)) {
+        return (settled, last);
+    }
+    let mut makers: KeyMap<Maker<'_>> = KeyMap::default();
+    for (Made { unit, render, .. }, settled) in units.iter().zip(&mut settled) {
+        let Settled { objects, broken, .. } = &*settled;
+        let broken = broken.clone();
         let broken = broken.or_else(|| too_many(makers.len() + objects.len(), &unit.name, found));
-        let broken = broken.or_else(|| doubled(tree, &unit.name, render, &objects, found));
-        let broken = broken.or_else(|| taken(tree, &unit.name, &objects, &makers, found));
+        let broken = broken.or_else(|| doubled(tree, &unit.name, render, objects, found));
+        let broken = broken.or_else(|| taken(tree, &unit.name, objects, &makers, found));
         if let Some(reason) = broken {
-            settled.push(Settled::broken(reason));
+            *settled = Settled::broken(reason);
             continue;
         }
-        let maker =
-            |object: &Arc<DesiredObject>| Maker { unit: unit.name.clone(), object: Arc::clone(object) };
+        let maker = |object: &Arc<DesiredObject>| Maker { unit: &unit.name, object: Arc::clone(object) };
         makers.extend(objects.iter().map(|object| (object.key.clone(), maker(object))));
-        settled.push(Settled { objects, broken: None, digest });
     }
-    (settled, makers)
+    let index = makers.into_iter().map(|(key, maker)| (key, maker.unit.clone())).collect();
+    let units = units.iter().zip(&settled);
+    let units = units.map(|(made, settled)| (made.unit.name.clone(), Arc::clone(&settled.objects))).collect();
+    (settled, Makers { index: Arc::new(index), units })
 }
 
 /// Why a unit with which the environment has `total` objects is broken, if it is.
@@ -89,7 +126,7 @@ fn doubled(
     tree: &SourceTree,
     unit: &UnitName,
     render: &UnitRender,
-    objects: &Arc<[Arc<DesiredObject>]>,
+    objects: &SharedObjects,
     found: &mut Vec<Diagnostic>,
 ) -> Option<String> {
     if Arc::ptr_eq(objects, &render.objects) {
@@ -112,7 +149,7 @@ fn taken(
     tree: &SourceTree,
     unit: &UnitName,
     objects: &[Arc<DesiredObject>],
-    makers: &KeyMap<Maker>,
+    makers: &KeyMap<Maker<'_>>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<String> {
     let mut broken = None;
@@ -128,10 +165,7 @@ fn taken(
 }
 
 /// The objects, without a namespace where their kind turned out to have none.
-fn rescoped(
-    render: &UnitRender,
-    cluster_kinds: &BTreeSet<(&str, &str)>,
-) -> (Arc<[Arc<DesiredObject>]>, Digest) {
+fn rescoped(render: &UnitRender, cluster_kinds: &BTreeSet<(&str, &str)>) -> (SharedObjects, Digest) {
     let misplaced = |object: &DesiredObject| {
         object.key.namespace.is_some() && cluster_kinds.contains(&(&*object.key.group, &*object.key.kind))
     };
@@ -141,7 +175,7 @@ fn rescoped(
     let moved = render.objects.iter().map(|object| {
         if misplaced(object) { Arc::new(without_namespace(object)) } else { Arc::clone(object) }
     });
-    let objects: Arc<[Arc<DesiredObject>]> = moved.collect();
+    let objects: SharedObjects = moved.collect();
     let digest = digest(&objects);
     (objects, digest)
 }

@@ -4,14 +4,14 @@
 //! head of pull requests. Failures are kept too. Nothing that depends on the machine is kept as if it were a
 //! fact: a template that ran out of time or memory is tried again, ever more seldom.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::Environment;
 use naksha_environments::ids::{EnvironmentName, UnitName};
-use naksha_environments::object::{DesiredObject, ObjectKey};
+use naksha_environments::object::{ObjectKey, SharedObjects};
 use naksha_environments::repository::Repository;
 use naksha_environments::secret::SecretMark;
 use naksha_environments::source::ContentId;
@@ -19,6 +19,8 @@ use naksha_environments::unit::Unit;
 
 use crate::template::scan::Scan;
 use crate::variables::Values;
+
+use super::across::Makers;
 
 /// Rendered objects that are kept, in bytes: ten thousand objects of three kilobytes, four times over. Beyond,
 /// what was not used for longest goes first.
@@ -33,12 +35,14 @@ const MAX_SKIPPED_RENDERS: u32 = 64;
 /// One unit, rendered or failed.
 #[derive(Debug)]
 pub(super) struct UnitRender {
-    pub(super) objects: Arc<[Arc<DesiredObject>]>,
+    pub(super) objects: SharedObjects,
     /// Why there are no objects.
     pub(super) broken: Option<String>,
     pub(super) diagnostics: Vec<Diagnostic>,
     /// Objects that its pods need.
     pub(super) references: Vec<ObjectKey>,
+    /// Namespaces that its objects live in.
+    pub(super) namespaces: BTreeSet<Arc<str>>,
     /// Custom kinds that it defines.
     pub(super) custom_kinds: Vec<CustomKind>,
     pub(super) digest: Digest,
@@ -80,6 +84,7 @@ struct State {
     units: BTreeMap<Digest, Entry>,
     scans: BTreeMap<ContentId, (Arc<Scan>, u64)>,
     last: HashMap<EnvironmentName, LastUnits>,
+    makers: HashMap<EnvironmentName, (Makers, u64)>,
 }
 
 #[derive(Debug)]
@@ -167,6 +172,7 @@ impl RenderCache {
         let oldest = state.render.saturating_sub(KEPT_RENDERS);
         state.scans.retain(|_, (_, used)| *used >= oldest);
         state.last.retain(|_, known| known.used >= oldest);
+        state.makers.retain(|_, (_, used)| *used >= oldest);
         if state.bytes <= self.limit {
             return;
         }
@@ -229,6 +235,21 @@ impl RenderCache {
         let mut state = self.lock();
         let render = state.render;
         state.scans.insert(content.clone(), (Arc::clone(scan), render));
+    }
+
+    /// Who made which objects of an environment last.
+    pub(super) fn makers(&self, environment: &EnvironmentName) -> Option<Makers> {
+        let mut state = self.lock();
+        let render = state.render;
+        let (makers, used) = state.makers.get_mut(environment)?;
+        *used = render;
+        Some(makers.clone())
+    }
+
+    pub(super) fn keep_makers(&self, environment: &EnvironmentName, makers: &Makers) {
+        let mut state = self.lock();
+        let render = state.render;
+        state.makers.insert(environment.clone(), (makers.clone(), render));
     }
 
     /// What units were last, within the very same definitions; goes with `units`, one to one.

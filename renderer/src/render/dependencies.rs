@@ -3,15 +3,17 @@
 //! The result has no circle. A declared one is an error that breaks its units, since their order is unknowable;
 //! an inferred edge that would close one is left out, and said to be.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::ids::UnitName;
-use naksha_environments::object::{DesiredObject, KeyMap, ObjectKey};
-use naksha_environments::rendered::{DependencyReason, Maker};
+use naksha_environments::object::{DesiredObject, KeyMap, ObjectKey, SharedObjects};
+use naksha_environments::rendered::DependencyReason;
 use naksha_environments::unit::Unit;
+
+use super::cache::UnitRender;
 
 /// What a unit waits for, and why.
 pub(super) type Edges = BTreeMap<UnitName, BTreeMap<UnitName, DependencyReason>>;
@@ -60,10 +62,15 @@ pub(super) fn of_outputs<'a, 'o>(
     }));
 }
 
+/// The namespaces that objects live in.
+pub(super) fn namespaces(objects: &[Arc<DesiredObject>]) -> BTreeSet<Arc<str>> {
+    objects.iter().filter_map(|object| object.key.namespace.clone()).collect()
+}
+
 /// Finds the edges that follow from objects.
 #[derive(Debug)]
 pub(super) struct Inferring<'a> {
-    makers: &'a KeyMap<Maker>,
+    makers: &'a KeyMap<UnitName>,
     /// Who defines a custom kind.
     kinds: &'a BTreeMap<(String, String), UnitName>,
     /// Who makes a namespace, of those that were asked for: many objects live in few of them.
@@ -71,7 +78,7 @@ pub(super) struct Inferring<'a> {
 }
 
 impl<'a> Inferring<'a> {
-    pub(super) fn new(makers: &'a KeyMap<Maker>, kinds: &'a BTreeMap<(String, String), UnitName>) -> Self {
+    pub(super) fn new(makers: &'a KeyMap<UnitName>, kinds: &'a BTreeMap<(String, String), UnitName>) -> Self {
         Self { makers, kinds, namespaces: HashMap::new() }
     }
 
@@ -79,8 +86,7 @@ impl<'a> Inferring<'a> {
     pub(super) fn of_objects<'w>(
         &mut self,
         unit: &'w Unit,
-        objects: &[Arc<DesiredObject>],
-        references: &[ObjectKey],
+        (objects, render): (&SharedObjects, &UnitRender),
         wanted: &mut Vec<Wanted<'w>>,
     ) {
         let mut needed: BTreeMap<UnitName, DependencyReason> = BTreeMap::new();
@@ -89,24 +95,22 @@ impl<'a> Inferring<'a> {
                 needed.insert(maker.clone(), reason());
             }
         };
-        for key in references {
+        for key in &render.references {
             if let Some(maker) = self.makers.get(key) {
-                need(&maker.unit, &|| DependencyReason::Object(key.clone()));
-            }
-        }
-        let mut before: Option<&Arc<str>> = None;
-        for object in objects {
-            if let Some(namespace) = &object.key.namespace
-                && before.replace(namespace) != Some(namespace)
-                && let Some((key, maker)) = self.namespace(namespace)
-            {
                 need(maker, &|| DependencyReason::Object(key.clone()));
             }
-            if !self.kinds.is_empty()
-                && let Some(maker) =
-                    self.kinds.get(&(object.key.group.to_string(), object.key.kind.to_string()))
-            {
-                need(maker, &|| DependencyReason::Definition(object.key.group_kind()));
+        }
+        let same = Arc::ptr_eq(objects, &render.objects);
+        let rescoped = if same { BTreeSet::new() } else { namespaces(objects) };
+        for namespace in if same { &render.namespaces } else { &rescoped } {
+            if let Some((key, maker)) = self.namespace(namespace) {
+                need(maker, &|| DependencyReason::Object(key.clone()));
+            }
+        }
+        let custom = if self.kinds.is_empty() { &[] } else { &**objects };
+        for key in custom.iter().map(|object| &object.key) {
+            if let Some(maker) = self.kinds.get(&(key.group.to_string(), key.kind.to_string())) {
+                need(maker, &|| DependencyReason::Definition(key.group_kind()));
             }
         }
         wanted.extend(needed.into_iter().map(|(needed, reason)| Wanted {
@@ -120,7 +124,7 @@ impl<'a> Inferring<'a> {
     fn namespace(&mut self, name: &Arc<str>) -> Option<&(ObjectKey, UnitName)> {
         if !self.namespaces.contains_key(name) {
             let key = ObjectKey::new("", "Namespace", None, name);
-            let maker = self.makers.get(&key).map(|maker| (key, maker.unit.clone()));
+            let maker = self.makers.get(&key).cloned().map(|maker| (key, maker));
             self.namespaces.insert(Arc::clone(name), maker);
         }
         self.namespaces.get(name)?.as_ref()

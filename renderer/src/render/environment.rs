@@ -9,9 +9,7 @@ use naksha_environments::environment::{Environment, Follows, UnitUse};
 use naksha_environments::facts::Facts;
 use naksha_environments::ids::{EnvironmentName, UnitName, WorkflowName};
 use naksha_environments::object::KeyMap;
-use naksha_environments::rendered::{
-    DependencyReason, Maker, ObjectIndex, Rendered, RenderedUnit, UnitState,
-};
+use naksha_environments::rendered::{DependencyReason, ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::repository::Definitions;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::SourceTree;
@@ -52,9 +50,12 @@ pub fn render(input: &RenderInput<'_>) -> Rendered {
     input.cache.begin();
     let listed = listed(input, environment, &mut found);
     let made = make(input, environment, &listed, &mut found);
-    input.cache.end();
     found.extend(made.iter().flat_map(|made| made.render.diagnostics.iter().cloned()));
-    let (mut settled, mut makers) = across::settle(input.tree, &made, &mut found);
+    let last = input.cache.makers(input.environment);
+    let (mut settled, makers) = across::settle(input.tree, &made, last, &mut found);
+    input.cache.keep_makers(input.environment, &makers);
+    input.cache.end();
+    let mut makers = makers.index;
     let mut edges = edges(&made, &listed, &mut settled, &mut makers, &mut found);
     let mut rendered = made.iter().zip(settled);
     let units = listed.iter().map(|listed| {
@@ -192,7 +193,7 @@ fn edges(
     made: &[Made<'_>],
     listed: &[Listed<'_>],
     settled: &mut [Settled],
-    makers: &mut KeyMap<Maker>,
+    makers: &mut Arc<KeyMap<UnitName>>,
     found: &mut Vec<Diagnostic>,
 ) -> dependencies::Edges {
     let names: HashSet<&UnitName> = listed.iter().map(|listed| &listed.entry.name).collect();
@@ -213,12 +214,12 @@ fn edges(
     for (Made { unit, reads, render, .. }, settled) in made.iter().zip(settled) {
         let reads = reads.iter().filter(|(name, _)| names.contains(name));
         dependencies::of_outputs(unit, reads, &mut wanted);
-        inferring.of_objects(unit, &settled.objects, &render.references, &mut wanted);
+        inferring.of_objects(unit, (&settled.objects, render), &mut wanted);
     }
     // Inferred edges break nothing: what closes a circle is left out.
     dependencies::add(&mut edges, wanted, found);
     if !circular.is_empty() {
-        makers.retain(|_, maker| !circular.contains_key(&maker.unit));
+        Arc::make_mut(makers).retain(|_, unit| !circular.contains_key(unit));
     }
     edges
 }

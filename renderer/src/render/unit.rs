@@ -7,7 +7,7 @@ use std::sync::Arc;
 use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::digest::{Digest, Hasher, canonical_json};
-use naksha_environments::object::{DesiredObject, ObjectKey, Provenance, SecretValue};
+use naksha_environments::object::{DesiredObject, ObjectKey, Provenance, SecretValue, SharedObjects};
 use naksha_environments::plan::FieldPath;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::SourceTree;
@@ -22,6 +22,7 @@ use crate::template::{TemplateEngine, TemplateJob, TemplateSource};
 
 use super::across::MAX_UNIT_OBJECTS;
 use super::cache::{CustomKind, Keeping, UnitRender};
+use super::dependencies::namespaces;
 use super::failure::{self, Texts};
 use super::files::{self, MAX_TEMPLATE_BYTES, MAX_TEMPLATES_BYTES, SourceFile, UnitFiles};
 
@@ -80,6 +81,7 @@ pub(super) fn broken(reason: &str, diagnostics: Vec<Diagnostic>, keeping: Keepin
         broken: Some(reason.to_owned()),
         diagnostics,
         references: Vec::new(),
+        namespaces: BTreeSet::new(),
         custom_kinds: Vec::new(),
         digest: digest(&[]),
         keeping,
@@ -100,10 +102,11 @@ fn finished(out: Output, keeping: Keeping) -> UnitRender {
             custom_kinds.extend(custom.then(|| custom_kind(&body)).flatten());
         }
     }
-    let objects: Arc<[Arc<DesiredObject>]> = objects.into_iter().map(Arc::new).collect();
+    let objects: SharedObjects = objects.into_iter().map(Arc::new).collect();
     let digest = digest(&objects);
     let references = needed.into_iter().collect();
-    UnitRender { objects, broken: None, diagnostics, references, custom_kinds, digest, keeping }
+    let namespaces = namespaces(&objects);
+    UnitRender { objects, broken: None, diagnostics, references, namespaces, custom_kinds, digest, keeping }
 }
 
 fn custom_kind(definition: &Value) -> Option<CustomKind> {

@@ -80,6 +80,46 @@ fn the_plan_that_is_told_is_the_one_to_acknowledge_also_after_healing() {
 }
 
 #[test]
+fn another_target_is_no_place_to_begin_anew_unasked() {
+    let (shop, daemon) = running();
+    let old = shop.target("dev");
+    let new = old.with_file_name("elsewhere");
+    fs::create_dir(&new).unwrap();
+    fs::write(new.join(".naksha-target"), "").unwrap();
+    shop.repository.edit("environments/dev/environment.yaml", "directory: out", "directory: elsewhere");
+    let commit = shop.repository.commit("another target");
+    let held = daemon.await_state("dev", "held");
+    let why = held["why"].to_string();
+    let words =
+        "the target was `directory out` and is `directory elsewhere` now: 2 objects would be left there";
+    assert!(why.contains("guard-target-moved") && why.contains(words), "{why}");
+    assert!(!new.join(SETTINGS_FILE).exists(), "nothing is healed there either");
+    let plan = held["plan"].as_str().unwrap();
+    shop.program.run(shop.root(), &["ack", plan, "--reason", "a new disk"]).expect_code(0);
+    daemon.await_applied("dev", &commit);
+    assert!(new.join(SETTINGS_FILE).exists() && old.join(SETTINGS_FILE).exists());
+    // From here on it is where the environment is.
+    fs::remove_file(new.join(SETTINGS_FILE)).unwrap();
+    await_true("what is missing to be healed", || new.join(SETTINGS_FILE).exists());
+}
+
+#[test]
+fn a_target_that_was_moved_by_hand_is_the_same_target() {
+    let (shop, daemon) = running();
+    let (old, head) = (shop.target("dev"), shop.repository.head());
+    let new = old.with_file_name("elsewhere");
+    shop.program.run(shop.root(), &["suspend", "dev", "--reason", "moving its folder"]).expect_code(0);
+    fs::rename(&old, &new).unwrap();
+    shop.repository.edit("environments/dev/environment.yaml", "directory: out", "directory: elsewhere");
+    let commit = shop.repository.commit("its folder is elsewhere");
+    assert_ne!(commit, head);
+    shop.program.run(shop.root(), &["resume", "dev"]).expect_code(0);
+    daemon.await_applied("dev", &commit);
+    fs::remove_file(new.join(SETTINGS_FILE)).unwrap();
+    await_true("what is missing to be healed", || new.join(SETTINGS_FILE).exists());
+}
+
+#[test]
 fn what_holds_a_plan_is_printed_once() {
     let (shop, _daemon, held) = dangerous();
     let holds = held["holds"].as_array().unwrap();

@@ -54,6 +54,7 @@ pub(super) async fn apply(
     let waits = Waits::default();
     let inventory = this.inventory().await?;
     let timeouts = timeouts(situation);
+    let place = situation.sources.environment.target.place();
     let shared = Arc::clone(&this.shared);
     let (scope, pulse) = (this.scope.clone(), Arc::clone(&this.pulse));
     let tell = |event: &Progress| {
@@ -71,6 +72,7 @@ pub(super) async fn apply(
         generation,
         inventory: &inventory,
         target: target.target().as_ref(),
+        place: &place,
         store: shared.store.as_ref(),
         secrets: shared.secrets.as_ref(),
         timeouts: &timeouts,

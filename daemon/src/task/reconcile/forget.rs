@@ -13,12 +13,8 @@ impl Reconciler {
     pub async fn forget(&mut self, audit: &AuditEntry) -> Result<Vec<ObjectKey>, PassError> {
         let generation = self.own().await?;
         let inventory = self.inventory().await?;
-        let mut left: Vec<_> = inventory
-            .objects()
-            .iter()
-            .filter(|(_, owned)| owned.mark.is_some())
-            .map(|(key, _)| key.clone())
-            .collect();
+        let mut left: Vec<_> =
+            inventory.iter().filter(|(_, owned)| owned.mark.is_some()).map(|(key, _)| key.clone()).collect();
         left.sort();
         let messages = self.farewell(audit, left.len());
         let store = &self.shared.store;

@@ -9,6 +9,7 @@ use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{ObjectKey, Observation, SecretValue};
 use naksha_environments::plan::{Plan, PlanId, Preconditions};
+use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::secret::{SecretMark, SecretRef};
@@ -52,6 +53,7 @@ struct Case {
     sources: Arc<Ready>,
     renders: Renders,
     observation: Arc<Observation>,
+    quiet: Arc<Quiet>,
     inventory: Arc<Inventory>,
     acknowledgements: Vec<naksha_environments::verdict::Acknowledgement>,
     secrets: BTreeMap<SecretRef, SecretMark>,
@@ -64,7 +66,11 @@ struct Case {
 impl Case {
     /// What was applied last, planned against what is now.
     fn plan_of_applied(&self) -> Plan {
-        let Some(applied) = &self.renders.applied else { return Plan::empty(&self.sources.environment.name) };
+        let elsewhere = self.inventory.is_elsewhere(&self.sources.environment.target);
+        // What is in another target cannot be healed in this one.
+        let Some(applied) = self.renders.applied.as_ref().filter(|_| !elsewhere) else {
+            return Plan::empty(&self.sources.environment.name);
+        };
         let input =
             PlanInput::new(&applied.rendered, &self.observation, &self.inventory, &self.sources.environment);
         plan(&PlanInput { secrets: Some(&self.secrets), resting: Some(&self.resting), ..input })
@@ -76,7 +82,7 @@ pub(super) async fn judge(
     this: &Reconciler,
     sources: &Arc<Ready>,
     renders: &Renders,
-    observation: &Arc<Observation>,
+    (observation, quiet): (&Arc<Observation>, &Arc<Quiet>),
     inventory: &Arc<Inventory>,
 ) -> Result<Judgement, PassError> {
     let (store, now) = (&this.shared.store, Timestamp::now());
@@ -84,9 +90,10 @@ pub(super) async fn judge(
         sources: Arc::clone(sources),
         renders: renders.clone(),
         observation: Arc::clone(observation),
+        quiet: Arc::clone(quiet),
         inventory: Arc::clone(inventory),
         acknowledgements: store.acknowledgements(&this.scope).await.map_err(PassError::Store)?,
-        secrets: current_marks(this, &renders.wanted.rendered).await,
+        secrets: current_marks(this, &renders.wanted.rendered, quiet).await,
         findings: Arc::clone(&this.findings),
         resting: this.fights.resting(now),
         now,
@@ -101,10 +108,6 @@ fn decide(case: &Case) -> Judgement {
     let (control_definitions, content_definitions) =
         (&control.loaded.definitions, &content.loaded.definitions);
     let mut plan = plan(&PlanInput {
-        rendered,
-        observation,
-        inventory,
-        environment,
         preconditions: Preconditions {
             control: Some(control.revision.clone()),
             content: Some(content.revision.clone()),
@@ -117,6 +120,8 @@ fn decide(case: &Case) -> Judgement {
         },
         secrets: Some(&case.secrets),
         resting: Some(&case.resting),
+        quiet: Some(&case.quiet),
+        ..PlanInput::new(rendered, observation, inventory, environment)
     });
     let bench = Bench {
         control: control_definitions,
@@ -161,9 +166,15 @@ fn decide(case: &Case) -> Judgement {
 
 /// What the sources of secrets hold now, as marks: a value that changed there is rotated. One that cannot be read is
 /// left out; its step says so when it is written.
-async fn current_marks(this: &Reconciler, rendered: &Rendered) -> BTreeMap<SecretRef, SecretMark> {
+async fn current_marks(
+    this: &Reconciler,
+    rendered: &Rendered,
+    quiet: &Quiet,
+) -> BTreeMap<SecretRef, SecretMark> {
     let mut marks = BTreeMap::new();
-    for object in rendered.units.values().flat_map(RenderedUnit::objects) {
+    // A unit with secrets is never quiet.
+    let units = rendered.units.values().filter(|unit| !quiet.has(&unit.name));
+    for object in units.flat_map(RenderedUnit::objects) {
         for value in object.secrets.values() {
             if let SecretValue::Reference(reference) = value
                 && !marks.contains_key(reference)

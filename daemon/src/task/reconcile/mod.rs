@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::Inventory;
+use naksha_environments::quiet::Memory;
 use naksha_environments::status::{EnvironmentStatus, State};
 use naksha_executor::port::store::{Scope, StoreError};
 use naksha_executor::port::target::TargetError;
@@ -74,6 +75,8 @@ pub struct Reconciler {
     lease: Lease,
     target: Option<OpenTarget>,
     inventory: Option<Arc<Inventory>>,
+    /// Units that the target had nothing to say about.
+    memory: Memory,
     /// What the last pass rendered: what is wanted, and what was applied.
     rendered: Vec<Arc<RenderedRevision>>,
     findings: Arc<FindingCache>,
@@ -104,6 +107,7 @@ impl Reconciler {
             lease,
             target,
             inventory,
+            memory: Memory::default(),
             rendered: Vec::new(),
             findings,
             proposed,
@@ -166,12 +170,16 @@ impl Reconciler {
         // I/O: what is
         let target = self.open(&sources.environment).await?;
         let inventory = self.inventory().await?;
-        let observation = Arc::new(target.observe(rendered, &inventory).await.map_err(PassError::Observe)?);
+        let quiet = self.memory.quiet(rendered, &inventory);
+        let observed = target.observe(rendered, &inventory, &quiet).await.map_err(PassError::Observe)?;
+        let quiet = Arc::new(quiet.without(&observed));
+        let observation = Arc::new(observed);
+        self.memory.learn(rendered, &quiet, observation.objects.keys());
         self.pulse.beat();
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
         // pure: what to do about it, and whether it may be done
-        let judgement = judge::judge(self, &sources, &renders, &observation, &inventory).await?;
+        let judgement = judge::judge(self, &sources, &renders, (&observation, &quiet), &inventory).await?;
         self.settle(generation, &judgement.plan, rendered, &observation, &inventory).await?;
         // I/O: record the plan, once
         judge::propose(self, generation, &record, &sources, &judgement).await?;
@@ -196,6 +204,8 @@ impl Reconciler {
         }
         if self.target.is_none() {
             let root = shared.config.directory_root(&self.feed.config, &environment.name);
+            // It was asked about nothing yet.
+            self.memory.forget();
             let opened = OpenTarget::open(environment, &root, shared.key.clone()).await;
             self.target = Some(opened.map_err(PassError::Open)?);
         }

@@ -116,16 +116,22 @@ impl Reconciler {
         applied: Option<&RealiseOutcome>,
     ) -> Result<(), PassError> {
         let Situation { sources, record, rendered, judgement } = situation;
+        let target = &sources.environment.target;
+        // What is left in another target is given up when nothing objects to that.
+        let leaves_nothing = judgement.is_settled() || !self.inventory().await?.is_elsewhere(target);
         let store = &self.shared.store;
-        let quiet =
-            applied.is_none() && record.suspension.is_none() && sources.frozen.is_none() && !rendered.broken;
+        let quiet = leaves_nothing
+            && applied.is_none()
+            && record.suspension.is_none()
+            && sources.frozen.is_none()
+            && !rendered.broken;
         if quiet && judgement.plan.is_empty() {
             let revisions = sources.revisions();
             let moved = judgement.is_settled() && record.applied.as_ref() != Some(&revisions);
             if moved || !judgement.plan.forget.is_empty() {
-                let revisions = moved.then_some(&revisions);
+                let (revisions, forget) = (moved.then_some(&revisions), &judgement.plan.forget);
                 let advanced =
-                    store.advance(&self.scope, generation, revisions, &judgement.plan.forget).await;
+                    store.advance(&self.scope, generation, revisions, &target.place(), forget).await;
                 advanced.map_err(PassError::Store)?;
                 self.inventory = None;
             }

@@ -434,7 +434,8 @@ fn units(
     let acting: BTreeSet<&UnitName> = plan.actions.iter().filter_map(|action| action.unit.as_ref()).collect();
     for (name, unit) in &rendered.units {
         let end = applied.and_then(|outcome| outcome.units.get(name));
-        let observed = || worst(unit.objects().iter().filter_map(|object| unwell.get(&object.key).cloned()));
+        let looked_at = || if unwell.is_empty() { &[] } else { unit.objects() };
+        let observed = || worst(looked_at().iter().filter_map(|object| unwell.get(&object.key).cloned()));
         let health = end.map_or_else(observed, |end| end.health.clone());
         let state = match (plan.blocked.get(name), failures.of_unit(name), end) {
             (Some(blocked), _, _) => blocked_sync(blocked),
@@ -458,6 +459,9 @@ fn blocked_sync(blocked: &Blocked) -> UnitSync {
 }
 
 fn drift_sync<'a>(plan: &Plan, fights: &Fights, keys: impl Iterator<Item = &'a ObjectKey>) -> UnitSync {
+    if plan.drifted.is_empty() {
+        return UnitSync::Synced;
+    }
     let mut drifted = keys.filter(|key| plan.drifted.contains_key(*key));
     let Some(first) = drifted.next() else { return UnitSync::Synced };
     let words = || format!("{first} is not as it was applied, and this environment does not heal");

@@ -1,6 +1,12 @@
 //! What is kept, what ends it, and what is never kept.
 
+use std::collections::BTreeMap;
+
 use naksha_environments::digest::Digest;
+use naksha_environments::ids::UnitName;
+use naksha_environments::inventory::Owned;
+use naksha_environments::object::Body;
+use naksha_environments::quiet::Quiet;
 use rustix::fs::{AtFlags, CWD, statat};
 
 use super::*;
@@ -30,8 +36,12 @@ impl Bench {
 
     /// The names that had to be looked at in a pass that proves everything. `meanwhile` happens during the look.
     fn pass(&self, names: &[&str], now: Instant, meanwhile: impl FnOnce(&Proven)) -> Vec<String> {
-        let wanted = names.iter().map(|name| wanted(name)).collect();
-        let Recalled { open, round, .. } = self.proven.recall(Some(self.root()), wanted, now);
+        let wanted: Vec<_> = names.iter().map(|name| wanted(name)).collect();
+        self.pass_of(wanted.into(), now, meanwhile)
+    }
+
+    fn pass_of(&self, question: Question, now: Instant, meanwhile: impl FnOnce(&Proven)) -> Vec<String> {
+        let Recalled { open, round, .. } = self.proven.recall(Some(self.root()), question, now);
         let mut round = round.unwrap();
         for Wanted { key, mark } in &open {
             round.saw(&key.name, key, Some((&self.stat(), mark.as_ref().unwrap())));
@@ -77,10 +87,79 @@ fn what_was_heard_decides_what_is_looked_at_again() {
     }
 }
 
+/// Everything as quiet, but for these.
+fn quiet_but(names: &[&str]) -> Question {
+    let (asked, quiet): (Vec<_>, Vec<_>) = ALL.iter().partition(|name| names.contains(name));
+    let owned = |Wanted { key, mark }: Wanted| {
+        let applied = Body::new(&serde_json::json!({}));
+        let owned = Owned {
+            unit: UnitName::parse("unit").unwrap(),
+            api_version: "v1".into(),
+            desired: applied.digest(),
+            applied,
+            mark,
+            secrets: BTreeMap::new(),
+            stateful: false,
+        };
+        (key, Arc::new(owned))
+    };
+    let quiet = Quiet::all(Arc::new(quiet.into_iter().map(|name| owned(wanted(name))).collect()));
+    Question { wanted: asked.into_iter().map(wanted).collect(), quiet }
+}
+
+#[test]
+fn of_the_quiet_only_what_something_happened_to_is_looked_at() {
+    let now = Instant::now();
+    let cases: [Case; 7] = [
+        ("nothing", |_| (), &[]),
+        ("a known file", |proven| proven.heard(b"b", About::File), &["b"]),
+        ("our write", |proven| proven.forget(&wanted("c").key), &["c"]),
+        ("our write to another file", |proven| proven.heard(b"new", About::OurWrite), &[]),
+        ("another file", |proven| proven.heard(b"new", About::File), &ALL),
+        ("a doubt", |proven| assert!(proven.doubt() > 0), &ALL),
+        ("a question about one after all was forgotten", |proven| proven.memory().forget_everything(), &ALL),
+    ];
+    for (what, happen, looked_at) in cases {
+        let bench = Bench::trusted();
+        let again = || {
+            let doubts = bench.proven.memory().doubts;
+            bench.proven.trust(bench.root(), doubts);
+        };
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
+        };
+        assert_eq!(bench.pass(&ALL, now, |_| ()), ALL, "{what}");
+        assert!(bench.pass_of(quiet_but(&[]), now, |_| ()).is_empty(), "{what}: all is proven");
+        happen(&bench.proven);
+        again();
+        let known = looked_at != ALL;
+        // A question about one object says nothing of the others.
+        let one = bench.pass(&["a"], now, |_| ());
+        assert_eq!(one.is_empty(), known, "{what}");
+        let left = looked_at.iter().filter(|name| known || **name != "a").copied().collect::<Vec<_>>();
+        assert_eq!(sorted(bench.pass_of(quiet_but(&[]), now, |_| ())), left, "{what}");
+        assert!(bench.pass_of(quiet_but(&["b"]), now, |_| ()).is_empty(), "{what}: proven again");
+    }
+}
+
+#[test]
+fn what_could_not_be_kept_is_looked_at_again() {
+    let (bench, now) = (Bench::trusted(), Instant::now());
+    bench.pass(&ALL, now, |_| ());
+    assert!(bench.pass_of(quiet_but(&[]), now, |_| ()).is_empty());
+    bench.proven.forget(&wanted("b").key);
+    let heard = |proven: &Proven| proven.heard(b"c", About::File);
+    assert_eq!(bench.pass_of(quiet_but(&["b"]), now, heard), ["b"]);
+    let mut again = bench.pass_of(quiet_but(&[]), now, |_| ());
+    again.sort();
+    assert_eq!(again, ["b", "c"]);
+}
+
 #[test]
 fn without_trust_nothing_is_kept() {
     let (bench, now) = (Bench::trusted(), Instant::now());
-    let recall = |root| bench.proven.recall(root, vec![wanted("a")], now);
+    let recall = |root| bench.proven.recall(root, vec![wanted("a")].into(), now);
     bench.pass(&ALL, now, |_| ());
     assert!(recall(Some(bench.root())).round.is_some());
     let other = Identity { inode: 1, ..bench.root() };
@@ -118,7 +197,7 @@ fn only_the_version_that_was_proven_is_answered_for() {
     let mut moved = wanted("a");
     moved.mark.as_mut().unwrap().version = "other".into();
     let unmarked = Wanted { mark: None, ..wanted("b") };
-    let recalled = bench.proven.recall(Some(bench.root()), vec![moved, unmarked, wanted("c")], now);
+    let recalled = bench.proven.recall(Some(bench.root()), vec![moved, unmarked, wanted("c")].into(), now);
     assert_eq!(recalled.open.len(), 2);
 }
 
@@ -138,7 +217,7 @@ fn a_file_with_two_names_is_never_sure() {
 fn objects_that_share_a_file_do_not_share_a_proof() {
     let (bench, now) = (Bench::trusted(), Instant::now());
     let (one, other) = (wanted("a"), wanted("b"));
-    let recall = || bench.proven.recall(Some(bench.root()), vec![one.clone(), other.clone()], now);
+    let recall = || bench.proven.recall(Some(bench.root()), vec![one.clone(), other.clone()].into(), now);
     let mut round = recall().round.unwrap();
     for Wanted { key, mark } in [&one, &other] {
         round.saw("same", key, Some((&bench.stat(), mark.as_ref().unwrap())));

@@ -118,7 +118,7 @@ impl Place {
     }
 
     async fn look(&self) -> Looked {
-        self.target.look(self.wanted.clone(), Instant::now()).await.unwrap()
+        self.target.look(self.wanted.clone().into(), Instant::now()).await.unwrap()
     }
 
     /// As a pass does that records what it found.
@@ -318,7 +318,7 @@ async fn a_minute_later_everything_is_looked_at() {
         (MAX_AGE, place.wanted.len()),
         (MAX_AGE, 0),
     ] {
-        let looked = place.target.look(place.wanted.clone(), begun + later).await.unwrap();
+        let looked = place.target.look(place.wanted.clone().into(), begun + later).await.unwrap();
         assert_eq!(looked.files, files, "{later:?}");
         assert!(looked.observation.objects.values().all(in_sync));
     }
@@ -413,7 +413,7 @@ async fn hammer(names: &[&str], work: impl FnOnce(&Path, &Path) + Send + 'static
     let never = Watching::Every(Duration::from_hours(1));
     let truthful = DirectoryTarget::open_watching(&place.root, MarkKey::new([7; 32]), never).unwrap();
     loop {
-        let truth = truthful.look(place.wanted.clone(), Instant::now()).await.unwrap();
+        let truth = truthful.look(place.wanted.clone().into(), Instant::now()).await.unwrap();
         let looked = place.look().await;
         if essence(&looked, &place.wanted) == essence(&truth, &place.wanted) {
             break;
@@ -482,7 +482,7 @@ async fn edit_meanwhile(place: &mut Place, work: impl FnOnce(&Meanwhile) + Send 
     let mut now = Instant::now();
     while !meanwhile.edited.load(Ordering::Acquire) {
         now += MAX_AGE;
-        place.target.look(place.wanted.clone(), now).await.unwrap();
+        place.target.look(place.wanted.clone().into(), now).await.unwrap();
         meanwhile.looks.fetch_add(1, Ordering::Release);
     }
     worker.join().unwrap();
@@ -490,7 +490,7 @@ async fn edit_meanwhile(place: &mut Place, work: impl FnOnce(&Meanwhile) + Send 
     while !live(
         &place
             .target
-            .look(place.wanted.clone(), now)
+            .look(place.wanted.clone().into(), now)
             .await
             .unwrap()
             .observation
@@ -544,7 +544,7 @@ async fn our_own_writes_are_not_learned_from_the_kernel() {
         own: Arc::default(),
         proven,
     };
-    let look = || observe(&inner, place.wanted.clone(), Instant::now()).unwrap();
+    let look = || observe(&inner, place.wanted.clone().into(), Instant::now()).unwrap();
     assert_eq!((look().files, look().files), (place.wanted.len(), 0));
     let [first, second, ..] = &place.wanted[..] else { unreachable!("there are more") };
     let update = WriteMode::Update { expect: first.mark.clone().unwrap() };

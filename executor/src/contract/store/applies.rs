@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::samples::{
-    at, audit, begin, end, intent, key, lease, message, owned, plan_id, proposal, revision, revisions, scope,
-    start, step,
+    PLACE, at, audit, begin, end, intent, key, lease, message, owned, plan_id, proposal, revision, revisions,
+    scope, start, step,
 };
 use crate::port::store::{
     ApplyEnd, ApplyOutcome, ApplyStart, Effect, SharedStore, StepOutcome, StepRecord, StoreError,
@@ -21,7 +21,7 @@ pub async fn only_the_target_is_applied(store: SharedStore) {
     let other = store.begin(&ApplyStart { intents, ..start(&dev, generation, 'b') }).await;
     assert!(matches!(other, Err(StoreError::Stale { .. })), "{other:?}");
     assert!(store.applies(&dev, 9).await.expect("should read").is_empty());
-    assert!(store.inventory(&dev).await.expect("should read").objects().is_empty());
+    assert!(store.inventory(&dev).await.expect("should read").is_empty());
     store.begin(&start(&dev, generation, 'a')).await.expect("should begin");
 }
 
@@ -64,7 +64,7 @@ pub async fn an_ended_apply_takes_no_steps(store: SharedStore) {
     let twice = store.finish(&dev, generation, apply, &end(ApplyOutcome::Superseded)).await;
     assert!(matches!(twice, Err(StoreError::NotFound { .. })), "{twice:?}");
     for scope in [&dev, &prod] {
-        assert!(store.inventory(scope).await.expect("should read").objects().is_empty());
+        assert!(store.inventory(scope).await.expect("should read").is_empty());
     }
     assert!(store.steps(apply).await.expect("should read").is_empty());
     assert_eq!(store.applies(&dev, 1).await.expect("should read")[0].outcome, Some(ApplyOutcome::Succeeded));
@@ -204,7 +204,7 @@ pub async fn applies_are_fenced(store: SharedStore) {
             "{answer:?}"
         );
     }
-    assert!(store.inventory(&dev).await.expect("should read").objects().is_empty());
+    assert!(store.inventory(&dev).await.expect("should read").is_empty());
     assert!(store.steps(apply).await.expect("should read").is_empty());
     assert!(store.audit(Some(&dev), 9).await.expect("should read").is_empty());
     assert_eq!(store.applies(&dev, 9).await.expect("should read")[0].outcome, None);
@@ -220,16 +220,16 @@ pub async fn a_revision_without_work_is_remembered(store: SharedStore) {
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should finish");
     let before = store.environment(&dev).await.expect("should read");
     let newer = crate::port::store::Revisions { control: revision('7'), content: revision('8') };
-    store.advance(&dev, generation, Some(&newer), &BTreeSet::new()).await.expect("should advance");
+    store.advance(&dev, generation, Some(&newer), PLACE, &BTreeSet::new()).await.expect("should advance");
     let after = store.environment(&dev).await.expect("should read");
     assert_eq!(after.applied, Some(newer));
     assert_eq!(after.target, before.target, "the target stays");
     assert_eq!(after.ran.first(), Some(&revision('8')));
-    assert_eq!(store.inventory(&dev).await.expect("should read").objects().len(), 1);
+    assert_eq!(store.inventory(&dev).await.expect("should read").len(), 1);
     let gone = BTreeSet::from([key("web")]);
-    store.advance(&dev, generation, None, &gone).await.expect("should forget");
-    assert!(store.inventory(&dev).await.expect("should read").objects().is_empty());
+    store.advance(&dev, generation, None, PLACE, &gone).await.expect("should forget");
+    assert!(store.inventory(&dev).await.expect("should read").is_empty());
     let stale = naksha_environments::ids::Generation(generation.0 - 1);
-    let refused = store.advance(&dev, stale, None, &BTreeSet::new()).await;
+    let refused = store.advance(&dev, stale, None, PLACE, &BTreeSet::new()).await;
     assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
 }

@@ -104,7 +104,7 @@ pub async fn an_environment_is_forgotten(store: SharedStore) {
         .await
         .expect("should forget");
     assert_eq!(store.environment(&dev).await.expect("should read"), EnvironmentRecord::default());
-    assert!(store.inventory(&dev).await.expect("should read").objects().is_empty());
+    assert!(store.inventory(&dev).await.expect("should read").is_empty());
     assert!(store.plans(&dev, 9).await.expect("should read").is_empty());
     assert!(store.applies(&dev, 9).await.expect("should read").is_empty());
     assert!(store.acknowledgements(&dev).await.expect("should read").is_empty());
@@ -119,7 +119,7 @@ pub async fn an_environment_is_forgotten(store: SharedStore) {
     );
     assert_eq!(store.pending("log", at(60), 9).await.expect("should read").len(), 1);
     // The other one is as it was, and this one can begin anew.
-    assert_eq!(store.inventory(&prod).await.expect("should read").objects().len(), 1);
+    assert_eq!(store.inventory(&prod).await.expect("should read").len(), 1);
     assert!(store.seen_ref(&repository, "prod:refs/heads/main").await.expect("should read").is_some());
     let generation = lease(&store, &dev).await;
     assert!(generation > generations[0], "what somebody held before stays fenced");

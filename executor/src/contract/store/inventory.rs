@@ -6,9 +6,9 @@ use std::sync::Arc;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::{Generation, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
-use naksha_environments::object::{KeyMap, Mark, ObjectKey};
+use naksha_environments::object::{Mark, ObjectKey};
 
-use super::samples::{begin, end, intent, key, lease, owned, scope, start, step};
+use super::samples::{PLACE, begin, end, intent, key, lease, owned, scope, start, step};
 use crate::port::store::{ApplyId, ApplyOutcome, ApplyStart, Effect, Scope, SharedStore};
 
 async fn read(store: &SharedStore, scope: &Scope) -> Inventory {
@@ -19,8 +19,10 @@ fn arcs<const N: usize>(owned: [(ObjectKey, Owned); N]) -> BTreeMap<ObjectKey, A
     owned.into_iter().map(|(key, owned)| (key, Arc::new(owned))).collect()
 }
 
-fn objects<const N: usize>(owned: [(ObjectKey, Owned); N]) -> KeyMap<Arc<Owned>> {
-    arcs(owned).into_iter().collect()
+fn objects<const N: usize>(owned: [(ObjectKey, Owned); N]) -> Inventory {
+    let mut inventory: Inventory = arcs(owned).into_iter().collect();
+    inventory.place = Some(PLACE.into());
+    inventory
 }
 
 async fn record(store: &SharedStore, scope: &Scope, generation: Generation, apply: ApplyId, effect: Effect) {
@@ -38,11 +40,11 @@ pub async fn objects_come_back(store: SharedStore) {
         (ObjectKey::new("", "Secret", Some("naksha"), "db"), Owned { mark: Some(no_uid), ..owned("db") }),
         (ObjectKey::new("rbac.authorization.k8s.io", "ClusterRole", None, "a:b%'\""), owned("role")),
     ]);
-    for (key, owned) in &expected {
+    for (key, owned) in expected.iter() {
         let effect = Effect::Own(key.clone(), Arc::clone(owned));
         record(&store, &dev, generation, apply, effect).await;
     }
-    assert_eq!(*read(&store, &dev).await.objects(), expected);
+    assert_eq!(read(&store, &dev).await, expected);
 }
 
 pub async fn intents_never_replace(store: SharedStore) {
@@ -54,7 +56,7 @@ pub async fn intents_never_replace(store: SharedStore) {
     let intents = arcs([(key("web"), intent("web")), (key("api"), intent("api"))]);
     store.begin(&ApplyStart { intents, ..start(&dev, generation, 'a') }).await.expect("should begin");
     let expected = objects([(key("api"), intent("api")), (key("web"), owned("web"))]);
-    assert_eq!(*read(&store, &dev).await.objects(), expected);
+    assert_eq!(read(&store, &dev).await, expected);
 }
 
 pub async fn effects_change_the_inventory(store: SharedStore) {
@@ -81,8 +83,9 @@ pub async fn effects_change_the_inventory(store: SharedStore) {
         record(&store, &dev, generation, apply, effect).await;
     }
     let inventory = read(&store, &dev).await;
-    assert_eq!(*inventory.objects(), objects([(key("web"), changed)]));
-    assert_eq!(inventory.workflows, BTreeMap::from([(ingest, workflow("{\"nodes\":[]}"))]));
+    let mut expected = objects([(key("web"), changed)]);
+    expected.workflows = BTreeMap::from([(ingest, workflow("{\"nodes\":[]}"))]);
+    assert_eq!(inventory, expected);
 }
 
 pub async fn marks_are_refreshed_not_added(store: SharedStore) {
@@ -92,7 +95,7 @@ pub async fn marks_are_refreshed_not_added(store: SharedStore) {
     record(&store, &dev, generation, apply, Effect::Own(key("web"), Arc::new(intent("web")))).await;
     let fresh = arcs([(key("web"), owned("web")), (key("gone"), owned("gone"))]);
     store.refresh_marks(&dev, generation, &fresh).await.expect("should refresh");
-    assert_eq!(*read(&store, &dev).await.objects(), objects([(key("web"), owned("web"))]));
+    assert_eq!(read(&store, &dev).await, objects([(key("web"), owned("web"))]));
     assert_eq!(store.steps(apply).await.expect("should read").len(), 1, "no history");
 }
 
@@ -105,6 +108,6 @@ pub async fn inventories_are_apart(store: SharedStore) {
         record(&store, &scope, generation, apply, Effect::Own(key(name), Arc::new(owned(name)))).await;
     }
     let dev = read(&store, &scope("dev")).await;
-    assert_eq!(*dev.objects(), objects([(key("dev"), owned("dev")), (key("web"), owned("dev"))]));
-    assert!(read(&store, &scope("staging")).await.objects().is_empty());
+    assert_eq!(dev, objects([(key("dev"), owned("dev")), (key("web"), owned("dev"))]));
+    assert!(read(&store, &scope("staging")).await.is_empty());
 }

@@ -106,12 +106,16 @@ pub fn proposal(scope: &Scope, generation: Generation, plan: char, parent: Optio
     }
 }
 
+/// Where everything is that the cases own.
+pub const PLACE: &str = "directory out";
+
 pub fn start(scope: &Scope, generation: Generation, plan: char) -> ApplyStart {
     ApplyStart {
         scope: scope.clone(),
         generation,
         plan: plan_id(plan),
         revisions: Some(revisions(plan)),
+        place: PLACE.into(),
         intents: BTreeMap::new(),
         at: at(2),
     }

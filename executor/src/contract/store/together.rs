@@ -44,7 +44,7 @@ impl Running {
     /// Names of what is owned.
     async fn objects(&self) -> BTreeSet<String> {
         let inventory = self.store.inventory(&self.scope).await.expect("should read");
-        inventory.objects().keys().map(|key| key.name.to_string()).collect()
+        inventory.keys().map(|key| key.name.to_string()).collect()
     }
 }
 
@@ -151,6 +151,6 @@ pub async fn the_latest_step_is_in_the_inventory(store: SharedStore) {
         join_all(calls).await;
         let latest = running.subjects().await.pop().expect("should have steps");
         let inventory = running.store.inventory(&running.scope).await.expect("should read");
-        assert_eq!(inventory.objects()[&key("web")].desired, owned(&latest).desired);
+        assert_eq!(inventory[&key("web")].desired, owned(&latest).desired);
     }
 }

@@ -12,6 +12,7 @@ pub mod drift;
 pub mod identity;
 pub mod observing;
 pub mod ownership;
+pub mod quiet;
 pub mod samples;
 pub mod secrecy;
 
@@ -70,6 +71,9 @@ macro_rules! target_contract {
         $crate::target_contract!($fresh, drift:
             outside_edits_are_seen, reverted_edits_are_in_sync, outside_deletions_are_seen, outside_edits_wake,
             another_process_sees_the_same, half_writes_do_no_harm);
+        $crate::target_contract!($fresh, quiet:
+            nothing_is_told_of_what_is_quiet, what_happens_to_the_quiet_is_told, health_of_the_quiet_is_told,
+            other_questions_between_hide_nothing, a_target_that_begins_anew_looks_at_everything);
         $crate::target_contract!($fresh, secrecy:
             values_are_written_where_they_belong, values_never_come_back, changed_values_are_seen,
             equal_values_have_equal_marks, values_of_others_are_masked_and_kept);

@@ -5,21 +5,20 @@ use serde_json::json;
 
 use super::Fixture;
 use super::samples::{config, create, deployment, edit, key, observe, update};
-use crate::port::target::{Wanted, WriteError, WriteMode};
+use crate::port::target::{Question, Wanted, WriteError, WriteMode};
 
 pub async fn everything_asked_for_is_answered(fixture: &impl Fixture) {
     let target = fixture.target();
     let (one, two) = (key(fixture, "ConfigMap", "one"), key(fixture, "ConfigMap", "two"));
     let other = key(fixture, "Deployment", "one");
     create(&*target, &one, &config(&one, &json!({}))).await;
-    let wanted: Vec<_> =
-        [&one, &two, &other].map(|key| Wanted { key: key.clone(), mark: None }).into_iter().collect();
-    let observation = target.observe(wanted).await.expect("should observe");
+    let wanted = [&one, &two, &other].map(|key| Wanted { key: key.clone(), mark: None });
+    let observation = target.observe(wanted.to_vec().into()).await.expect("should observe");
     assert_eq!(observation.objects.len(), 3);
     assert!(matches!(observation.of(&one, None), Observed::Live(_)));
     assert_eq!(observation.of(&two, None), Observed::Absent);
     assert_eq!(observation.of(&other, None), Observed::Absent);
-    assert!(target.observe(Vec::new()).await.expect("should observe nothing").objects.is_empty());
+    assert!(target.observe(Question::default()).await.expect("should observe nothing").objects.is_empty());
 }
 
 pub async fn our_own_write_is_in_sync(fixture: &impl Fixture) {

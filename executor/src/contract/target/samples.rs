@@ -99,7 +99,7 @@ pub async fn remove(target: &dyn Target, key: &ObjectKey, expect: &Mark) -> Resu
 
 pub async fn observe(target: &dyn Target, key: &ObjectKey, mark: Option<&Mark>) -> Observed {
     let wanted = Wanted { key: key.clone(), mark: mark.cloned() };
-    let observation = target.observe(vec![wanted]).await.expect("should observe");
+    let observation = target.observe(vec![wanted].into()).await.expect("should observe");
     observation.of(key, mark)
 }
 

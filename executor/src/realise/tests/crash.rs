@@ -50,7 +50,7 @@ fn end_of(world: &World) -> End {
     }
     End {
         objects,
-        inventory: known.objects().iter().map(|(key, owned)| (key.clone(), entry(owned))).collect(),
+        inventory: known.iter().map(|(key, owned)| (key.clone(), entry(owned))).collect(),
         workflows: known
             .workflows
             .into_iter()

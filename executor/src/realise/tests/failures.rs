@@ -153,9 +153,9 @@ async fn a_failed_deletion_stays_in_the_inventory() {
     ConfigMap ns/high failed: a finalizer holds it
     ConfigMap ns/low skipped: what stands on it in unit a was not deleted
     ");
-    assert_eq!(world.store.known().objects().len(), 2);
+    assert_eq!(world.store.known().len(), 2);
     world.converge(after.rendered()).await;
-    assert!(world.store.known().objects().is_empty());
+    assert!(world.store.known().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,11 +190,11 @@ async fn deleting_needs_proof() {
     world.converge(desired.rendered()).await;
     let mut inventory = world.store.known();
     let wanted = Wanted { key: key("ConfigMap", "c"), mark: None };
-    let observation = world.target.observe(vec![wanted]).await.expect("should observe");
+    let observation = world.target.observe(vec![wanted].into()).await.expect("should observe");
     let empty = Desired::new().unit("a", &[], Vec::new());
     let plan = planner::plan(empty.rendered(), &inventory, &observation);
     // The plan says delete, but the inventory does not know the uid.
-    let owned = Owned::clone(&inventory.objects()[&key("ConfigMap", "c")]);
+    let owned = Owned::clone(&inventory[&key("ConfigMap", "c")]);
     inventory.own(key("ConfigMap", "c"), Arc::new(Owned { mark: None, ..owned }));
     let outcome = world.apply(plan.clone(), &inventory).await.expect("should be recorded");
     assert_eq!(outcome.diagnostics[0].code, codes::NOT_PROVEN_OURS);
@@ -210,7 +210,7 @@ async fn a_refused_conflict_is_not_written() {
     let desired = Desired::new().unit("a", &[], vec![config("c", 0, "1")]);
     let inventory = world.store.known();
     let observation =
-        world.target.observe(vec![Wanted { key: key("ConfigMap", "c"), mark: None }]).await.unwrap();
+        world.target.observe(vec![Wanted { key: key("ConfigMap", "c"), mark: None }].into()).await.unwrap();
     let mut plan = planner::plan(desired.rendered(), &inventory, &observation);
     let path = FieldPath::default().key("spec").key("replicas");
     plan.actions[0].conflicts =
@@ -244,7 +244,7 @@ async fn units_that_wait_for_each_other_are_refused() {
     let desired = Desired::new().unit("a", &["b"], vec![config("c", 0, "1")]).unit("b", &["a"], Vec::new());
     let error = world.reconcile(desired.rendered()).await.expect_err("should be refused");
     assert_eq!(error, "units wait for each other: a, b");
-    assert!(world.store.known().objects().is_empty(), "nothing began");
+    assert!(world.store.known().is_empty(), "nothing began");
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,7 +343,7 @@ async fn a_refused_write_leaves_the_inventory_as_it_was() {
     world.reconcile(after.rendered()).await.unwrap().expect("should apply");
     assert_eq!(world.store.known(), before);
     // Deleted by somebody, and not to be made again.
-    let mark = before.objects()[&object].mark.clone().expect("should be proven");
+    let mark = before[&object].mark.clone().expect("should be proven");
     world.target.remove(&Removal { key: object.clone(), expect: mark }).await.expect("should delete");
     world.target.fail(&object, [invalid(&object)]);
     world.reconcile(after.rendered()).await.unwrap().expect("should apply");
@@ -351,9 +351,9 @@ async fn a_refused_write_leaves_the_inventory_as_it_was() {
     // When it may have happened, both must stay possible.
     world.target.fail(&object, (0..9).map(|_| transient(&object)));
     world.reconcile(after.rendered()).await.unwrap().expect("should apply");
-    assert_eq!(world.store.known().objects()[&object].mark, None, "an intent");
+    assert_eq!(world.store.known()[&object].mark, None, "an intent");
     world.converge(after.rendered()).await;
-    assert!(world.store.known().objects()[&object].mark.is_some());
+    assert!(world.store.known()[&object].mark.is_some());
 }
 
 #[tokio::test]
@@ -363,7 +363,7 @@ async fn what_moves_into_a_blocked_unit_is_not_recorded_as_applied() {
     world.converge(before.rendered()).await;
     let after = Desired::new().unit("a", &[], Vec::new()).unit("b", &[], vec![config("c", 0, "2")]);
     let wanted = Wanted { key: key("ConfigMap", "c"), mark: None };
-    let observation = world.target.observe(vec![wanted]).await.expect("should observe");
+    let observation = world.target.observe(vec![wanted].into()).await.expect("should observe");
     let mut plan = Plan::empty(&after.rendered().environment);
     plan.blocked.insert(unit("b"), Blocked::DependsOn(unit("x")));
     assert!(settle(&plan, after.rendered(), &observation, &world.store.known()).is_empty());

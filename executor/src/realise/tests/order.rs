@@ -42,7 +42,7 @@ async fn an_apply_tells_its_story() {
     assert_eq!(stored.object["data"]["url"], "Y2FuYXJ5LXVybA==");
     let kept = format!("{:?} {:?}", world.store.known(), world.store.recorded());
     let bodies: Vec<_> =
-        world.store.known().objects().values().map(|owned| owned.applied.as_json().to_owned()).collect();
+        world.store.known().iter().map(|(_, owned)| owned.applied.as_json().to_owned()).collect();
     assert!(
         !kept.contains("canary")
             && !bodies.concat().contains("canary")
@@ -69,7 +69,7 @@ async fn deletions_go_backwards_through_units_and_waves() {
     world.converge(after.rendered()).await;
     let removed = |name: &str| [format!("remove ConfigMap/{name}-9"), format!("remove ConfigMap/{name}-0")];
     assert_eq!(world.target.log(), ["gone", "top", "middle", "base"].map(removed).concat());
-    assert!(world.store.known().objects().is_empty());
+    assert!(world.store.known().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +83,7 @@ async fn a_moved_object_is_neither_deleted_nor_created() {
     world.converge(after.rendered()).await;
     assert_eq!(world.target.log(), ["write ConfigMap/c"]);
     assert_eq!(world.target.get(&key("ConfigMap", "c")).expect("should exist").uid, uid);
-    assert_eq!(world.store.known().objects()[&key("ConfigMap", "c")].unit.as_str(), "b");
+    assert_eq!(world.store.known()[&key("ConfigMap", "c")].unit.as_str(), "b");
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,10 +110,10 @@ async fn workflows_retire_and_entries_are_forgotten() {
     // Gone by itself, and wanted by nobody any more.
     let removal = crate::port::target::Removal {
         key: key("ConfigMap", "x"),
-        expect: world.store.known().objects()[&key("ConfigMap", "x")].mark.clone().expect("should be proven"),
+        expect: world.store.known()[&key("ConfigMap", "x")].mark.clone().expect("should be proven"),
     };
     crate::port::target::Target::remove(&world.target, &removal).await.expect("should delete");
     world.converge(Desired::new().unit("a", &[], vec![config("y", 0, "1")]).rendered()).await;
     assert!(world.store.known().workflows.is_empty());
-    assert_eq!(world.store.known().objects().len(), 1);
+    assert_eq!(world.store.known().len(), 1);
 }

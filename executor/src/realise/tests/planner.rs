@@ -21,7 +21,7 @@ pub(super) fn plan(rendered: &Rendered, inventory: &Inventory, observation: &Obs
         plan.order.insert(name.clone(), unit.depends_on.keys().cloned().collect());
         for object in unit.objects() {
             desired.insert(&object.key);
-            let owned = inventory.objects().get(&object.key).map(AsRef::as_ref);
+            let owned = inventory.get(&object.key).map(AsRef::as_ref);
             match verb_for(name, object, owned, &observation.of(&object.key, asked(owned))) {
                 Ok(Some((verb, expect))) => plan.actions.push(write(name, object, verb, expect)),
                 Ok(None) => plan.unchanged += 1,
@@ -29,7 +29,7 @@ pub(super) fn plan(rendered: &Rendered, inventory: &Inventory, observation: &Obs
             }
         }
     }
-    let owned: BTreeMap<_, _> = inventory.objects().iter().collect();
+    let owned: BTreeMap<_, _> = inventory.iter().collect();
     for (key, owned) in owned.into_iter().filter(|(key, _)| !desired.contains(*key)) {
         match observation.of(key, asked(Some(owned))) {
             Observed::Absent => drop(plan.forget.insert(key.clone())),

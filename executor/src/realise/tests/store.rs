@@ -237,6 +237,7 @@ impl Store for FakeStore {
         _: &Scope,
         _: Generation,
         _: Option<&Revisions>,
+        _: &str,
         _: &BTreeSet<ObjectKey>,
     ) -> Result<(), StoreError> {
         absent()

@@ -19,8 +19,8 @@ use super::fuse::{Fate, Fuse};
 use crate::contract::target::Fixture;
 use crate::health::judge;
 use crate::port::target::{
-    OWNER_ANNOTATION, Removal, SharedTarget, Target, TargetError, Wanted, Write, WriteError, WriteMode,
-    Written, owner_of,
+    OWNER_ANNOTATION, Question, Removal, SharedTarget, Target, TargetError, Wanted, Write, WriteError,
+    WriteMode, Written, owner_of,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -207,14 +207,15 @@ impl State {
 
 #[async_trait]
 impl Target for FakeTarget {
-    async fn observe(&self, wanted: Vec<Wanted>) -> Result<Observation, TargetError> {
+    async fn observe(&self, question: Question) -> Result<Observation, TargetError> {
         let unreachable =
             || TargetError::Unreachable { target: "fake".to_owned(), reason: "no answer".to_owned() };
         if self.fuse.next() != Fate::Works || self.state().unreachable {
             return Err(unreachable());
         }
         let state = self.state();
-        Ok(Observation { objects: wanted.iter().map(|one| (one.key.clone(), state.observe(one))).collect() })
+        let answer = |one: Wanted| (one.key.clone(), state.observe(&one));
+        Ok(Observation { objects: question.all().into_iter().map(answer).collect() })
     }
 
     fn doubt(&self) {}
@@ -285,6 +286,7 @@ impl Fixture for InMemory {
 
     async fn erase(&self, key: &ObjectKey) {
         self.0.state().objects.remove(key);
+        self.0.changes.send_modify(|count| *count += 1);
     }
 
     async fn garble(&self, key: &ObjectKey) -> bool {

@@ -104,12 +104,12 @@ impl World {
         let mut inventory = naksha_environments::inventory::Inventory::clone(&inventory);
         let objects = rendered.units.values().flat_map(RenderedUnit::objects).map(|object| &object.key);
         let mut wanted: BTreeMap<ObjectKey, Wanted> = BTreeMap::new();
-        for key in objects.chain(inventory.objects().keys()) {
-            let mark = inventory.objects().get(key).and_then(|owned| owned.mark.clone());
+        for key in objects.chain(inventory.keys()) {
+            let mark = inventory.get(key).and_then(|owned| owned.mark.clone());
             wanted.insert(key.clone(), Wanted { key: key.clone(), mark });
         }
         let wanted: Vec<Wanted> = wanted.into_values().collect();
-        let observation = self.target.observe(wanted).await.map_err(|error| error.to_string())?;
+        let observation = self.target.observe(wanted.into()).await.map_err(|error| error.to_string())?;
         let confirmed = confirm(&self.scope.environment, &inventory, &observation);
         let refreshed = self.store.refresh_marks(&self.scope, generation, &confirmed).await;
         refreshed.map_err(|error| error.to_string())?;
@@ -158,6 +158,7 @@ impl World {
             generation: Generation(1),
             inventory,
             target: &self.target,
+            place: "directory out",
             store: &self.store,
             secrets: &self.vault,
             timeouts: &timeouts,

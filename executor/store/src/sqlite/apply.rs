@@ -1,6 +1,7 @@
 //! Applies and their steps: begun from the target, recorded with their effect, ended once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::ids::{Generation, UnitName};
@@ -48,12 +49,14 @@ pub(super) async fn begin(
     for (key, owned) in &start.intents {
         inventory::intend(conn, environment, key, owned).await?;
     }
-    if start.intents.is_empty() {
+    let is_new = inventory::is_at(conn, environment, &start.place).await?;
+    if start.intents.is_empty() && !is_new {
         return Ok((ApplyId(id), None));
     }
     let version = inventory::moved(conn, environment).await?;
-    let intents = start.intents.clone();
+    let (intents, place) = (start.intents.clone(), Arc::clone(&start.place));
     let change = Change::new(&start.scope, version, move |inventory| {
+        inventory.place = Some(place);
         for (key, owned) in &intents {
             inventory.intend(key, owned);
         }
@@ -183,7 +186,7 @@ pub(super) async fn advance(
     conn: &mut SqliteConnection,
     scope: &Scope,
     generation: Generation,
-    revisions: Option<&Revisions>,
+    (revisions, place): (Option<&Revisions>, &str),
     forget: &BTreeSet<ObjectKey>,
 ) -> Result<((), Option<Change>), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
@@ -193,11 +196,13 @@ pub(super) async fn advance(
     for key in forget {
         inventory::forget(conn, environment, key).await?;
     }
-    if forget.is_empty() {
+    if !inventory::is_at(conn, environment, place).await? && forget.is_empty() {
         return Ok(((), None));
     }
     let (version, forget) = (inventory::moved(conn, environment).await?, forget.clone());
+    let place: Arc<str> = place.into();
     let change = Change::new(scope, version, move |inventory| {
+        inventory.place = Some(place);
         for key in &forget {
             inventory.forget(key);
         }

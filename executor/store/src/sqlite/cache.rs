@@ -55,8 +55,8 @@ impl Cache {
             return;
         }
         entries.remove(scope);
-        let kept: usize = entries.values().map(|entry| entry.inventory.objects().len()).sum();
-        if kept + inventory.objects().len() <= CACHED_OBJECTS {
+        let kept: usize = entries.values().map(|entry| entry.inventory.len()).sum();
+        if kept + inventory.len() <= CACHED_OBJECTS {
             entries.insert(scope.clone(), Entry { version, inventory });
         }
     }

@@ -160,6 +160,20 @@ pub(super) async fn refresh(
     Ok(((), Some(change)))
 }
 
+/// Remembers where the objects are. True: they were somewhere else, or nowhere.
+pub(crate) async fn is_at(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    place: &str,
+) -> Result<bool, Failure> {
+    let written = sqlx::query("UPDATE environments SET place = ?2 WHERE id = ?1 AND place IS NOT ?2")
+        .bind(environment)
+        .bind(place)
+        .execute(conn)
+        .await?;
+    Ok(written.rows_affected() > 0)
+}
+
 /// Every write that changes an inventory moves its version once; the new one.
 pub(crate) async fn moved(conn: &mut SqliteConnection, environment: i64) -> Result<i64, Failure> {
     let version = sqlx::query_scalar(
@@ -178,15 +192,17 @@ pub(crate) async fn load(
     cache: &Cache,
 ) -> Result<Arc<Inventory>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(Arc::default()) };
-    let version: i64 = sqlx::query_scalar("SELECT inventory FROM environments WHERE id = ?1")
-        .bind(environment)
-        .fetch_one(&mut *conn)
-        .await?;
+    let (version, place): (i64, Option<String>) =
+        sqlx::query_as("SELECT inventory, place FROM environments WHERE id = ?1")
+            .bind(environment)
+            .fetch_one(&mut *conn)
+            .await?;
     if let Some(inventory) = cache.get(scope, version) {
         return Ok(inventory);
     }
     let mut inventory = objects(conn, environment).await?;
     inventory.workflows = workflows(conn, environment).await?;
+    inventory.place = place.map(Into::into);
     let inventory = Arc::new(inventory);
     cache.put(scope, version, Arc::clone(&inventory));
     Ok(inventory)

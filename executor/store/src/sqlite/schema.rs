@@ -7,10 +7,16 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 pub(crate) const APPLICATION_ID: u32 = 0x6e6b_7368;
 
 /// The newest version that this program knows. The last migration sets `user_version` to it.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// All migrations, in order.
 pub(crate) fn migrator() -> Migrator {
-    let state = include_str!("../../migrations/0001_state.sql").into_sql_str();
-    Migrator::with_migrations(vec![Migration::new(1, "state".into(), MigrationType::Simple, state, false)])
+    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let migrations = [
+        (1, "state", include_str!("../../migrations/0001_state.sql")),
+        (2, "place", include_str!("../../migrations/0002_place.sql")),
+    ];
+    Migrator::with_migrations(migrations.map(migration).into())
 }

@@ -10,7 +10,8 @@ use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::Body;
 use naksha_executor::contract::store::samples::{
-    LONG, begin, end, intent, key, lease, message, owned, proposal, revision, revisions, scope, start, step,
+    LONG, PLACE, begin, end, intent, key, lease, message, owned, proposal, revision, revisions, scope, start,
+    step,
 };
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyOutcome, ApplyStart, Effect, Proposal, SharedStore, StepRecord, Store as _,
@@ -49,7 +50,7 @@ pub(super) async fn objects(store: &SqliteStore) -> usize {
     let mut conn = store.readers.acquire().await.unwrap();
     let read = inventory::load(&mut conn, &scope("dev"), &Cache::default()).await.unwrap();
     assert_eq!(*remembered, *read);
-    read.objects().len()
+    read.len()
 }
 
 pub(super) async fn pragma(store: &SqliteStore, sql: &str) -> i64 {
@@ -75,13 +76,13 @@ async fn a_full_disk_stops_and_goes_on() {
     assert_eq!(error.code().id(), "NK0806");
     assert!(recorded > 0);
     assert_eq!(store.steps(apply).await.unwrap().len(), recorded, "the failed one left nothing");
-    assert_eq!(store.inventory(&dev).await.unwrap().objects().len(), recorded);
+    assert_eq!(store.inventory(&dev).await.unwrap().len(), recorded);
 
     // The connection that met the full disk may have been replaced, and the limit was its own.
     pragma(&store, "PRAGMA max_page_count = 100000").await;
     store.record(&dev, generation, apply, &large(recorded)).await.unwrap();
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.unwrap();
-    assert_eq!(store.inventory(&dev).await.unwrap().objects().len(), recorded + 1);
+    assert_eq!(store.inventory(&dev).await.unwrap().len(), recorded + 1);
     store.close().await;
     drop(store);
     SqliteStore::open(&path).await.unwrap();
@@ -106,7 +107,7 @@ async fn a_dropped_call_leaves_no_transaction_open() {
         drop(call);
         store.lease(&dev, "one", LONG).await.unwrap();
         let steps = store.steps(apply).await.unwrap().len();
-        assert_eq!(store.inventory(&dev).await.unwrap().objects().len(), steps);
+        assert_eq!(store.inventory(&dev).await.unwrap().len(), steps);
     }
 }
 
@@ -128,12 +129,12 @@ async fn a_pass_without_news_writes_nothing() {
     store.propose(&held).await.unwrap();
     store.see_ref(&dev.repository, "main", &revision('a')).await.unwrap();
     let here = revisions('b');
-    store.advance(&dev, generation, Some(&here), &BTreeSet::new()).await.unwrap();
+    store.advance(&dev, generation, Some(&here), PLACE, &BTreeSet::new()).await.unwrap();
     let size = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
     let before = size();
     store.propose(&held).await.unwrap();
     store.see_ref(&dev.repository, "main", &revision('a')).await.unwrap();
-    store.advance(&dev, generation, Some(&here), &BTreeSet::new()).await.unwrap();
+    store.advance(&dev, generation, Some(&here), PLACE, &BTreeSet::new()).await.unwrap();
     store.check(&dev, generation).await.unwrap();
     store.inventory(&dev).await.unwrap();
     assert_eq!(size(), before);
@@ -225,7 +226,7 @@ async fn memory_and_disk_agree() {
     );
     store.begin(&ApplyStart { intents, ..start(&dev, generation, 'a') }).await.unwrap();
     assert_eq!(same().await, 16);
-    store.advance(&dev, generation, None, &BTreeSet::from([key("more"), key("none")])).await.unwrap();
+    store.advance(&dev, generation, None, PLACE, &BTreeSet::from([key("more"), key("none")])).await.unwrap();
     assert_eq!(same().await, 15);
     // A write that this process did not see is noticed.
     let sql = "DELETE FROM objects; UPDATE environments SET inventory = inventory + 1";

@@ -9,3 +9,4 @@ mod crash;
 mod folder;
 mod refusals;
 mod secrets;
+mod upgrade;

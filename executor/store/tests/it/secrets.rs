@@ -81,6 +81,6 @@ async fn a_secret_never_reaches_the_file() {
         seen += usize::from(has("failed with (secret) (secret)"));
     }
     assert_eq!(seen, 2, "the log and the backup hold the masked text");
-    assert_eq!(store.inventory(&dev).await.unwrap().objects()[&key("db")].as_ref(), &object);
+    assert_eq!(store.inventory(&dev).await.unwrap()[&key("db")].as_ref(), &object);
     store.close().await;
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use naksha_environments::environment::{Environment, Lifecycle};
 use naksha_environments::object::{DesiredObject, Observation, mark_placeholder};
 use naksha_environments::plan::{Payload, Plan, Preconditions, Shown, Verb};
+use naksha_environments::quiet::{Memory, Quiet};
 use naksha_environments::rendered::{Rendered, UnitState};
 use naksha_environments::secret::{MarkKey, SecretRef};
 use naksha_environments::unit::{ConflictPolicy, IgnoreRule};
@@ -297,7 +298,7 @@ fn a_lifecycle_ends_an_environment() {
         ["a: disown apps/Deployment naksha/web (Change)", "-: delete Workflow ingest (Change)"]
     );
     world.apply(&disown);
-    assert!(world.inventory.objects().is_empty() && world.objects.len() == 1);
+    assert!(world.inventory.is_empty() && world.objects.len() == 1);
     let mut broken = with_flow.clone();
     broken.broken = true;
     assert!(world.plan(&broken, &ending).is_empty());
@@ -437,8 +438,46 @@ fn silence_means_in_sync_only_where_a_mark_was_asked_about() {
     assert_eq!(findings[0].place.as_ref().unwrap().to_string(), "units/web.yaml:3:1");
     // A full read is asked for exactly where Git wants something new.
     let asked = |state: &Rendered| {
-        let asked = objects_to_observe(state, &world.inventory);
+        let asked = objects_to_observe(state, &world.inventory, &Quiet::default());
         asked.iter().any(|(asked, mark)| *asked == key("Deployment", "web") && mark.is_some())
     };
     assert!(asked(&one_unit(&[web(1)])) && !asked(&state));
+}
+
+#[test]
+fn a_unit_is_quiet_until_something_of_it_moves() {
+    let state = rendered(vec![
+        unit("web", &[], objects(&[web(1)])),
+        unit("other", &[], objects(&[object("ConfigMap", "other", &json!({"data": {"a": "1"}}))])),
+        unit("keys", &[], objects(&[object("Secret", "keys", &json!({"data": {"k": "ref:vault:kv/a#b"}}))])),
+    ]);
+    let (mut world, environment) = (applied(&state), environment());
+    let mut memory = Memory::default();
+    let quiet = |memory: &Memory, world: &World, state: &Rendered| {
+        let quiet = memory.quiet(state, &Arc::new(world.inventory.clone()));
+        ["web", "other", "keys"].map(|name| quiet.has(&unit_name(name)))
+    };
+    assert_eq!(quiet(&memory, &world, &state), [false; 3], "nobody looked yet");
+    world.plan_with(&mut memory, &state, &environment);
+    // What a secret holds may change at its source.
+    assert_eq!(quiet(&memory, &world, &state), [true, true, false]);
+    // Of a copy of the inventory that was written to, the units that were not are still the same.
+    let plan = world.plan(&one_unit(&[web(2)]), &environment);
+    let web_only =
+        Plan { actions: plan.actions.into_iter().filter(|it| it.verb == Verb::Update).collect(), ..plan };
+    world.apply(&web_only);
+    assert_eq!(quiet(&memory, &world, &state), [false, true, false]);
+    // Other objects, though they say the same.
+    let mut again = state.clone();
+    again
+        .units
+        .insert(unit_name("other"), unit("other", &[], objects(state.units[&unit_name("other")].objects())));
+    assert_eq!(quiet(&memory, &world, &again), [false; 3]);
+    // The target told of something: looked at until it is in order again.
+    world.edit(&key("ConfigMap", "other"), |body| body["data"]["a"] = json!("2"));
+    let plan = world.plan_with(&mut memory, &state, &environment);
+    assert!(lines(&plan).iter().any(|line| line.starts_with("other: update ConfigMap naksha/other (Drift)")));
+    assert_eq!(quiet(&memory, &world, &state), [false; 3]);
+    memory.forget();
+    assert_eq!(quiet(&memory, &world, &state), [false; 3]);
 }

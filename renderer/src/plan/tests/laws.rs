@@ -6,6 +6,7 @@ use std::sync::Arc;
 use naksha_environments::environment::Environment;
 use naksha_environments::object::{DesiredObject, ObjectKey};
 use naksha_environments::plan::{Plan, Resolution, Subject, Verb};
+use naksha_environments::quiet::Memory;
 use naksha_environments::rendered::{Rendered, RenderedUnit, UnitState};
 use naksha_environments::unit::ConflictPolicy;
 use proptest::prelude::*;
@@ -146,7 +147,7 @@ fn disturb(world: &mut World, edits: &[(usize, u8, Edit)]) {
                 }
             }
             Edit::Unconfirmed => {
-                if world.inventory.objects().contains_key(&key) {
+                if world.inventory.contains(&key) {
                     world.edit_owned(&key, |owned| owned.mark = None);
                 }
             }
@@ -203,6 +204,25 @@ proptest! {
     }
 
     #[test]
+    fn what_is_quiet_need_not_be_looked_at(
+        states in prop::collection::vec(states(true), 1..3), environment in environments(),
+        rounds in prop::collection::vec((0..3_usize, edits(), any::<bool>()), 1..8),
+    ) {
+        let states: Vec<Rendered> = states.iter().map(|state| state.render(false)).collect();
+        let (mut world, mut memory) = (World::default(), Memory::default());
+        for (state, edits, apply) in rounds {
+            let state = &states[state % states.len()];
+            let plan = world.plan(state, &environment);
+            let quick = world.plan_with(&mut memory, state, &environment);
+            prop_assert_eq!(format!("{plan:#?}"), format!("{quick:#?}"));
+            if apply {
+                world.apply(&plan);
+            }
+            disturb(&mut world, &edits);
+        }
+    }
+
+    #[test]
     fn what_is_not_known_is_left_alone(
         before in states(false), edits in edits(), after in states(true), environment in environments(),
         unreadable in prop::collection::btree_set((0..4_usize, 0..3_u8), 0..6),
@@ -229,7 +249,7 @@ proptest! {
         for action in plan.actions.iter().filter(|action| action.verb == Verb::Delete) {
             let Subject::Object(key) = &action.subject else { continue };
             prop_assert!(!wanted.contains(key), "{key} is wanted");
-            let owned = &world.inventory.objects()[key];
+            let owned = &world.inventory[key];
             let uid = owned.mark.as_ref().and_then(|mark| mark.uid.as_ref()).map(|uid| uid.0.to_string());
             prop_assert_eq!(uid, Some(world.objects[key].0.to_string()));
             prop_assert!(!plan.blocked.contains_key(&owned.unit));

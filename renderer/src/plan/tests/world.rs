@@ -13,6 +13,7 @@ use naksha_environments::object::{
     Body, DesiredObject, Health, Live, Mark, ObjectKey, Observation, Observed, Provenance, SecretValue, Uid,
 };
 use naksha_environments::plan::{Action, Payload, Plan, Resolution, Subject, Verb};
+use naksha_environments::quiet::{Memory, Quiet};
 use naksha_environments::rendered::{DependencyReason, ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::secret::{MarkKey, SecretRef};
 use naksha_environments::source::TreePath;
@@ -144,7 +145,7 @@ fn marks() -> MarkKey {
 
 impl World {
     pub(crate) fn edit_owned(&mut self, key: &ObjectKey, edit: impl FnOnce(&mut Owned)) {
-        let mut owned = Owned::clone(&self.inventory.objects()[key]);
+        let mut owned = Owned::clone(&self.inventory[key]);
         edit(&mut owned);
         self.inventory.own(key.clone(), owned.into());
     }
@@ -154,7 +155,29 @@ impl World {
     }
 
     pub(crate) fn observe(&self, rendered: &Rendered) -> Observation {
-        let asked = objects_to_observe(rendered, &self.inventory);
+        self.look(objects_to_observe(rendered, &self.inventory, &Quiet::default()))
+    }
+
+    /// A plan as a pass makes it that remembers what was quiet.
+    pub(crate) fn plan_with(
+        &self,
+        memory: &mut Memory,
+        rendered: &Rendered,
+        environment: &Environment,
+    ) -> Plan {
+        let inventory = Arc::new(self.inventory.clone());
+        let quiet = memory.quiet(rendered, &inventory);
+        let mut observation = self.look(objects_to_observe(rendered, &inventory, &quiet));
+        let told = self.look(quiet.objects().map(|(key, mark)| (key.clone(), Some(mark.clone()))).collect());
+        observation.objects.extend(told.objects);
+        observation.objects.retain(|_, observed| !matches!(observed, Observed::InSync { .. }));
+        let quiet = quiet.without(&observation);
+        memory.learn(rendered, &quiet, observation.objects.keys());
+        let input = PlanInput::new(rendered, &observation, &inventory, environment);
+        plan(&PlanInput { quiet: Some(&quiet), ..input })
+    }
+
+    fn look(&self, asked: Vec<(ObjectKey, Option<Mark>)>) -> Observation {
         let observe = |(key, mark): (ObjectKey, Option<Mark>)| {
             let observed = match self.objects.get(&key) {
                 _ if self.unreadable.contains(&key) => Observed::Unknown { reason: "timeout".to_owned() },
@@ -208,7 +231,7 @@ impl World {
                     *expect,
                     "{key} was observed"
                 );
-                let previous = self.inventory.objects().get(key).map(|owned| owned.applied.value());
+                let previous = self.inventory.get(key).map(|owned| owned.applied.value());
                 let (live, previous) = match action.verb {
                     Verb::Create | Verb::Replace => (None, None),
                     Verb::Adopt => (live, None),
