@@ -13,7 +13,9 @@ use naksha_renderer_sandbox::{Error, MEMORY_LIMIT_BYTES, Workers, WorkersConfig}
 fn config() -> WorkersConfig {
     let command = PathBuf::from(env!("CARGO_BIN_EXE_naksha-render-worker-test"));
     let size = NonZeroUsize::MIN.saturating_add(1);
-    WorkersConfig { size, ..WorkersConfig::new(command, Vec::new()) }
+    // The deadline has tests of its own; the other limits must be met first, on a busy machine too.
+    let deadline = Duration::from_mins(1);
+    WorkersConfig { size, deadline, ..WorkersConfig::new(command, Vec::new()) }
 }
 
 fn shell(script: &str) -> WorkersConfig {
