@@ -70,7 +70,7 @@ pub enum TargetRef {
 }
 
 impl TargetRef {
-    /// Which place this is, whatever namespace is its default: `directory out/`. What an environment owns is there.
+    /// Which place this is, whatever namespace is its default: `directory out`. What an environment owns is there.
     pub fn place(&self) -> String {
         match self {
             Self::Directory { path, .. } => format!("directory {path}"),

@@ -26,7 +26,7 @@ pub struct Inventory {
     /// Objects of which something was intended and not confirmed: few, and asked for in every pass.
     open: BTreeSet<ObjectKey>,
     pub workflows: BTreeMap<WorkflowName, RegisteredWorkflow>,
-    /// The target in which all this is ([`crate::environment::TargetRef::place`]). Absent: nothing was applied yet.
+    /// The target in which all this is ([`TargetRef::place`]). Absent: nothing was applied yet, or that was not noted then.
     pub place: Option<Arc<str>>,
 }
 
@@ -123,9 +123,9 @@ impl Inventory {
         self.open.iter().filter_map(|key| Some((key, self.get(key)?)))
     }
 
-    /// Whether what is owned is somewhere else than where the environment applies to now.
+    /// Whether what is certainly ours is somewhere else than where the environment applies to now.
     pub fn is_elsewhere(&self, target: &TargetRef) -> bool {
-        !self.is_empty() && self.place.as_deref().is_some_and(|place| place != target.place())
+        self.place.as_deref().is_some_and(|place| place != target.place()) && self.confirmed() > 0
     }
 
     /// How many objects certainly are ours.

@@ -45,26 +45,22 @@ impl Memory {
             }
         }
         stirred.extend(wanted.map(|(new, _)| new.clone()));
-        Quiet { inventory: Arc::clone(inventory), stirred, is_known: true }
+        Quiet { inventory: Some(Arc::clone(inventory)), stirred }
     }
 
-    /// Remembers what a pass found in order, of the units that it looked at; `news`: objects of which it is not so.
-    pub fn learn<'a>(
-        &mut self,
-        rendered: &Rendered,
-        quiet: &Quiet,
-        news: impl Iterator<Item = &'a ObjectKey>,
-    ) {
-        let inventory = &quiet.inventory;
-        let news: BTreeSet<&ObjectKey> = news.collect();
+    /// Takes an answer in: units of which something was answered are not quiet after all, and those that were looked at
+    /// and found in order are remembered.
+    pub fn learn(&mut self, rendered: &Rendered, quiet: Quiet, observation: &Observation) -> Quiet {
+        let quiet = quiet.without(observation);
+        let Some(inventory) = &quiet.inventory else { return quiet };
+        let is_fine = |object: &Arc<DesiredObject>, holding: &Holding| {
+            is_as_wanted(object, holding) && !observation.objects.contains_key(&object.key)
+        };
         self.0.retain(|name, _| rendered.units.contains_key(name));
         for name in &quiet.stirred {
             let objects = rendered.units.get(name).and_then(RenderedUnit::shared_objects);
             let found = inventory.units().get(name).zip(objects).filter(|(holding, objects)| {
-                objects.len() == holding.len()
-                    && objects
-                        .iter()
-                        .all(|object| is_as_wanted(object, holding) && !news.contains(&object.key))
+                objects.len() == holding.len() && objects.iter().all(|object| is_fine(object, holding))
             });
             match found {
                 Some((holding, objects)) => {
@@ -74,6 +70,7 @@ impl Memory {
                 None => drop(self.0.remove(name)),
             }
         }
+        quiet
     }
 
     pub fn forget(&mut self) {
@@ -91,41 +88,42 @@ fn is_as_wanted(object: &DesiredObject, holding: &Holding) -> bool {
 /// The part of an inventory that stayed as it was.
 #[derive(Debug, Clone, Default)]
 pub struct Quiet {
-    inventory: Arc<Inventory>,
-    /// Units that are not quiet: few, but for the first pass.
+    /// Absent: nothing is quiet.
+    inventory: Option<Arc<Inventory>>,
+    /// Units that are not: few, but for the first pass.
     stirred: BTreeSet<UnitName>,
-    /// Otherwise nothing is quiet.
-    is_known: bool,
 }
 
 impl Quiet {
     /// Everything that an inventory has.
     pub fn all(inventory: Arc<Inventory>) -> Self {
-        Self { inventory, stirred: BTreeSet::new(), is_known: true }
+        Self { inventory: Some(inventory), stirred: BTreeSet::new() }
     }
 
     /// Whether the unit need not be looked at.
     pub fn has(&self, unit: &UnitName) -> bool {
-        self.is_known && !self.stirred.contains(unit)
+        self.inventory.is_some() && !self.stirred.contains(unit)
     }
 
     /// The mark of an object, when it belongs to a quiet unit.
     pub fn mark(&self, key: &ObjectKey) -> Option<&Mark> {
-        self.inventory.get(key).filter(|owned| self.has(&owned.unit))?.mark.as_ref()
+        self.inventory.as_ref()?.get(key).filter(|owned| self.has(&owned.unit))?.mark.as_ref()
     }
 
     /// Every object of the quiet units with its mark, in no particular order.
     pub fn objects(&self) -> impl Iterator<Item = (&ObjectKey, &Mark)> {
-        let units = self.inventory.units().iter().filter(|(name, _)| self.has(name));
+        let units = self.inventory.iter().flat_map(|inventory| inventory.units());
+        let units = units.filter(|(name, _)| self.has(name));
         let objects = units.flat_map(|(_, holding)| holding.iter());
         objects.filter_map(|(key, owned): (_, &Arc<Owned>)| Some((key, owned.mark.as_ref()?)))
     }
 
-    /// Without the units of which something was answered.
-    pub fn without(mut self, observation: &Observation) -> Self {
-        let answered = observation.objects.keys().filter_map(|key| self.inventory.owner(key));
-        let answered: BTreeSet<UnitName> = answered.filter(|unit| self.has(unit)).cloned().collect();
-        self.stirred.extend(answered);
+    fn without(mut self, observation: &Observation) -> Self {
+        if let Some(inventory) = &self.inventory {
+            let answered = observation.objects.keys().filter_map(|key| inventory.owner(key));
+            let answered: Vec<UnitName> = answered.filter(|unit| self.has(unit)).cloned().collect();
+            self.stirred.extend(answered);
+        }
         self
     }
 }

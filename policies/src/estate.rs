@@ -1,11 +1,11 @@
 //! An estate: the objects of an environment, as rendered or as the inventory remembers them, one shape for both.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::ids::UnitName;
-use naksha_environments::inventory::{Inventory, Owned};
+use naksha_environments::inventory::{Holding, Inventory, Owned};
 use naksha_environments::object::{Body, DesiredObject, ObjectKey};
 use naksha_environments::rendered::{Rendered, UnitState};
 
@@ -92,11 +92,9 @@ impl<'a> Estate<'a> {
     }
 
     pub(crate) fn of_inventory(inventory: &'a Inventory) -> Self {
-        let mut units: BTreeMap<&UnitName, Vec<(&ObjectKey, &Owned)>> = BTreeMap::new();
-        for (key, owned) in inventory.iter() {
-            units.entry(&owned.unit).or_default().push((key, owned));
-        }
-        let unit = |(name, mut objects): (&'a UnitName, Vec<(&'a ObjectKey, &'a Owned)>)| {
+        let unit = |(name, holding): (&'a UnitName, &'a Arc<Holding>)| {
+            let mut objects: Vec<(&ObjectKey, &Owned)> =
+                holding.iter().map(|(key, owned)| (key, owned.as_ref())).collect();
             objects.sort_unstable_by_key(|(key, _)| *key);
             let mut hasher = Hasher::new("naksha/owned-unit/1");
             for (_, owned) in &objects {
@@ -104,7 +102,7 @@ impl<'a> Estate<'a> {
             }
             UnitObjects { name, digest: hasher.finish(), objects: Objects::Owned(objects) }
         };
-        let units = units.into_iter().map(unit).collect();
+        let units = inventory.units().iter().map(unit).collect();
         Self { units, incomplete: false, owners: Owners::Inventory(inventory) }
     }
 

@@ -123,9 +123,10 @@ impl Laptop {
             policies: None,
             planner: planner(),
         };
-        let rendered_before = before.as_ref().map(|before| &before.rendered);
-        let inventory = rendered_before.map(inventory_of).unwrap_or_default();
-        let plan = plan_between(rendered_before, &view.rendered, environment, contexts, preconditions);
+        let from = before.as_ref().map(|before| (&before.rendered, &*before.environment));
+        let inventory = from.map(|(rendered, environment)| inventory_of(rendered, environment));
+        let inventory = inventory.unwrap_or_default();
+        let plan = plan_between(from, &view.rendered, environment, contexts, preconditions);
         let bench = Bench {
             control: &head.loaded.definitions,
             content: &view.content.loaded.definitions,

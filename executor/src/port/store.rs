@@ -131,14 +131,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// audit row: whoever carried it out died or lost the store.
     async fn interrupt(&self, scope: &Scope, generation: Generation, at: Timestamp)
     -> Result<(), StoreError>;
-    /// Remembers revisions at which there was nothing to do, and the target ([`Inventory::place`]), and drops inventory entries whose object is gone and
-    /// wanted by nobody. No apply, no plan, no history; without news nothing is written.
+    /// Remembers revisions at which there was nothing to do, and the target ([`Inventory::place`]), and drops inventory
+    /// entries whose object is gone and wanted by nobody. No apply, no plan, no history; without news nothing is written.
     async fn advance(
         &self,
         scope: &Scope,
         generation: Generation,
         revisions: Option<&Revisions>,
-        place: &str,
+        place: Option<&str>,
         forget: &BTreeSet<ObjectKey>,
     ) -> Result<(), StoreError>;
     /// Applies of an environment, latest first.

@@ -10,7 +10,7 @@ use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{Generation, UnitName};
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::{Health, Mark, ObjectKey};
-use naksha_environments::plan::{ApprovedPlan, Cause, Payload, Plan, Subject};
+use naksha_environments::plan::{Action, ApprovedPlan, Cause, Payload, Plan, Subject, Verb};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -92,11 +92,15 @@ pub async fn realise(input: Input<'_>) -> Result<RealiseOutcome, RealiseError> {
     let fence = || input.store.check(input.scope, input.generation);
     stored("check the ownership of the environment", fence).await?;
     // I/O: a superset of what will be owned, before the first change
-    let (intents, renewed) = intents(plan, input.inventory);
+    let (intents, renewed) = intents(plan, input.inventory, input.place);
     if !renewed.is_empty() {
         let renew = || input.store.refresh_marks(input.scope, input.generation, &renewed);
         stored("renew what is intended", renew).await?;
     }
+    // From here on this is what is known of those, also where a write fails and leaves it as it was.
+    let mut inventory = input.inventory.clone();
+    inventory.extend(renewed);
+    let input = Input { inventory: &inventory, ..input };
     let start = ApplyStart {
         scope: input.scope.clone(),
         generation: input.generation,
@@ -121,9 +125,12 @@ pub async fn realise(input: Input<'_>) -> Result<RealiseOutcome, RealiseError> {
 type Intents = BTreeMap<ObjectKey, Arc<Owned>>;
 
 /// Pure: objects that will be ours and that the inventory cannot prove yet. First those that it does not have, then
-/// those of which an earlier apply left an unconfirmed intent: what is intended may have changed since.
-fn intents(plan: &Plan, inventory: &Inventory) -> (Intents, Intents) {
+/// those of which an earlier apply left an unconfirmed intent (what is intended may have changed since), and those that
+/// are in another target: in this one they are as new as any.
+fn intents(plan: &Plan, inventory: &Inventory, place: &str) -> (Intents, Intents) {
     let (mut new, mut renewed) = (Intents::new(), Intents::new());
+    let elsewhere = inventory.place.as_deref().is_some_and(|before| before != place);
+    let is_new = |action: &Action| elsewhere && action.verb == Verb::Create;
     for action in &plan.actions {
         let (Payload::Write { desired, leave, .. }, Subject::Object(key), Some(unit)) =
             (&action.payload, &action.subject, &action.unit)
@@ -133,10 +140,17 @@ fn intents(plan: &Plan, inventory: &Inventory) -> (Intents, Intents) {
         let intent = || Arc::new(step::intent(unit, desired, leave, action.stateful));
         match inventory.get(key) {
             None => drop(new.insert(key.clone(), intent())),
-            Some(owned) if owned.mark.is_none() => drop(renewed.insert(key.clone(), intent())),
+            Some(owned) if owned.mark.is_none() || is_new(action) => {
+                drop(renewed.insert(key.clone(), intent()));
+            }
             Some(_) => {}
         }
     }
+    let left = plan.blocked.keys().filter(|_| !renewed.is_empty() && elsewhere);
+    let left = left.filter_map(|unit| inventory.units().get(unit)).flat_map(|holding| holding.iter());
+    let unproven = |owned: &Owned| Arc::new(Owned { mark: None, ..owned.clone() });
+    let left: Vec<_> = left.map(|(key, owned)| (key.clone(), unproven(owned))).collect();
+    renewed.extend(left);
     (new, renewed)
 }
 

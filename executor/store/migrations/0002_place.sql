@@ -1,4 +1,4 @@
--- Where the objects of an environment are: the target that the last apply began on.
+-- Where the objects of an environment are: the target that was applied to last.
 
 PRAGMA user_version = 2;
 

@@ -272,7 +272,7 @@ impl Store for SqliteStore {
         scope: &Scope,
         generation: Generation,
         revisions: Option<&Revisions>,
-        place: &str,
+        place: Option<&str>,
         forget: &BTreeSet<ObjectKey>,
     ) -> Result<(), StoreError> {
         moving!(self, "remember a revision", |conn| apply::advance(

@@ -34,14 +34,20 @@ pub(crate) fn guards(
 /// with all that is in it is fine.
 fn target_moved(plan: &Plan, inventory: &Inventory, environment: &Environment) -> Option<Located> {
     let before = inventory.place.as_deref().filter(|_| inventory.is_elsewhere(&environment.target))?;
-    let made_again = |action: &&Action| match &action.subject {
-        Subject::Object(key) => matches!(action.verb, Verb::Create | Verb::Adopt) && inventory.contains(key),
+    let is_ours = |key: &ObjectKey| inventory.get(key).is_some_and(|owned| owned.mark.is_some());
+    let is_left = |action: &&Action| match &action.subject {
+        Subject::Object(key) => {
+            matches!(action.verb, Verb::Create | Verb::Adopt | Verb::Disown) && is_ours(key)
+        }
         Subject::Workflow(_) => false,
     };
-    let left = plan.actions.iter().filter(made_again).count() + plan.forget.len();
-    if left == 0 {
+    let planned = plan.actions.iter().filter(is_left).count();
+    if planned == 0 || environment.lifecycle == Lifecycle::Disown {
         return None;
     }
+    // Of those nothing is planned, and they are left there all the same.
+    let blocked = plan.blocked.keys().filter_map(|unit| inventory.units().get(unit));
+    let left = planned + blocked.map(|holding| holding.len()).sum::<usize>();
     let (left, now) = (objects(left), environment.target.place());
     let message =
         format!("the target was `{before}` and is `{now}` now: {left} would be left there, owned by nobody");

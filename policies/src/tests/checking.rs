@@ -1,11 +1,13 @@
 //! What counts: new and old findings, waivers, custom policies, guards and acknowledgements.
 
-use naksha_environments::plan::{Cause, Verb};
+use naksha_environments::inventory::Owned;
+use naksha_environments::object::Mark;
+use naksha_environments::plan::{Blocked, Cause, Verb};
 use naksha_environments::policy::PolicyMatch;
 use naksha_environments::repository::Waiver;
 use naksha_environments::verdict::Standing;
 
-use crate::testing::{World, acknowledged, action, path};
+use crate::testing::{World, acknowledged, action, path, unit};
 
 const UNTAGGED: &str = "
 apiVersion: v1
@@ -250,4 +252,36 @@ metadata: {name: data, namespace: naksha}
     world.acknowledgements = vec![acknowledged(&world.plan, Some("2030-06-02T00:00:00Z"))];
     assert!(matches!(standings(&world, "guard-stateful")[..], [Standing::Acknowledged { .. }]));
     assert!(world.check().blocking().next().is_none());
+}
+
+#[test]
+fn what_would_be_left_in_another_target_is_counted() {
+    let mut world = World::new()
+        .owning(&[("app", SERVICE), ("web", UNTAGGED)])
+        .rendering(&[("app", SERVICE)])
+        .planning(vec![action("app", SERVICE, Verb::Create, Cause::Change)]);
+    let count = |world: &World| {
+        let found =
+            world.check().findings.into_iter().find(|found| found.rule.as_str() == "guard-target-moved");
+        found.map(|found| found.message)
+    };
+    world.inventory.place = Some("directory before".into());
+    assert_eq!(count(&world), None, "nothing that was only intended is anywhere");
+    let owned: Vec<_> =
+        world.inventory.iter().map(|(key, owned)| (key.clone(), Owned::clone(owned))).collect();
+    for (key, owned) in owned {
+        let mark = Mark { uid: None, version: "1".into(), fingerprint: owned.desired };
+        world.inventory.own(key, Owned { mark: Some(mark), ..owned }.into());
+    }
+    let words = count(&world).unwrap();
+    assert!(
+        words.starts_with("the target was `directory before` and is `directory out` now: 1 object"),
+        "{words}"
+    );
+    // Nothing is planned of a broken unit; what it owns is left there all the same.
+    let why = Blocked::Broken("it does not render".to_owned());
+    world.plan.blocked.insert(unit("web"), why);
+    assert!(count(&world).unwrap().contains("2 objects would be left there"));
+    world.inventory.place = Some("directory out".into());
+    assert_eq!(count(&world), None);
 }

@@ -19,14 +19,16 @@ use super::make::{PlanInput, plan};
 ///
 /// Of a unit that the base cannot render, nothing is known: its objects are unknown, not new.
 pub fn plan_between(
-    base: Option<&Rendered>,
+    base: Option<(&Rendered, &Environment)>,
     head: &Rendered,
     environment: &Environment,
     contexts: Contexts<'_>,
     preconditions: Preconditions,
 ) -> Plan {
-    let inventory = base.map(inventory_of).unwrap_or_default();
-    let observation = observation_of(base, head, &inventory);
+    let inventory = base.map(|(base, environment)| inventory_of(base, environment)).unwrap_or_default();
+    let base = base.map(|(base, _)| base);
+    let elsewhere = inventory.is_elsewhere(&environment.target);
+    let observation = observation_of(base, head, &inventory, elsewhere);
     let input = PlanInput::new(head, &observation, &inventory, environment);
     plan(&PlanInput { preconditions, contexts, ..input })
 }
@@ -38,7 +40,7 @@ fn mark_of(object: &DesiredObject) -> Mark {
 
 /// What a base stands for as the inventory: everything that it renders was applied, by us. For whoever judges such a
 /// plan: guards ask what is owned.
-pub fn inventory_of(base: &Rendered) -> Inventory {
+pub fn inventory_of(base: &Rendered, environment: &Environment) -> Inventory {
     let owned = |unit: &RenderedUnit, object: &DesiredObject| Owned {
         unit: unit.name.clone(),
         api_version: object.api_version.clone(),
@@ -54,14 +56,20 @@ pub fn inventory_of(base: &Rendered) -> Inventory {
     };
     let objects = base.objects().map(|(unit, object)| (object.key.clone(), Arc::new(owned(unit, object))));
     let mut inventory: Inventory = objects.collect();
+    inventory.place = Some(environment.target.place().into());
     inventory.workflows =
         base.workflows.iter().map(|(name, graph)| (name.clone(), registered(graph))).collect();
     inventory
 }
 
-/// What is owned is as the base rendered it. What else the head wants is not there; nothing is known where the base
+/// What is owned is as the base rendered it, unless the head names another target: nothing is there then. What else the head wants is not there; nothing is known where the base
 /// cannot be rendered.
-fn observation_of(base: Option<&Rendered>, head: &Rendered, inventory: &Inventory) -> Observation {
+fn observation_of(
+    base: Option<&Rendered>,
+    head: &Rendered,
+    inventory: &Inventory,
+    elsewhere: bool,
+) -> Observation {
     let is_broken = |unit: &RenderedUnit| {
         let before = base.and_then(|base| base.units.get(&unit.name)).map(|unit| &unit.state);
         base.is_some_and(|base| base.broken) || matches!(before, Some(UnitState::Broken { .. }))
@@ -74,7 +82,8 @@ fn observation_of(base: Option<&Rendered>, head: &Rendered, inventory: &Inventor
     });
     let owned = inventory.iter().filter_map(|(key, owned)| {
         let mark = owned.mark.clone()?;
-        Some((key.clone(), Observed::InSync { mark, health: Health::Healthy }))
+        let in_sync = Observed::InSync { mark, health: Health::Healthy };
+        Some((key.clone(), if elsewhere { Observed::Absent } else { in_sync }))
     });
     Observation { objects: new.chain(owned).collect() }
 }

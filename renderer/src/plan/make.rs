@@ -108,8 +108,8 @@ impl Draft {
         let unread =
             |why: &Blocked| matches!(why, Blocked::Broken(_) | Blocked::Unsupported(_) | Blocked::NotYet);
         let unknown = self.plan.blocked.iter().find(|(_, why)| unread(why)).map(|(unit, _)| unit.clone());
-        let pruning = Pruning { prune: sync.prune, unknown: unknown.as_ref() };
         let elsewhere = input.inventory.is_elsewhere(&input.environment.target);
+        let pruning = Pruning { prune: sync.prune, unknown: unknown.as_ref(), elsewhere };
         let nothing = Quiet::default();
         let quiet = input.quiet.unwrap_or(&nothing);
         let standing = input.rendered.units.values().filter(|unit| quiet.has(&unit.name));
@@ -155,7 +155,8 @@ impl Draft {
 
     /// Everything that is owned goes, whatever renders; ownership is proven as always.
     fn destroy(&mut self, input: &PlanInput<'_>) {
-        let pruning = Pruning { prune: true, unknown: None };
+        let elsewhere = input.inventory.is_elsewhere(&input.environment.target);
+        let pruning = Pruning { prune: true, unknown: None, elsewhere };
         for (key, owned, seen) in owned(input.inventory, input.observation) {
             self.take(key, decide_unwanted(pruning, key, owned, seen));
         }

@@ -259,6 +259,8 @@ pub(super) struct Pruning<'a> {
     pub(super) prune: bool,
     /// A unit whose desired state is not known: the object may have moved there.
     pub(super) unknown: Option<&'a UnitName>,
+    /// What is owned is in another target: what is not in this one is given up, which somebody must have said yes to.
+    pub(super) elsewhere: bool,
 }
 
 /// An owned object that no unit wants.
@@ -271,6 +273,7 @@ pub(super) fn decide_unwanted(
     let mark = match seen {
         Seen::Nothing => return Decision::Unknown(NOT_OBSERVED.to_owned()),
         Seen::Unknown(reason) => return Decision::Unknown(reason.to_owned()),
+        Seen::Absent if pruning.elsewhere && owned.mark.is_some() => return disown(key, owned),
         Seen::Absent => return Decision::Forget,
         Seen::InSync(mark) => mark,
         Seen::Live(live) => &live.mark,

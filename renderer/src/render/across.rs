@@ -51,6 +51,12 @@ pub(super) struct Makers {
 }
 
 impl Makers {
+    fn new(index: Arc<KeyMap<UnitName>>, units: &[Made<'_>], settled: &[Settled]) -> Self {
+        let units = units.iter().zip(settled);
+        let units = units.map(|(made, settled)| (made.unit.name.clone(), Arc::clone(&settled.objects)));
+        Self { index, units: units.collect() }
+    }
+
     /// Whether units with these objects make the same ones, each the same. Nearly always they do.
     fn are_of(&self, units: &[Made<'_>], settled: &[Settled]) -> bool {
         let same = |((name, before), (made, settled)): (&(UnitName, Arc<_>), (&Made<'_>, &Settled))| {
@@ -87,7 +93,8 @@ pub(super) fn settle(
     let mut settled: Vec<Settled> = units.iter().map(alone).collect();
     // What had no double has none.
     if let Some(last) = last.filter(|last| last.are_of(units, &settled)) {
-        return (settled, last);
+        let makers = Makers::new(last.index, units, &settled);
+        return (settled, makers);
     }
     let mut makers: KeyMap<Maker<'_>> = KeyMap::default();
     for (Made { unit, render, .. }, settled) in units.iter().zip(&mut settled) {
@@ -104,9 +111,8 @@ pub(super) fn settle(
         makers.extend(objects.iter().map(|object| (object.key.clone(), maker(object))));
     }
     let index = makers.into_iter().map(|(key, maker)| (key, maker.unit.clone())).collect();
-    let units = units.iter().zip(&settled);
-    let units = units.map(|(made, settled)| (made.unit.name.clone(), Arc::clone(&settled.objects))).collect();
-    (settled, Makers { index: Arc::new(index), units })
+    let makers = Makers::new(Arc::new(index), units, &settled);
+    (settled, makers)
 }
 
 /// Why a unit with which the environment has `total` objects is broken, if it is.

@@ -104,6 +104,21 @@ fn another_target_is_no_place_to_begin_anew_unasked() {
 }
 
 #[test]
+fn destroying_another_target_destroys_nothing_in_this_one() {
+    let (shop, daemon) = running();
+    let old = shop.target("dev");
+    let new = old.with_file_name("elsewhere");
+    fs::create_dir(&new).unwrap();
+    fs::write(new.join(".naksha-target"), "").unwrap();
+    let definition = "environments/dev/environment.yaml";
+    shop.repository.edit(definition, "directory: out}", "directory: elsewhere}\n  lifecycle: destroy");
+    shop.repository.commit("another target, and away with it");
+    let held = daemon.await_state("dev", "held");
+    assert!(held["why"].to_string().contains("guard-target-moved"), "{held}");
+    assert!(old.join(SETTINGS_FILE).exists());
+}
+
+#[test]
 fn a_target_that_was_moved_by_hand_is_the_same_target() {
     let (shop, daemon) = running();
     let (old, head) = (shop.target("dev"), shop.repository.head());

@@ -66,11 +66,7 @@ struct Case {
 impl Case {
     /// What was applied last, planned against what is now.
     fn plan_of_applied(&self) -> Plan {
-        let elsewhere = self.inventory.is_elsewhere(&self.sources.environment.target);
-        // What is in another target cannot be healed in this one.
-        let Some(applied) = self.renders.applied.as_ref().filter(|_| !elsewhere) else {
-            return Plan::empty(&self.sources.environment.name);
-        };
+        let Some(applied) = &self.renders.applied else { return Plan::empty(&self.sources.environment.name) };
         let input =
             PlanInput::new(&applied.rendered, &self.observation, &self.inventory, &self.sources.environment);
         plan(&PlanInput { secrets: Some(&self.secrets), resting: Some(&self.resting), ..input })

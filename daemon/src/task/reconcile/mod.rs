@@ -170,11 +170,11 @@ impl Reconciler {
         // I/O: what is
         let target = self.open(&sources.environment).await?;
         let inventory = self.inventory().await?;
+        let inventory = self.placed(inventory, &renders);
         let quiet = self.memory.quiet(rendered, &inventory);
         let observed = target.observe(rendered, &inventory, &quiet).await.map_err(PassError::Observe)?;
-        let quiet = Arc::new(quiet.without(&observed));
+        let quiet = Arc::new(self.memory.learn(rendered, quiet, &observed));
         let observation = Arc::new(observed);
-        self.memory.learn(rendered, &quiet, observation.objects.keys());
         self.pulse.beat();
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;

@@ -14,6 +14,7 @@ use naksha_executor::port::store::AuditEntry;
 use naksha_executor::realise::{self, RealiseOutcome};
 use tracing::info;
 
+use super::desired::Renders;
 use super::report::Situation;
 use super::{PassError, Reconciler};
 use crate::task::heads::seen_name;
@@ -75,6 +76,18 @@ impl Reconciler {
         Ok(inventory)
     }
 
+    /// Where it is not noted in which target the objects are: in the one that the applied definition names.
+    pub(super) fn placed(&mut self, inventory: Arc<Inventory>, renders: &Renders) -> Arc<Inventory> {
+        let control = renders.applied.as_ref().map(|applied| &applied.control.loaded.definitions);
+        let applied = control.and_then(|control| control.environments.get(&self.scope.environment));
+        let Some(environment) = applied.filter(|_| inventory.place.is_none()) else { return inventory };
+        let mut placed = Inventory::clone(&inventory);
+        placed.place = Some(environment.target.place().into());
+        let placed = Arc::new(placed);
+        self.inventory = Some(Arc::clone(&placed));
+        placed
+    }
+
     /// After a crash the target may be ahead of the inventory: what is proven to be our write becomes ours.
     pub(super) async fn confirm(
         &mut self,
@@ -116,22 +129,18 @@ impl Reconciler {
         applied: Option<&RealiseOutcome>,
     ) -> Result<(), PassError> {
         let Situation { sources, record, rendered, judgement } = situation;
-        let target = &sources.environment.target;
-        // What is left in another target is given up when nothing objects to that.
-        let leaves_nothing = judgement.is_settled() || !self.inventory().await?.is_elsewhere(target);
         let store = &self.shared.store;
-        let quiet = leaves_nothing
-            && applied.is_none()
-            && record.suspension.is_none()
-            && sources.frozen.is_none()
-            && !rendered.broken;
+        let quiet =
+            applied.is_none() && record.suspension.is_none() && sources.frozen.is_none() && !rendered.broken;
         if quiet && judgement.plan.is_empty() {
             let revisions = sources.revisions();
             let moved = judgement.is_settled() && record.applied.as_ref() != Some(&revisions);
             if moved || !judgement.plan.forget.is_empty() {
                 let (revisions, forget) = (moved.then_some(&revisions), &judgement.plan.forget);
+                // Everything was found in the target, wherever it was before.
+                let place = judgement.is_settled().then(|| sources.environment.target.place());
                 let advanced =
-                    store.advance(&self.scope, generation, revisions, &target.place(), forget).await;
+                    store.advance(&self.scope, generation, revisions, place.as_deref(), forget).await;
                 advanced.map_err(PassError::Store)?;
                 self.inventory = None;
             }

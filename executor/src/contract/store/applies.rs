@@ -220,16 +220,19 @@ pub async fn a_revision_without_work_is_remembered(store: SharedStore) {
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should finish");
     let before = store.environment(&dev).await.expect("should read");
     let newer = crate::port::store::Revisions { control: revision('7'), content: revision('8') };
-    store.advance(&dev, generation, Some(&newer), PLACE, &BTreeSet::new()).await.expect("should advance");
+    store
+        .advance(&dev, generation, Some(&newer), Some(PLACE), &BTreeSet::new())
+        .await
+        .expect("should advance");
     let after = store.environment(&dev).await.expect("should read");
     assert_eq!(after.applied, Some(newer));
     assert_eq!(after.target, before.target, "the target stays");
     assert_eq!(after.ran.first(), Some(&revision('8')));
     assert_eq!(store.inventory(&dev).await.expect("should read").len(), 1);
     let gone = BTreeSet::from([key("web")]);
-    store.advance(&dev, generation, None, PLACE, &gone).await.expect("should forget");
+    store.advance(&dev, generation, None, Some(PLACE), &gone).await.expect("should forget");
     assert!(store.inventory(&dev).await.expect("should read").is_empty());
     let stale = naksha_environments::ids::Generation(generation.0 - 1);
-    let refused = store.advance(&dev, stale, None, PLACE, &BTreeSet::new()).await;
+    let refused = store.advance(&dev, stale, None, Some(PLACE), &BTreeSet::new()).await;
     assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
 }

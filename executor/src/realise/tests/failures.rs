@@ -368,3 +368,21 @@ async fn what_moves_into_a_blocked_unit_is_not_recorded_as_applied() {
     plan.blocked.insert(unit("b"), Blocked::DependsOn(unit("x")));
     assert!(settle(&plan, after.rendered(), &observation, &world.store.known()).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_another_target_is_an_intent_in_this_one() {
+    let world = World::new();
+    let state = Desired::new().unit("a", &[], vec![config("x", 0, "1"), config("y", 0, "1")]);
+    world.converge(state.rendered()).await;
+    let (x, y) = (key("ConfigMap", "x"), key("ConfigMap", "y"));
+    world.store.move_to("directory before");
+    for key in [&x, &y] {
+        world.target.erase(key);
+    }
+    world.target.fail(&y, [invalid(&y)]);
+    world.reconcile(state.rendered()).await.unwrap().expect("should apply");
+    let known = world.store.known();
+    assert_eq!(known.place.as_deref(), Some("directory out"));
+    // What was not written here is not said to be here, so that nobody takes its absence for an edit.
+    assert_eq!((known[&x].mark.is_some(), known[&y].mark.is_some()), (true, false));
+}

@@ -61,6 +61,11 @@ impl FakeStore {
         self.state().inventory.clone()
     }
 
+    /// From here on everything that is owned is somewhere else.
+    pub(super) fn move_to(&self, place: &str) {
+        self.state().inventory.place = Some(place.into());
+    }
+
     pub(super) fn recorded(&self) -> Vec<StepRecord> {
         self.state().steps.clone()
     }
@@ -122,6 +127,7 @@ impl Store for FakeStore {
             for (key, owned) in &start.intents {
                 state.inventory.intend(key, owned);
             }
+            state.inventory.place = Some(Arc::clone(&start.place));
             state.applies += 1;
             Ok(ApplyId(state.applies))
         })
@@ -237,7 +243,7 @@ impl Store for FakeStore {
         _: &Scope,
         _: Generation,
         _: Option<&Revisions>,
-        _: &str,
+        _: Option<&str>,
         _: &BTreeSet<ObjectKey>,
     ) -> Result<(), StoreError> {
         absent()

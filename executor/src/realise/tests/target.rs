@@ -88,6 +88,12 @@ impl FakeTarget {
         self.state().objects.get(key).cloned()
     }
 
+    /// Somebody else deletes.
+    pub(super) fn erase(&self, key: &ObjectKey) {
+        self.state().objects.remove(key);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// Somebody else writes.
     pub(super) fn put(&self, key: &ObjectKey, uid: Option<u64>, object: Value) {
         let mut state = self.state();
@@ -285,8 +291,7 @@ impl Fixture for InMemory {
     }
 
     async fn erase(&self, key: &ObjectKey) {
-        self.0.state().objects.remove(key);
-        self.0.changes.send_modify(|count| *count += 1);
+        self.0.erase(key);
     }
 
     async fn garble(&self, key: &ObjectKey) -> bool {

@@ -186,7 +186,7 @@ pub(super) async fn advance(
     conn: &mut SqliteConnection,
     scope: &Scope,
     generation: Generation,
-    (revisions, place): (Option<&Revisions>, &str),
+    (revisions, place): (Option<&Revisions>, Option<&str>),
     forget: &BTreeSet<ObjectKey>,
 ) -> Result<((), Option<Change>), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
@@ -196,13 +196,19 @@ pub(super) async fn advance(
     for key in forget {
         inventory::forget(conn, environment, key).await?;
     }
-    if !inventory::is_at(conn, environment, place).await? && forget.is_empty() {
+    let is_new = match place {
+        Some(place) => inventory::is_at(conn, environment, place).await?,
+        None => false,
+    };
+    if !is_new && forget.is_empty() {
         return Ok(((), None));
     }
     let (version, forget) = (inventory::moved(conn, environment).await?, forget.clone());
-    let place: Arc<str> = place.into();
+    let place: Option<Arc<str>> = place.map(Into::into);
     let change = Change::new(scope, version, move |inventory| {
-        inventory.place = Some(place);
+        if let Some(place) = place {
+            inventory.place = Some(place);
+        }
         for key in &forget {
             inventory.forget(key);
         }

@@ -129,12 +129,12 @@ async fn a_pass_without_news_writes_nothing() {
     store.propose(&held).await.unwrap();
     store.see_ref(&dev.repository, "main", &revision('a')).await.unwrap();
     let here = revisions('b');
-    store.advance(&dev, generation, Some(&here), PLACE, &BTreeSet::new()).await.unwrap();
+    store.advance(&dev, generation, Some(&here), Some(PLACE), &BTreeSet::new()).await.unwrap();
     let size = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
     let before = size();
     store.propose(&held).await.unwrap();
     store.see_ref(&dev.repository, "main", &revision('a')).await.unwrap();
-    store.advance(&dev, generation, Some(&here), PLACE, &BTreeSet::new()).await.unwrap();
+    store.advance(&dev, generation, Some(&here), Some(PLACE), &BTreeSet::new()).await.unwrap();
     store.check(&dev, generation).await.unwrap();
     store.inventory(&dev).await.unwrap();
     assert_eq!(size(), before);
@@ -226,7 +226,10 @@ async fn memory_and_disk_agree() {
     );
     store.begin(&ApplyStart { intents, ..start(&dev, generation, 'a') }).await.unwrap();
     assert_eq!(same().await, 16);
-    store.advance(&dev, generation, None, PLACE, &BTreeSet::from([key("more"), key("none")])).await.unwrap();
+    store
+        .advance(&dev, generation, None, Some(PLACE), &BTreeSet::from([key("more"), key("none")]))
+        .await
+        .unwrap();
     assert_eq!(same().await, 15);
     // A write that this process did not see is noticed.
     let sql = "DELETE FROM objects; UPDATE environments SET inventory = inventory + 1";

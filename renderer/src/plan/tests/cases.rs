@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use naksha_environments::environment::{Environment, Lifecycle};
+use naksha_environments::environment::{Environment, Lifecycle, TargetRef};
 use naksha_environments::object::{DesiredObject, Observation, mark_placeholder};
 use naksha_environments::plan::{Payload, Plan, Preconditions, Shown, Verb};
 use naksha_environments::quiet::{Memory, Quiet};
@@ -383,8 +383,11 @@ fn between_two_revisions_the_base_is_the_target() {
         unit("web", &[], objects(&[web(2)])),
         unit("sick", &[], objects(&[object("ConfigMap", "healed", &json!({}))])),
     ]);
-    let between =
-        |base, head| plan_between(base, head, &environment(), Contexts::default(), Preconditions::default());
+    let here = environment();
+    let between = |base: Option<&Rendered>, head| {
+        let base = base.map(|base| (base, &here));
+        plan_between(base, head, &here, Contexts::default(), Preconditions::default())
+    };
     let plan = between(Some(&base), &head);
     assert_eq!(
         lines(&plan),
@@ -480,4 +483,39 @@ fn a_unit_is_quiet_until_something_of_it_moves() {
     assert_eq!(quiet(&memory, &world, &state), [false; 3]);
     memory.forget();
     assert_eq!(quiet(&memory, &world, &state), [false; 3]);
+}
+
+#[test]
+fn what_is_in_another_target_is_made_anew_and_given_up_in_so_many_words() {
+    let state = one_unit(&[web(1), object("ConfigMap", "old", &json!({"data": {"a": "1"}}))]);
+    let mut world = applied(&state);
+    world.inventory.place = Some("directory before".into());
+    // Nobody's edit: that they are not here is not drift, whatever the environment does about drift.
+    let mut environment = environment();
+    environment.sync.self_heal = false;
+    let moved: BTreeMap<_, _> = std::mem::take(&mut world.objects);
+    let plan = world.plan(&one_unit(&[web(1)]), &environment);
+    let expected =
+        ["web: disown ConfigMap naksha/old (Change)", "web: create apps/Deployment naksha/web (Change)"];
+    assert_eq!(lines(&plan), expected);
+    environment.lifecycle = Lifecycle::Destroy;
+    let plan = world.plan(&one_unit(&[web(1)]), &environment);
+    let given_up =
+        ["web: disown ConfigMap naksha/old (Change)", "web: disown apps/Deployment naksha/web (Change)"];
+    assert_eq!(lines(&plan), given_up);
+    // Moved with all that is in it.
+    environment.lifecycle = Lifecycle::Active;
+    world.objects = moved;
+    assert!(world.plan(&state, &environment).is_empty());
+    // On a laptop nobody knows what was moved by hand: what is shown is what happens without that.
+    let mut there = environment.clone();
+    there.target = TargetRef::Directory { path: "elsewhere".to_owned(), namespace: None };
+    let plan = plan_between(
+        Some((&state, &environment)),
+        &state,
+        &there,
+        Contexts::default(),
+        Preconditions::default(),
+    );
+    assert!(plan.actions.len() == 2 && plan.actions.iter().all(|action| action.verb == Verb::Create));
 }

@@ -171,8 +171,7 @@ impl World {
         let told = self.look(quiet.objects().map(|(key, mark)| (key.clone(), Some(mark.clone()))).collect());
         observation.objects.extend(told.objects);
         observation.objects.retain(|_, observed| !matches!(observed, Observed::InSync { .. }));
-        let quiet = quiet.without(&observation);
-        memory.learn(rendered, &quiet, observation.objects.keys());
+        let quiet = memory.learn(rendered, quiet, &observation);
         let input = PlanInput::new(rendered, &observation, &inventory, environment);
         plan(&PlanInput { quiet: Some(&quiet), ..input })
     }
