@@ -142,6 +142,32 @@ pub enum HoldKind {
     Conflict,
 }
 
+impl HoldKind {
+    pub const ALL: [HoldKind; 6] =
+        [Self::Guard, Self::Policy, Self::Unreviewed, Self::History, Self::Adoption, Self::Conflict];
+
+    /// As documents write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Guard => "guard",
+            Self::Policy => "policy",
+            Self::Unreviewed => "unreviewed",
+            Self::History => "history",
+            Self::Adoption => "adoption",
+            Self::Conflict => "conflict",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// Whether a person's word lifts it. The others are lifted by a commit, or by `naksha resume`.
+    pub fn takes_acknowledgement(self) -> bool {
+        matches!(self, Self::Guard | Self::Adoption | Self::Unreviewed)
+    }
+}
+
 /// The actions a person has seen: digests from the final reports of merged pull requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown(pub BTreeSet<Digest>);

@@ -88,7 +88,7 @@ fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
     let notes = expired(input).into_iter().chain(input.ignored.iter().map(|why| format!("; {why}")));
     let notes: String = notes.collect();
     for reason in &mut reasons {
-        if matches!(reason.kind, HoldKind::Guard | HoldKind::Adoption | HoldKind::Unreviewed) {
+        if reason.kind.takes_acknowledgement() {
             reason.message.push_str(&notes);
         }
     }

@@ -1,5 +1,6 @@
 //! What the API says and takes: JSON twins, shared by server and client.
 
+use naksha_environments::wire::HoldDocument;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,11 +60,24 @@ pub struct AckRequest {
 }
 
 /// Answer of every command that changes something.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Done {
     /// `repository/environment` of what was reached.
     pub scopes: Vec<String>,
     pub message: String,
+    /// What holds an acknowledged plan all the same; `window` and `suspension` are kinds here too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remains: Vec<HoldDocument>,
+}
+
+/// Answer of `POST …/resume`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Resumed {
+    /// `repository/environment` of what was reached.
+    pub scopes: Vec<String>,
+    pub message: String,
+    /// `suspension`, `bar`, `history`; empty when there was nothing to resume.
+    pub lifted: Vec<String>,
 }
 
 /// `GET /api/v1/repositories`: one per configured repository.

@@ -17,7 +17,7 @@ use crate::plan::{
     Action, ApprovedPlan, Blocked, Cause, Change, Conflict, Payload, Plan, Preconditions, Resolution,
     Subject, Verb,
 };
-use crate::verdict::{Admission, Finding, HoldKind, HoldReason, Standing, Verdict};
+use crate::verdict::{Admission, Finding, HoldReason, Standing, Verdict};
 
 impl PlanDocument {
     /// The plan alone. Nothing was judged or decided yet.
@@ -261,15 +261,7 @@ fn decision(admission: &Admission) -> DecisionDocument {
 impl HoldDocument {
     pub fn of(hold: &HoldReason) -> Self {
         let HoldReason { kind, message, lift } = hold;
-        let kind = match kind {
-            HoldKind::Guard => "guard",
-            HoldKind::Policy => "policy",
-            HoldKind::Unreviewed => "unreviewed",
-            HoldKind::History => "history",
-            HoldKind::Adoption => "adoption",
-            HoldKind::Conflict => "conflict",
-        };
-        Self { kind: kind.to_owned(), message: text_document(message), lift: text_document(lift) }
+        Self { kind: kind.word().to_owned(), message: text_document(message), lift: text_document(lift) }
     }
 }
 

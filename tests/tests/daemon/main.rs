@@ -1,5 +1,6 @@
 //! The daemon as its users meet it: real commits, the real program, real files.
 
+mod acknowledging;
 mod broken;
 mod commit;
 mod crash;

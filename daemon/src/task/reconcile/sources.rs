@@ -197,10 +197,9 @@ async fn accepted(this: &Reconciler, name: &RefName) -> Result<Accepted, PassErr
     if seen == head {
         return Ok(Accepted::Head { revision: head, new: false });
     }
-    let (mirror, from, to) = (Arc::clone(&this.feed.mirror), seen.clone(), head.clone());
-    // A commit that is not there any more was rewritten away; anything else that fails says nothing about history.
-    let continues = move || Ok(mirror.objects().has(&from)? && mirror.objects().is_ancestor(&from, &to)?);
-    let continues = tokio::task::spawn_blocking(continues).await.map_err(PassError::Computation)?;
+    let (feed, from, to) = (this.feed.clone(), seen.clone(), head.clone());
+    let continues = tokio::task::spawn_blocking(move || feed.continues(&from, &to));
+    let continues = continues.await.map_err(PassError::Computation)?;
     if continues.map_err(PassError::Git)? {
         return Ok(Accepted::Head { revision: head, new: true });
     }
