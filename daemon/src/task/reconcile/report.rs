@@ -401,8 +401,8 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
         UnitSync::Failed(reason) => Some(format!("{name} failed: {reason}")),
         UnitSync::Broken(reason) => Some(format!("{name} is left as it is: {reason}")),
         UnitSync::Drifted(reason) => Some(format!("{name} drifted: {reason}")),
-        UnitSync::Unsupported(source) => Some(format!("{name}: this version cannot apply {source} units")),
-        UnitSync::NotYet => Some(format!("{name} comes with the next promotion")),
+        UnitSync::Unsupported(source) => Some(format!("{name}: this version cannot apply `{source}`")),
+        UnitSync::NotYet => Some(format!("{name}: it comes with the next promotion")),
         UnitSync::Synced | UnitSync::Pending => match &unit.health {
             Health::Healthy | Health::Suspended => None,
             other => Some(format!(
