@@ -74,9 +74,21 @@ pub struct Acknowledgement {
     pub plan: crate::plan::PlanId,
     pub by: String,
     pub reason: String,
+    /// When it was given; a file does not say.
+    pub at: Option<Timestamp>,
     pub expires: Option<Timestamp>,
-    /// The file or door it came through.
+    /// The file that it stands in, or [`SOCKET`].
     pub source: String,
+}
+
+/// The door of acknowledgements that stand in no file.
+pub const SOCKET: &str = "socket";
+
+impl Acknowledgement {
+    /// Whether it is about this plan and did not run out.
+    pub fn counts(&self, plan: &crate::plan::PlanId, now: Timestamp) -> bool {
+        self.plan == *plan && self.expires.is_none_or(|expires| expires > now)
+    }
 }
 
 /// What may happen to a plan now.

@@ -70,8 +70,11 @@ impl PlanCommand {
         let planned = based.into_par_iter().map(|(environment, base)| {
             let planned = laptop.plan(&head, environment, &base);
             let own = plan_diagnostics(&planned.plan, &planned.view.rendered);
-            let document = PlanDocument::of(&planned.plan).with_verdict(&planned.verdict);
-            Shown { document: document.with_diagnostics(&own), planned, base }
+            let document = PlanDocument::of(&planned.plan)
+                .with_verdict(&planned.verdict)
+                .with_acknowledgements(&planned.acknowledgements)
+                .with_diagnostics(&own);
+            Shown { planned, document, base }
         });
         let shown: Vec<Shown> = planned.collect();
         let diagnostics = all_diagnostics(&laptop, &head, &shown)?;

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use naksha_environments::codes::daemon as codes;
 use naksha_environments::plan::PlanId;
 use naksha_environments::status::State as EnvironmentState;
-use naksha_environments::verdict::{Acknowledgement, HoldKind};
+use naksha_environments::verdict::{Acknowledgement, HoldKind, SOCKET};
 use naksha_environments::wire::{DecisionDocument, HoldDocument};
 use naksha_executor::port::store::{Scope, Store};
+use naksha_renderer::present::clean_time;
 
 use super::acting::{audit, reason_given, seen};
 use super::api::{AckRequest, Done};
@@ -45,8 +46,8 @@ pub(super) async fn acknowledge(
     if lifted.is_empty() {
         return Err(in_vain(store, &handle.scope, &plan, &others, now).await?);
     }
-    let by = caller.0.clone();
-    let ack = Acknowledgement { plan: plan.clone(), by, reason, expires, source: "socket".to_owned() };
+    let (by, source) = (caller.0.clone(), SOCKET.to_owned());
+    let ack = Acknowledgement { plan: plan.clone(), by, reason, at: Some(now), expires, source };
     let mut audit = audit(&caller, "ack", &ack.reason);
     audit.plan = Some(plan.clone());
     store.acknowledge(&handle.scope, &ack, &audit).await?;
@@ -119,7 +120,10 @@ fn held_by(decision: DecisionDocument) -> Vec<HoldDocument> {
     holds.extend(until.map(|until| HoldDocument {
         kind: "window".to_owned(),
         message: reason.unwrap_or_else(|| "a window is closed".to_owned()),
-        lift: format!("it goes ahead by itself at {until}; `windows` in environment.yaml rule that"),
+        lift: format!(
+            "it goes ahead by itself at {}; `windows` in environment.yaml rule that",
+            clean_time(&until)
+        ),
     }));
     holds
 }
@@ -153,7 +157,7 @@ async fn in_vain(
     now: Timestamp,
 ) -> Result<Refused, Refused> {
     let given = store.acknowledgements(scope).await?;
-    let given = given.iter().find(|ack| ack.plan == *plan && ack.expires.is_none_or(|expires| expires > now));
+    let given = given.iter().find(|ack| ack.counts(plan, now));
     let given = given.map(|ack| format!(" (it is acknowledged already, by {})", ack.by)).unwrap_or_default();
     let why: Vec<&str> = others.iter().map(|hold| hold.message.as_str()).collect();
     let message =

@@ -15,8 +15,8 @@ use super::refusal::Refused;
 use super::repositories;
 use super::request::{Asked, Given};
 use super::routes::{ApiState, Caller};
-use crate::history;
 use crate::registry::Handle;
+use crate::resume;
 
 /// So long a person who changes something waits to see it in the status. A pass takes milliseconds; one that is at work
 /// may take longer, and is not waited for.
@@ -79,7 +79,7 @@ pub(super) async fn resume(
 ) -> Result<Json<Resumed>, Refused> {
     let handle = which.one(&state).await?;
     let audit = audit(&caller, "resume", "");
-    let lifted = history::resume(state.store.as_ref(), &handle.scope, &state.heads, &audit).await?;
+    let lifted = resume::resume(state.store.as_ref(), &handle.scope, &state.heads, &audit).await?;
     let words: Vec<_> = lifted.iter().map(ToString::to_string).collect();
     let message = if lifted.is_empty() {
         format!("there was nothing to resume: {}", state_of(&handle))

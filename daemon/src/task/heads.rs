@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
+use naksha_environments::moment::to_the_second;
 use naksha_executor::port::store::{Scope, Store, StoreError};
 use tokio::sync::watch;
 use tracing::warn;
@@ -117,7 +118,7 @@ impl Feed {
         let state = self.state.borrow();
         let failure = state.failure.as_ref()?;
         let error = &failure.error;
-        Some(format!("{}: {error} (since {})", error.code(), failure.since.strftime("%H:%M:%S UTC")))
+        Some(format!("{}: {error} (since {})", error.code(), to_the_second(failure.since)))
     }
 }
 

@@ -12,6 +12,7 @@ mod people;
 mod promotion;
 mod refusals;
 mod repositories;
+mod show;
 mod shutdown;
 
 use std::fs;
