@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::ids::RuleName;
 use naksha_environments::load::Loader;
 use naksha_environments::policy::Policy;
@@ -68,8 +68,8 @@ fn eval(context: &Context, policy: &Path, object: &Path, old: Option<&Path>) -> 
     if policies.is_empty() {
         bail!("{} holds no policy", policy.display());
     }
-    let object = object_of(object)?;
-    let old = old.map(object_of).transpose()?;
+    let object = object_of(context, object)?;
+    let old = old.map(|old| object_of(context, old)).transpose()?;
     let verdicts: Vec<_> = policies
         .iter()
         .map(|(name, policy)| (name, evaluate_policy(policy, &object, old.as_ref(), None)))
@@ -103,26 +103,26 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
-    let (mut results, mut diagnostics) = (Vec::new(), Vec::<Diagnostic>::new());
+    let (mut results, mut problems, mut failed) = (Vec::new(), Vec::new(), false);
     for file in case_files(folder)? {
         let beside = PathBuf::from(format!("{}.yaml", file.display().to_string().trim_end_matches(CASES)));
         let (_, policies) = policies(context, &beside)?;
         let (path, text) = (policy_path(&file)?, read(&file)?);
-        let (cases, problems) = parse_cases(&path, &text);
-        diagnostics.extend(problems);
-        let (ran, problems) = run_cases(&path, &cases, &policies);
-        results.extend(ran);
-        diagnostics.extend(problems);
+        let (cases, mut found) = parse_cases(&path, &text);
+        let (ran, others) = run_cases(&path, &cases, &policies);
+        found.extend(others);
+        failed |= found.iter().any(Diagnostic::is_error);
+        problems.extend(documents(&found, &file));
+        results.extend(ran.into_iter().map(|result| (place_in(&file, &result.place), result)));
     }
-    let problems = DiagnosticDocument::all(&diagnostics);
-    let unexpected = results.iter().filter(|result| result.outcome != CaseOutcome::AsExpected).count();
+    let unexpected = results.iter().filter(|(_, result)| result.outcome != CaseOutcome::AsExpected).count();
     if context.terminal.is_json() {
-        let rows: Vec<_> = results.iter().map(|result| {
-            json!({"policy": result.policy, "case": result.case, "place": result.place.to_string(), "ok": result.outcome == CaseOutcome::AsExpected})
+        let rows: Vec<_> = results.iter().map(|(place, result)| {
+            json!({"policy": result.policy, "case": result.case, "place": place, "ok": result.outcome == CaseOutcome::AsExpected})
         }).collect();
         context.terminal.json(&json!({"cases": rows, "unexpected": unexpected, "diagnostics": problems}));
     } else {
-        let mut lines: Vec<_> = results.iter().map(case_line).collect();
+        let mut lines: Vec<_> = results.iter().map(|(place, result)| case_line(place, result)).collect();
         lines.push(summary(results.len(), unexpected));
         context.terminal.print(&lines.join("\n"));
         if !problems.is_empty() {
@@ -131,8 +131,7 @@ fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
                 .note(&present::diagnostics(&problems, present::Style::new(context.terminal.colour)));
         }
     }
-    let failed = unexpected > 0 || diagnostics.iter().any(Diagnostic::is_error);
-    Ok(if failed { Outcome::Found } else { Outcome::Fine })
+    Ok(if failed || unexpected > 0 { Outcome::Found } else { Outcome::Fine })
 }
 
 fn summary(cases: usize, unexpected: usize) -> String {
@@ -144,8 +143,8 @@ fn summary(cases: usize, unexpected: usize) -> String {
     }
 }
 
-fn case_line(result: &CaseResult) -> String {
-    let CaseResult { policy, case, place, outcome } = result;
+fn case_line(place: &str, result: &CaseResult) -> String {
+    let CaseResult { policy, case, place: _, outcome } = result;
     let case = present::clean_line(case);
     match outcome {
         CaseOutcome::AsExpected => format!("ok    {policy}: {case}"),
@@ -177,19 +176,19 @@ fn policies(context: &Context, file: &Path) -> anyhow::Result<(SourceTree, Polic
         .cloned()
         .collect();
     if !own.is_empty() {
-        let style = present::Style::new(context.terminal.colour);
-        context.terminal.note(&present::diagnostics(&DiagnosticDocument::all(&own), style));
+        told(context, &own, file);
         bail!("{} has errors", file.display());
     }
     let policies = loaded.definitions.policies.clone();
     Ok((tree, policies))
 }
 
-fn object_of(file: &Path) -> anyhow::Result<Value> {
+fn object_of(context: &Context, file: &Path) -> anyhow::Result<Value> {
     let text = read(file)?;
     let (documents, problems) = yaml::parse(&text, &tree_path(file)?, Dialect::Manifest);
-    if let Some(problem) = problems.first() {
-        bail!("{}: {}", file.display(), problem.message);
+    if problems.iter().any(Diagnostic::is_error) {
+        told(context, &problems, file);
+        bail!("{} cannot be read as an object", file.display());
     }
     match documents.as_slice() {
         [document] => Ok(document.root.to_json()),
@@ -199,6 +198,31 @@ fn object_of(file: &Path) -> anyhow::Result<Value> {
 
 fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Prints what is wrong with a file.
+fn told(context: &Context, found: &[Diagnostic], file: &Path) {
+    let style = present::Style::new(context.terminal.colour);
+    context.terminal.note(&present::diagnostics(&documents(found, file), style));
+}
+
+/// Findings about one file, under the name that it was given by: a place is one to go to from here.
+fn documents(found: &[Diagnostic], file: &Path) -> Vec<DiagnosticDocument> {
+    let mut documents = DiagnosticDocument::all(found);
+    for document in &mut documents {
+        let notes = document.notes.iter_mut().filter_map(|note| note.place.as_mut());
+        for place in document.place.iter_mut().chain(notes) {
+            place.path = file.display().to_string();
+        }
+    }
+    documents
+}
+
+fn place_in(file: &Path, place: &Place) -> String {
+    match &place.line {
+        Some(line) => format!("{}:{}:{}", file.display(), line.number, line.column),
+        None => file.display().to_string(),
+    }
 }
 
 /// Where the loader would find the file.
