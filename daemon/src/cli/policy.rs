@@ -64,33 +64,40 @@ impl PolicyCommand {
 }
 
 fn eval(context: &Context, policy: &Path, object: &Path, old: Option<&Path>) -> anyhow::Result<Outcome> {
-    let (_, policies) = policies(context, policy)?;
+    let path = policy;
+    let (_, policies) = policies(context, path)?;
     if policies.is_empty() {
-        bail!("{} holds no policy", policy.display());
+        bail!("{} holds no policy", path.display());
     }
     let object = object_of(context, object)?;
     let old = old.map(|old| object_of(context, old)).transpose()?;
     let verdicts: Vec<_> = policies
         .iter()
-        .map(|(name, policy)| (name, evaluate_policy(policy, &object, old.as_ref(), None)))
+        .map(|(name, policy)| {
+            let rule = policy.rule.place.as_ref().unwrap_or(&policy.place);
+            (name, place_in(path, rule), evaluate_policy(policy, &object, old.as_ref(), None))
+        })
         .collect();
     if context.terminal.is_json() {
-        let rows: Vec<_> = verdicts.iter().map(|(name, verdict)| json!({"policy": name, "verdict": word(verdict), "message": verdict.to_string()})).collect();
+        let rows: Vec<_> = verdicts.iter().map(|(name, place, verdict)| json!({"policy": name, "verdict": word(verdict), "message": verdict.to_string(), "place": place})).collect();
         context.terminal.json(&rows);
     } else {
-        let lines: Vec<_> = verdicts.iter().map(|(name, verdict)| line(name, verdict)).collect();
+        let lines: Vec<_> =
+            verdicts.iter().map(|(name, place, verdict)| line(name, place, verdict)).collect();
         context.terminal.print(&lines.join("\n"));
     }
-    let fine = verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Pass | Verdict::NotMatched));
+    let fine = verdicts.iter().all(|(_, _, verdict)| matches!(verdict, Verdict::Pass | Verdict::NotMatched));
     Ok(if fine { Outcome::Fine } else { Outcome::Found })
 }
 
-fn line(name: &RuleName, verdict: &Verdict) -> String {
-    let fix = match verdict {
+/// `place`: where the rule is; what could not be judged is to be mended there.
+fn line(name: &RuleName, place: &str, verdict: &Verdict) -> String {
+    let more = match verdict {
         Verdict::Fail { fix: Some(fix), .. } => format!("\n  fix: {fix}"),
-        _ => String::new(),
+        Verdict::Unjudged { .. } => format!("\n  --> {place}"),
+        Verdict::Fail { fix: None, .. } | Verdict::Pass | Verdict::NotMatched => String::new(),
     };
-    format!("{name}: {}{fix}", present::clean_line(&verdict.to_string()))
+    format!("{name}: {}{more}", present::clean_line(&verdict.to_string()))
 }
 
 fn word(verdict: &Verdict) -> &'static str {
@@ -162,7 +169,11 @@ fn case_line(place: &str, result: &CaseResult) -> String {
 /// Reads one policy file as the loader would; problems in it end the command.
 fn policies(context: &Context, file: &Path) -> anyhow::Result<(SourceTree, Policies)> {
     let text = read(file)?;
-    let path = policy_path(file)?;
+    let mut path = policy_path(file)?.to_string();
+    // The loader reads nothing else.
+    if !file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+        path.push_str(".yaml");
+    }
     let path = path.as_str();
     let tree = SourceTree::from_texts([(path, text.as_str())])?;
     let loaded = Loader::default().load(&tree);

@@ -70,6 +70,14 @@ fn what_is_wrong_is_told_by_the_path_that_was_given() {
         ["policy", "eval", "--policy", "policies/no-node-port.yaml", "--object", "rules/deep/odd.yaml"];
     let printed = run(&shop, &eval).expect_code(2);
     assert!(printed.err.contains("--> rules/deep/odd.yaml:2:"), "{}", printed.err);
+    // So is a rule that cannot judge, whatever its file is called.
+    shop.repository.write("rules/rule.txt", POLICY).write("bare.yaml", "kind: Service\nspec: {}\n");
+    let eval = ["policy", "eval", "--policy", "rules/rule.txt", "--object", "bare.yaml"];
+    let unjudged = run(&shop, &eval).expect_code(1).out;
+    assert!(
+        unjudged.contains("could not judge") && unjudged.contains("\n  --> rules/rule.txt:6:9"),
+        "{unjudged}"
+    );
     // Cases, too.
     shop.repository.write("rules/deep/named.yaml", POLICY);
     let cases = "cases:\n  - name: an open one\n    expect: pass\n    object: {apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: NodePort}}\n";
