@@ -10,6 +10,7 @@ mod config;
 mod daemon;
 mod explain;
 mod forget;
+mod goal;
 mod history;
 mod init;
 mod plan;

@@ -87,6 +87,9 @@ pub struct RepositoryDocument {
     /// The branch whose head rules; absent while it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<String>,
+    /// The commit that the trunk is at, as of the last fetch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// When the last fetch succeeded, since the daemon started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<jiff::Timestamp>,

@@ -219,6 +219,7 @@ fn states_answer_why() {
         control: None,
         content: Some(Revision::parse(&"a1".repeat(20)).unwrap()),
         applied: Some(Revision::parse(&"a1".repeat(20)).unwrap()),
+        applied_control: Some(Revision::parse(&"a1".repeat(20)).unwrap()),
         plan: None,
         objects: 4,
         units: [
