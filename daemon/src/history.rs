@@ -2,15 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::plan::PlanId;
-use naksha_executor::port::store::{
-    ApplyOutcome, ApplyRecord, AuditEntry, PlanRecord, Scope, StepOutcome, StepRecord, Store, StoreError,
-};
+use naksha_executor::port::store::{ApplyOutcome, ApplyRecord, PlanRecord, Scope, Store, StoreError};
 
-use crate::http::api::{HistoryEntry, StepDocument, StoredPlan};
-use crate::task::Heads;
+use crate::http::api::HistoryEntry;
 
 /// Shortest prefix that names a plan: long enough that a typing slip names none.
 pub const MIN_PLAN_PREFIX: usize = 8;
@@ -59,6 +55,7 @@ fn proposed(scope: &Scope, plan: PlanRecord) -> HistoryEntry {
         revision: revisions.map(|revisions| revisions.content.to_string()),
         decision,
         reasons,
+        apply: None,
         outcome: None,
         detail: None,
         ended: None,
@@ -69,13 +66,7 @@ fn proposed(scope: &Scope, plan: PlanRecord) -> HistoryEntry {
 
 /// An apply. What only heals records no revisions: the plan, where it is still that of this apply, knows them.
 fn carried_out(scope: &Scope, apply: &ApplyRecord, plan: Option<&PlanRecord>) -> HistoryEntry {
-    let (outcome, detail) = match &apply.outcome {
-        None => ("running", None),
-        Some(ApplyOutcome::Succeeded) => ("succeeded", None),
-        Some(ApplyOutcome::Failed { reason }) => ("failed", Some(reason.clone())),
-        Some(ApplyOutcome::Superseded) => ("superseded", None),
-        Some(ApplyOutcome::Interrupted) => ("interrupted", None),
-    };
+    let (outcome, detail) = told(apply.outcome.as_ref());
     let revisions = apply.revisions.as_ref().or_else(|| plan.and_then(|plan| plan.revisions.as_ref()));
     HistoryEntry {
         repository: scope.repository.to_string(),
@@ -85,11 +76,23 @@ fn carried_out(scope: &Scope, apply: &ApplyRecord, plan: Option<&PlanRecord>) ->
         revision: revisions.map(|revisions| revisions.content.to_string()),
         decision: "apply".to_owned(),
         reasons: Vec::new(),
+        apply: Some(apply.id.0),
         outcome: Some(outcome.to_owned()),
         detail,
         ended: apply.ended,
         steps: apply.steps,
         failed: apply.failed,
+    }
+}
+
+/// How an apply ended, in a word, and why where it failed.
+pub fn told(outcome: Option<&ApplyOutcome>) -> (&'static str, Option<String>) {
+    match outcome {
+        None => ("running", None),
+        Some(ApplyOutcome::Succeeded) => ("succeeded", None),
+        Some(ApplyOutcome::Failed { reason }) => ("failed", Some(reason.clone())),
+        Some(ApplyOutcome::Superseded) => ("superseded", None),
+        Some(ApplyOutcome::Interrupted) => ("interrupted", None),
     }
 }
 
@@ -135,63 +138,6 @@ pub enum PlanNotFound {
     None { prefix: String },
     #[error("`{prefix}` names several plans: {}", names.join(", "))]
     Several { prefix: String, names: Vec<String> },
-}
-
-/// A stored plan with the steps of its newest apply.
-pub async fn stored_plan(store: &dyn Store, scope: &Scope, id: &PlanId) -> Result<StoredPlan, StoreError> {
-    let gone = || StoreError::NotFound { what: format!("plan {id} of {scope}") };
-    let plan = store.plan(Some(scope), id.as_str()).await?.into_iter().next().ok_or_else(gone)?;
-    let document = store.plan_document(scope, id).await?.ok_or_else(gone)?;
-    let steps = match store.last_apply_of(scope, id).await? {
-        Some(apply) => store.steps(apply.id).await?.into_iter().map(step_document).collect(),
-        None => Vec::new(),
-    };
-    Ok(StoredPlan {
-        repository: scope.repository.to_string(),
-        environment: scope.environment.to_string(),
-        decision: plan.decision,
-        reasons: plan.reasons,
-        at: plan.at,
-        plan: document,
-        steps,
-    })
-}
-
-fn step_document(step: StepRecord) -> StepDocument {
-    let (outcome, reason) = match step.outcome {
-        StepOutcome::Done => ("done", None),
-        StepOutcome::Failed { reason } => ("failed", Some(reason)),
-        StepOutcome::Skipped { reason } => ("skipped", Some(reason)),
-    };
-    StepDocument {
-        subject: step.subject,
-        verb: step.verb,
-        outcome: outcome.to_owned(),
-        reason,
-        attempts: step.attempts,
-        milliseconds: elapsed_ms(step.started, step.ended),
-    }
-}
-
-fn elapsed_ms(from: Timestamp, to: Timestamp) -> i64 {
-    to.as_millisecond() - from.as_millisecond()
-}
-
-/// Lifts a suspension and a bar, and accepts the heads as they are now.
-pub async fn resume(
-    store: &dyn Store,
-    scope: &Scope,
-    heads: &Heads,
-    audit: &AuditEntry,
-) -> Result<(), StoreError> {
-    let record = store.environment(scope).await?;
-    if record.suspension.is_some() {
-        store.suspend(scope, None, audit).await?;
-    }
-    if !record.barred.is_empty() {
-        store.unbar(scope, audit).await?;
-    }
-    heads.accept(store, scope).await
 }
 
 #[cfg(test)]

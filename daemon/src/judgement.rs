@@ -106,6 +106,7 @@ fn acknowledgements(bench: &Bench<'_>) -> Vec<Acknowledgement> {
         plan: approval.plan.clone(),
         by: approval.by.clone(),
         reason: approval.reason.clone(),
+        at: None,
         expires: approval.expires,
         source: approval.path.to_string(),
     });

@@ -171,15 +171,26 @@ impl Diagnostic {
     }
 }
 
+/// Bytes of a beginning that is taken for the whole.
+const SHORTEST_BEGINNING: usize = 4;
+
 /// The nearest of `candidates` to `given`, when it is near enough to be a slip of the pen.
 pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = given.to_lowercase();
-    candidates
-        .into_iter()
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let near = candidates
+        .iter()
+        .copied()
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
         .min_by_key(|(distance, candidate)| (*distance, *candidate))
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    if near.is_some() || given.len() < SHORTEST_BEGINNING {
+        return near;
+    }
+    // `warn` for `warning`: the beginning of one of them, and of no other.
+    let mut begun = candidates.into_iter().filter(|candidate| candidate.to_lowercase().starts_with(&lower));
+    begun.next().filter(|_| begun.next().is_none())
 }
 
 #[cfg(test)]
@@ -203,5 +214,8 @@ mod tests {
         assert_eq!(did_you_mean("dependson", keys), Some("dependsOn"));
         assert_eq!(did_you_mean("template", keys), Some("templates"));
         assert_eq!(did_you_mean("helm", keys), None);
+        assert_eq!(did_you_mean("depends", keys), Some("dependsOn"));
+        assert_eq!(did_you_mean("warn", ["off", "info", "warning", "error"]), Some("warning"));
+        assert_eq!(did_you_mean("node", ["nodeName", "nodeSelector"]), None, "which one?");
     }
 }

@@ -29,6 +29,7 @@ pub mod workflow_change;
 
 pub mod inventory;
 pub mod merge;
+pub mod moment;
 pub mod object;
 pub mod plan;
 pub mod quiet;

@@ -62,7 +62,7 @@ pub struct Owners {
 pub struct PolicySettings {
     /// Bundled sets by name; `baseline` unless written.
     pub sets: Vec<String>,
-    pub severity: BTreeMap<EnvironmentName, BTreeMap<RuleName, SeveritySetting>>,
+    pub severity: BTreeMap<EnvironmentName, BTreeMap<RuleName, (SeveritySetting, Place)>>,
     pub waivers: Vec<Waiver>,
 }
 

@@ -23,6 +23,8 @@ pub struct EnvironmentStatus {
     pub content: Option<Revision>,
     /// The content that was applied last.
     pub applied: Option<Revision>,
+    /// The rules that it was applied with.
+    pub applied_control: Option<Revision>,
     pub plan: Option<PlanId>,
     pub objects: usize,
     pub units: BTreeMap<UnitName, UnitStatus>,
@@ -40,6 +42,7 @@ impl EnvironmentStatus {
             control: None,
             content: None,
             applied: None,
+            applied_control: None,
             plan: None,
             objects: 0,
             units: BTreeMap::new(),

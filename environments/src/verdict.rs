@@ -74,9 +74,21 @@ pub struct Acknowledgement {
     pub plan: crate::plan::PlanId,
     pub by: String,
     pub reason: String,
+    /// When it was given; a file does not say.
+    pub at: Option<Timestamp>,
     pub expires: Option<Timestamp>,
-    /// The file or door it came through.
+    /// The file that it stands in, or [`SOCKET`].
     pub source: String,
+}
+
+/// The door of acknowledgements that stand in no file.
+pub const SOCKET: &str = "socket";
+
+impl Acknowledgement {
+    /// Whether it is about this plan and did not run out.
+    pub fn counts(&self, plan: &crate::plan::PlanId, now: Timestamp) -> bool {
+        self.plan == *plan && self.expires.is_none_or(|expires| expires > now)
+    }
 }
 
 /// What may happen to a plan now.
@@ -140,6 +152,32 @@ pub enum HoldKind {
     Adoption,
     /// Somebody else set fields that we never owned.
     Conflict,
+}
+
+impl HoldKind {
+    pub const ALL: [HoldKind; 6] =
+        [Self::Guard, Self::Policy, Self::Unreviewed, Self::History, Self::Adoption, Self::Conflict];
+
+    /// As documents write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Guard => "guard",
+            Self::Policy => "policy",
+            Self::Unreviewed => "unreviewed",
+            Self::History => "history",
+            Self::Adoption => "adoption",
+            Self::Conflict => "conflict",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// Whether a person's word lifts it. The others are lifted by a commit, or by `naksha resume`.
+    pub fn takes_acknowledgement(self) -> bool {
+        matches!(self, Self::Guard | Self::Adoption | Self::Unreviewed)
+    }
 }
 
 /// The actions a person has seen: digests from the final reports of merged pull requests.

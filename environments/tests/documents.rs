@@ -1,6 +1,6 @@
 //! The committed JSON Schemas of the documents are the ones that the types give.
 //!
-//! `NAKSHA_BLESS=1 cargo test -p naksha-environments --test documents` writes them anew.
+//! `NAKSHA_REGENERATE=1 cargo test -p naksha-environments --test documents` writes them anew.
 
 use std::fs;
 use std::path::Path;
@@ -13,13 +13,13 @@ fn committed_schemas_are_current() {
     for (name, schema) in schemas() {
         let path = folder.join(format!("{name}.json"));
         let current = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-        if std::env::var_os("NAKSHA_BLESS").is_some() {
+        if std::env::var_os("NAKSHA_REGENERATE").is_some() {
             fs::write(&path, &current).unwrap();
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             committed == current,
-            "docs/schema/{name}.json is not current: run with NAKSHA_BLESS=1 and read the diff"
+            "docs/schema/{name}.json is not current: run with NAKSHA_REGENERATE=1 and read the diff"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The committed JSON Schemas of the definitions are the ones that the types give, and the reference product fits
 //! them as any editor would check it.
 //!
-//! `NAKSHA_BLESS=1 cargo test -p naksha-environments --test schemas` writes them anew.
+//! `NAKSHA_REGENERATE=1 cargo test -p naksha-environments --test schemas` writes them anew.
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -18,13 +18,13 @@ fn committed_schemas_are_current() {
     for kind in kinds() {
         let path = folder.join(format!("{}.json", kind.to_lowercase()));
         let current = serde_json::to_string_pretty(&schema(kind).unwrap()).unwrap() + "\n";
-        if std::env::var_os("NAKSHA_BLESS").is_some() {
+        if std::env::var_os("NAKSHA_REGENERATE").is_some() {
             fs::write(&path, &current).unwrap();
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             committed == current,
-            "environments/schema/{} is not current: run with NAKSHA_BLESS=1 and read the diff",
+            "environments/schema/{} is not current: run with NAKSHA_REGENERATE=1 and read the diff",
             path.file_name().unwrap().to_string_lossy()
         );
     }

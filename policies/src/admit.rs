@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::ids::RuleName;
+use naksha_environments::moment::to_the_second;
 use naksha_environments::plan::{Action, Cause, Plan, Resolution, Subject, Verb};
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::verdict::{
@@ -88,7 +89,7 @@ fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
     let notes = expired(input).into_iter().chain(input.ignored.iter().map(|why| format!("; {why}")));
     let notes: String = notes.collect();
     for reason in &mut reasons {
-        if matches!(reason.kind, HoldKind::Guard | HoldKind::Adoption | HoldKind::Unreviewed) {
+        if reason.kind.takes_acknowledgement() {
             reason.message.push_str(&notes);
         }
     }
@@ -192,5 +193,5 @@ fn subject(action: &Action) -> String {
 fn expired(input: &AdmitInput<'_>) -> Option<String> {
     let old = input.acknowledgements.iter().find(|one| one.plan == input.plan.id)?;
     let expires = old.expires.filter(|expires| *expires <= input.now)?;
-    Some(format!("; the acknowledgement of {} ended at {expires}", old.by))
+    Some(format!("; the acknowledgement of {} ended at {}", old.by, to_the_second(expires)))
 }

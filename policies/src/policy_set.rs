@@ -124,7 +124,7 @@ fn severities(
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let settings = repository.policies.severity.get(&environment.name);
-    for (name, setting) in settings.into_iter().flatten() {
+    for (name, (setting, place)) in settings.into_iter().flatten() {
         let Some(rule) = rules.get_mut(name) else { continue };
         let wanted = match setting {
             SeveritySetting::Off => None,
@@ -134,9 +134,7 @@ fn severities(
         if locked && wanted < rule.severity {
             let message = format!("the severity of `{name}` cannot be lowered");
             let hint = "acknowledge a plan, or waive one finding with a reason and a day";
-            diagnostics.push(
-                Diagnostic::new(codes::LOCKED_SEVERITY, message).at(repository.place.clone()).hint(hint),
-            );
+            diagnostics.push(Diagnostic::new(codes::LOCKED_SEVERITY, message).at(place.clone()).hint(hint));
             continue;
         }
         rule.severity = wanted;

@@ -35,7 +35,7 @@ pub(crate) fn acknowledgement<'a>(
     all: &'a [Acknowledgement],
     now: Timestamp,
 ) -> Option<&'a Acknowledgement> {
-    all.iter().find(|one| one.plan == *plan && one.expires.is_none_or(|expires| expires > now))
+    all.iter().find(|one| one.counts(plan, now))
 }
 
 impl<'a> Bench<'a> {

@@ -343,6 +343,7 @@ pub(crate) fn acknowledged(plan: &Plan, expires: Option<&str>) -> Acknowledgemen
         plan: plan.id.clone(),
         by: "@sam".to_owned(),
         reason: "the data was copied".to_owned(),
+        at: None,
         expires: expires.map(|text| text.parse().unwrap()),
         source: "approvals".to_owned(),
     }

@@ -35,11 +35,12 @@ impl Daemon {
             Ok(path) => path.display().to_string(),
             Err(_) => url,
         });
-        let loaded = context.config_with(Overrides { repository, listen, ..Overrides::default() })?;
-        let problems = problems(&loaded);
+        let overrides = Overrides { repository, listen, ..Overrides::default() };
         if check_config {
-            return Ok(report(context, &problems));
+            return Ok(report(context, &context.config_problems(overrides)?));
         }
+        let loaded = context.config_with(overrides)?;
+        let problems = problems(&loaded);
         let wrong: Vec<_> = problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong).collect();
         if !wrong.is_empty() {
             let lines: Vec<_> = wrong.iter().map(ToString::to_string).collect();

@@ -1,6 +1,7 @@
 //! `naksha history [ENV]`
 
 use clap::Args;
+use naksha_environments::moment::to_the_second;
 
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
@@ -66,7 +67,7 @@ fn line(entry: &HistoryEntry, repositories: Repositories) -> String {
     let revision = entry.revision.as_deref().map_or("-", |revision| &revision[..10.min(revision.len())]);
     let mut line = format!(
         "{}  {:<10} plan {}  {revision:<10}  {outcome:<11}",
-        entry.at.strftime("%Y-%m-%d %H:%M:%S"),
+        to_the_second(entry.at),
         name_of(entry, repositories),
         &entry.plan[..12.min(entry.plan.len())],
     );

@@ -10,6 +10,7 @@ mod config;
 mod daemon;
 mod explain;
 mod forget;
+mod goal;
 mod history;
 mod init;
 mod plan;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{Config, Loaded, LogFormat, Overrides};
+use crate::config::{Config, Loaded, LogFormat, Overrides, Problem};
 use crate::failure::code_of;
 use crate::terminal::{Format, Terminal};
 
@@ -211,15 +212,23 @@ impl Context {
 
     /// As [`Context::config`], with a command's own flags on top, and where each value came from.
     pub(crate) fn config_with(&self, overrides: Overrides) -> anyhow::Result<Loaded> {
-        let Global { config, state, socket, log, log_format, format: _ } = self.global.clone();
-        let overrides = Overrides {
-            state: state.or(overrides.state),
-            socket: socket.or(overrides.socket),
-            log_level: log.or(overrides.log_level),
-            log_format: log_format.or(overrides.log_format),
-            ..overrides
-        };
-        Ok(crate::config::load(config.as_deref(), &overrides)?)
+        Ok(crate::config::load(self.global.config.as_deref(), &self.overrides(overrides))?)
+    }
+
+    /// Everything that is wrong with that configuration.
+    pub(crate) fn config_problems(&self, overrides: Overrides) -> anyhow::Result<Vec<Problem>> {
+        Ok(crate::config::inspect(self.global.config.as_deref(), &self.overrides(overrides))?)
+    }
+
+    fn overrides(&self, own: Overrides) -> Overrides {
+        let Global { config: _, state, socket, log, log_format, format: _ } = self.global.clone();
+        Overrides {
+            state: state.or(own.state),
+            socket: socket.or(own.socket),
+            log_level: log.or(own.log_level),
+            log_format: log_format.or(own.log_format),
+            ..own
+        }
     }
 
     /// The API of a running daemon.

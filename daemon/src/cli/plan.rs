@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::{Environment, Follows};
+use naksha_environments::environment::Environment;
 use naksha_environments::wire::{DiagnosticDocument, PlanDocument, StatusDocument};
 use naksha_renderer::plan::diagnostics as plan_diagnostics;
 use naksha_renderer::present;
@@ -64,14 +64,17 @@ impl PlanCommand {
         };
         let base_of = |environment: &Environment| match &base {
             Some(base) => base.clone(),
-            None => applied(context, &laptop, environment, &name_of(environment)),
+            None => applied(context, &laptop, &name_of(environment)),
         };
         let based: Vec<_> = selected.iter().map(|environment| (environment, base_of(environment))).collect();
         let planned = based.into_par_iter().map(|(environment, base)| {
             let planned = laptop.plan(&head, environment, &base);
             let own = plan_diagnostics(&planned.plan, &planned.view.rendered);
-            let document = PlanDocument::of(&planned.plan).with_verdict(&planned.verdict);
-            Shown { document: document.with_diagnostics(&own), planned, base }
+            let document = PlanDocument::of(&planned.plan)
+                .with_verdict(&planned.verdict)
+                .with_acknowledgements(&planned.acknowledgements)
+                .with_diagnostics(&own);
+            Shown { planned, document, base }
         });
         let shown: Vec<Shown> = planned.collect();
         let diagnostics = all_diagnostics(&laptop, &head, &shown)?;
@@ -98,7 +101,7 @@ fn all_diagnostics(
 }
 
 /// On the trunk: what a daemon applied last, when one answers about this repository. `name` is what it is asked for.
-fn applied(context: &Context, laptop: &Laptop, environment: &Environment, name: &str) -> Base {
+fn applied(context: &Context, laptop: &Laptop, name: &str) -> Base {
     let nothing = |why: &str| Base::Nothing(format!("on the trunk, and {why}"));
     let Some(answers) = answers(context, name) else {
         return nothing(NOT_TOLD);
@@ -109,11 +112,8 @@ fn applied(context: &Context, laptop: &Laptop, environment: &Environment, name: 
         Told::Nothing(why) => return nothing(&why),
     };
     let Some(applied) = document.applied else { return nothing("nothing was applied there yet") };
-    // Rules of a pinned environment come from the trunk, its content from what was promoted.
-    let control = match environment.follows {
-        Follows::Promotion { .. } => document.control.unwrap_or_else(|| applied.clone()),
-        Follows::Trunk | Follows::Branch(_) => applied.clone(),
-    };
+    // Rules come from the trunk, wherever the content does. What was read since is not applied: it may be held.
+    let control = document.applied_control.unwrap_or_else(|| applied.clone());
     match (laptop.at(&control), laptop.at(&applied)) {
         (Ok(rules), Ok(applied)) => Base::Applied { control: rules, content: applied },
         (Err(error), _) | (_, Err(error)) => nothing(&error.to_string()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::ids::RuleName;
 use naksha_environments::load::Loader;
 use naksha_environments::policy::Policy;
@@ -64,33 +64,40 @@ impl PolicyCommand {
 }
 
 fn eval(context: &Context, policy: &Path, object: &Path, old: Option<&Path>) -> anyhow::Result<Outcome> {
-    let (_, policies) = policies(context, policy)?;
+    let path = policy;
+    let (_, policies) = policies(context, path)?;
     if policies.is_empty() {
-        bail!("{} holds no policy", policy.display());
+        bail!("{} holds no policy", path.display());
     }
-    let object = object_of(object)?;
-    let old = old.map(object_of).transpose()?;
+    let object = object_of(context, object)?;
+    let old = old.map(|old| object_of(context, old)).transpose()?;
     let verdicts: Vec<_> = policies
         .iter()
-        .map(|(name, policy)| (name, evaluate_policy(policy, &object, old.as_ref(), None)))
+        .map(|(name, policy)| {
+            let rule = policy.rule.place.as_ref().unwrap_or(&policy.place);
+            (name, place_in(path, rule), evaluate_policy(policy, &object, old.as_ref(), None))
+        })
         .collect();
     if context.terminal.is_json() {
-        let rows: Vec<_> = verdicts.iter().map(|(name, verdict)| json!({"policy": name, "verdict": word(verdict), "message": verdict.to_string()})).collect();
+        let rows: Vec<_> = verdicts.iter().map(|(name, place, verdict)| json!({"policy": name, "verdict": word(verdict), "message": verdict.to_string(), "place": place})).collect();
         context.terminal.json(&rows);
     } else {
-        let lines: Vec<_> = verdicts.iter().map(|(name, verdict)| line(name, verdict)).collect();
+        let lines: Vec<_> =
+            verdicts.iter().map(|(name, place, verdict)| line(name, place, verdict)).collect();
         context.terminal.print(&lines.join("\n"));
     }
-    let fine = verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Pass | Verdict::NotMatched));
+    let fine = verdicts.iter().all(|(_, _, verdict)| matches!(verdict, Verdict::Pass | Verdict::NotMatched));
     Ok(if fine { Outcome::Fine } else { Outcome::Found })
 }
 
-fn line(name: &RuleName, verdict: &Verdict) -> String {
-    let fix = match verdict {
+/// `place`: where the rule is; what could not be judged is to be mended there.
+fn line(name: &RuleName, place: &str, verdict: &Verdict) -> String {
+    let more = match verdict {
         Verdict::Fail { fix: Some(fix), .. } => format!("\n  fix: {fix}"),
-        _ => String::new(),
+        Verdict::Unjudged { .. } => format!("\n  --> {place}"),
+        Verdict::Fail { fix: None, .. } | Verdict::Pass | Verdict::NotMatched => String::new(),
     };
-    format!("{name}: {}{fix}", present::clean_line(&verdict.to_string()))
+    format!("{name}: {}{more}", present::clean_line(&verdict.to_string()))
 }
 
 fn word(verdict: &Verdict) -> &'static str {
@@ -103,26 +110,26 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
-    let (mut results, mut diagnostics) = (Vec::new(), Vec::<Diagnostic>::new());
+    let (mut results, mut problems, mut failed) = (Vec::new(), Vec::new(), false);
     for file in case_files(folder)? {
         let beside = PathBuf::from(format!("{}.yaml", file.display().to_string().trim_end_matches(CASES)));
         let (_, policies) = policies(context, &beside)?;
         let (path, text) = (policy_path(&file)?, read(&file)?);
-        let (cases, problems) = parse_cases(&path, &text);
-        diagnostics.extend(problems);
-        let (ran, problems) = run_cases(&path, &cases, &policies);
-        results.extend(ran);
-        diagnostics.extend(problems);
+        let (cases, mut found) = parse_cases(&path, &text);
+        let (ran, others) = run_cases(&path, &cases, &policies);
+        found.extend(others);
+        failed |= found.iter().any(Diagnostic::is_error);
+        problems.extend(documents(&found, &file));
+        results.extend(ran.into_iter().map(|result| (place_in(&file, &result.place), result)));
     }
-    let problems = DiagnosticDocument::all(&diagnostics);
-    let unexpected = results.iter().filter(|result| result.outcome != CaseOutcome::AsExpected).count();
+    let unexpected = results.iter().filter(|(_, result)| result.outcome != CaseOutcome::AsExpected).count();
     if context.terminal.is_json() {
-        let rows: Vec<_> = results.iter().map(|result| {
-            json!({"policy": result.policy, "case": result.case, "place": result.place.to_string(), "ok": result.outcome == CaseOutcome::AsExpected})
+        let rows: Vec<_> = results.iter().map(|(place, result)| {
+            json!({"policy": result.policy, "case": result.case, "place": place, "ok": result.outcome == CaseOutcome::AsExpected})
         }).collect();
         context.terminal.json(&json!({"cases": rows, "unexpected": unexpected, "diagnostics": problems}));
     } else {
-        let mut lines: Vec<_> = results.iter().map(case_line).collect();
+        let mut lines: Vec<_> = results.iter().map(|(place, result)| case_line(place, result)).collect();
         lines.push(summary(results.len(), unexpected));
         context.terminal.print(&lines.join("\n"));
         if !problems.is_empty() {
@@ -131,8 +138,7 @@ fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
                 .note(&present::diagnostics(&problems, present::Style::new(context.terminal.colour)));
         }
     }
-    let failed = unexpected > 0 || diagnostics.iter().any(Diagnostic::is_error);
-    Ok(if failed { Outcome::Found } else { Outcome::Fine })
+    Ok(if failed || unexpected > 0 { Outcome::Found } else { Outcome::Fine })
 }
 
 fn summary(cases: usize, unexpected: usize) -> String {
@@ -144,8 +150,8 @@ fn summary(cases: usize, unexpected: usize) -> String {
     }
 }
 
-fn case_line(result: &CaseResult) -> String {
-    let CaseResult { policy, case, place, outcome } = result;
+fn case_line(place: &str, result: &CaseResult) -> String {
+    let CaseResult { policy, case, place: _, outcome } = result;
     let case = present::clean_line(case);
     match outcome {
         CaseOutcome::AsExpected => format!("ok    {policy}: {case}"),
@@ -163,7 +169,11 @@ fn case_line(result: &CaseResult) -> String {
 /// Reads one policy file as the loader would; problems in it end the command.
 fn policies(context: &Context, file: &Path) -> anyhow::Result<(SourceTree, Policies)> {
     let text = read(file)?;
-    let path = policy_path(file)?;
+    let mut path = policy_path(file)?.to_string();
+    // The loader reads nothing else.
+    if !file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+        path.push_str(".yaml");
+    }
     let path = path.as_str();
     let tree = SourceTree::from_texts([(path, text.as_str())])?;
     let loaded = Loader::default().load(&tree);
@@ -177,19 +187,19 @@ fn policies(context: &Context, file: &Path) -> anyhow::Result<(SourceTree, Polic
         .cloned()
         .collect();
     if !own.is_empty() {
-        let style = present::Style::new(context.terminal.colour);
-        context.terminal.note(&present::diagnostics(&DiagnosticDocument::all(&own), style));
+        told(context, &own, file);
         bail!("{} has errors", file.display());
     }
     let policies = loaded.definitions.policies.clone();
     Ok((tree, policies))
 }
 
-fn object_of(file: &Path) -> anyhow::Result<Value> {
+fn object_of(context: &Context, file: &Path) -> anyhow::Result<Value> {
     let text = read(file)?;
     let (documents, problems) = yaml::parse(&text, &tree_path(file)?, Dialect::Manifest);
-    if let Some(problem) = problems.first() {
-        bail!("{}: {}", file.display(), problem.message);
+    if problems.iter().any(Diagnostic::is_error) {
+        told(context, &problems, file);
+        bail!("{} cannot be read as an object", file.display());
     }
     match documents.as_slice() {
         [document] => Ok(document.root.to_json()),
@@ -199,6 +209,31 @@ fn object_of(file: &Path) -> anyhow::Result<Value> {
 
 fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Prints what is wrong with a file.
+fn told(context: &Context, found: &[Diagnostic], file: &Path) {
+    let style = present::Style::new(context.terminal.colour);
+    context.terminal.note(&present::diagnostics(&documents(found, file), style));
+}
+
+/// Findings about one file, under the name that it was given by: a place is one to go to from here.
+fn documents(found: &[Diagnostic], file: &Path) -> Vec<DiagnosticDocument> {
+    let mut documents = DiagnosticDocument::all(found);
+    for document in &mut documents {
+        let notes = document.notes.iter_mut().filter_map(|note| note.place.as_mut());
+        for place in document.place.iter_mut().chain(notes) {
+            place.path = file.display().to_string();
+        }
+    }
+    documents
+}
+
+fn place_in(file: &Path, place: &Place) -> String {
+    match &place.line {
+        Some(line) => format!("{}:{}:{}", file.display(), line.number, line.column),
+        None => file.display().to_string(),
+    }
 }
 
 /// Where the loader would find the file.

@@ -6,6 +6,7 @@ use clap::Args;
 use naksha_environments::wire::StatusDocument;
 use naksha_renderer::present;
 
+use super::goal::Goal;
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
 use crate::client::{Client, ClientError};
@@ -30,6 +31,9 @@ pub(super) struct Status {
     /// a person or a commit
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+    /// With --wait: until this commit of the repository in the working directory, or one after it, is what was applied
+    #[arg(long, value_name = "REV", requires = "wait")]
+    revision: Option<String>,
 }
 
 /// What the daemon said.
@@ -43,15 +47,16 @@ impl Status {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let client = context.client()?;
         let asked = self.environment.as_deref();
+        let goal = self.revision.as_deref().map(Goal::open).transpose()?;
         let seen = match self.wait {
             None => block_on(look(&client, asked))??,
-            Some(seconds) => block_on(awaited(&client, asked, Duration::from_secs(seconds)))??,
+            Some(seconds) => block_on(awaited(&client, asked, goal.as_ref(), Duration::from_secs(seconds)))??,
         };
         print(context, &seen);
         let matters = self.exit_code || self.wait.is_some();
-        if matters && !seen.is_in_order() {
+        if matters && !seen.has_reached(goal.as_ref()) {
             if self.wait.is_some() {
-                explain(context, &seen);
+                explain(context, &seen, goal.as_ref());
             }
             return Ok(Outcome::Found);
         }
@@ -78,13 +83,20 @@ fn print(context: &Context, seen: &Seen) {
 }
 
 /// The status once everything is synced, once waiting is of no use, or when the time is up.
-async fn awaited(client: &Client, asked: Option<&str>, limit: Duration) -> Result<Seen, ClientError> {
+async fn awaited(
+    client: &Client,
+    asked: Option<&str>,
+    goal: Option<&Goal>,
+    limit: Duration,
+) -> Result<Seen, ClientError> {
     let deadline = tokio::time::Instant::now() + limit;
     loop {
         let late = tokio::time::Instant::now() >= deadline;
         match look_at_all(client, asked).await {
             // Environments that the daemon does not know yet may not pass for synced.
-            Ok((seen, all)) if late || seen.stays_troubled().is_some() || all && seen.is_settled() => {
+            Ok((seen, all))
+                if late || seen.stays_troubled(goal).is_some() || all && seen.is_settled(goal) =>
+            {
                 return Ok(seen);
             }
             // A daemon that was just started has no socket yet, and no environment.
@@ -125,26 +137,38 @@ impl Seen {
         !self.documents.is_empty() && self.documents.iter().all(is_synced)
     }
 
-    /// A repository that does not become readable by waiting.
-    fn stays_troubled(&self) -> Option<&RepositoryDocument> {
+    /// Whether that is so of the commit that is waited for.
+    fn has_reached(&self, goal: Option<&Goal>) -> bool {
+        self.is_in_order() && goal.is_none_or(|goal| goal.missing(&self.documents).is_none())
+    }
+
+    /// A repository that does not become readable by waiting. One that was not read at the commit that is waited for may.
+    fn stays_troubled(&self, goal: Option<&Goal>) -> Option<&RepositoryDocument> {
         let stays = |problem: &RepositoryProblem| !problem.transient;
-        self.repositories.iter().find(|repository| repository.problem.as_ref().is_some_and(stays))
+        self.repositories.iter().find(|repository| {
+            let is_seen = goal.is_none_or(|goal| goal.is_seen(repository.head.as_deref()));
+            is_seen && repository.problem.as_ref().is_some_and(stays)
+        })
     }
 
     /// Whether there is nothing to wait for.
-    fn is_settled(&self) -> bool {
-        self.is_in_order() || self.waits_for_somebody().is_some()
+    fn is_settled(&self, goal: Option<&Goal>) -> bool {
+        self.has_reached(goal) || self.waits_for_somebody(goal).is_some()
     }
 
-    /// An environment that does not become synced by waiting.
-    fn waits_for_somebody(&self) -> Option<&StatusDocument> {
-        self.documents.iter().find(|document| NEEDS_SOMEBODY.contains(&document.state.as_str()))
+    /// An environment that does not become synced by waiting. One that has not looked at the commit that is waited for
+    /// may.
+    fn waits_for_somebody(&self, goal: Option<&Goal>) -> Option<&StatusDocument> {
+        self.documents.iter().find(|document| {
+            let is_seen = goal.is_none_or(|goal| goal.is_seen(document.control.as_deref()));
+            is_seen && NEEDS_SOMEBODY.contains(&document.state.as_str())
+        })
     }
 }
 
 /// Says why waiting ended without success. What a repository's problem is was printed already.
-fn explain(context: &Context, seen: &Seen) {
-    let note = match (seen.waits_for_somebody(), seen.stays_troubled()) {
+fn explain(context: &Context, seen: &Seen, goal: Option<&Goal>) {
+    let note = match (seen.waits_for_somebody(goal), seen.stays_troubled(goal)) {
         (Some(document), _) => format!(
             "{}/{} is {}, and waiting does not change that: {}",
             document.repository,
@@ -153,7 +177,10 @@ fn explain(context: &Context, seen: &Seen) {
             document.why.first().map_or("no details", String::as_str)
         ),
         (None, Some(repository)) => format!("waiting does not change this: {repository}"),
-        (None, None) => "the time is up, and not everything is synced".to_owned(),
+        (None, None) => match goal.and_then(|goal| goal.missing(&seen.documents)) {
+            Some(missing) => format!("the time is up: {missing}"),
+            None => "the time is up, and not everything is synced".to_owned(),
+        },
     };
     context.terminal.note(&note);
 }

@@ -1,6 +1,8 @@
 //! `naksha sync [ENV]`
 
 use clap::Args;
+use naksha_environments::wire::HoldDocument;
+use naksha_renderer::present::clean_line;
 
 use super::{Context, Outcome, block_on};
 use crate::http::api::{Done, NoRequest};
@@ -44,6 +46,11 @@ pub(super) fn print_done(context: &Context, done: &Done) {
     } else if done.scopes.is_empty() {
         context.terminal.print(&done.message);
     } else {
-        context.terminal.print(&format!("{}: {}", done.scopes.join(", "), done.message));
+        let mut lines = vec![format!("{}: {}", done.scopes.join(", "), done.message)];
+        for HoldDocument { kind: _, message, lift } in &done.remains {
+            lines.push(format!("  {}", clean_line(message)));
+            lines.push(format!("    = {}", clean_line(lift)));
+        }
+        context.terminal.print(&lines.join("\n"));
     }
 }

@@ -4,6 +4,7 @@
 //! here by file or variable, never written here. Which target an environment may use follows from this file alone:
 //! an environment's directories lie beneath a root of its own.
 
+mod inspect;
 mod origins;
 mod print;
 mod problems;
@@ -19,6 +20,7 @@ use naksha_environments::wire::scrub;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use inspect::inspect;
 pub use origins::Origins;
 pub use print::printed;
 pub use problems::{Problem, ProblemKind, problems};

@@ -11,51 +11,64 @@ use super::read::Overrides;
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
     file: Option<PathBuf>,
-    lines: BTreeMap<String, usize>,
+    /// Line and column of each key's value, from 1.
+    lines: BTreeMap<String, (usize, usize)>,
     overrides: BTreeMap<&'static str, &'static str>,
 }
 
 impl Origins {
     /// `text` is what the file says, if there is one; it was parsed already.
     pub(super) fn new(file: Option<(&Path, &str)>, overrides: &Overrides) -> Self {
-        let mut lines = BTreeMap::new();
-        if let Some((_, text)) = file
+        if let Some((path, text)) = file
             && let Ok(table) = DeTable::parse(text)
         {
-            flatten(text, "", table.get_ref(), &mut lines);
+            return Self::of_table(path, text, table.get_ref(), overrides);
         }
         let file = file.map(|(path, _)| path.to_owned());
-        Self { file, lines, overrides: overridden(overrides) }
+        Self { file, lines: BTreeMap::new(), overrides: overridden(overrides) }
+    }
+
+    /// `table`: what of the text counts.
+    pub(super) fn of_table(path: &Path, text: &str, table: &DeTable<'_>, overrides: &Overrides) -> Self {
+        let mut lines = BTreeMap::new();
+        flatten(text, "", table, &mut lines);
+        Self { file: Some(path.to_owned()), lines, overrides: overridden(overrides) }
     }
 
     /// `--state`, `NAKSHA_STATE`, `naksha.toml:3`, or `default`.
     pub fn of(&self, key: &str) -> String {
-        self.written(key).unwrap_or_else(|| "default".to_owned())
+        let line = || Some(format!("{}:{}", self.file()?, self.lines.get(key)?.0));
+        self.overridden(key).or_else(line).unwrap_or_else(|| "default".to_owned())
     }
 
-    /// As [`Origins::of`], and the nearest thing around a key that is not there: where to write it.
+    /// Where to mend a value: `--state`, `naksha.toml:3:9`; of one that is not there the nearest thing around it.
     pub fn near(&self, key: &str) -> Option<String> {
         let mut key = key;
         loop {
-            if let Some(written) = self.written(key) {
+            let place = || {
+                let (line, column) = self.lines.get(key)?;
+                Some(format!("{}:{line}:{column}", self.file()?))
+            };
+            if let Some(written) = self.overridden(key).or_else(place) {
                 return Some(written);
             }
             match key.rfind(['.', '[']) {
                 Some(at) => key = &key[..at],
-                None => return self.file.as_ref().map(|file| file.display().to_string()),
+                None => return self.file(),
             }
         }
     }
 
-    fn written(&self, key: &str) -> Option<String> {
+    fn file(&self) -> Option<String> {
+        self.file.as_ref().map(|file| file.display().to_string())
+    }
+
+    fn overridden(&self, key: &str) -> Option<String> {
         let covers = |own: &str| {
             key.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        if let Some((_, name)) = self.overrides.iter().find(|(own, _)| covers(own)) {
-            return Some((*name).to_owned());
-        }
-        let line = self.lines.get(key)?;
-        Some(format!("{}:{line}", self.file.as_ref()?.display()))
+        let (_, name) = self.overrides.iter().find(|(own, _)| covers(own))?;
+        Some((*name).to_owned())
     }
 }
 
@@ -80,18 +93,22 @@ fn overridden(overrides: &Overrides) -> BTreeMap<&'static str, &'static str> {
     known.into_iter().filter_map(name).collect()
 }
 
-fn flatten(text: &str, above: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, usize>) {
+fn flatten(text: &str, above: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, (usize, usize)>) {
     for (key, value) in table {
         let path =
             if above.is_empty() { key.get_ref().to_string() } else { format!("{above}.{}", key.get_ref()) };
-        lines.insert(path.clone(), line_of(text, key.span().start));
+        let start = match value.get_ref() {
+            DeValue::Table(_) | DeValue::Array(_) => key.span().start,
+            _ => value.span().start,
+        };
+        lines.insert(path.clone(), position(text, start));
         match value.get_ref() {
             DeValue::Table(inner) => flatten(text, &path, inner, lines),
             DeValue::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     if let DeValue::Table(inner) = item.get_ref() {
                         let path = format!("{path}[{index}]");
-                        lines.insert(path.clone(), line_of(text, item.span().start));
+                        lines.insert(path.clone(), position(text, item.span().start));
                         flatten(text, &path, inner, lines);
                     }
                 }
@@ -101,6 +118,9 @@ fn flatten(text: &str, above: &str, table: &DeTable<'_>, lines: &mut BTreeMap<St
     }
 }
 
-fn line_of(text: &str, at: usize) -> usize {
-    text[..at.min(text.len())].matches('\n').count() + 1
+/// Line and column of a byte, from 1; columns in characters.
+pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
 }

@@ -21,11 +21,13 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// Bytes of a Unix socket's path that Linux takes (unix(7): 108 with the end).
 const MAX_SOCKET_PATH: usize = 107;
 
+pub(super) const NO_REPOSITORY: &str = "no repository is configured; name one here or with --repository";
+
 /// One thing that is wrong, and where it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub kind: ProblemKind,
-    /// `naksha.toml:12`, or the flag or variable; absent: nothing was written.
+    /// `naksha.toml:12:9`, or the flag or variable; absent: nothing was written.
     pub place: Option<String>,
     pub message: String,
 }
@@ -53,13 +55,13 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     let mut found = Found { loaded, problems: Vec::new() };
     let config = &loaded.config;
     if config.repository.is_empty() {
-        found.wrong("repository", "no repository is configured; name one here or with --repository");
+        found.wrong("repository", NO_REPOSITORY);
     }
     let mut names = BTreeMap::new();
     for (index, repository) in config.repository.iter().enumerate() {
         let key = format!("repository[{index}]");
         if let Some(first) = names.insert(&repository.name, index) {
-            let first = loaded.origins.of(&format!("repository[{first}].name"));
+            let first = loaded.origins.near(&format!("repository[{first}].name")).unwrap_or_default();
             let message =
                 format!("two repositories are named `{}` (the other one: {first})", repository.name);
             found.wrong(&format!("{key}.name"), message);
@@ -168,8 +170,8 @@ impl Found<'_> {
                 let key = format!("repository[{index}].directories.{environment}");
                 let touches = |other: &PathBuf| root.starts_with(other) || other.starts_with(root);
                 if let Some((first, other)) = roots.iter().find(|(_, other)| touches(other)) {
-                    let (root, other, first) =
-                        (root.display(), other.display(), self.loaded.origins.of(first));
+                    let first = self.loaded.origins.near(first).unwrap_or_default();
+                    let (root, other) = (root.display(), other.display());
                     self.wrong(&key, format!("`{root}` and `{other}` ({first}) lie in each other; each belongs to one environment alone"));
                 }
                 roots.push((key, root));

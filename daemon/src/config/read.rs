@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use naksha_environments::codes::Code;
 use naksha_environments::codes::daemon::CONFIG_REFUSED;
+use naksha_environments::wire::scrub;
 
 use super::origins::Origins;
 use super::{Config, Listen, LogFormat, RepositoryConfig};
@@ -65,9 +66,7 @@ pub struct Loaded {
 /// Reads `file` (or the first default that exists) and applies `overrides`. Whether the result makes sense as a whole
 /// is for [`super::problems`].
 pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Loaded, ConfigError> {
-    let found = file
-        .map(Path::to_owned)
-        .or_else(|| DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.is_file()));
+    let found = find(file);
     let text = match &found {
         Some(path) => Some(read(path)?),
         None => None,
@@ -77,11 +76,20 @@ pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Loaded, Config
         Some((path, text)) => parse(path, text)?,
         None => Config::default(),
     };
-    apply(&mut config, overrides)?;
+    if let Some(Refused { key, why }) = apply(&mut config, overrides).into_iter().next() {
+        let key = key.rsplit('.').next().unwrap_or(key);
+        return Err(ConfigError::Invalid(format!("{key}: {why}")));
+    }
     Ok(Loaded { config, origins: Origins::new(written, overrides) })
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+/// The file that is named, or the first default that is there.
+pub(super) fn find(file: Option<&Path>) -> Option<PathBuf> {
+    let default = || DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.is_file());
+    file.map(Path::to_owned).or_else(default)
+}
+
+pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 
@@ -90,17 +98,31 @@ fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         .map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })
 }
 
-fn apply(config: &mut Config, overrides: &Overrides) -> Result<(), ConfigError> {
+/// What a flag or variable says, and cannot.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) key: &'static str,
+    pub(super) why: String,
+}
+
+/// Puts the overrides over the file's values. Those that make no sense are left out.
+pub(super) fn apply(config: &mut Config, overrides: &Overrides) -> Vec<Refused> {
     let Overrides { state, repository, listen, socket, log_level, log_format } = overrides.clone();
+    let mut refused = Vec::new();
     if let Some(state) = state {
         config.state = state;
     }
     if let Some(url) = repository {
-        config.repository = vec![RepositoryConfig::from_url(&url)?];
+        match RepositoryConfig::from_url(&url) {
+            Ok(repository) => config.repository = vec![repository],
+            Err(why) => refused.push(Refused { key: "repository", why }),
+        }
     }
     if let Some(listen) = listen {
-        config.http.listen =
-            Listen::try_from(listen).map_err(|why| ConfigError::Invalid(format!("listen: {why}")))?;
+        match Listen::try_from(listen) {
+            Ok(listen) => config.http.listen = listen,
+            Err(why) => refused.push(Refused { key: "http.listen", why }),
+        }
     }
     if socket.is_some() {
         config.http.socket = socket;
@@ -111,12 +133,12 @@ fn apply(config: &mut Config, overrides: &Overrides) -> Result<(), ConfigError> 
     if let Some(format) = log_format {
         config.log.format = format;
     }
-    Ok(())
+    refused
 }
 
 impl RepositoryConfig {
     /// A repository known by its address only; its name is the address' last part.
-    pub fn from_url(url: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn from_url(url: &str) -> Result<Self, String> {
         let last =
             url.trim_end_matches('/').trim_end_matches("/.git").rsplit(['/', ':']).next().unwrap_or(url);
         let name: String = last
@@ -126,7 +148,7 @@ impl RepositoryConfig {
             .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
             .collect();
         let name = name.trim_matches('-').parse().map_err(|error| {
-            ConfigError::Invalid(format!("no name for repository `{url}` ({error}); name it in the file"))
+            format!("no name for repository `{}` ({error}); name it in the file", scrub(url))
         })?;
         Ok(Self {
             name,

@@ -1,7 +1,8 @@
 //! What the API says and takes: JSON twins, shared by server and client.
 
+use naksha_environments::moment::to_the_second;
+use naksha_environments::wire::HoldDocument;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// Body of every refusal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,11 +60,24 @@ pub struct AckRequest {
 }
 
 /// Answer of every command that changes something.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Done {
     /// `repository/environment` of what was reached.
     pub scopes: Vec<String>,
     pub message: String,
+    /// What holds an acknowledged plan all the same; `window` and `suspension` are kinds here too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remains: Vec<HoldDocument>,
+}
+
+/// Answer of `POST …/resume`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Resumed {
+    /// `repository/environment` of what was reached.
+    pub scopes: Vec<String>,
+    pub message: String,
+    /// `suspension`, `bar`, `history`; empty when there was nothing to resume.
+    pub lifted: Vec<String>,
 }
 
 /// `GET /api/v1/repositories`: one per configured repository.
@@ -73,6 +87,9 @@ pub struct RepositoryDocument {
     /// The branch whose head rules; absent while it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<String>,
+    /// The commit that the trunk is at, as of the last fetch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// When the last fetch succeeded, since the daemon started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<jiff::Timestamp>,
@@ -101,7 +118,7 @@ impl std::fmt::Display for RepositoryDocument {
         let Some(problem) = &self.problem else { return f.write_str(&self.repository) };
         write!(f, "repository {}: {}: {}", self.repository, problem.code, problem.message)?;
         let Some(since) = problem.since else { return Ok(()) };
-        write!(f, " (since {})", since.strftime("%Y-%m-%d %H:%M:%S UTC"))
+        write!(f, " (since {})", to_the_second(since))
     }
 }
 
@@ -122,34 +139,12 @@ pub struct HistoryEntry {
     /// `apply`, `hold`, `wait`
     pub decision: String,
     pub reasons: Vec<String>,
+    /// Which apply; absent: never applied.
+    pub apply: Option<i64>,
     /// `succeeded`, `failed`, `superseded`, `interrupted`, `running`; absent: never applied.
     pub outcome: Option<String>,
     pub detail: Option<String>,
     pub ended: Option<jiff::Timestamp>,
     pub steps: u32,
     pub failed: u32,
-}
-
-/// `GET /api/v1/plans/{plan}`
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StoredPlan {
-    pub repository: String,
-    pub environment: String,
-    pub decision: String,
-    pub reasons: Vec<String>,
-    pub at: jiff::Timestamp,
-    /// The plan's documented JSON.
-    pub plan: Value,
-    pub steps: Vec<StepDocument>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StepDocument {
-    pub subject: String,
-    pub verb: String,
-    /// `done`, `failed`, `skipped`
-    pub outcome: String,
-    pub reason: Option<String>,
-    pub attempts: u32,
-    pub milliseconds: i64,
 }

@@ -3,6 +3,7 @@
 //! The socket (mode 0600) is the door of people on the machine; the TCP listener takes a bearer token for anything
 //! that reveals content. Nothing here decides: handlers read the registry and the store, or poke a loop.
 
+mod acknowledging;
 mod acting;
 pub mod api;
 mod auth;

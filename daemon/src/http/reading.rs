@@ -9,18 +9,19 @@ use jiff::Timestamp;
 use naksha_environments::codes::daemon as codes;
 use naksha_environments::plan::PlanId;
 use naksha_environments::status::{EnvironmentStatus, State as EnvironmentState};
-use naksha_environments::wire::StatusDocument;
+use naksha_environments::wire::{StatusDocument, StoredPlanDocument};
 use naksha_executor::port::store::{Scope, Store};
 use serde::Deserialize;
 
 use super::EnvironmentRef;
-use super::api::{HistoryDocument, StoredPlan};
+use super::api::HistoryDocument;
 use super::refusal::Refused;
 use super::repositories;
 use super::request::{Asked, Named};
 use super::routes::ApiState;
 use crate::history::{self, MAX_ENTRIES, PlanNotFound};
 use crate::registry::Handle;
+use crate::stored_plan::stored_plan;
 
 /// Entries of history when no number is asked for.
 const DEFAULT_ENTRIES: u32 = 20;
@@ -161,7 +162,8 @@ pub(super) async fn plan(
     State(state): State<ApiState>,
     Named(prefix): Named,
     Asked(which): Asked<Which>,
-) -> Result<Json<StoredPlan>, Refused> {
+) -> Result<Json<StoredPlanDocument>, Refused> {
     let (scope, plan) = one_plan(state.store.as_ref(), which.environment.as_ref(), &prefix).await?;
-    Ok(Json(history::stored_plan(state.store.as_ref(), &scope, &plan).await?))
+    let status = state.registry.get(&scope).and_then(|handle| handle.status());
+    Ok(Json(stored_plan(state.store.as_ref(), &scope, &plan, status.as_deref()).await?))
 }

@@ -60,11 +60,17 @@ pub(super) async fn fetch(state: &ApiState, limit: Duration) {
 }
 
 async fn document(feed: &Feed, registry: &Registry) -> RepositoryDocument {
-    let trunk = feed.trunk().map(|trunk| trunk.branch_name().unwrap_or(trunk.as_str()).to_owned());
+    let trunk = feed.trunk();
+    let head = trunk.as_ref().and_then(|trunk| match feed.at(trunk) {
+        RefState::At(head) => Some(head.to_string()),
+        RefState::Gone { .. } | RefState::Missing => None,
+    });
+    let trunk = trunk.map(|trunk| trunk.branch_name().unwrap_or(trunk.as_str()).to_owned());
     let fetched = feed.state.borrow().fetched_at;
     RepositoryDocument {
         repository: feed.name().to_string(),
         trunk,
+        head,
         fetched,
         problem: problem(feed, registry).await,
     }

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::auth::{Peer, TokenFile};
 use super::refusal::{Panicked, Refused, in_time, unknown_method, unknown_path};
-use super::{acting, reading, repositories};
+use super::{acknowledging, acting, reading, repositories};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::Heads;
@@ -46,7 +46,7 @@ fn api_routes() -> Router<ApiState> {
         .route("/api/v1/repositories", get(repositories::repositories))
         .route("/api/v1/history", get(reading::history_of))
         .route("/api/v1/plans/{plan}", get(reading::plan))
-        .route("/api/v1/plans/{plan}/ack", post(acting::acknowledge))
+        .route("/api/v1/plans/{plan}/ack", post(acknowledging::acknowledge))
         .route("/api/v1/sync", post(acting::sync))
         .route("/api/v1/suspend", post(acting::suspend))
         .route("/api/v1/resume", post(acting::resume))

@@ -7,7 +7,7 @@ use naksha_environments::diagnostic::{Diagnostic, Severity};
 use naksha_environments::environment::Environment;
 use naksha_environments::ids::{EnvironmentName, RuleName};
 use naksha_environments::plan::{Plan, Preconditions};
-use naksha_environments::verdict::Verdict;
+use naksha_environments::verdict::{Acknowledgement, Verdict};
 use naksha_environments::workflow_change::Contexts;
 use naksha_policies::FindingCache;
 use naksha_renderer::plan::{inventory_of, plan_between};
@@ -55,6 +55,8 @@ pub struct Planned {
     pub view: EnvironmentView,
     pub plan: Plan,
     pub verdict: Verdict,
+    /// Words about this plan that count.
+    pub acknowledgements: Vec<Acknowledgement>,
     /// How many warnings and errors were there before.
     pub known: usize,
     /// Findings about the rules themselves.
@@ -143,9 +145,12 @@ impl Laptop {
             applied_approvals: base.side().map(|base| &*base.loaded.definitions.approvals),
             cache: &FindingCache::new(),
         };
-        let judged = judge(&bench, &plan, Timestamp::now());
+        let now = Timestamp::now();
+        let judged = judge(&bench, &plan, now);
+        let mut acknowledgements = judged.acknowledgements;
+        acknowledgements.retain(|given| given.counts(&plan.id, now));
         let told = |rule: &&RuleName| judged.policies.severity(rule) >= Some(Severity::Warning);
         let known = judged.verdict.known.iter().filter(|(rule, _)| told(rule)).map(|(_, count)| count).sum();
-        Planned { view, plan, verdict: judged.verdict, known, rules: judged.diagnostics }
+        Planned { view, plan, verdict: judged.verdict, acknowledgements, known, rules: judged.diagnostics }
     }
 }

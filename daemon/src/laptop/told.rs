@@ -48,5 +48,7 @@ impl Laptop {
 }
 
 fn commits(answer: &StatusDocument) -> impl Iterator<Item = &str> {
-    [&answer.control, &answer.content, &answer.applied].into_iter().filter_map(|commit| commit.as_deref())
+    [&answer.control, &answer.content, &answer.applied, &answer.applied_control]
+        .into_iter()
+        .filter_map(|commit| commit.as_deref())
 }

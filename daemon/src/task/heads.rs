@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
+use naksha_environments::moment::to_the_second;
 use naksha_executor::port::store::{Scope, Store, StoreError};
 use tokio::sync::watch;
 use tracing::warn;
@@ -105,12 +106,19 @@ impl Feed {
         }
     }
 
+    /// Whether the history that led to `from` leads on to `to`. A commit that is not there any more was rewritten away;
+    /// anything else that fails says nothing about history. Blocks.
+    pub fn continues(&self, from: &Revision, to: &Revision) -> Result<bool, GitError> {
+        let objects = self.mirror.objects();
+        Ok(objects.has(from)? && objects.is_ancestor(from, to)?)
+    }
+
     /// Why the repository cannot be fetched now, in words.
     pub fn trouble(&self) -> Option<String> {
         let state = self.state.borrow();
         let failure = state.failure.as_ref()?;
         let error = &failure.error;
-        Some(format!("{}: {error} (since {})", error.code(), failure.since.strftime("%H:%M:%S UTC")))
+        Some(format!("{}: {error} (since {})", error.code(), to_the_second(failure.since)))
     }
 }
 
@@ -138,14 +146,27 @@ impl Heads {
         }
     }
 
-    /// A person says that the refs are right as they are: a rewritten history no longer holds the environment.
-    pub async fn accept(&self, store: &dyn Store, scope: &Scope) -> Result<(), StoreError> {
-        let Some(feed) = self.named(scope.repository.as_str()) else { return Ok(()) };
+    /// A person says that the refs are right as they are: a rewritten history no longer holds the environment. The
+    /// answer names the refs whose history was rewritten since the environment saw them.
+    pub async fn accept(&self, store: &dyn Store, scope: &Scope) -> Result<Vec<RefName>, StoreError> {
+        let Some(feed) = self.named(scope.repository.as_str()) else { return Ok(Vec::new()) };
         let heads = feed.state.borrow().heads.clone();
-        for (name, head) in &heads {
-            store.see_ref(&scope.repository, &seen_name(&scope.environment, name), head).await?;
+        let mut rewritten = Vec::new();
+        for (name, head) in heads {
+            let key = seen_name(&scope.environment, &name);
+            // What it never saw holds nothing.
+            let Some(seen) = store.seen_ref(&scope.repository, &key).await? else { continue };
+            if seen == head {
+                continue;
+            }
+            store.see_ref(&scope.repository, &key, &head).await?;
+            let feed = feed.clone();
+            let continues = tokio::task::spawn_blocking(move || feed.continues(&seen, &head)).await;
+            if matches!(continues, Ok(Ok(false))) {
+                rewritten.push(name);
+            }
         }
-        Ok(())
+        Ok(rewritten)
     }
 
     /// Leaves a note on a commit of a local repository.

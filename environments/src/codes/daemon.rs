@@ -18,4 +18,5 @@ codes! {
     NOT_ORPHANED = "NK0913" Error "environment still has a definition";
     TOKEN_MISSING = "NK0914" Error "request carries no valid token";
     ANSWER_LATE = "NK0915" Error "daemon did not answer in time";
+    ACKNOWLEDGED_IN_VAIN = "NK0916" Error "acknowledgement lifts nothing";
 }

@@ -11,7 +11,7 @@ use super::convert;
 use super::kind::{API_VERSION, Kind};
 use super::reading::{At, Files, Reading, quoted};
 use super::references::{Claim, Mention, Reference};
-use super::structure;
+use super::structure::{self, Checked, Settled};
 use super::v1alpha1::{
     ApprovalSpec, EnvironmentSpec, LockSpec, Metadata, PolicyContextSpec, PolicySpec, RepositorySpec,
     UnitSpec, WorkflowSpec,
@@ -160,7 +160,8 @@ fn document(
         diagnostics.push(unknown_kind(kind, lines, span("kind")));
         return found;
     };
-    let (value, problems) = structure::check(root, known.schema(), lines);
+    let Checked { value, found: problems, settled } = structure::check(root, known.schema(), lines);
+    settle(diagnostics, settled);
     let mut reading = Reading::new(lines, files);
     reading.found = problems;
     let value = value.and_then(|value| convert(&mut reading, known, &value, root));
@@ -177,6 +178,22 @@ fn document(
         value => (value.filter(|_| !broken), None),
     };
     Found { value, flawed, references, claims, mentions, ..found }
+}
+
+/// Where it is known what is wanted, what the reader of YAML found says just that, or leaves it to another finding.
+fn settle(diagnostics: &mut Vec<Diagnostic>, settled: Vec<Settled>) {
+    for Settled { place, hint } in settled {
+        let is_it = |found: &Diagnostic| {
+            found.code == codes::AMBIGUOUS_SCALAR && found.place.as_ref() == Some(&place)
+        };
+        match hint {
+            None => diagnostics.retain(|found| !is_it(found)),
+            Some(hint) => diagnostics
+                .iter_mut()
+                .filter(|found| is_it(found))
+                .for_each(|found| found.hint = Some(hint.clone())),
+        }
+    }
 }
 
 fn unknown_kind(kind: Option<&str>, lines: &Lines<'_>, span: Span) -> Diagnostic {

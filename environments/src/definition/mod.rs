@@ -14,6 +14,7 @@ pub(crate) mod cycle;
 mod document;
 mod duration;
 mod expressions;
+mod instead;
 mod kind;
 mod node_types;
 mod reading;

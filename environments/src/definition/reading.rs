@@ -8,7 +8,7 @@ use cronexpr::{FallbackTimezoneOption, ParseOptions, parse_crontab_with};
 use jiff::tz::TimeZoneDatabase;
 use serde_json::Value;
 
-use super::duration::parse_duration;
+use super::duration::{meant_duration, parse_duration, with_unit};
 use super::references::{Claim, Mention, Mentioned, Reference};
 use crate::codes::{Code, definition as codes};
 use crate::diagnostic::{Diagnostic, Place, Span, did_you_mean};
@@ -207,12 +207,11 @@ impl<'a> Reading<'a> {
             Ok(duration) => Some(duration),
             Err(reason) => {
                 let message = format!("`{text}` is no duration: {reason}");
-                self.problem(
-                    codes::INVALID_DURATION,
-                    at,
-                    message,
-                    "write it as `30s`, `5m`, `1h30m` or `2d`",
-                );
+                let hint = match meant_duration(text) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => with_unit(text),
+                };
+                self.problem(codes::INVALID_DURATION, at, message, hint);
                 None
             }
         }

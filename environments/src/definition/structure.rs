@@ -6,18 +6,34 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::reading::MAX_SUGGESTIONS;
+use super::instead::{instead, quoting};
+use super::reading::{MAX_SUGGESTIONS, quoted};
 use crate::codes::definition as codes;
-use crate::diagnostic::{Diagnostic, Span, did_you_mean};
-use crate::yaml::{Content, Entry, Lines, Mapping, Node};
+use crate::diagnostic::{Diagnostic, Place, Span, did_you_mean};
+use crate::yaml::{Content, Entry, Lines, Mapping, Node, is_ambiguous};
 
 /// The sound part of a document, and everything that does not fit its schema. Nothing is sound when what is
 /// needed lacks.
-pub(super) fn check(root: &Node, schema: &Value, lines: &Lines<'_>) -> (Option<Value>, Vec<Diagnostic>) {
-    let mut walker = Walker { lines, path: Vec::new(), found: Vec::new(), suggestions: MAX_SUGGESTIONS };
+pub(super) fn check(root: &Node, schema: &Value, lines: &Lines<'_>) -> Checked {
+    let (path, found, settled) = (Vec::new(), Vec::new(), Vec::new());
+    let mut walker = Walker { lines, path, found, settled, suggestions: MAX_SUGGESTIONS };
     let start = Span { start: root.span.start, end: root.span.start };
     let value = walker.value(root, schema, start);
-    (value, walker.found)
+    Checked { value, found: walker.found, settled: walker.settled }
+}
+
+/// What came of it.
+pub(super) struct Checked {
+    pub(super) value: Option<Value>,
+    pub(super) found: Vec<Diagnostic>,
+    pub(super) settled: Vec<Settled>,
+}
+
+/// A word that readers of YAML disagree about, where the schema says what is wanted: what to write. Absent: another
+/// finding about the same place says it.
+pub(super) struct Settled {
+    pub(super) place: Place,
+    pub(super) hint: Option<String>,
 }
 
 struct Walker<'a> {
@@ -25,6 +41,7 @@ struct Walker<'a> {
     /// Keys and positions down to here: `spec`, `units`, `[2]`.
     path: Vec<String>,
     found: Vec<Diagnostic>,
+    settled: Vec<Settled>,
     /// "Did you mean" that may still be asked.
     suggestions: usize,
 }
@@ -43,12 +60,24 @@ impl Walker<'_> {
             return self.one_of(node, words, owner);
         }
         let Some(wanted) = schema.get("type").and_then(Value::as_str) else { return Some(node.to_json()) };
+        if let (Content::String(text), "string") = (&node.content, wanted) {
+            self.settle(node, quoting(text, schema));
+        }
         match (&node.content, wanted) {
             (Content::Mapping(mapping), "object") => self.object(mapping, schema, owner),
             (Content::Sequence(items), "array") => self.list(items, schema),
             (Content::Number(number), "integer" | "number") => self.number(number, node, schema, owner),
             (Content::String(_), "string") | (Content::Bool(_), "boolean") => Some(node.to_json()),
-            _ => self.wrong_type(node, describe(wanted), owner),
+            _ => self.wrong_type(node, describe(wanted), schema, owner),
+        }
+    }
+
+    /// Says what to write for a word that readers of YAML disagree about.
+    fn settle(&mut self, node: &Node, hint: Option<String>) {
+        let is_plain = |text: &str| self.lines.slice(node.span) == text && is_ambiguous(text);
+        if node.as_str().is_some_and(is_plain) {
+            let place = self.lines.place(node.span);
+            self.settled.push(Settled { place, hint });
         }
     }
 
@@ -107,7 +136,7 @@ impl Walker<'_> {
         owner: Span,
     ) -> Option<Value> {
         if number.is_f64() && schema.get("type").is_some_and(|word| word == "integer") {
-            return self.wrong_type(node, "a whole number", owner);
+            return self.wrong_type(node, "a whole number", schema, owner);
         }
         let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
         let (least, most) = (bound("minimum"), bound("maximum"));
@@ -115,10 +144,11 @@ impl Walker<'_> {
         if least.is_none_or(|least| value >= least) && most.is_none_or(|most| value <= most) {
             return Some(Value::Number(number.clone()));
         }
-        let range = match (least, most) {
+        // What fits into the program is no limit that anybody set.
+        let range = match (least, most.filter(|most| *most < f64::from(u32::MAX))) {
             (Some(least), Some(most)) => format!("between {least} and {most}"),
             (Some(least), None) => format!("{least} or more"),
-            (None, most) => format!("{} or less", most.unwrap_or_default()),
+            (None, limit) => format!("{} or less", limit.or(most).unwrap_or_default()),
         };
         let message = format!("{} is {number}, and it must be {range}", self.here());
         self.found.push(Diagnostic::new(codes::NUMBER_OUT_OF_RANGE, message).at(self.lines.place(node.span)));
@@ -138,19 +168,29 @@ impl Walker<'_> {
         }
         let words = options.iter().filter_map(|option| option.get("type")?.as_str()).map(describe);
         let wanted = words.collect::<Vec<_>>().join(" or ");
-        self.wrong_type(node, &wanted, owner)
+        self.wrong_type(node, &wanted, &Map::new(), owner)
     }
 
     fn one_of(&mut self, node: &Node, words: &[Value], owner: Span) -> Option<Value> {
         let value = node.to_json();
         if words.contains(&value) {
+            self.settle(node, node.as_str().map(|text| format!("quote it: `\"{text}\"`")));
             return Some(value);
         }
         let names: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
         let Some(given) = node.as_str() else {
             let wanted = format!("one of {}", quoted(&names));
-            return self.wrong_type(node, &wanted, owner);
+            self.wrong_type(node, &wanted, &Map::new(), owner);
+            // YAML 1.1 reads `off` as false, and so do people.
+            if node.content == Content::Bool(false)
+                && names.contains(&"off")
+                && let Some(found) = self.found.last_mut()
+            {
+                found.hint = Some("write `\"off\"`".to_owned());
+            }
+            return None;
         };
+        self.settle(node, None);
         let message = format!("{} cannot be `{given}`", self.here());
         let hint = match self.near(given, &names) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -161,17 +201,17 @@ impl Walker<'_> {
         None
     }
 
-    fn wrong_type(&mut self, node: &Node, wanted: &str, owner: Span) -> Option<Value> {
-        let message = format!("{} must be {wanted}, and is {}", self.here(), node.describe());
-        let written = self.lines.slice(node.span);
-        let hint = match &node.content {
-            Content::Null => Some("write a value, or remove the key".to_owned()),
-            Content::Number(_) | Content::Bool(_) if wanted.starts_with("a string") => {
-                Some(format!("quote it: `\"{written}\"`"))
-            }
-            Content::String(text) if wanted == "a list" => Some(format!("write it as a list: `[{text}]`")),
-            _ => None,
-        };
+    /// `schema`: of the one type that is wanted; empty where there are several.
+    fn wrong_type(
+        &mut self,
+        node: &Node,
+        wanted: &str,
+        schema: &Map<String, Value>,
+        owner: Span,
+    ) -> Option<Value> {
+        let message = format!("{} must be {wanted}, and is {}", self.here(), described(node));
+        let hint = instead(node, schema, self.lines.slice(node.span));
+        self.settle(node, None);
         // A value that is not there has no place of its own.
         let span = if node.is_null() { owner } else { first_line(node, self.lines) };
         let diagnostic = Diagnostic::new(codes::WRONG_TYPE, message).at(self.lines.place(span));
@@ -231,6 +271,14 @@ impl Walker<'_> {
     }
 }
 
+/// A number that is no whole one says so: `3.5` is a number, where a whole number is wanted.
+fn described(node: &Node) -> &'static str {
+    match &node.content {
+        Content::Number(number) if number.is_f64() => "a number with a fraction",
+        _ => node.describe(),
+    }
+}
+
 fn alternatives(schema: &Map<String, Value>) -> Option<&[Value]> {
     let options = schema.get("anyOf").or_else(|| schema.get("oneOf"))?;
     options.as_array().map(Vec::as_slice)
@@ -263,10 +311,6 @@ fn describe(word: &str) -> &'static str {
 fn first_line(node: &Node, lines: &Lines<'_>) -> Span {
     let length = lines.slice(node.span).find('\n').unwrap_or(node.span.end - node.span.start);
     Span { start: node.span.start, end: node.span.start + length }
-}
-
-fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn lower_first(text: &str) -> String {

@@ -146,6 +146,8 @@ struct Work<'a> {
     files: &'a [FileEntry],
     shared: Option<&'a Globs>,
     ignore: Option<&'a Globs>,
+    /// There is a naksha.yaml, and it cannot be read.
+    is_open: bool,
     owners: BTreeMap<TreePath, usize>,
     made: Vec<Made>,
     definition_files: BTreeSet<&'a TreePath>,
@@ -163,6 +165,7 @@ impl<'a> Work<'a> {
             files,
             shared: repository.map(|repository| &repository.shared),
             ignore: repository.map(|repository| &repository.ignore),
+            is_open: assembled.definitions.broken.repository,
             owners: BTreeMap::new(),
             made: Vec::new(),
             definition_files: files.iter().map(|file| &file.path).collect(),
@@ -189,9 +192,11 @@ impl<'a> Work<'a> {
             self.found.push(diagnostic.hint("start patterns with a folder, and let `**` stand below it"));
         }
         let unclaimed = if self.comparisons > MAX_COMPARISONS { Vec::new() } else { self.unclaimed() };
+        // What a naksha.yaml that cannot be read shares and ignores is not known.
+        let told = if self.is_open { Vec::new() } else { unclaimed_findings(self.tree, &unclaimed) };
         let collisions = std::mem::take(&mut self.collisions);
         self.found.extend(listed(collisions));
-        self.found.extend(listed(unclaimed_findings(self.tree, &unclaimed)));
+        self.found.extend(listed(told));
         let made = &self.made;
         let mut owners: BTreeMap<TreePath, Claimant> =
             self.owners.iter().map(|(path, at)| (path.clone(), made[*at].claimant.clone())).collect();
@@ -332,12 +337,26 @@ impl<'a> Work<'a> {
             let beside = tree.under(folder.as_ref()).map(|(path, _)| &path.as_str()[skip..]);
             beside.take(MAX_LISTED * 10).collect()
         });
+        let inside = self.folder_pattern(folder.as_ref(), written);
         let message = format!("the pattern `{written}` matches no file");
         let diagnostic = Diagnostic::new(reference::PATTERN_MATCHES_NOTHING, message).at(place.clone());
-        self.found.push(match near {
+        self.found.push(match near.or(inside) {
             Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
             None => diagnostic.hint("add a file that it matches, or remove it"),
         });
+    }
+
+    /// The pattern of what is in a folder, where a folder is named instead of files.
+    fn folder_pattern(&self, folder: Option<&TreePath>, written: &str) -> Option<String> {
+        let name = written.trim_end_matches('/');
+        let path = match folder {
+            Some(folder) if !name.starts_with('/') => format!("{folder}/{name}"),
+            _ => name.trim_start_matches('/').to_owned(),
+        };
+        let path = TreePath::parse(&path).ok()?;
+        let (first, _) = self.tree.under(Some(&path)).next()?;
+        let inside = first.as_str().get(path.as_str().len() + 1..)?;
+        Some(format!("{name}/{}", pattern_of(inside)))
     }
 
     /// The nearest path, or the pattern of its neighbours when the given one is a pattern.

@@ -13,18 +13,20 @@ mod schema;
 mod scrub;
 mod shown;
 mod status;
+mod stored;
 mod workflow;
 
 pub use diagnostic::{DiagnosticDocument, NoteDocument, PlaceDocument};
 pub use plan::{
-    ActionDocument, BlockedDocument, ChangeDocument, ConflictDocument, CountsDocument, DecisionDocument,
-    DriftDocument, FindingDocument, HoldDocument, PLAN_VERSION, PlanDocument, PreconditionsDocument,
-    ReasonDocument, StandingDocument, SubjectDocument,
+    AcknowledgementDocument, ActionDocument, BlockedDocument, ChangeDocument, ConflictDocument,
+    CountsDocument, DecisionDocument, DriftDocument, FindingDocument, HoldDocument, PLAN_VERSION,
+    PlanDocument, PreconditionsDocument, ReasonDocument, StandingDocument, SubjectDocument,
 };
 pub use schema::schemas;
 pub use scrub::{is_sensitive_name, scrub, scrub_value};
 pub use shown::{MAX_TEXT, ShownDocument};
 pub use status::{STATUS_VERSION, StatusDocument, UnitStatusDocument};
+pub use stored::{ApplyDocument, STORED_PLAN_VERSION, StepDocument, StoredPlanDocument};
 pub use workflow::{
     EdgeDocument, GrantDocument, NodeDocument, PictureDocument, PictureEdge, PictureNode, SettingDocument,
     WorkflowChangeDocument,

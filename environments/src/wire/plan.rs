@@ -47,6 +47,9 @@ pub struct PlanDocument {
     /// How often each rule found what was there before the change; not listed among the findings.
     #[serde(default)]
     pub known_findings: BTreeMap<String, usize>,
+    /// Who accepted this plan although something objects; only words that count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledgements: Vec<AcknowledgementDocument>,
     /// What was decided; absent when nobody asked, as on a laptop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionDocument>,
@@ -228,6 +231,22 @@ pub enum StandingDocument {
         by: String,
         reason: String,
     },
+}
+
+/// A person's word that the plan may be applied although something objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AcknowledgementDocument {
+    pub by: String,
+    pub reason: String,
+    /// When it was given (RFC 3339); absent for a file, whose commit says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// Until when it counts (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// `socket`, or the file that it stands in: `approvals/<plan id>.yaml`.
+    pub source: String,
 }
 
 /// What may happen to the plan.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::{DiagnosticDocument, PlaceDocument};
 use super::plan::{
-    ActionDocument, BlockedDocument, ChangeDocument, ConflictDocument, CountsDocument, DecisionDocument,
-    DriftDocument, FindingDocument, HoldDocument, PLAN_VERSION, PlanDocument, PreconditionsDocument,
-    ReasonDocument, StandingDocument, SubjectDocument,
+    AcknowledgementDocument, ActionDocument, BlockedDocument, ChangeDocument, ConflictDocument,
+    CountsDocument, DecisionDocument, DriftDocument, FindingDocument, HoldDocument, PLAN_VERSION,
+    PlanDocument, PreconditionsDocument, ReasonDocument, StandingDocument, SubjectDocument,
 };
 use super::shown::{Marks, text_document};
 use super::workflow::WorkflowChangeDocument;
@@ -17,7 +17,7 @@ use crate::plan::{
     Action, ApprovedPlan, Blocked, Cause, Change, Conflict, Payload, Plan, Preconditions, Resolution,
     Subject, Verb,
 };
-use crate::verdict::{Admission, Finding, HoldKind, HoldReason, Standing, Verdict};
+use crate::verdict::{Acknowledgement, Admission, Finding, HoldReason, Standing, Verdict};
 
 impl PlanDocument {
     /// The plan alone. Nothing was judged or decided yet.
@@ -61,6 +61,7 @@ impl PlanDocument {
             preconditions: preconditions_document(preconditions),
             findings: Vec::new(),
             known_findings: BTreeMap::new(),
+            acknowledgements: Vec::new(),
             decision: None,
             diagnostics: Vec::new(),
         }
@@ -80,6 +81,13 @@ impl PlanDocument {
     pub fn with_verdict(mut self, verdict: &Verdict) -> Self {
         self.findings = verdict.findings.iter().map(FindingDocument::of).collect();
         self.known_findings = verdict.known.iter().map(|(rule, count)| (rule.to_string(), *count)).collect();
+        self
+    }
+
+    /// `given`: those about this plan that count.
+    #[must_use]
+    pub fn with_acknowledgements(mut self, given: &[Acknowledgement]) -> Self {
+        self.acknowledgements = given.iter().map(AcknowledgementDocument::of).collect();
         self
     }
 
@@ -258,18 +266,23 @@ fn decision(admission: &Admission) -> DecisionDocument {
     }
 }
 
+impl AcknowledgementDocument {
+    pub fn of(given: &Acknowledgement) -> Self {
+        let Acknowledgement { plan: _, by, reason, at, expires, source } = given;
+        Self {
+            by: text_document(by),
+            reason: text_document(reason),
+            at: at.map(|at| at.to_string()),
+            expires: expires.map(|expires| expires.to_string()),
+            source: text_document(source),
+        }
+    }
+}
+
 impl HoldDocument {
     pub fn of(hold: &HoldReason) -> Self {
         let HoldReason { kind, message, lift } = hold;
-        let kind = match kind {
-            HoldKind::Guard => "guard",
-            HoldKind::Policy => "policy",
-            HoldKind::Unreviewed => "unreviewed",
-            HoldKind::History => "history",
-            HoldKind::Adoption => "adoption",
-            HoldKind::Conflict => "conflict",
-        };
-        Self { kind: kind.to_owned(), message: text_document(message), lift: text_document(lift) }
+        Self { kind: kind.word().to_owned(), message: text_document(message), lift: text_document(lift) }
     }
 }
 

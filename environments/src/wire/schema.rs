@@ -6,11 +6,13 @@ use serde_json::Value;
 use super::diagnostic::DiagnosticDocument;
 use super::plan::PlanDocument;
 use super::status::StatusDocument;
+use super::stored::StoredPlanDocument;
 
 /// Name and JSON Schema of every document; `docs/schema/<name>.json` holds the same.
-pub fn schemas() -> [(&'static str, Value); 3] {
+pub fn schemas() -> [(&'static str, Value); 4] {
     [
         ("plan", schema_for!(PlanDocument).to_value()),
+        ("stored-plan", schema_for!(StoredPlanDocument).to_value()),
         ("status", schema_for!(StatusDocument).to_value()),
         ("diagnostic", schema_for!(DiagnosticDocument).to_value()),
     ]

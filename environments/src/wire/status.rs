@@ -41,6 +41,9 @@ pub struct StatusDocument {
     /// Content that was applied last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<String>,
+    /// Commit of the rules that it was applied with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_control: Option<String>,
     /// The plan that is being applied or waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
@@ -78,6 +81,7 @@ impl StatusDocument {
             control,
             content,
             applied,
+            applied_control,
             plan,
             objects,
             units,
@@ -107,6 +111,7 @@ impl StatusDocument {
             control: control.as_ref().map(ToString::to_string),
             content: content.as_ref().map(ToString::to_string),
             applied: applied.as_ref().map(ToString::to_string),
+            applied_control: applied_control.as_ref().map(ToString::to_string),
             plan: plan.as_ref().map(ToString::to_string),
             objects: *objects,
             units: units.iter().map(|(name, unit)| unit_document(name, unit)).collect(),

@@ -124,6 +124,7 @@ fn a_status_answers_why() {
         why: vec![],
         control: None,
         content: None,
+        applied_control: None,
         applied: None,
         plan: None,
         objects: 3,

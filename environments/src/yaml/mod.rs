@@ -27,6 +27,7 @@ pub use emit::emit;
 pub use lines::Lines;
 pub use node::{Content, Document, Entry, Mapping, Node};
 pub use read::{Parsed, parse, parse_lines};
+pub(crate) use scalar::is_ambiguous;
 
 /// How plain scalars are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -16,6 +16,9 @@ use super::node::{Content, Document, Entry, Mapping, Node};
 use super::scalar::{Plain, resolve};
 use super::syntax::{syntax_hint, syntax_message};
 
+/// What a template among the manifests looks like.
+const TEMPLATES: &str = "a file with `{{ }}` or `{% %}` in it is a template, and belongs under `templates`";
+
 /// What a text holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Parsed {
@@ -359,9 +362,9 @@ impl<'a> Reader<'a> {
         }
         if self.wants_key() {
             let hint = if self.dialect == Dialect::Manifest && open.flow {
-                "quote a value that starts with `{`; a file with `{{ }}` in it belongs under `templates`"
+                "quote a value that starts with `{`; a file with `{{ }}` in it is a template, and belongs under `templates`"
             } else {
-                "quote a value that starts with `{` or `[`"
+                "quote a value that starts with `{` or `[`; an expression is written `\"${{ … }}\"`"
             };
             let message = "a list or map stands where a key is expected";
             self.problem(codes::BAD_KEY, Span { start: open.start, end: open.start + 1 }, message, hint);
@@ -474,8 +477,11 @@ impl<'a> Reader<'a> {
             return;
         }
         let place = self.lines.place(span);
+        let line = place.line.as_ref().and_then(|line| line.text.as_deref()).unwrap_or_default();
+        let is_template = self.dialect == Dialect::Manifest && (line.contains("{%") || line.contains("{{"));
+        let hint = if is_template { Some(TEMPLATES) } else { syntax_hint(error.kind()) };
         let diagnostic = Diagnostic::new(codes::YAML_SYNTAX, syntax_message(error)).at(place);
-        self.report(match syntax_hint(error.kind()) {
+        self.report(match hint {
             Some(hint) => diagnostic.hint(hint),
             None => diagnostic,
         });

@@ -24,6 +24,11 @@ pub(super) enum Plain {
 /// Above this, integral floats are not exact and stay floats (2^53).
 const EXACT_FLOATS: f64 = 9_007_199_254_740_992.0;
 
+/// Whether a plain scalar of a definition is one that readers of YAML disagree about.
+pub(crate) fn is_ambiguous(text: &str) -> bool {
+    matches!(resolve_definition(text), Plain::Ambiguous(_))
+}
+
 pub(super) fn resolve(text: &str, dialect: Dialect) -> Plain {
     match dialect {
         Dialect::Manifest => resolve_manifest(text),

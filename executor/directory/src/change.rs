@@ -4,6 +4,7 @@
 //! place; otherwise nothing is written and the caller observes again.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
@@ -32,14 +33,18 @@ use super::target::Inner;
 const OPEN: (u32, u32) = (0o755, 0o644);
 /// Folders and files of Secrets.
 const CLOSED: (u32, u32) = (0o700, 0o600);
+/// How often a folder is made anew that vanishes before there is something in it: each time another step has removed the
+/// last object of it, and few run at a time.
+const FOLDERS_MADE: u32 = 8;
 
 pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError> {
     let Write { key, environment, unit, mode, previous, body, secrets, leave } = write;
     let root = root_for_write(inner, key, mode)?;
     let location = Location::of(key);
     let (folder_mode, file_mode) = if is_secret(key) { CLOSED } else { OPEN };
+    let make = || make_folder(inner, &root, &location, folder_mode);
     let folder = match mode {
-        WriteMode::Create => make_folder(&root, &location, folder_mode),
+        WriteMode::Create => make(),
         WriteMode::Update { .. } | WriteMode::Adopt { .. } => root.folder(&location.folder()),
     };
     let folder = match folder {
@@ -76,12 +81,23 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
     }
     let text = emit(&Value::Object(document.0.clone()));
     let over = current.as_ref().map(|current| &current.stamp);
-    let put = folder.replace(&location.file, text.as_bytes(), Mode::from_raw_mode(file_mode), over, |stat| {
-        inner.own.announce(location.path().into(), stat);
-    });
+    let put = |folder: &Folder| {
+        let mode = Mode::from_raw_mode(file_mode);
+        folder.replace(&location.file, text.as_bytes(), mode, over, |stat| {
+            inner.own.announce(location.path().into(), stat);
+        })
+    };
+    let mut put_there = put(&folder);
+    for _ in 0..FOLDERS_MADE {
+        // Empty still, it was removed: with the last object of another step, perhaps.
+        if put_there != Err(Errno::NOENT) || !matches!(mode, WriteMode::Create) {
+            break;
+        }
+        put_there = make().and_then(|folder| put(&folder));
+    }
     // Whatever came of it, and not before: until the file has its name, a pass may prove the old one anew.
     inner.proven.forget(key);
-    let stamp = match put {
+    let stamp = match put_there {
         Ok(Replaced::Done(stamp)) => stamp,
         Ok(Replaced::Moved) => return Err(moved(key, "somebody wrote it at the same time")),
         Err(error) => return Err(failed(key, &location.folder(), error)),
@@ -130,9 +146,24 @@ fn root_for_write(inner: &Inner, key: &ObjectKey, mode: &WriteMode) -> Result<Fo
     }
 }
 
-fn make_folder(root: &Folder, location: &Location, mode: u32) -> Result<Folder, Errno> {
-    let namespace = root.make(&location.namespace, Mode::from_raw_mode(OPEN.0))?;
-    namespace.make(&location.kind, Mode::from_raw_mode(mode))
+/// The folder of an object, made if it is not there. What happens to it from now on is news.
+fn make_folder(inner: &Inner, root: &Folder, location: &Location, mode: u32) -> Result<Folder, Errno> {
+    let Location { namespace, kind, file: _ } = location;
+    let make = || {
+        let folder = root.make(namespace, Mode::from_raw_mode(OPEN.0))?;
+        folder.make(kind, Mode::from_raw_mode(mode))
+    };
+    inner.own.retract(Path::new(namespace));
+    inner.own.retract(Path::new(&location.folder()));
+    let mut folder = make();
+    for _ in 0..FOLDERS_MADE {
+        if !matches!(folder, Err(Errno::NOENT)) {
+            break;
+        }
+        // Removed between two calls.
+        folder = make();
+    }
+    folder
 }
 
 /// Checks that what is there is what the write was planned for.
@@ -210,12 +241,37 @@ pub(crate) fn remove(inner: &Inner, removal: &Removal) -> Result<(), WriteError>
         return Err(moved(key, "another object has its name now"));
     }
     check(key, expect, &current.live.mark)?;
+    let path = PathBuf::from(location.path());
+    inner.own.announce_removal(path.clone());
     let removed = folder.remove(&location.file, &current.stamp);
     inner.proven.forget(key);
+    if removed == Ok(true) {
+        remove_empty_folders(inner, &root, &location);
+        return Ok(());
+    }
+    inner.own.retract(&path);
     match removed {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(moved(key, "somebody wrote it at the same time")),
+        Ok(_) => Err(moved(key, "somebody wrote it at the same time")),
         Err(error) => Err(failed(key, &location.folder(), error)),
+    }
+}
+
+/// The folders of an object that was just removed, as far as nothing else is in them; never the root. Somebody who puts
+/// something there at the same time is not in danger: only an empty folder can be removed, and a write of ours that
+/// loses its folder makes it again.
+fn remove_empty_folders(inner: &Inner, root: &Folder, location: &Location) {
+    let remove = |above: &Folder, name: &str, path: String| {
+        let path = PathBuf::from(path);
+        inner.own.announce_removal(path.clone());
+        let is_removed = above.remove_empty(name);
+        if !is_removed {
+            inner.own.retract(&path);
+        }
+        is_removed
+    };
+    let Ok(namespace) = root.folder(&location.namespace) else { return };
+    if remove(&namespace, &location.kind, location.folder()) {
+        remove(root, &location.namespace, location.namespace.clone());
     }
 }
 

@@ -83,7 +83,8 @@ impl Ear {
     /// Whether what happened at `path` is news.
     fn hear_of(&self, root: &Path, path: &Path, kind: EventKind) -> bool {
         let path = path.strip_prefix(root).unwrap_or(path);
-        let own = self.own.left(root, path);
+        let is_removal = matches!(kind, EventKind::Remove(_));
+        let own = self.own.left(root, path) || is_removal && self.own.removed(root, path);
         self.proven
             .heard(path.as_os_str().as_encoded_bytes(), if own { About::OurWrite } else { about(kind) });
         !own
@@ -160,6 +161,13 @@ mod tests {
         ear.proven.trust(identity(root).unwrap(), ear.proven.doubt());
         ear.hear(root, Ok(Event::new(renamed(RenameMode::From)).add_path(temporary)));
         assert!(woken.try_recv().is_err() && ear.proven.is_trusted(), "our own files on their way");
+        ear.own.announce_removal("thing".into());
+        for kind in [RemoveKind::File, RemoveKind::Folder, RemoveKind::Any] {
+            ear.hear(root, Ok(event(EventKind::Remove(kind))));
+        }
+        assert!(woken.try_recv().is_err() && ear.proven.is_trusted(), "what we removed");
+        ear.hear(root, Ok(event(renamed(RenameMode::From))));
+        assert!(woken.try_recv().is_ok() && !ear.proven.is_trusted(), "what somebody moved away");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Our own writes: the kernel tells of them like of any other, and they are no reason to look again.
 //!
 //! A file is ours when its inode, size and time of change are those that were announced just before it got its name.
-//! Anybody who writes into it or replaces it changes one of them, and removing it leaves nothing to compare. (An edit
+//! Anybody who writes into it or replaces it changes one of them, and removing it leaves nothing to compare; what we
+//! remove ourselves is announced too, and is ours as long as nothing is there. (An edit
 //! in place within the same tick of the clock, to the same size, is not seen here: marks taken so soon after a write
 //! are not believed, so the next pass reads the file.) What is proven of a file ends with any event about it, ours or
 //! not, so that nobody can hide behind our write by putting the time back.
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, Stat, statat};
+use rustix::io::Errno;
 
 use super::place::is_temporary;
 
@@ -39,18 +41,40 @@ impl Print {
     }
 }
 
+/// What we left at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    File(Print),
+    /// We removed a file or an empty folder: nothing.
+    Nothing,
+}
+
 /// By path from the root: how the root itself is called depends on who looks.
 #[derive(Debug, Default)]
-pub(crate) struct OwnWrites(Mutex<HashMap<PathBuf, Print>>);
+pub(crate) struct OwnWrites(Mutex<HashMap<PathBuf, Left>>);
 
 impl OwnWrites {
     /// The file with this state is about to get the name `path`.
     pub(crate) fn announce(&self, path: PathBuf, stat: &Stat) {
+        self.remember(path, Left::File(Print::of(stat)));
+    }
+
+    /// What is at `path` is about to be removed.
+    pub(crate) fn announce_removal(&self, path: PathBuf) {
+        self.remember(path, Left::Nothing);
+    }
+
+    /// It was not removed, or is made anew: what happens there from now on is news.
+    pub(crate) fn retract(&self, path: &Path) {
+        self.known().remove(path);
+    }
+
+    fn remember(&self, path: PathBuf, left: Left) {
         let mut known = self.known();
         if known.len() >= MAX_REMEMBERED {
             known.clear();
         }
-        known.insert(path, Print::of(stat));
+        known.insert(path, left);
     }
 
     /// Whether what is at `path` beneath `root` is what we left there, or a file of ours on its way.
@@ -59,11 +83,27 @@ impl OwnWrites {
         if is_temporary(name) {
             return true;
         }
-        let Some(print) = self.known().get(path).copied() else { return false };
+        let Some(Left::File(print)) = self.known().get(path).copied() else { return false };
         statat(CWD, root.join(path), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| Print::of(&stat) == print)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Print>> {
+    /// Whether nothing is at `path` beneath `root`, as we left it. Asked only about removals: what was moved away by
+    /// somebody leaves nothing, too.
+    pub(crate) fn removed(&self, root: &Path, path: &Path) -> bool {
+        let mut known = self.known();
+        if known.get(path) != Some(&Left::Nothing) {
+            return false;
+        }
+        let there = statat(CWD, root.join(path), AtFlags::SYMLINK_NOFOLLOW);
+        let is_gone = there.is_err_and(|error| error == Errno::NOENT);
+        if !is_gone {
+            // Somebody made something there: what becomes of that is news.
+            known.remove(path);
+        }
+        is_gone
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Left>> {
         // Entries are written whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,5 +140,17 @@ mod tests {
         assert!(!left("one.yaml"), "somebody replaced it");
         fs::remove_file(path("one.yaml")).unwrap();
         assert!(!left("one.yaml"), "somebody removed it");
+
+        let removed = |name: &str| own.removed(folder.path(), Path::new(name));
+        assert!(!removed("one.yaml"), "not by us");
+        own.announce_removal("one.yaml".into());
+        assert!(removed("one.yaml") && !left("one.yaml"));
+        fs::create_dir(path("one.yaml")).unwrap();
+        assert!(!removed("one.yaml"), "somebody made something there");
+        fs::remove_dir(path("one.yaml")).unwrap();
+        assert!(!removed("one.yaml"), "and removed it again");
+        own.announce_removal("two".into());
+        own.retract(Path::new("two"));
+        assert!(!removed("two"), "it was not removed after all");
     }
 }

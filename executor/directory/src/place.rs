@@ -181,6 +181,11 @@ impl Folder {
         }
     }
 
+    /// Removes an empty folder directly in this one. False: it is not empty, is none, or somebody is in the way.
+    pub(crate) fn remove_empty(&self, name: &str) -> bool {
+        unlinkat(&self.0, name, AtFlags::REMOVEDIR).is_ok()
+    }
+
     /// Removes what killed writes left in this folder and in the folders of two levels below it.
     pub(crate) fn clean(&self) -> Result<usize, Errno> {
         self.clean_levels(2)

@@ -1,6 +1,7 @@
 //! The contract suite over real files, and what is particular to a directory.
 
 mod contract;
+mod emptied;
 mod proven;
 mod secrets;
 mod volume;

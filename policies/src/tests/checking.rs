@@ -108,7 +108,8 @@ fn severities_per_environment() {
     let set = |setting| {
         let mut world = World::new().rendering(&[("app", UNTAGGED)]);
         let rules = world.repository.policies.severity.entry(world.environment.name.clone()).or_default();
-        rules.insert(RULE.parse().unwrap(), setting);
+        let place = naksha_environments::diagnostic::Place::file(&crate::testing::path("naksha.yaml"));
+        rules.insert(RULE.parse().unwrap(), (setting, place));
         world
     };
     assert!(set(SeveritySetting::At(Severity::Error)).of(RULE)[0].starts_with("error"));

@@ -19,10 +19,14 @@ fn build(world: &World) -> (PolicySet, Vec<String>) {
 fn what_protects_cannot_be_lowered() {
     let mut world = World::new();
     let rules = world.repository.policies.severity.entry(world.environment.name.clone()).or_default();
-    rules.insert("cleartext-secret".parse().unwrap(), SeveritySetting::Off);
-    rules.insert("guard-stateful".parse().unwrap(), SeveritySetting::At(Severity::Warning));
-    rules.insert("missing-requests".parse().unwrap(), SeveritySetting::Off);
+    let at = |line| Place::at_line(&path("naksha.yaml"), line, 9);
+    rules.insert("cleartext-secret".parse().unwrap(), (SeveritySetting::Off, at(7)));
+    rules.insert("guard-stateful".parse().unwrap(), (SeveritySetting::At(Severity::Warning), at(8)));
+    rules.insert("missing-requests".parse().unwrap(), (SeveritySetting::Off, at(9)));
     let (set, diagnostics) = build(&world);
+    let (_, found) = PolicySet::build(Some(&world.repository), &world.custom, &world.environment);
+    let places: Vec<_> = found.iter().filter_map(|one| one.place.as_ref()).map(ToString::to_string).collect();
+    assert_eq!(places, ["naksha.yaml:7:9", "naksha.yaml:8:9"], "where it is set");
     assert_eq!(
         diagnostics,
         [

@@ -15,7 +15,7 @@ pub fn clean_block(text: &str) -> String {
 }
 
 /// A time as people read it: to the second. What is no time stays as it is.
-pub(super) fn clean_time(text: &str) -> String {
+pub fn clean_time(text: &str) -> String {
     let text = clean_line(text);
     let Some((seconds, rest)) = text.split_once('.') else { return text };
     let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use naksha_environments::verdict::SOCKET;
 use naksha_environments::wire::{
-    ActionDocument, ChangeDocument, ConflictDocument, DiagnosticDocument, FindingDocument, PlanDocument,
-    SettingDocument, StandingDocument, WorkflowChangeDocument,
+    AcknowledgementDocument, ActionDocument, ChangeDocument, ConflictDocument, DiagnosticDocument,
+    FindingDocument, HoldDocument, PlanDocument, SettingDocument, StandingDocument, WorkflowChangeDocument,
 };
 
 use super::clean::{clean_line, clean_time};
@@ -306,6 +307,31 @@ pub(super) fn finding_lines(finding: &FindingDocument) -> Vec<Line> {
     lines
 }
 
+/// Why a plan is held, and what lifts it, at depth 1 and below.
+pub(super) fn hold_lines(hold: &HoldDocument) -> [Line; 2] {
+    let why = format!("{}: {}", clean_line(&hold.kind), clean_line(&hold.message));
+    let lift = format!("= {}", clean_line(&hold.lift));
+    [Line::new(1, Tone::Plain, why), Line::new(2, Tone::Heading, lift)]
+}
+
+/// Who accepted the plan, when and why, at depth 0 and below; nothing when nobody did.
+pub(super) fn acknowledgement_lines(plan: &PlanDocument) -> Vec<Line> {
+    let line = |given: &AcknowledgementDocument| {
+        let AcknowledgementDocument { by, reason, at, expires, source } = given;
+        let door = if source == SOCKET { "`naksha ack`".to_owned() } else { clean_line(source) };
+        let mut words = vec![format!("by {}", clean_line(by))];
+        words.extend(at.as_deref().map(|at| format!("at {}", clean_time(at))));
+        words.push(format!("through {door}"));
+        words.extend(expires.as_deref().map(|until| format!("until {}", clean_time(until))));
+        Line::new(1, Tone::Plain, format!("{}: {}", words.join(", "), clean_line(reason)))
+    };
+    if plan.acknowledgements.is_empty() {
+        return Vec::new();
+    }
+    let title = Line::new(0, Tone::Heading, "Acknowledged");
+    [title].into_iter().chain(plan.acknowledgements.iter().map(line)).collect()
+}
+
 /// What was decided, at depth 0 and below; nothing when nobody was asked, or when it just goes ahead.
 pub(super) fn decision_lines(plan: &PlanDocument) -> Vec<Line> {
     let Some(decision) = &plan.decision else { return Vec::new() };
@@ -319,14 +345,7 @@ pub(super) fn decision_lines(plan: &PlanDocument) -> Vec<Line> {
         "apply" => vec![Line::new(0, Tone::Add, "Will be applied")],
         _ => return Vec::new(),
     };
-    for hold in &decision.holds {
-        lines.push(Line::new(
-            1,
-            Tone::Plain,
-            format!("{}: {}", clean_line(&hold.kind), clean_line(&hold.message)),
-        ));
-        lines.push(Line::new(2, Tone::Heading, format!("= {}", clean_line(&hold.lift))));
-    }
+    lines.extend(decision.holds.iter().flat_map(hold_lines));
     if matches!(decision.decision.as_str(), "hold" | "wait") {
         lines.push(Line::new(1, Tone::Dim, format!("plan id: {}", clean_line(&plan.id))));
     }

@@ -17,16 +17,18 @@ mod markdown;
 mod mermaid;
 mod page;
 mod status;
+mod stored;
 mod style;
 mod text;
 mod value;
 
-pub use clean::{clean_block, clean_line};
+pub use clean::{clean_block, clean_line, clean_time};
 pub use diagnostics::{diagnostics, summary};
 pub use markdown::{COMMENT_BUDGET, markdown};
 pub use mermaid::mermaid;
 pub use naksha_environments::wire::scrub;
 pub use status::status;
+pub use stored::{stored, stored_markdown};
 pub use style::Style;
 pub use text::{counts, text, text_after};
 

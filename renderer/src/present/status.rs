@@ -1,6 +1,6 @@
 //! The state of environments for the terminal: a line each, and in words why something is not applied.
 
-use naksha_environments::wire::{DiagnosticDocument, StatusDocument, UnitStatusDocument};
+use naksha_environments::wire::{DiagnosticDocument, HoldDocument, StatusDocument, UnitStatusDocument};
 
 use super::clean::{clean_line, clean_time};
 use super::diagnostics::summary;
@@ -62,14 +62,7 @@ fn environment(document: &StatusDocument, width: usize) -> Vec<Line> {
         lines.push(Line::new(1, Tone::Plain, clean_line(&hold.message)));
         lines.push(Line::new(2, Tone::Heading, format!("= {}", clean_line(&hold.lift))));
     }
-    // What holds the plan is among the reasons too, for those who read nothing else of the document.
-    let told = |why: &String| {
-        document
-            .holds
-            .iter()
-            .any(|hold| *why == hold.message || *why == format!("{}; {}", hold.message, hold.lift))
-    };
-    let why = document.why.iter().filter(|why| !told(why));
+    let why = document.why.iter().filter(|why| !is_told_below(document, why));
     lines.extend(why.map(|why| Line::new(1, Tone::Plain, clean_line(why))));
     if let Some(until) = &document.until {
         lines.push(Line::new(1, Tone::Plain, format!("until {}", clean_time(until))));
@@ -77,6 +70,25 @@ fn environment(document: &StatusDocument, width: usize) -> Vec<Line> {
     lines.extend(units(&document.units));
     lines.extend(findings(&document.diagnostics));
     lines
+}
+
+/// What holds the plan, and what is wrong with a unit, is among the reasons too, for those who read nothing else of the
+/// document. Each is shown once: with what lifts it, and beside the unit's state.
+fn is_told_below(document: &StatusDocument, why: &str) -> bool {
+    let is_hold =
+        |hold: &HoldDocument| why == hold.message || why == format!("{}; {}", hold.message, hold.lift);
+    let is_unit = |unit: &UnitStatusDocument| {
+        let words = [&unit.message, &unit.health_message].into_iter().flatten();
+        why.strip_prefix(unit.unit.as_str()).filter(|rest| rest.starts_with([' ', ':'])).is_some_and(|rest| {
+            words.clone().any(|words| rest.ends_with(words.as_str())) || rest == bare_health(unit)
+        })
+    };
+    document.holds.iter().any(is_hold) || document.units.iter().any(is_unit)
+}
+
+/// The reason of a unit that is unwell and does not say why.
+fn bare_health(unit: &UnitStatusDocument) -> String {
+    format!(" is {}: no details", unit.health.to_lowercase())
 }
 
 /// The first errors, a line each, and how many findings there are.

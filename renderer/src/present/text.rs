@@ -6,8 +6,8 @@ use naksha_environments::wire::{CountsDocument, PlanDocument};
 
 use super::clean::clean_line;
 use super::lines::{
-    Detail, Line, Open, action_lines, action_title, by_unit, decision_lines, finding_lines, left_alone,
-    plural, settled, severity_counts, verb_mark,
+    Detail, Line, Open, acknowledgement_lines, action_lines, action_title, by_unit, decision_lines,
+    finding_lines, left_alone, plural, settled, severity_counts, verb_mark,
 };
 use super::style::{Style, Tone};
 
@@ -24,6 +24,14 @@ pub fn text(plan: &PlanDocument, style: Style) -> String {
 
 /// The same after the plans of other environments: what those told of files that all of them share is only counted.
 pub fn text_after(plan: &PlanDocument, earlier: &[PlanDocument], style: Style) -> String {
+    let mut lines = plan_lines(plan, earlier, style);
+    section(&mut lines, acknowledgement_lines(plan));
+    section(&mut lines, decision_lines(plan));
+    render(&lines, style)
+}
+
+/// Everything but what was decided about it.
+pub(super) fn plan_lines(plan: &PlanDocument, earlier: &[PlanDocument], style: Style) -> Vec<Line> {
     let detail = Detail { full: false, width: style.width };
     let mut lines = header(plan);
     for (unit, actions) in by_unit(plan) {
@@ -40,16 +48,17 @@ pub fn text_after(plan: &PlanDocument, earlier: &[PlanDocument], style: Style) -
             Line { depth: 1, tone, symbol, text: action_title(action) }
         }));
     }
-    let mut section = |section: Vec<Line>| {
-        if !section.is_empty() {
-            lines.push(Line::new(0, Tone::Plain, ""));
-            lines.extend(section);
-        }
-    };
-    section(left_alone(plan, detail));
-    section(findings(plan, earlier));
-    section(decision_lines(plan));
-    render(&lines, style)
+    section(&mut lines, left_alone(plan, detail));
+    section(&mut lines, findings(plan, earlier));
+    lines
+}
+
+/// Adds lines after an empty one, where there are some.
+pub(super) fn section(lines: &mut Vec<Line>, section: Vec<Line>) {
+    if !section.is_empty() {
+        lines.push(Line::new(0, Tone::Plain, ""));
+        lines.extend(section);
+    }
 }
 
 fn header(plan: &PlanDocument) -> Vec<Line> {

@@ -329,3 +329,28 @@ fn one_line_that_is_wrong_for_many_objects_is_one_finding() {
         found["findings"].as_array().unwrap().iter().filter(|one| one["rule"] == "exposed-data-store");
     assert_eq!(stores.count(), 5, "programs get each");
 }
+
+#[test]
+fn a_severity_that_cannot_be_lowered_is_told_where_it_stands() {
+    let shop = shop();
+    let severity = "  policies:\n    severity:\n      dev: {image-no-digest: info, privileged: warning}\n";
+    shop.repository.write("naksha.yaml", &format!("{}{severity}", naksha_tests::shop::REPOSITORY));
+    let found = run(&shop, &["check", "--format", "json"]).expect_code(1).json();
+    let first = &found["diagnostics"][0];
+    assert_eq!(
+        (&first["code"], &first["place"]["line"], &first["place"]["column"]),
+        (&"NK0501".into(), &8.into(), &36.into()),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_broken_naksha_yaml_does_not_make_shared_files_lost() {
+    let shop = shop();
+    shop.repository.write("partials/labels.tera", "{app: web}\n");
+    let text = "  shared: [\"partials/*.tera\"]\n  ignore: docs\n";
+    shop.repository.write("naksha.yaml", &format!("{}{text}", naksha_tests::shop::REPOSITORY));
+    let printed = run(&shop, &["check"]).expect_code(1);
+    assert!(printed.out.contains("write it as a list: `[docs]`"), "{}", printed.out);
+    assert!(!printed.out.contains("belong to no definition"), "{}", printed.out);
+}

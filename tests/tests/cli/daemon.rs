@@ -54,31 +54,107 @@ history = "500ms"
 "#;
     shop.repository.write("empty", "\n");
     let expected = [
-        (4, "there is nothing at `/nowhere/a.git`"),
-        (5, "poll is shorter than a second"),
-        (8, "both token_file and token_env are set"),
-        (7, "`/nowhere/token` cannot be read: No such file"),
-        (9, "`empty` is empty"),
-        (8, "the environment variable `NAKSHA_NO_SUCH_VARIABLE` is not set"),
-        (14, "two repositories are named `a` (the other one: naksha.toml:3)"),
-        (15, "only paths, file, https and ssh are allowed"),
-        (16, "a..b"),
-        (17, "`only` is empty"),
-        (12, "`/srv/a/prod` and `/srv/a` (naksha.toml:11) lie in each other"),
-        (19, "there is no folder `/nowhere/secrets`"),
-        (22, "`/nowhere/api` cannot be read"),
-        (21, "there is no folder `/nowhere/run`"),
-        (24, "there is no folder `/nowhere/status`"),
-        (26, "`inof` is no log level; did you mean `info`?"),
-        (28, "stuck_after is shorter than a second"),
-        (29, "history is shorter than a second"),
+        ("4:7", "there is nothing at `/nowhere/a.git`"),
+        ("5:8", "poll is shorter than a second"),
+        ("8:13", "both token_file and token_env are set"),
+        ("7:14", "`/nowhere/token` cannot be read: No such file"),
+        ("9:16", "`empty` is empty"),
+        ("8:13", "the environment variable `NAKSHA_NO_SUCH_VARIABLE` is not set"),
+        ("14:8", "two repositories are named `a` (the other one: naksha.toml:3:8)"),
+        ("15:7", "only paths, file, https and ssh are allowed"),
+        ("16:9", "a..b"),
+        ("17:1", "`only` is empty"),
+        ("12:8", "`/srv/a/prod` and `/srv/a` (naksha.toml:11:7) lie in each other"),
+        ("19:13", "there is no folder `/nowhere/secrets`"),
+        ("22:14", "`/nowhere/api` cannot be read"),
+        ("21:10", "there is no folder `/nowhere/run`"),
+        ("24:8", "there is no folder `/nowhere/status`"),
+        ("26:9", "`inof` is no log level; did you mean `info`?"),
+        ("28:15", "stuck_after is shorter than a second"),
+        ("29:11", "history is shorter than a second"),
     ];
     let said = check(&shop, text);
-    for ((line, message), said) in expected.iter().zip(&said) {
-        let place = format!("naksha.toml:{line}: ");
+    fits(&expected, &said);
+}
+
+/// Each line begins with its place and holds its words.
+fn fits(expected: &[(&str, &str)], said: &[String]) {
+    for ((place, message), said) in expected.iter().zip(said) {
+        let place = format!("naksha.toml:{place}: ");
         assert!(said.starts_with(&place) && said.contains(message), "{place}{message}\n{said}");
     }
     assert_eq!(said.len(), expected.len(), "{said:#?}");
+}
+
+#[test]
+fn values_that_cannot_be_read_are_told_all_at_once_and_the_rest_is_looked_at() {
+    let shop = shop();
+    let folder = shop.repository.folder().display().to_string();
+    let text = format!(
+        r#"stat = "/tmp/x"
+[[repository]]
+name = "Not A Name"
+url = "{folder}"
+[[repository]]
+name = "b"
+url = 5
+pol = "60s"
+[[repository]]
+name = "c"
+url = "{folder}"
+poll = 60
+only = ["dev", "Dev"]
+[http]
+listen = "0.0.0.0:80"
+[log]
+format = "xml"
+level = "inof"
+[limits]
+history = "90 days"
+"#
+    );
+    let expected = [
+        ("1:1", "unknown field `stat`, expected one of"),
+        ("3:8", "repository `Not A Name` is not a valid name"),
+        ("7:7", "invalid type: integer `5`, expected a string"),
+        ("8:1", "unknown field `pol`"),
+        ("12:8", "invalid type: integer `60`, expected a string"),
+        ("13:8", "`Dev` is not a valid name"),
+        ("15:10", "`0.0.0.0:80` is not a loopback address"),
+        ("17:10", "unknown variant `xml`, expected `text` or `json`"),
+        ("20:11", "`90 days` is no duration: it has a space"),
+        // What only makes no sense is told of what is left.
+        ("18:9", "`inof` is no log level; did you mean `info`?"),
+    ];
+    let said = check(&shop, &text);
+    fits(&expected, &said);
+    assert!(
+        said[0].ends_with("did you mean `state`?") && said[3].ends_with("did you mean `poll`?"),
+        "{said:#?}"
+    );
+    shop.repository.write("naksha.toml", &text);
+    let asked = ["daemon", "--check-config", "--config", "naksha.toml", "--format", "json"];
+    let problems = run(&shop, &asked).expect_code(1).json()["problems"].clone();
+    assert_eq!(problems.as_array().map(Vec::len), Some(expected.len()), "{problems}");
+}
+
+#[test]
+fn a_text_that_is_no_toml_is_told_by_its_place() {
+    fits(&[("2:12", "invalid basic string")], &check(&shop(), "[log]\nlevel=\"info\n"));
+    // What is not there was refused, and is not missing.
+    fits(&[("3:7", "invalid type")], &check(&shop(), "[[repository]]\nname = \"a\"\nurl = 1\n"));
+}
+
+#[test]
+fn flags_that_make_no_sense_are_findings_too() {
+    let shop = shop();
+    let arguments = ["daemon", "--check-config", "--listen", "0.0.0.0:80", "--log", "inof"];
+    let said = run(&shop, &arguments).expect_code(1).out;
+    assert!(said.contains("--listen: `0.0.0.0:80` is not a loopback address"), "{said}");
+    assert!(said.contains("--log: `inof` is no log level"), "{said}");
+    // Nothing could be looked at.
+    refused(&shop, &["daemon", "--check-config", "--config", "nowhere.toml"], "nowhere.toml cannot be read");
+    refused(&shop, &["daemon", "--listen", "0.0.0.0:80"], "is not a loopback address");
 }
 
 #[test]

@@ -56,6 +56,42 @@ fn what_cannot_be_judged_is_refused() {
 }
 
 #[test]
+fn what_is_wrong_is_told_by_the_path_that_was_given() {
+    let shop = policies();
+    shop.repository.write("rules/deep/wrong.yaml", &POLICY.replace("!= 'NodePort'", "! 'NodePort'"));
+    let wrong = shop.repository.folder().join("rules/deep/wrong.yaml").display().to_string();
+    for policy in ["rules/deep/wrong.yaml", "./rules/deep/wrong.yaml", &wrong] {
+        let printed =
+            run(&shop, &["policy", "eval", "--policy", policy, "--object", "good.yaml"]).expect_code(2);
+        assert!(printed.err.contains(&format!("--> {policy}:6:")), "{}", printed.err);
+    }
+    shop.repository.write("rules/deep/odd.yaml", "kind: Service\nspec: {type: {{ x }}}\n");
+    let eval =
+        ["policy", "eval", "--policy", "policies/no-node-port.yaml", "--object", "rules/deep/odd.yaml"];
+    let printed = run(&shop, &eval).expect_code(2);
+    assert!(printed.err.contains("--> rules/deep/odd.yaml:2:"), "{}", printed.err);
+    // So is a rule that cannot judge, whatever its file is called.
+    shop.repository.write("rules/rule.txt", POLICY).write("bare.yaml", "kind: Service\nspec: {}\n");
+    let eval = ["policy", "eval", "--policy", "rules/rule.txt", "--object", "bare.yaml"];
+    let unjudged = run(&shop, &eval).expect_code(1).out;
+    assert!(
+        unjudged.contains("could not judge") && unjudged.contains("\n  --> rules/rule.txt:6:9"),
+        "{unjudged}"
+    );
+    // Cases, too.
+    shop.repository.write("rules/deep/named.yaml", POLICY);
+    let cases = "cases:\n  - name: an open one\n    expect: pass\n    object: {apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: NodePort}}\n";
+    shop.repository.write("rules/deep/named.test.yaml", cases);
+    let failed = run(&shop, &["policy", "test", "rules"]).expect_code(1).out;
+    assert!(failed.contains("\n      rules/deep/named.test.yaml:2:"), "{failed}");
+    let json = run(&shop, &["policy", "test", "rules", "--format", "json"]).expect_code(1).json();
+    assert!(
+        json["cases"][0]["place"].as_str().unwrap().starts_with("rules/deep/named.test.yaml:2:"),
+        "{json}"
+    );
+}
+
+#[test]
 fn the_cases_of_the_reference_product_are_as_expected() {
     let empty = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     run(&empty, &["init", "--reference"]).expect_code(0);

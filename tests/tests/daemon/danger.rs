@@ -61,6 +61,8 @@ fn deleting_data_is_held_until_it_is_acknowledged_on_the_socket() {
     shop.program.run(shop.root(), &["ack", plan, "--reason", "it moved elsewhere"]).expect_code(0);
     daemon.await_applied("dev", &shop.repository.head());
     assert!(!shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+    let target = shop.target("dev");
+    assert!(!target.join("shop/statefulset.apps").exists() && target.join("shop/configmap").exists());
     let history = history_of(&shop);
     assert_eq!(history["entries"][0]["outcome"], "succeeded", "{history}");
 }

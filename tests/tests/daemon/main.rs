@@ -1,5 +1,6 @@
 //! The daemon as its users meet it: real commits, the real program, real files.
 
+mod acknowledging;
 mod broken;
 mod commit;
 mod crash;
@@ -11,6 +12,7 @@ mod people;
 mod promotion;
 mod refusals;
 mod repositories;
+mod show;
 mod shutdown;
 
 use std::fs;

@@ -92,6 +92,60 @@ fn waiting_without_a_daemon_or_in_vain_has_an_end() {
     assert!(printed.err.contains("the time is up"), "{}", printed.err);
 }
 
+/// Waits, in the repository, for what is checked out there.
+fn wait_for_head(shop: &Installation, seconds: &str) -> naksha_tests::program::Printed {
+    let wait = ["status", "--wait", seconds, "--revision", "HEAD", "--format", "json"];
+    shop.program.run(shop.repository.folder(), &wait)
+}
+
+#[test]
+fn a_revision_that_is_waited_for_is_what_was_applied() {
+    let shop = shop();
+    let _daemon = shop.start();
+    for replicas in 3..8 {
+        let (from, to) = (format!("replicas: {}", replicas - 1), format!("replicas: {replicas}"));
+        shop.repository.edit("environments/dev/environment.yaml", &from, &to);
+        let commit = shop.repository.commit("more");
+        // At once: the daemon may not have seen the commit, and be synced with the one before.
+        let status = wait_for_head(&shop, "60").expect_code(0).json();
+        assert_eq!(
+            (&status[0]["applied"], &status[0]["appliedControl"]),
+            (&commit.as_str().into(), &commit.as_str().into()),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn what_is_held_at_an_older_commit_does_not_end_the_waiting() {
+    let shop = shop();
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    shop.repository
+        .edit("environments/dev/environment.yaml", "[web, settings]", "[web]")
+        .commit("no settings");
+    let printed = wait_for_head(&shop, "60").expect_code(1);
+    assert!(printed.err.contains("is held, and waiting does not change that"), "{}", printed.err);
+    let commit = shop.repository.revert();
+    let status = wait_for_head(&shop, "60").expect_code(0).json();
+    assert_eq!(status[0]["applied"], commit.as_str(), "{status}");
+    // A commit that is not on the trunk is never applied, whatever is synced.
+    shop.repository.branch("side").commit("beside");
+    let printed = wait_for_head(&shop, "0").expect_code(1);
+    assert!(
+        printed.err.contains("which does not hold") && printed.err.contains("(`HEAD`)"),
+        "{}",
+        printed.err
+    );
+    let wait = ["status", "--wait", "0", "--revision", "HEAD"];
+    let printed = shop.program.run(shop.root(), &wait).expect_code(2);
+    assert!(
+        printed.err.contains("is looked for in the repository of the working directory"),
+        "{}",
+        printed.err
+    );
+}
+
 /// An environment whose lifecycle ends; what it says then.
 fn ended(lifecycle: &str) -> (Installation, naksha_tests::DaemonProcess, serde_json::Value) {
     let shop = shop();

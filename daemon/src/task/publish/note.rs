@@ -15,6 +15,8 @@ pub(super) struct NotedStatus {
 impl NotedStatus {
     pub(super) fn note(&self) -> String {
         let Self { environment, state, plan, .. } = self;
-        format!("{environment}: {state} (plan {})", plan.as_deref().unwrap_or("-"))
+        // The plan that is being applied or waits; mostly there is none.
+        let plan = plan.as_ref().map(|plan| format!(" (plan {plan})")).unwrap_or_default();
+        format!("{environment}: {state}{plan}")
     }
 }

@@ -64,7 +64,7 @@ fn a_note_says_how_the_commit_does() {
     let note = |body: &str| serde_json::from_str::<NotedStatus>(body).map(|status| status.note());
     let status =
         r#"{"version":1,"repository":"shop","environment":"dev","state":"synced","why":[],"units":[]}"#;
-    assert_eq!(note(status).unwrap(), "dev: synced (plan -)");
+    assert_eq!(note(status).unwrap(), "dev: synced");
     let held = r#"{"repository":"shop","environment":"dev","state":"held","applied":"ab","plan":"0a1b"}"#;
     assert_eq!(note(held).unwrap(), "dev: held (plan 0a1b)");
     assert!(note(NOTHING).is_err());

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use naksha_environments::moment::to_the_second;
 use naksha_environments::object::ObjectKey;
 
 /// Healed this often within [`MEMORY`], an object is fought over. A person who tries things out edits it twice.
@@ -68,10 +69,10 @@ impl Fights {
     pub(super) fn words(&self, key: &ObjectKey) -> Option<String> {
         let fight = self.0.get(key)?;
         let until = fight.until()?;
-        let (since, until) = (fight.first.strftime("%H:%M:%S"), until.strftime("%H:%M:%S"));
+        let (since, until) = (to_the_second(fight.first), to_the_second(until));
         Some(format!(
-            "{key} is fought over: healed {} times since {since} UTC and changed back each time; \
-             it is healed again at {until} UTC",
+            "{key} is fought over: healed {} times since {since} and changed back each time; it is \
+             healed again at {until}",
             fight.rounds
         ))
     }

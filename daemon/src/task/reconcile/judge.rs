@@ -13,7 +13,7 @@ use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::secret::{SecretMark, SecretRef};
-use naksha_environments::verdict::{Admission, HoldReason, Shown, Verdict};
+use naksha_environments::verdict::{Acknowledgement, Admission, HoldReason, Shown, Verdict};
 use naksha_environments::wire::PlanDocument;
 use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{EnvironmentRecord, Proposal, StoreError};
@@ -30,6 +30,8 @@ pub(super) struct Judgement {
     pub(super) plan: Arc<Plan>,
     pub(super) verdict: Arc<Verdict>,
     pub(super) admission: Admission,
+    /// Words about this plan that count.
+    acknowledgements: Vec<Acknowledgement>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -55,7 +57,7 @@ struct Case {
     observation: Arc<Observation>,
     quiet: Arc<Quiet>,
     inventory: Arc<Inventory>,
-    acknowledgements: Vec<naksha_environments::verdict::Acknowledgement>,
+    acknowledgements: Vec<Acknowledgement>,
     secrets: BTreeMap<SecretRef, SecretMark>,
     /// Objects that are fought over.
     resting: BTreeSet<ObjectKey>,
@@ -157,7 +159,9 @@ fn decide(case: &Case) -> Judgement {
         now: case.now,
     };
     let admission = admit(input, || case.plan_of_applied());
-    Judgement { plan, verdict: Arc::new(judged.verdict), admission, diagnostics }
+    let mut acknowledgements = judged.acknowledgements;
+    acknowledgements.retain(|given| given.counts(&plan.id, case.now));
+    Judgement { plan, verdict: Arc::new(judged.verdict), admission, acknowledgements, diagnostics }
 }
 
 /// What the sources of secrets hold now, as marks: a value that changed there is rotated. One that cannot be read is
@@ -243,6 +247,7 @@ async fn record_proposal(this: &mut Reconciler, proposal: &Proposal) -> Result<(
 fn document(judgement: &Judgement) -> String {
     let document = PlanDocument::of(&judgement.plan)
         .with_verdict(&judgement.verdict)
+        .with_acknowledgements(&judgement.acknowledgements)
         .with_admission(&judgement.admission)
         .with_diagnostics(&judgement.diagnostics);
     text(&document)

@@ -159,9 +159,7 @@ impl Reconciler {
         // I/O: which revisions rule and fill it
         let sources = match sources::read(self, &record).await? {
             Sources::Ready(sources) => Arc::new(*sources),
-            Sources::Nothing { state, why, diagnostics } => {
-                return self.idle(&record, state, why, diagnostics).await;
-            }
+            Sources::Nothing(idle) => return self.idle(&record, idle).await,
         };
         self.pulse.beat();
         // pure: what should be

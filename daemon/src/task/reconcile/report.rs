@@ -23,7 +23,7 @@ use serde_json::json;
 use super::fights::Fights;
 use super::judge::Judgement;
 use super::last_apply::Failures;
-use super::sources::Ready;
+use super::sources::{Idle, Ready};
 use super::{Pass, PassError, Reconciler};
 use crate::failure::{chain, code_of};
 use crate::git::RefName;
@@ -63,6 +63,7 @@ impl Situation<'_> {
             control: Some(self.sources.control.revision.clone()),
             content: Some(self.sources.content.revision.clone()),
             applied: self.record.applied.as_ref().map(|applied| applied.content.clone()),
+            applied_control: self.record.applied.as_ref().map(|applied| applied.control.clone()),
             plan: Some(plan.id.clone()),
             objects: this.owned,
             units: BTreeMap::new(),
@@ -112,11 +113,8 @@ impl Reconciler {
             && complete
             && record.suspension.is_none()
             && sources.frozen.is_none();
-        let applied_revision = if now_applied && !rendered.broken {
-            Some(sources.content.revision.clone())
-        } else {
-            record.applied.as_ref().map(|applied| applied.content.clone())
-        };
+        let revisions =
+            if now_applied && !rendered.broken { Some(sources.revisions()) } else { record.applied.clone() };
         let failed = applied.is_some_and(|outcome| matches!(outcome.outcome, ApplyOutcome::Failed { .. }));
         let status = EnvironmentStatus {
             environment: self.scope.environment.clone(),
@@ -125,7 +123,8 @@ impl Reconciler {
             why,
             control: Some(sources.control.revision.clone()),
             content: Some(sources.content.revision.clone()),
-            applied: applied_revision,
+            applied: revisions.as_ref().map(|applied| applied.content.clone()),
+            applied_control: revisions.map(|applied| applied.control),
             plan: (!(judgement.plan.is_empty() || succeeded && complete)).then(|| judgement.plan.id.clone()),
             objects: self.owned,
             units,
@@ -145,15 +144,9 @@ impl Reconciler {
     }
 
     /// The end of a pass that had nothing to reconcile.
-    pub(super) async fn idle(
-        &mut self,
-        record: &EnvironmentRecord,
-        state: State,
-        why: Vec<String>,
-        diagnostics: Vec<Diagnostic>,
-    ) -> Result<Pass, PassError> {
+    pub(super) async fn idle(&mut self, record: &EnvironmentRecord, idle: Idle) -> Result<Pass, PassError> {
         self.count_owned().await?;
-        let applied = record.applied.as_ref().map(|applied| applied.content.clone());
+        let Idle { state, why, diagnostics, control } = idle;
         let name = &self.scope.environment;
         let (state, why) = match &record.suspension {
             // Orphaned, it writes nothing either, and what helps is another thing.
@@ -161,7 +154,15 @@ impl Reconciler {
             _ if state == State::Orphaned => (state, [why, vec![orphaned(name, self.owned)]].concat()),
             _ => (state, why),
         };
-        let status = EnvironmentStatus { why, diagnostics, applied, ..self.bare(state) };
+        let applied = record.applied.as_ref();
+        let status = EnvironmentStatus {
+            why,
+            diagnostics,
+            control,
+            applied: applied.map(|applied| applied.content.clone()),
+            applied_control: applied.map(|applied| applied.control.clone()),
+            ..self.bare(state)
+        };
         let status = self.say(status).await?;
         Ok(Pass { status, retry: false, next: IDLE })
     }
@@ -401,8 +402,8 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
         UnitSync::Failed(reason) => Some(format!("{name} failed: {reason}")),
         UnitSync::Broken(reason) => Some(format!("{name} is left as it is: {reason}")),
         UnitSync::Drifted(reason) => Some(format!("{name} drifted: {reason}")),
-        UnitSync::Unsupported(source) => Some(format!("{name}: this version cannot apply {source} units")),
-        UnitSync::NotYet => Some(format!("{name} comes with the next promotion")),
+        UnitSync::Unsupported(source) => Some(format!("{name}: this version cannot apply `{source}`")),
+        UnitSync::NotYet => Some(format!("{name}: it comes with the next promotion")),
         UnitSync::Synced | UnitSync::Pending => match &unit.health {
             Health::Healthy | Health::Suspended => None,
             other => Some(format!(

@@ -21,12 +21,17 @@ use crate::task::{LoadedRevision, RefState};
 /// What a pass reads.
 pub(super) enum Sources {
     Ready(Box<Ready>),
-    /// There is nothing to reconcile, and why.
-    Nothing {
-        state: State,
-        why: Vec<String>,
-        diagnostics: Vec<Diagnostic>,
-    },
+    /// There is nothing to reconcile.
+    Nothing(Idle),
+}
+
+/// Why there is nothing to reconcile.
+pub(super) struct Idle {
+    pub(super) state: State,
+    pub(super) why: Vec<String>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// Where the rules were read, when they were.
+    pub(super) control: Option<Revision>,
 }
 
 pub(super) struct Ready {
@@ -48,7 +53,11 @@ impl Ready {
 }
 
 fn nothing(state: State, why: impl Into<String>) -> Sources {
-    Sources::Nothing { state, why: vec![why.into()], diagnostics: Vec::new() }
+    idle(state, vec![why.into()], Vec::new())
+}
+
+fn idle(state: State, why: Vec<String>, diagnostics: Vec<Diagnostic>) -> Sources {
+    Sources::Nothing(Idle { state, why, diagnostics, control: None })
 }
 
 /// Reads control, finds the environment in it, and reads its content.
@@ -66,8 +75,27 @@ pub(super) async fn read(this: &Reconciler, record: &EnvironmentRecord) -> Resul
             None => return Ok(held(reason)),
         },
     };
-    let (control_revision, new_trunk, mut frozen) = head;
-    let control = load(this, &control_revision).await?;
+    let (revision, new_trunk, frozen) = head;
+    let control = load(this, &revision).await?;
+    let sources = read_by(this, record, Ruled { control, new_trunk, frozen }).await?;
+    Ok(match sources {
+        Sources::Nothing(idle) => Sources::Nothing(Idle { control: Some(revision), ..idle }),
+        ready @ Sources::Ready(_) => ready,
+    })
+}
+
+/// The revision that rules, and how it came to.
+struct Ruled {
+    control: Arc<LoadedRevision>,
+    /// The trunk, when this is the first pass that sees its head.
+    new_trunk: Option<RefName>,
+    /// Why what was applied last rules, when it does.
+    frozen: Option<HoldReason>,
+}
+
+/// Finds the environment in control, and reads its content.
+async fn read_by(this: &Reconciler, record: &EnvironmentRecord, ruled: Ruled) -> Result<Sources, PassError> {
+    let Ruled { control, new_trunk, mut frozen } = ruled;
     if let Some(refused) = refused(&control) {
         return Ok(refused);
     }
@@ -79,7 +107,7 @@ pub(super) async fn read(this: &Reconciler, record: &EnvironmentRecord) -> Resul
     let (content_revision, new_branch) = match content_of(this, &environment, definitions, record).await? {
         _ if frozen.is_some() => (record.applied.as_ref().map(|applied| applied.content.clone()), None),
         Content::At { revision, new } => (Some(revision), new),
-        Content::Trunk => (Some(control_revision.clone()), None),
+        Content::Trunk => (Some(control.revision.clone()), None),
         Content::Frozen(reason) => {
             frozen = Some(reason);
             (record.applied.as_ref().map(|applied| applied.content.clone()), None)
@@ -108,7 +136,7 @@ pub(super) async fn read(this: &Reconciler, record: &EnvironmentRecord) -> Resul
 
 fn held(reason: HoldReason) -> Sources {
     let why = vec![format!("{}; {}", reason.message, reason.lift)];
-    Sources::Nothing { state: State::Held { reasons: vec![reason] }, why, diagnostics: Vec::new() }
+    idle(State::Held { reasons: vec![reason] }, why, Vec::new())
 }
 
 /// The source that a lock left for one that ran before: the one applied, or the one whose apply was tried last.
@@ -137,7 +165,7 @@ fn refused(revision: &LoadedRevision) -> Option<Sources> {
         first.message,
         revision.revision.short()
     );
-    Some(Sources::Nothing { state: State::Broken, why: vec![why], diagnostics: refused.to_vec() })
+    Some(idle(State::Broken, vec![why], refused.to_vec()))
 }
 
 /// The environment is not among the definitions: broken, or gone.
@@ -147,7 +175,7 @@ fn missing(this: &Reconciler, control: &LoadedRevision) -> Sources {
     if broken.environments.contains(name) || !broken.nameless.is_empty() {
         let diagnostics = control.loaded.diagnostics.clone();
         let why = format!("the definition of {name} cannot be read; nothing is applied or pruned");
-        return Sources::Nothing { state: State::Broken, why: vec![why], diagnostics };
+        return idle(State::Broken, vec![why], diagnostics);
     }
     nothing(
         State::Orphaned,
@@ -197,10 +225,9 @@ async fn accepted(this: &Reconciler, name: &RefName) -> Result<Accepted, PassErr
     if seen == head {
         return Ok(Accepted::Head { revision: head, new: false });
     }
-    let (mirror, from, to) = (Arc::clone(&this.feed.mirror), seen.clone(), head.clone());
-    // A commit that is not there any more was rewritten away; anything else that fails says nothing about history.
-    let continues = move || Ok(mirror.objects().has(&from)? && mirror.objects().is_ancestor(&from, &to)?);
-    let continues = tokio::task::spawn_blocking(continues).await.map_err(PassError::Computation)?;
+    let (feed, from, to) = (this.feed.clone(), seen.clone(), head.clone());
+    let continues = tokio::task::spawn_blocking(move || feed.continues(&from, &to));
+    let continues = continues.await.map_err(PassError::Computation)?;
     if continues.map_err(PassError::Git)? {
         return Ok(Accepted::Head { revision: head, new: true });
     }

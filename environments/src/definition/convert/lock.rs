@@ -71,7 +71,7 @@ pub(in crate::definition) fn approval(
             codes::INVALID_ID,
             at.key("plan"),
             message,
-            "copy it from the report; `naksha ack` writes it",
+            "copy all 32 digits: `naksha status` names the file, and `naksha show` prints the id",
         );
     }
     let by = reading.filled(&by, "`by`", at.key("by"));

@@ -55,6 +55,12 @@ fn matches(reading: &mut Reading<'_>, spec: MatchSpec, at: At<'_>) -> Option<Pol
         MatchSpec { kinds: Some(kinds), workflows: None, plan: None } => Some(PolicyMatch::Objects { kinds }),
         MatchSpec { kinds: None, workflows: Some(true), plan: None } => Some(PolicyMatch::Workflows),
         MatchSpec { kinds: None, workflows: None, plan: Some(true) } => Some(PolicyMatch::Plan),
+        // Of the wrong type, which was reported.
+        MatchSpec { kinds: None, workflows: None, plan: None }
+            if ["kinds", "workflows", "plan"].iter().filter(|word| at.key(word).exists()).count() == 1 =>
+        {
+            None
+        }
         MatchSpec { .. } => {
             let message = "a policy matches exactly one of objects, workflows and the plan";
             let hint = "write `kinds: [Service]` (`[]`: every kind), `workflows: true` or `plan: true`";

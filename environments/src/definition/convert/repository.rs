@@ -89,7 +89,7 @@ fn policy_settings(reading: &mut Reading<'_>, spec: PoliciesSpec, at: At<'_>) ->
         for (rule, word) in rules {
             if let Some(name) = reading.key_name::<RuleName>(rule, own.key(rule)) {
                 reading.key_mention(Mentioned::Rule, &name, own.key(rule));
-                settings.insert(name, setting(*word));
+                settings.insert(name, (setting(*word), reading.key_place(own.key(rule))));
             }
         }
         if let Some(name) = reading.key_name(environment, own) {

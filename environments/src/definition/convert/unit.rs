@@ -146,7 +146,9 @@ fn helm(reading: &mut Reading<'_>, spec: HelmSpec, at: At<'_>) -> Option<HelmSou
     }
     if remote {
         let written = version.as_deref();
-        if !written.is_some_and(is_exact_version) {
+        // One that is no text was reported.
+        let is_reported = written.is_none() && at.key("version").exists();
+        if !is_reported && !written.is_some_and(is_exact_version) {
             let message = match written {
                 Some(version) => format!("`{version}` is no exact version of a chart"),
                 None => "the chart has no version, so that it changes by itself".to_owned(),

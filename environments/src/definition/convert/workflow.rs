@@ -23,7 +23,7 @@ use crate::ids::{ContextName, NodeId, WorkflowName};
 use crate::workflow::{
     Budget, Budgets, Concurrency, Effect, Node, PolicyContext, Retry, WhenFull, WorkflowGraph,
 };
-use crate::yaml::Lines;
+use crate::yaml::{self, Lines};
 
 /// Nodes of one workflow. Whether one waits for another is worked out for every pair.
 const MAX_NODES: usize = 500;
@@ -114,7 +114,9 @@ fn graph_nodes(
         reading.key_problem(codes::TOO_MANY_VALUES, at, message, "split it into several workflows");
         return IndexMap::new();
     }
-    let names: BTreeSet<String> = specs.keys().cloned().collect();
+    // Also those that were reported: nobody is told that they are not there.
+    let written = at.node().and_then(yaml::Node::as_mapping).into_iter().flatten();
+    let names: BTreeSet<String> = written.map(|entry| entry.key.to_string()).collect();
     let mut drafts = Vec::with_capacity(specs.len());
     for (text, spec) in specs {
         let own = at.key(&text);
@@ -153,7 +155,7 @@ fn node(
     check_pair(reading, at, "maxIterations", "until");
     check_pair(reading, at, "until", "maxIterations");
     let mut draft_reads = Vec::new();
-    let has_items = for_each.is_some();
+    let has_items = at.key("forEach").exists();
     let when = bare(reading, when.map(|text| text.0), at.key("when"), false, &mut draft_reads);
     if let Some(when) = &when {
         reading.must_decide(when, "`when`", at.key("when"));
@@ -171,6 +173,8 @@ fn node(
     let mut with = Value::Object(with);
     prompt(reading, &mut with, at.key("with").key("prompt"), has_items, &mut draft_reads);
     let needs = needs_of(reading, &id, &needs, names, at.key("needs"));
+    let all = at.key("needs").node().map_or(0, |node| node.as_sequence().map_or(usize::MAX, <[_]>::len));
+    let knows_needs = needs.len() == all;
     if let Some(resolved) = resolved {
         resolve(resolved, &with, &needs);
     }
@@ -193,7 +197,7 @@ fn node(
         }),
         place: reading.key_place(at),
     };
-    Draft { id, node, reads: draft_reads, when_place: reading.place(at.key("when")) }
+    Draft { id, node, reads: draft_reads, when_place: reading.place(at.key("when")), knows_needs }
 }
 
 /// What the version of the workflow is made of: prompts by content, needs in one order.

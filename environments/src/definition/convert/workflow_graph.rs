@@ -18,6 +18,8 @@ pub(super) struct Draft {
     pub node: Node,
     pub reads: Vec<Read>,
     pub when_place: Place,
+    /// Every entry of its `needs` could be read; the others were reported.
+    pub knows_needs: bool,
 }
 
 /// One read of one of a node's expressions.
@@ -179,6 +181,9 @@ fn check_node_read(
             let hint = format!("with `until`, test for the round before: `has(nodes.{id}.output) ? … : …`");
             reading.found.push(report(codes::NEEDS_ITSELF, message, hint));
         }
+        return;
+    }
+    if !before.contains(&found.id) && !draft.knows_needs {
         return;
     }
     if !before.contains(&found.id) {

@@ -113,10 +113,12 @@ pub(super) fn trigger(
     reading.texts(at.key("input"), &mut |reading, expression, read, place| {
         reading.known_root(expression, read, &place, &TRIGGER_ROOTS);
     });
-    let count = [cron.is_some(), nats.is_some(), http.is_some(), merge.is_some()]
-        .into_iter()
-        .filter(|own| *own)
-        .count();
+    let count = ["cron", "nats", "http", "merge"].iter().filter(|word| at.key(word).exists()).count();
+    let is_read = cron.is_some() || nats.is_some() || http.is_some() || merge.is_some();
+    if count == 1 && !is_read {
+        // Of the wrong type, which was reported.
+        return None;
+    }
     if count != 1 {
         let message = format!("a trigger is exactly one thing, and here are {count}");
         let hint =

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::DurationText;
+use super::{DurationText, FIVE_FIELDS};
 
 /// Where units and workflows run, and under which rules.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -65,7 +65,7 @@ pub(in crate::definition) struct GatesSpec {
 pub(in crate::definition) struct WindowSpec {
     pub kind: WindowKindWord,
     /// When it opens: minute, hour, day of month, month, day of week.
-    #[schemars(extend("examples" = ["0 9 * * 1-5"]))]
+    #[schemars(extend("examples" = ["0 9 * * 1-5"], "pattern" = FIVE_FIELDS))]
     pub schedule: String,
     /// How long it stays open.
     pub duration: DurationText,

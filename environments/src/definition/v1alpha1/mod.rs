@@ -31,6 +31,8 @@ pub(super) use workflow::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::duration::{EXAMPLES, PATTERN};
+
 /// Who a definition is about.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -42,10 +44,16 @@ pub(super) struct Metadata {
 
 /// A span of time: `30s`, `5m`, `1h30m`, `2d`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[schemars(inline, extend("examples" = ["30s", "5m", "1h30m"]))]
+#[schemars(inline, extend("examples" = EXAMPLES, "pattern" = PATTERN))]
 pub(super) struct DurationText(pub String);
+
+/// What schemas say of a schedule of cron.
+pub(super) const FIVE_FIELDS: &str = r"^\s*\S+(\s+\S+){4}\s*$";
+
+/// What schemas say of a text that is always an expression.
+pub(super) const CEL: &str = "text/cel";
 
 /// CEL, without `${{ }}` around it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[schemars(inline, extend("examples" = ["size(nodes.fetch.output.body) > 2000"]))]
+#[schemars(inline, extend("examples" = ["size(nodes.fetch.output.body) > 2000"], "contentMediaType" = CEL))]
 pub(super) struct CelText(pub String);

@@ -47,7 +47,7 @@ pub(in crate::definition) struct HelmSpec {
     pub chart: String,
     /// The exact version; needed unless the chart is a folder.
     #[serde(default)]
-    #[schemars(extend("examples" = ["2.14.2"]))]
+    #[schemars(extend("examples" = ["2.14.2"], "pattern" = "^v?[0-9]+\\.[0-9]+\\.[0-9]+([-+].*)?$"))]
     pub version: Option<String>,
     /// Values files, the last one wins.
     #[serde(default)]

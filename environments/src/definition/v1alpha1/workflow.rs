@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{CelText, DurationText};
+use super::{CelText, DurationText, FIVE_FIELDS};
 use crate::definition::node_types::NODE_TYPES;
 
 /// A directed graph of steps.
@@ -35,7 +35,7 @@ pub(in crate::definition) struct WorkflowSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(in crate::definition) struct TriggerSpec {
     /// Minute, hour, day of month, month, day of week.
-    #[schemars(extend("examples" = ["0 * * * *"]))]
+    #[schemars(extend("examples" = ["0 * * * *"], "pattern" = FIVE_FIELDS))]
     pub cron: Option<String>,
     /// With `cron`: an IANA name. Default: `UTC`.
     #[schemars(extend("examples" = ["Europe/Berlin"]))]

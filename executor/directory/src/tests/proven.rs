@@ -309,6 +309,21 @@ async fn our_own_writes_end_one_proof_each() {
 }
 
 #[tokio::test]
+async fn a_folder_that_we_remove_ends_no_trust() {
+    let mut place = Place::make(&NAMES).await;
+    place.prove().await;
+    let mut changes = place.target.changes();
+    for Wanted { key, mark } in place.wanted.drain(..NAMES.len()) {
+        place.target.remove(&Removal { key, expect: mark.unwrap() }).await.unwrap();
+    }
+    assert!(!place.root.join("near").exists() && place.root.join("far").exists());
+    // The kernel tells in order: once this is heard of, the removals were.
+    edit(&place.file("far", "a"));
+    told(&mut changes).await;
+    assert_eq!(place.look().await.files, 1, "only what was edited, and not the {} others", NAMES.len() - 1);
+}
+
+#[tokio::test]
 async fn a_minute_later_everything_is_looked_at() {
     let place = Place::make(&NAMES).await;
     let begun = Instant::now();

@@ -131,6 +131,7 @@ fn word(plan: char) -> Acknowledgement {
         plan: plan_id(plan),
         by: "ada".to_owned(),
         reason: "it moved".to_owned(),
+        at: None,
         expires: None,
         source: "socket".to_owned(),
     }

@@ -48,6 +48,7 @@ pub async fn history_is_dropped(store: SharedStore) {
         plan: plan_id('a'),
         by: "ada".to_owned(),
         reason: "fine".to_owned(),
+        at: None,
         expires: None,
         source: "naksha ack".to_owned(),
     };
@@ -78,6 +79,7 @@ pub async fn what_is_needed_is_kept(store: SharedStore) {
         plan: plan_id('b'),
         by: "ada".to_owned(),
         reason: "fine".to_owned(),
+        at: Some(at(DAY)),
         expires: None,
         source: "naksha ack".to_owned(),
     };

@@ -81,6 +81,7 @@ pub async fn acknowledgements_are_kept(store: SharedStore) {
         plan: plan_id(plan),
         by: "ada".to_owned(),
         reason: reason.to_owned(),
+        at: Some(at(7)),
         expires: Some(at(500)),
         source: "naksha ack".to_owned(),
     };

@@ -82,7 +82,7 @@ pub(crate) async fn acknowledge(
     entry: &AuditEntry,
 ) -> Result<(), Failure> {
     let environment = scope::ensure(conn, scope).await?;
-    let Acknowledgement { plan, by, reason, expires, source } = ack;
+    let Acknowledgement { plan, by, reason, at, expires, source } = ack;
     sqlx::query(
         "INSERT INTO acknowledgements (environment, plan, who, reason, expires, source, at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -95,7 +95,7 @@ pub(crate) async fn acknowledge(
     .bind(reason)
     .bind(expires.map(row::micros))
     .bind(source)
-    .bind(row::micros(entry.at))
+    .bind(row::micros(at.unwrap_or(entry.at)))
     .execute(&mut *conn)
     .await?;
     write(conn, environment, None, entry).await
@@ -123,16 +123,16 @@ pub(crate) async fn acknowledgements(
     scope: &Scope,
 ) -> Result<Vec<Acknowledgement>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(Vec::new()) };
-    let rows: Vec<(String, String, String, Option<i64>, String)> = sqlx::query_as(
-        "SELECT plan, who, reason, expires, source FROM acknowledgements WHERE environment = ?1 ORDER BY id",
+    let rows: Vec<(String, String, String, Option<i64>, String, i64)> = sqlx::query_as(
+        "SELECT plan, who, reason, expires, source, at FROM acknowledgements WHERE environment = ?1 ORDER BY id",
     )
     .bind(environment)
     .fetch_all(conn)
     .await?;
     rows.into_iter()
-        .map(|(plan, by, reason, expires, source)| {
-            let expires = expires.map(row::time).transpose()?;
-            Ok(Acknowledgement { plan: row::plan(&plan)?, by, reason, expires, source })
+        .map(|(plan, by, reason, expires, source, at)| {
+            let (at, expires) = (Some(row::time(at)?), expires.map(row::time).transpose()?);
+            Ok(Acknowledgement { plan: row::plan(&plan)?, by, reason, at, expires, source })
         })
         .collect()
 }

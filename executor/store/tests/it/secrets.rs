@@ -66,6 +66,7 @@ async fn a_secret_never_reaches_the_file() {
         plan: plan_id('a'),
         by: "ada".to_owned(),
         reason: text,
+        at: None,
         expires: None,
         source: "naksha ack".to_owned(),
     };

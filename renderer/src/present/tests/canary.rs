@@ -11,7 +11,9 @@ use naksha_environments::plan::{Blocked, Plan};
 use naksha_environments::rendered::UnitState;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
-use naksha_environments::verdict::{Admission, Finding, HoldKind, HoldReason, Standing, Verdict};
+use naksha_environments::verdict::{
+    Acknowledgement, Admission, Finding, HoldKind, HoldReason, Standing, Verdict,
+};
 use naksha_environments::wire::PlanDocument;
 use serde_json::json;
 
@@ -98,6 +100,14 @@ fn outputs() -> Vec<String> {
         .note(Some(place), message);
     let document = PlanDocument::of(&plan)
         .with_verdict(&Verdict { findings: vec![finding], known: [].into(), policies: Digest::of_bytes(b"") })
+        .with_acknowledgements(&[Acknowledgement {
+            plan: plan.id.clone(),
+            by: "ada".to_owned(),
+            reason: format!("password={CANARY}"),
+            at: None,
+            expires: None,
+            source: "socket".to_owned(),
+        }])
         .with_admission(&Admission::of(Arc::new(plan.clone()), vec![hold], None))
         .with_diagnostics(&[found]);
     vec![

@@ -1,10 +1,10 @@
 //! The Markdown writer against text that wants out of its place.
 
 use naksha_environments::wire::{
-    ActionDocument, ChangeDocument, ConflictDocument, CountsDocument, DecisionDocument, FindingDocument,
-    HoldDocument, PLAN_VERSION, PictureDocument, PictureEdge, PictureNode, PlaceDocument, PlanDocument,
-    PreconditionsDocument, ReasonDocument, ShownDocument, StandingDocument, SubjectDocument,
-    WorkflowChangeDocument,
+    AcknowledgementDocument, ActionDocument, ChangeDocument, ConflictDocument, CountsDocument,
+    DecisionDocument, FindingDocument, HoldDocument, PLAN_VERSION, PictureDocument, PictureEdge, PictureNode,
+    PlaceDocument, PlanDocument, PreconditionsDocument, ReasonDocument, ShownDocument, StandingDocument,
+    SubjectDocument, WorkflowChangeDocument,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -199,6 +199,16 @@ fn plan() -> impl Strategy<Value = PlanDocument> {
             preconditions: PreconditionsDocument::default(),
             findings,
             known_findings: [("a".to_owned(), 1)].into(),
+            acknowledgements: hold
+                .iter()
+                .map(|(by, reason)| AcknowledgementDocument {
+                    by: by.clone(),
+                    reason: reason.clone(),
+                    at: Some(reason.clone()),
+                    expires: None,
+                    source: by.clone(),
+                })
+                .collect(),
             decision: hold.map(|(message, lift)| DecisionDocument {
                 decision: "hold".to_owned(),
                 holds: vec![HoldDocument { kind: "guard".to_owned(), message, lift }],
