@@ -188,8 +188,10 @@ pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a st
     if near.is_some() || given.len() < SHORTEST_BEGINNING {
         return near;
     }
-    // `warn` for `warning`: the beginning of one of them, and of no other.
-    let mut begun = candidates.into_iter().filter(|candidate| candidate.to_lowercase().starts_with(&lower));
+    // `warn` for `warning`: the first half, at least, of one of them, and of no other.
+    let begins =
+        |candidate: &&str| candidate.to_lowercase().starts_with(&lower) && candidate.len() <= 2 * given.len();
+    let mut begun = candidates.into_iter().filter(begins);
     begun.next().filter(|_| begun.next().is_none())
 }
 
@@ -216,6 +218,6 @@ mod tests {
         assert_eq!(did_you_mean("helm", keys), None);
         assert_eq!(did_you_mean("depends", keys), Some("dependsOn"));
         assert_eq!(did_you_mean("warn", ["off", "info", "warning", "error"]), Some("warning"));
-        assert_eq!(did_you_mean("node", ["nodeName", "nodeSelector"]), None, "which one?");
+        assert_eq!(did_you_mean("node", ["nodeName", "nodePort"]), None, "which one?");
     }
 }

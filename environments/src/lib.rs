@@ -28,6 +28,7 @@ pub mod workflow;
 pub mod workflow_change;
 
 pub mod inventory;
+pub mod kubernetes;
 pub mod merge;
 pub mod moment;
 pub mod object;

@@ -46,6 +46,7 @@ codes! {
     SECRET_DATA = "NK0350" Error "data of a Secret cannot be read";
     NAMESPACE_ON_CLUSTER_SCOPE = "NK0351" Warning "namespace on a cluster-scoped object";
     SERVER_FIELDS = "NK0352" Info "fields that the server sets are left out";
+    UNKNOWN_OBJECT_KIND = "NK0353" Warning "kind or version that Kubernetes does not have";
 
     DEPENDENCY_CIRCLE_AVOIDED = "NK0360" Info "inferred dependency is left out";
     DEPENDENCY_CIRCLE = "NK0361" Error "units wait for each other";

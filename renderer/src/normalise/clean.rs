@@ -1,8 +1,8 @@
 //! What is not sent: nulls that mean "not there", what the server sets itself, and spellings that make conflicts.
 
+use naksha_environments::kubernetes::is_built_in;
 use serde_json::Value;
 
-use super::kinds::is_built_in;
 use super::{pod, quantity};
 
 /// Fields of `metadata` that only the server writes; they come along when somebody copies a live object.

@@ -2,11 +2,11 @@
 
 use naksha_environments::codes::{Code, render as codes};
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::kubernetes::{Misfit, MisfitField, is_built_in, is_cluster_scoped, misfit};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::FieldPath;
 use naksha_environments::yaml::Node;
 
-use super::kinds::{is_built_in, is_cluster_scoped};
 use super::origin::Origin;
 
 /// Our own definitions; they are no objects of a cluster.
@@ -39,13 +39,20 @@ pub(super) fn identify(
         reader.report(codes::OBJECT_IS_DEFINITION, &["apiVersion"], message, Some(hint));
         return None;
     }
+    if let Some(Misfit { field, message, hint }) = misfit(api_version, kind) {
+        let field = match field {
+            MisfitField::ApiVersion => "apiVersion",
+            MisfitField::Kind => "kind",
+        };
+        reader.report(codes::UNKNOWN_OBJECT_KIND, &[field], message, Some(&hint));
+    }
     let name = name?;
     if let Err(reason) = check_name(group, kind, name) {
         let message = format!("name `{name}` is refused: {reason}");
         reader.report(codes::OBJECT_INVALID_NAME, &["metadata", "name"], message, None);
     }
     let written = reader.namespace();
-    if reader.found.len() > before {
+    if reader.found[before..].iter().any(Diagnostic::is_error) {
         return None;
     }
     let cluster_scoped = is_cluster_scoped(group, kind);

@@ -10,7 +10,6 @@
 
 mod clean;
 mod identity;
-mod kinds;
 mod object;
 mod origin;
 mod pod;
@@ -22,7 +21,6 @@ mod wave;
 #[cfg(test)]
 mod tests;
 
-pub use kinds::{CLUSTER_SCOPED, is_built_in, is_cluster_scoped};
 pub use object::{MAX_OBJECT_BYTES, Normaliser, Output};
 pub use origin::Origin;
 pub use pod::references;

@@ -223,7 +223,8 @@ fn plain_lines(lines: &[Line]) -> Vec<String> {
     lines.iter().map(line).collect()
 }
 
-fn cut(line: &str) -> String {
+/// A line that is not longer than anybody reads.
+pub(super) fn cut(line: &str) -> String {
     if line.chars().count() <= MAX_LINE {
         return line.trim_end().to_owned();
     }

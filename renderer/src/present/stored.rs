@@ -5,7 +5,7 @@ use naksha_environments::wire::{ApplyDocument, PlanDocument, StepDocument, Store
 use super::clean::{clean_line, clean_time};
 use super::escape::inline;
 use super::lines::{Line, acknowledgement_lines, hold_lines, plural};
-use super::markdown::markdown;
+use super::markdown::{cut, markdown};
 use super::style::{Style, Tone};
 use super::text::{plan_lines, render, section};
 
@@ -25,7 +25,8 @@ pub fn stored(document: &StoredPlanDocument, plan: &PlanDocument, style: Style) 
 /// The same for a comment: what became of it, then the plan.
 pub fn stored_markdown(document: &StoredPlanDocument, plan: &PlanDocument, budget: usize) -> String {
     let fate = fate_lines(document, plan);
-    let first = fate.first().map(|line| format!("{}\n\n", inline(&line.text))).unwrap_or_default();
+    let first = fate.first().map(|line| format!("{}\n\n", inline(&cut(&line.text)))).unwrap_or_default();
+    let first = if first.len() < budget { first } else { String::new() };
     let mut plan = plan.clone();
     // What held it then holds it no more.
     plan.decision = plan.decision.filter(|_| is_open(document));

@@ -3,7 +3,7 @@
 use naksha_tests::Installation;
 use serde_json::Value;
 
-use crate::{DEV, REPOSITORY, STAGING, files, refused, run, shop};
+use crate::{DEV, REPOSITORY, SETTINGS, STAGING, files, refused, run, shop};
 
 /// What somebody does to a repository.
 type Change<'a> = &'a dyn Fn(&Installation);
@@ -353,4 +353,37 @@ fn a_broken_naksha_yaml_does_not_make_shared_files_lost() {
     let printed = run(&shop, &["check"]).expect_code(1);
     assert!(printed.out.contains("write it as a list: `[docs]`"), "{}", printed.out);
     assert!(!printed.out.contains("belong to no definition"), "{}", printed.out);
+}
+
+#[test]
+fn kinds_that_kubernetes_does_not_have_are_told_where_they_stand() {
+    let shop = shop();
+    let manifests = "apiVersion: v9\nkind: ConfgMap\nmetadata: {name: a}\n---\n\
+                     apiVersion: apps/v1beta7\nkind: Deployment\nmetadata: {name: b}\n---\n\
+                     apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: c}\n---\n\
+                     apiVersion: example.com/v9\nkind: Anything\nmetadata: {name: d}\n";
+    shop.repository
+        .write(
+            "units/settings/unit.yaml",
+            &SETTINGS.replace("templates: [settings.yaml.tera]", "manifests: [all.yaml]"),
+        )
+        .write("units/settings/all.yaml", manifests)
+        .remove("units/settings/settings.yaml.tera");
+    let found = run(&shop, &["check", "--format", "json"]).expect_code(0).json();
+    let of = |one: &Value| {
+        let (place, hint) = (&one["place"], one["hint"].as_str().unwrap());
+        let hint = hint.split(',').next().unwrap();
+        format!("{} {}:{} {hint}", one["code"].as_str().unwrap(), place["line"], place["column"])
+    };
+    let told: Vec<_> = found["diagnostics"].as_array().unwrap().iter().map(of).collect();
+    assert_eq!(
+        told,
+        [
+            "NK0353 2:7 did you mean `ConfigMap`? It is `apiVersion: v1`",
+            "NK0353 5:13 write `apiVersion: apps/v1`",
+            "NK0353 9:13 write `apiVersion: networking.k8s.io/v1`",
+        ],
+        "{found}"
+    );
+    run(&shop, &["check", "--strict"]).expect_code(1);
 }

@@ -1,16 +1,16 @@
 //! The Markdown writer against text that wants out of its place.
 
 use naksha_environments::wire::{
-    AcknowledgementDocument, ActionDocument, ChangeDocument, ConflictDocument, CountsDocument,
+    AcknowledgementDocument, ActionDocument, ApplyDocument, ChangeDocument, ConflictDocument, CountsDocument,
     DecisionDocument, FindingDocument, HoldDocument, PLAN_VERSION, PictureDocument, PictureEdge, PictureNode,
     PlaceDocument, PlanDocument, PreconditionsDocument, ReasonDocument, ShownDocument, StandingDocument,
-    SubjectDocument, WorkflowChangeDocument,
+    StepDocument, StoredPlanDocument, SubjectDocument, WorkflowChangeDocument,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use serde_json::json;
 
-use crate::present::{Style, markdown, text};
+use crate::present::{Style, markdown, stored, stored_markdown, text};
 
 /// Text by somebody who wants to be noticed.
 fn hostile() -> impl Strategy<Value = String> {
@@ -220,6 +220,44 @@ fn plan() -> impl Strategy<Value = PlanDocument> {
         })
 }
 
+/// A plan as a daemon that was lied to would have stored it.
+fn kept() -> impl Strategy<Value = (StoredPlanDocument, PlanDocument)> {
+    let fates =
+        prop::sample::select(vec!["applied", "failed", "held", "waiting", "suspended", "dropped", "?"]);
+    (plan(), fates, hostile(), hostile(), any::<bool>()).prop_map(|(plan, fate, one, other, has_apply)| {
+        let apply = has_apply.then(|| ApplyDocument {
+            id: 1,
+            started: one.clone(),
+            ended: Some(other.clone()),
+            outcome: if fate == "failed" { "failed".to_owned() } else { one.clone() },
+            detail: Some(other.clone()),
+            steps: 1,
+            failed: 1,
+        });
+        let step = StepDocument {
+            subject: one.clone(),
+            verb: other.clone(),
+            outcome: one.clone(),
+            reason: Some(other.clone()),
+            attempts: 2,
+            milliseconds: 1,
+        };
+        let document = StoredPlanDocument {
+            version: 1,
+            repository: one.clone(),
+            environment: one.clone(),
+            decision: "hold".to_owned(),
+            reasons: vec![other.clone()],
+            at: one,
+            fate: fate.to_owned(),
+            apply,
+            plan: serde_json::Value::Null,
+            steps: vec![step],
+        };
+        (document, plan)
+    })
+}
+
 /// Reads Markdown as CommonMark does, as far as it matters here: fences, and our own HTML outside of them.
 fn check_structure(page: &str) {
     let mut fence: Option<usize> = None;
@@ -301,11 +339,22 @@ proptest! {
     }
 
     #[test]
-    fn terminal_text_has_nothing_that_a_terminal_obeys(plan in plan()) {
-        let shown = text(&plan, Style::new(false));
-        prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
-        let hidden = ['\u{202e}', '\u{200b}'];
-        prop_assert!(!shown.contains(hidden));
+    fn a_stored_plan_stays_whole_too((document, plan) in kept(), budget in 0..6000_usize) {
+        for budget in [budget, 100_000] {
+            let page = stored_markdown(&document, &plan, budget);
+            prop_assert!(page.len() <= budget, "{} bytes of {budget}", page.len());
+            check_structure(&page);
+            check_characters(&page);
+        }
+    }
+
+    #[test]
+    fn terminal_text_has_nothing_that_a_terminal_obeys((document, plan) in kept()) {
+        for shown in [text(&plan, Style::new(false)), stored(&document, &plan, Style::new(false))] {
+            prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+            let hidden = ['\u{202e}', '\u{200b}'];
+            prop_assert!(!shown.contains(hidden));
+        }
     }
 }
 

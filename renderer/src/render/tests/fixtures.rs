@@ -153,6 +153,15 @@ fn cases() -> Vec<Case> {
         ("NK0351", listed, manifest("apiVersion: v1\nkind: Namespace\nmetadata: {name: a, namespace: b}\n")),
         ("NK0352", listed, object("metadata: {name: a, uid: x}\n")),
         (
+            "NK0353",
+            listed,
+            manifest(
+                "apiVersion: v9\nkind: ConfgMap\nmetadata: {name: a}\n---\n\
+                 apiVersion: apps/v1beta7\nkind: Deployment\nmetadata: {name: a}\n---\n\
+                 apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: a}\n",
+            ),
+        ),
+        (
             "NK0360",
             both,
             vec![
