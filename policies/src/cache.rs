@@ -4,13 +4,17 @@
 //! repository's own rules their digest, too. Keep one cache per environment.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use naksha_environments::digest::Digest;
+use naksha_environments::ids::UnitName;
+use naksha_environments::variables::Variables;
+use rayon::prelude::*;
 
 use crate::check::ExaminedUnit;
 use crate::custom::Judged;
-use crate::rule::Dangling;
+use crate::rule::{Dangling, InVariables};
 
 /// Checks after which an unused entry is forgotten. A daemon judges one environment at a few revisions at a time.
 const KEPT_CHECKS: u64 = 8;
@@ -25,7 +29,10 @@ pub struct FindingCache {
 struct Inner {
     examined: HashMap<Digest, (u64, Arc<ExaminedUnit>)>,
     judged: HashMap<Digest, (u64, Arc<Judged>)>,
-    dangling: HashMap<Digest, (u64, Arc<Dangling>)>,
+    /// By what there is to refer to, and the unit.
+    dangling: HashMap<(Digest, Digest), (u64, Arc<Dangling>)>,
+    /// Of each unit, with the variables that it was found in.
+    variables: HashMap<UnitName, (u64, Arc<Variables>, Arc<InVariables>)>,
     /// Counts checks.
     check: u64,
 }
@@ -44,6 +51,7 @@ impl FindingCache {
             inner.examined.retain(|_, (used, _)| *used >= oldest);
             inner.judged.retain(|_, (used, _)| *used >= oldest);
             inner.dangling.retain(|_, (used, _)| *used >= oldest);
+            inner.variables.retain(|_, (used, _, _)| *used >= oldest);
         }
     }
 
@@ -52,20 +60,81 @@ impl FindingCache {
         self.known_or_made(|inner| &mut inner.examined, key, || Arc::new(examine()))
     }
 
+    /// What is known under each of `keys`. The others are examined, in parallel.
+    pub(crate) fn all_examined(
+        &self,
+        keys: &[Digest],
+        examine: impl Fn(usize) -> ExaminedUnit + Sync,
+    ) -> Vec<Arc<ExaminedUnit>> {
+        // Most are known: one lock for all of them.
+        let mut known = self.known(|inner| &mut inner.examined, keys);
+        let missing = known.par_iter_mut().enumerate().filter(|(_, known)| known.is_none());
+        missing.for_each(|(index, known)| *known = Some(self.examined(keys[index], || examine(index))));
+        known.into_iter().flatten().collect()
+    }
+
     /// What is known under `key`, or what `judge` gives.
     pub(crate) fn judged(&self, key: Digest, judge: impl FnOnce() -> Judged) -> Arc<Judged> {
         self.known_or_made(|inner| &mut inner.judged, key, || Arc::new(judge()))
     }
 
-    /// What is known under `key`, or what `look` gives.
-    pub(crate) fn dangling(&self, key: Digest, look: impl FnOnce() -> Dangling) -> Arc<Dangling> {
-        self.known_or_made(|inner| &mut inner.dangling, key, || Arc::new(look()))
+    /// What is known under each of `keys`, or what `look` gives.
+    pub(crate) fn all_dangling(
+        &self,
+        keys: &[(Digest, Digest)],
+        look: impl Fn(usize) -> Dangling,
+    ) -> Vec<Arc<Dangling>> {
+        let known = self.known(|inner| &mut inner.dangling, keys).into_iter().zip(keys).enumerate();
+        let make = |(index, (known, key)): (usize, (Option<_>, &_))| {
+            let new = || self.known_or_made(|inner| &mut inner.dangling, *key, || Arc::new(look(index)));
+            known.unwrap_or_else(new)
+        };
+        known.map(make).collect()
     }
 
-    fn known_or_made<T: Clone>(
+    /// What is known of a unit with these very variables, or what `look` gives.
+    pub(crate) fn in_variables(
         &self,
-        entries: fn(&mut Inner) -> &mut HashMap<Digest, (u64, T)>,
-        key: Digest,
+        unit: &UnitName,
+        variables: &Arc<Variables>,
+        look: impl FnOnce() -> InVariables,
+    ) -> Arc<InVariables> {
+        let mut inner = self.lock();
+        let check = inner.check;
+        match inner.variables.get_mut(unit) {
+            Some((used, known, found)) if Arc::ptr_eq(known, variables) => {
+                *used = check;
+                Arc::clone(found)
+            }
+            _ => {
+                let found = Arc::new(look());
+                let entry = (check, Arc::clone(variables), Arc::clone(&found));
+                inner.variables.insert(unit.clone(), entry);
+                found
+            }
+        }
+    }
+
+    fn known<K: Eq + Hash, T: Clone>(
+        &self,
+        entries: fn(&mut Inner) -> &mut HashMap<K, (u64, T)>,
+        keys: &[K],
+    ) -> Vec<Option<T>> {
+        let mut inner = self.lock();
+        let check = inner.check;
+        let entries = entries(&mut inner);
+        let known = |key| {
+            let (used, known) = entries.get_mut(key)?;
+            *used = check;
+            Some(known.clone())
+        };
+        keys.iter().map(known).collect()
+    }
+
+    fn known_or_made<K: Eq + Hash, T: Clone>(
+        &self,
+        entries: fn(&mut Inner) -> &mut HashMap<K, (u64, T)>,
+        key: K,
         make: impl FnOnce() -> T,
     ) -> T {
         {

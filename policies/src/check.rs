@@ -15,7 +15,6 @@ use naksha_environments::object::DesiredObject;
 use naksha_environments::plan::{FieldPath, Plan};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::{Acknowledgement, Verdict};
-use rayon::prelude::*;
 
 use crate::before::Before;
 use crate::cache::FindingCache;
@@ -67,10 +66,11 @@ pub fn check(input: CheckInput<'_>) -> Verdict {
     let mut bench = Bench::new(&input, &estate, &before, acknowledged);
 
     let units = UnitFindings::of(&estate, policies, cache);
+    let mut known: BTreeMap<&RuleName, usize> = BTreeMap::new();
     for ((unit, examined), judged) in estate.units.iter().zip(&units.examined).zip(&units.judged) {
         let unchanged = before.has_unit(unit);
         if unchanged && bench.only_counts() {
-            bench.known(&examined.counts);
+            examined.counts.iter().for_each(|(rule, count)| *known.entry(rule).or_default() += count);
         } else {
             for (index, one) in examined.objects.iter().enumerate() {
                 one.found.iter().for_each(|found| bench.object(unit.item(index), found, unchanged));
@@ -80,6 +80,7 @@ pub fn check(input: CheckInput<'_>) -> Verdict {
             bench.object(unit.item(index), &found, unchanged);
         }
     }
+    bench.known(known);
     let history = History::new(inventory, Some(plan));
     for located in around(&input, Side { estate: &estate, rendered, sources: input.sources }, units, &history)
     {
@@ -147,7 +148,8 @@ impl ExaminedUnit {
 
 /// What the shipped rules found in each unit.
 pub(crate) fn examined(estate: &Estate<'_>, cache: &FindingCache) -> Vec<Arc<ExaminedUnit>> {
-    estate.units.par_iter().map(|unit| examined_unit(unit, cache)).collect()
+    let keys: Vec<Digest> = estate.units.iter().map(|unit| unit.digest).collect();
+    cache.all_examined(&keys, |index| ExaminedUnit::new(&estate.units[index]))
 }
 
 /// What the shipped rules found in the objects of a unit.
@@ -176,7 +178,7 @@ pub(crate) fn around(
     let rules = ObjectRules::of(input.policies);
     found.extend(rules.contextual(estate, history, &mut costs, input.cache));
     found.extend(costs.findings());
-    found.extend(rule::in_variables(rendered));
+    found.extend(rule::in_variables(rendered, input.cache));
     found.extend(sources.into_iter().flat_map(|sources| rule::in_values_files(sources, rendered)));
     let contexts = sources.map(|sources| &sources.definitions.contexts);
     found.extend(rule::graphs(&rendered.workflows, contexts));

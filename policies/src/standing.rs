@@ -57,10 +57,10 @@ impl<'a> Bench<'a> {
     }
 
     /// Findings that were there before, and how many of each rule.
-    pub(crate) fn known(&mut self, found: &[(RuleName, usize)]) {
+    pub(crate) fn known(&mut self, found: BTreeMap<&RuleName, usize>) {
         for (rule, count) in found {
             if self.policies.rule(rule).is_some_and(|rule| rule.severity.is_some()) {
-                self.count(rule, *count);
+                self.count(rule, count);
             }
         }
     }

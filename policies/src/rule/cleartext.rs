@@ -11,11 +11,12 @@ use naksha_environments::plan::{FieldPath, Segment, Subject};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::source::{SourceTree, TreePath};
 use naksha_environments::unit::{Unit, UnitSource};
-use naksha_environments::variables::Layer;
+use naksha_environments::variables::{Layer, Variables};
 use naksha_environments::workflow::WorkflowGraph;
 use naksha_environments::yaml::{self, Dialect, Lines, Node};
 use serde_json::{Value, json};
 
+use crate::cache::FindingCache;
 use crate::found::{Found, Located, named, path};
 use crate::pod::{items, text};
 use crate::rule::object::Object;
@@ -119,36 +120,51 @@ fn walk(value: &Value, at: &FieldPath, visit: &mut impl FnMut(&FieldPath, &str, 
     }
 }
 
-/// Variables of every unit, each layer's once.
-pub(crate) fn in_variables(rendered: &Rendered) -> Vec<Located> {
-    let mut found: BTreeMap<(Option<UnitName>, FieldPath, Option<String>), Located> = BTreeMap::new();
+/// What was found in the variables of one unit, with what tells that it is the same elsewhere.
+pub(crate) type InVariables = Vec<(Identity, Located)>;
+
+/// The owner, the field, and where it is written.
+type Identity = (Option<UnitName>, FieldPath, Option<String>);
+
+/// Variables of every unit, each layer's once. What was found in a unit is found again as long as it has the very same.
+pub(crate) fn in_variables(rendered: &Rendered, cache: &FindingCache) -> Vec<Located> {
+    let mut found: BTreeMap<Identity, Located> = BTreeMap::new();
     for (unit, made) in &rendered.units {
-        for (name, variable) in &made.variables.0 {
-            let Some((layer, place)) = variable.origins.last() else { continue };
-            let mut visit = |field: &FieldPath, key: &str, value: &str| {
-                if let Some(shape) = shape::behind(key, value) {
-                    let made = finding(field.clone(), &format!("variable `{name}`"), shape);
-                    let place = place.clone().map(Place::without_text);
-                    let owner = match *layer {
-                        Layer::Repository | Layer::Environment => None,
-                        Layer::Unit | Layer::EnvironmentUnit => Some(unit.clone()),
-                    };
-                    let at = place.as_ref().map(ToString::to_string);
-                    let located = Located { unit: owner.clone(), subject: None, place, found: made };
-                    found.entry((owner, field.clone(), at)).or_insert(located);
-                }
-            };
-            let field = || path(&["variables", name]);
-            match &variable.value {
-                Value::Null | Value::Bool(_) | Value::Number(_) => {}
-                // Nearly all of them, and nearly all are innocent: they cost no path.
-                Value::String(text) if shape::behind(name, text).is_none() => {}
-                Value::String(text) => visit(&field(), name, text),
-                nested => walk(nested, &field(), &mut visit),
-            }
+        let in_unit = cache.in_variables(unit, &made.variables, || in_unit(unit, &made.variables));
+        for (identity, located) in in_unit.iter() {
+            found.entry(identity.clone()).or_insert_with(|| located.clone());
         }
     }
     found.into_values().collect()
+}
+
+fn in_unit(unit: &UnitName, variables: &Variables) -> InVariables {
+    let mut found = InVariables::new();
+    for (name, variable) in &variables.0 {
+        let Some((layer, place)) = variable.origins.last() else { continue };
+        let mut visit = |field: &FieldPath, key: &str, value: &str| {
+            if let Some(shape) = shape::behind(key, value) {
+                let made = finding(field.clone(), &format!("variable `{name}`"), shape);
+                let place = place.clone().map(Place::without_text);
+                let owner = match *layer {
+                    Layer::Repository | Layer::Environment => None,
+                    Layer::Unit | Layer::EnvironmentUnit => Some(unit.clone()),
+                };
+                let at = place.as_ref().map(ToString::to_string);
+                let located = Located { unit: owner.clone(), subject: None, place, found: made };
+                found.push(((owner, field.clone(), at), located));
+            }
+        };
+        let field = || path(&["variables", name]);
+        match &variable.value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            // Nearly all of them, and nearly all are innocent: they cost no path.
+            Value::String(text) if shape::behind(name, text).is_none() => {}
+            Value::String(text) => visit(&field(), name, text),
+            nested => walk(nested, &field(), &mut visit),
+        }
+    }
+    found
 }
 
 /// Files that units list as values, also units that nobody can apply; and, as warnings, files that belong to nothing.

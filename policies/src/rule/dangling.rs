@@ -4,13 +4,13 @@ use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use naksha_environments::digest::Hasher;
+use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::Subject;
 
 use crate::cache::FindingCache;
 use crate::check::ExaminedUnit;
-use crate::estate::Estate;
+use crate::estate::{Estate, UnitObjects};
 use crate::found::{Found, Located};
 use crate::rule::reference::Reference;
 
@@ -30,18 +30,19 @@ pub(crate) fn dangling(
     }
     let supply = supply.finish();
     let known = LazyCell::new(|| Known::of(estate, examined));
-    let mut found = Vec::new();
-    for (unit, examined) in estate.units.iter().zip(examined) {
-        let key = Hasher::new("naksha/dangling/1").part(supply.as_bytes()).part(unit.digest.as_bytes());
-        let dangling = cache.dangling(key.finish(), || known.missed_by(examined));
-        found.extend(dangling.iter().map(|(index, found)| Located {
+    let keys: Vec<(Digest, Digest)> = estate.units.iter().map(|unit| (supply, unit.digest)).collect();
+    let dangling = cache.all_dangling(&keys, |index| known.missed_by(&examined[index]));
+    let units = estate.units.iter().zip(&dangling).filter(|(_, dangling)| !dangling.is_empty());
+    let located = |(unit, dangling): (&UnitObjects<'_>, &Arc<Dangling>)| -> Vec<Located> {
+        let located = |(index, found): &(usize, Found)| Located {
             unit: Some(unit.name.clone()),
             subject: Some(Subject::Object(unit.item(*index).key.clone())),
             place: None,
             found: found.clone(),
-        }));
-    }
-    found
+        };
+        dangling.iter().map(located).collect()
+    };
+    units.flat_map(located).collect()
 }
 
 /// Kind, namespace, name.

@@ -13,7 +13,7 @@ mod rbac;
 mod reference;
 mod shape;
 
-pub(crate) use cleartext::{in_values_files, in_variables};
+pub(crate) use cleartext::{InVariables, in_values_files, in_variables};
 pub(crate) use dangling::{Dangling, dangling};
 pub(crate) use graph::graphs;
 pub(crate) use guard::guards;
