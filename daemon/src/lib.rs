@@ -10,6 +10,7 @@ pub mod history;
 pub mod http;
 pub mod judgement;
 pub mod laptop;
+mod memory;
 pub mod metrics;
 pub mod pages;
 pub mod registry;
@@ -22,7 +23,3 @@ pub mod target;
 pub mod task;
 pub mod telemetry;
 pub mod terminal;
-
-// Gives memory back after a large pass. Declared here, so that every program made of this library has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -227,6 +227,7 @@ fn publisher(config: &Config, store: &SharedStore, metrics: &Arc<Metrics>, heads
         nudge: Arc::new(Notify::new()),
         heads: heads.clone(),
         status_file: config.status.file.clone().map(|path| Arc::new(StatusFile::new(path))),
+        sayings: Arc::default(),
         events: config.events(),
         notes: config.status.notes,
     }
@@ -255,6 +256,7 @@ async fn shared(
         registry: Arc::clone(registry),
         metrics: Arc::clone(metrics),
         sinks: publisher.sinks(),
+        sayings: Arc::clone(&publisher.sayings),
         outbox: Arc::clone(&publisher.nudge),
         owner: host_name(),
     })

@@ -11,7 +11,7 @@ use crate::plan::PlanId;
 use crate::verdict::HoldReason;
 
 /// One environment, as of one reconcile.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentStatus {
     pub environment: EnvironmentName,
     pub state: State,

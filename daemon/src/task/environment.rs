@@ -20,6 +20,7 @@ use super::keep::{Fall, Tasks};
 use super::reconcile::{Pass, Reconciler};
 use super::shared::Shared;
 use crate::failure::chain;
+use crate::memory;
 use crate::metrics::{EnvironmentLabels, ResultLabels};
 use crate::registry::{ForgetOrder, Handle};
 
@@ -68,6 +69,7 @@ impl EnvironmentTask {
                 }
                 failures = if pass.retry { failures.saturating_add(1) } else { 0 };
                 let pause = if pass.retry { backoff(failures) } else { pass.next };
+                memory::give_back(pass.steps);
                 if !self.wait(&mut reconciler, pause, &stop).await {
                     break;
                 }

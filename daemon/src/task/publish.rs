@@ -5,6 +5,7 @@
 
 mod events;
 mod note;
+mod sayings;
 mod status_file;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,8 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use note::NotedStatus;
+pub use note::NotedStatus;
+pub use sayings::Sayings;
 pub use status_file::StatusFile;
 
 use super::Heads;
@@ -42,6 +44,8 @@ pub const NOTES: &str = "notes";
 
 /// The status of an environment that was forgotten.
 pub const NOTHING: &str = "null";
+/// The status of an environment, as it says it when the message is delivered.
+pub const SAID: &str = "";
 
 /// The configured sinks and what they need.
 #[derive(Debug, Clone)]
@@ -51,6 +55,7 @@ pub struct Publisher {
     pub nudge: Arc<Notify>,
     pub heads: Heads,
     pub status_file: Option<Arc<StatusFile>>,
+    pub sayings: Arc<Sayings>,
     pub events: PathBuf,
     pub notes: bool,
 }
@@ -112,12 +117,15 @@ impl Publisher {
         let count = messages.len();
         let (messages, publisher, is_status) = (Arc::clone(messages), self.clone(), sink == STATUS_FILE);
         let written = spawn_blocking(move || match &publisher.status_file {
-            Some(file) if is_status => file.write(&messages),
-            _ if is_status => Ok(()),
-            _ => events::append(&publisher.events, &messages),
+            Some(file) if is_status => file.write(&messages, &publisher.sayings),
+            _ if is_status => Ok(vec![true; count]),
+            _ => events::append(&publisher.events, &messages).map(|()| vec![true; count]),
         });
-        let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-        vec![written.map_err(|error| error.to_string()); count]
+        let unsaid = || Err("its environment has said nothing yet".to_owned());
+        match written.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(said) => said.into_iter().map(|said| if said { Ok(()) } else { unsaid() }).collect(),
+            Err(error) => vec![Err(error.to_string()); count],
+        }
     }
 
     async fn write_note(&self, message: &OutboxMessage) -> Result<(), String> {

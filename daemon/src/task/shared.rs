@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::task::publish::Sayings;
 
 #[derive(Debug)]
 pub struct Shared {
@@ -25,6 +26,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// The sinks that every message goes to.
     pub sinks: Vec<&'static str>,
+    /// What every environment says now.
+    pub sayings: Arc<Sayings>,
     /// Tells the publisher that the outbox has something.
     pub outbox: Arc<Notify>,
     /// Names this process in leases.

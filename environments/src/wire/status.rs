@@ -88,10 +88,7 @@ impl StatusDocument {
             diagnostics,
             since,
         } = status;
-        let mut why: Vec<String> = why.iter().map(|text| text_document(text)).collect();
-        if why.is_empty() {
-            why.extend(own_words(state));
-        }
+        let why = why_document(why, state);
         let holds = match state {
             State::Held { reasons } => reasons.iter().map(HoldDocument::of).collect(),
             _ => Vec::new(),
@@ -119,6 +116,15 @@ impl StatusDocument {
             since: since.to_string(),
         }
     }
+}
+
+/// Why an environment is as it is, as it is told outside.
+pub fn why_document(why: &[String], state: &State) -> Vec<String> {
+    let mut why: Vec<String> = why.iter().map(|text| text_document(text)).collect();
+    if why.is_empty() {
+        why.extend(own_words(state));
+    }
+    why
 }
 
 /// What a state says for itself, where nobody gave a reason.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use naksha_executor::port::store::OutboxMessage;
 use serde_json::Value;
 
-use super::NOTHING;
+use super::{NOTHING, SAID, Sayings};
 
 /// See the module's head.
 #[derive(Debug)]
@@ -25,25 +25,31 @@ impl StatusFile {
         Self { path, entries: Mutex::default() }
     }
 
-    /// Replaces the entries that the messages are about. Blocks on the disk.
-    pub(super) fn write(&self, messages: &[OutboxMessage]) -> io::Result<()> {
+    /// Replaces the entries that the messages are about, and says of which there was something to write. Blocks on the
+    /// disk.
+    pub(super) fn write(&self, messages: &[OutboxMessage], sayings: &Sayings) -> io::Result<Vec<bool>> {
         // Entries are written whole; a panic elsewhere leaves them right.
         let mut known = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entries = match known.take() {
             Some(entries) => entries,
             None => self.read()?,
         };
-        for message in messages {
-            // Nothing is said of an environment that was forgotten.
-            if message.body == NOTHING {
-                entries.remove(&message.topic);
-            } else {
-                entries.insert(message.topic.clone(), message.body.clone());
-            }
-        }
+        let mut enter = |message: &OutboxMessage| {
+            let said = match message.body.as_str() {
+                // Nothing is said of an environment that was forgotten.
+                NOTHING => {
+                    entries.remove(&message.topic);
+                    return true;
+                }
+                SAID => sayings.of(&message.topic),
+                body => Some(body.to_owned()),
+            };
+            said.map(|said| entries.insert(message.topic.clone(), said)).is_some()
+        };
+        let said = messages.iter().map(&mut enter).collect();
         let written = self.replace(&entries);
         *known = Some(entries);
-        written
+        written.map(|()| said)
     }
 
     /// What an earlier process wrote. A file that somebody damaged is replaced: it is a copy of what the store knows.

@@ -1,13 +1,16 @@
 //! What the sinks' files look like.
 
 use std::fs;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use naksha_executor::port::store::OutboxMessage;
+use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use naksha_environments::status::{EnvironmentStatus, State};
+use naksha_executor::port::store::{OutboxMessage, Scope};
 use serde_json::json;
 
 use super::note::NotedStatus;
-use super::{NOTHING, StatusFile, events};
+use super::{NOTHING, SAID, Sayings, StatusFile, events};
 
 fn message(id: i64, topic: &str, body: &str) -> OutboxMessage {
     let at: Timestamp = "2031-05-04T08:00:00Z".parse().unwrap();
@@ -48,15 +51,37 @@ fn the_status_file_has_a_line_per_environment() {
     let path = folder.path().join("status.json");
     let file = StatusFile::new(path.clone());
     let synced = r#"{"state":"synced","why":[]}"#;
-    file.write(&[message(1, "shop/prod", synced), message(2, "shop/dev", r#"{"state":"held"}"#)]).unwrap();
+    let sayings = Sayings::default();
+    let messages = [message(1, "shop/prod", synced), message(2, "shop/dev", r#"{"state":"held"}"#)];
+    assert_eq!(file.write(&messages, &sayings).unwrap(), [true, true]);
     let both =
         "{\n  \"shop/dev\": {\"state\":\"held\"},\n  \"shop/prod\": {\"state\":\"synced\",\"why\":[]}\n}\n";
     assert_eq!(fs::read_to_string(&path).unwrap(), both);
     // Another process goes on with what is there, and takes a forgotten one out.
     let file = StatusFile::new(path.clone());
-    file.write(&[message(3, "shop/dev", NOTHING)]).unwrap();
+    file.write(&[message(3, "shop/dev", NOTHING)], &sayings).unwrap();
     let one = format!("{{\n  \"shop/prod\": {synced}\n}}\n");
     assert_eq!(fs::read_to_string(&path).unwrap(), one);
+}
+
+#[test]
+fn the_status_file_has_what_environments_say_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("status.json");
+    let (file, sayings) = (StatusFile::new(path.clone()), Sayings::default());
+    let said = |word: &str| fs::read_to_string(&path).unwrap().contains(word);
+    // What an earlier process wanted to tell waits until this one knows.
+    let message = message(1, "shop/dev", SAID);
+    assert_eq!(file.write(std::slice::from_ref(&message), &sayings).unwrap(), [false]);
+    assert!(!said("shop/dev"));
+    let scope = Scope {
+        repository: RepositoryName::parse("shop").unwrap(),
+        environment: EnvironmentName::parse("dev").unwrap(),
+    };
+    let status = EnvironmentStatus::bare(scope.environment.clone(), State::Synced, message.at);
+    sayings.say(&scope, &Arc::new(status));
+    assert_eq!(file.write(&[message], &sayings).unwrap(), [true]);
+    assert!(said(r#""shop/dev": {"version":1,"repository":"shop","environment":"dev","state":"synced""#));
 }
 
 #[test]

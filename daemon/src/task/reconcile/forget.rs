@@ -19,6 +19,7 @@ impl Reconciler {
         let messages = self.farewell(audit, left.len());
         let store = &self.shared.store;
         store.forget(&self.scope, generation, audit, &messages).await.map_err(PassError::Store)?;
+        self.shared.sayings.forget(&self.scope);
         self.shared.outbox.notify_one();
         info!(by = audit.who, reason = audit.result, objects = left.len(), "environment is forgotten");
         // The commit that it was locked to need not be kept for it.

@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use naksha_environments::digest::Digest;
 use naksha_environments::environment::Environment;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::quiet::Memory;
@@ -46,6 +45,8 @@ pub struct Pass {
     pub retry: bool,
     /// Look again after this long, when nothing else wakes the loop.
     pub next: Duration,
+    /// Steps that an apply of it took.
+    pub steps: usize,
 }
 
 /// Why a pass could not be finished.
@@ -84,8 +85,8 @@ pub struct Reconciler {
     proposed: Option<judge::Proposed>,
     /// The state since when.
     state: Option<(State, Timestamp)>,
-    /// The status that was put into the outbox last, as the digest of its document.
-    said: Option<Digest>,
+    /// The status that was told last.
+    said: Option<Arc<EnvironmentStatus>>,
     /// Objects that were owned when the inventory was read last.
     owned: usize,
     last_apply: last_apply::LastApply,

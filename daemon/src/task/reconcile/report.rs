@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::digest::Digest;
 use naksha_environments::environment::Lifecycle;
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::load::told_once;
@@ -15,7 +14,7 @@ use naksha_environments::plan::{Blocked, Plan};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
 use naksha_environments::verdict::Admission;
-use naksha_environments::wire::StatusDocument;
+use naksha_environments::wire::why_document;
 use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, Suspension};
 use naksha_executor::realise::RealiseOutcome;
 use serde_json::json;
@@ -27,7 +26,7 @@ use super::sources::{Idle, Ready};
 use super::{Pass, PassError, Reconciler};
 use crate::failure::{chain, code_of};
 use crate::git::RefName;
-use crate::task::publish::EVENTS;
+use crate::task::publish::{EVENTS, NOTES, NotedStatus, SAID};
 
 /// With nothing to wait for, a pass without an environment is made again this often.
 const IDLE: Duration = Duration::from_secs(300);
@@ -140,7 +139,8 @@ impl Reconciler {
             next = next.min(AFTER_HEALING);
         }
         let status = self.say(status).await?;
-        Ok(Pass { status, retry: failed, next })
+        let steps = applied.map_or(0, |outcome| outcome.steps.len());
+        Ok(Pass { status, retry: failed, next, steps })
     }
 
     /// The end of a pass that had nothing to reconcile.
@@ -164,7 +164,7 @@ impl Reconciler {
             ..self.bare(state)
         };
         let status = self.say(status).await?;
-        Ok(Pass { status, retry: false, next: IDLE })
+        Ok(Pass { status, retry: false, next: IDLE, steps: 0 })
     }
 
     /// The end of a pass that failed: the last words stand, with the reason on top.
@@ -185,7 +185,7 @@ impl Reconciler {
             Ok(status) => status,
             Err(_) => Arc::new(status),
         };
-        Pass { status, retry: true, next: IDLE }
+        Pass { status, retry: true, next: IDLE, steps: 0 }
     }
 
     fn bare(&mut self, state: State) -> EnvironmentStatus {
@@ -205,40 +205,42 @@ impl Reconciler {
         since
     }
 
-    /// Puts a new status into the outbox; one that says what was said before stays out of it.
+    /// Tells a new status; one that says what was said before is not told.
     async fn say(&mut self, status: EnvironmentStatus) -> Result<Arc<EnvironmentStatus>, PassError> {
-        let document = StatusDocument::of(self.scope.repository.as_str(), &status);
-        let body = serde_json::to_string(&document).expect("should write a document of texts and numbers");
-        let digest = Digest::of_bytes(body.as_bytes());
-        if self.said != Some(digest) {
-            let messages = self.messages(&document, &body);
-            self.shared.store.enqueue(&messages).await.map_err(PassError::Store)?;
-            self.said = Some(digest);
+        let status = Arc::new(status);
+        if self.said.as_ref() != Some(&status) {
+            self.shared.sayings.say(&self.scope, &status);
+            self.shared.store.enqueue(&self.messages(&status)).await.map_err(PassError::Store)?;
+            self.said = Some(Arc::clone(&status));
             self.shared.outbox.notify_one();
         }
-        let status = Arc::new(status);
         if !matches!(status.state, State::Unknown { .. }) {
             self.last = Some(Arc::clone(&status));
         }
         Ok(status)
     }
 
-    /// Pure but for the time: the event that the state changed, and the whole status for the other sinks.
-    fn messages(&self, document: &StatusDocument, body: &str) -> Vec<NewMessage> {
+    /// Pure but for the time: what each sink is to tell.
+    fn messages(&self, status: &EnvironmentStatus) -> Vec<NewMessage> {
         let (scope, at) = (self.scope.to_string(), Timestamp::now());
         let message = |sink: &&'static str| {
-            let (topic, body) = if *sink == EVENTS {
-                let event = json!({
-                    "event": "state",
-                    "scope": scope,
-                    "state": document.state,
-                    "why": document.why,
-                    "applied": document.applied,
-                    "plan": document.plan,
-                });
-                (format!("state/{scope}/{}", at.as_nanosecond()), event.to_string())
-            } else {
-                (scope.clone(), body.to_owned())
+            let (topic, body) = match *sink {
+                EVENTS => {
+                    let event = json!({
+                        "event": "state",
+                        "scope": scope,
+                        "state": status.state.word(),
+                        "why": why_document(&status.why, &status.state),
+                        "applied": status.applied,
+                        "plan": status.plan,
+                    });
+                    (format!("state/{scope}/{}", at.as_nanosecond()), event.to_string())
+                }
+                NOTES => (
+                    scope.clone(),
+                    json!(NotedStatus::of(self.scope.repository.as_str(), status)).to_string(),
+                ),
+                _ => (scope.clone(), SAID.to_owned()),
             };
             NewMessage { sink: (*sink).to_owned(), topic, body, at }
         };
