@@ -92,6 +92,7 @@ impl World {
             registry: Arc::new(Registry::default()),
             metrics,
             sinks: Vec::new(),
+            sayings: Arc::default(),
             outbox: Arc::default(),
             owner: "test".to_owned(),
         });
