@@ -1,14 +1,16 @@
 //! From a rendered environment and what is, to a plan with its verdict: the pure core that a laptop and the daemon
 //! share. Only what is observed, and what is done with the result, differs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Approval, Environment};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::DesiredObject;
-use naksha_environments::plan::{FieldPath, Plan};
+use naksha_environments::plan::{Action, Cause, FieldPath, Plan, PlanId};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::repository::Definitions;
 use naksha_environments::source::SourceTree;
@@ -32,7 +34,25 @@ pub struct Bench<'a> {
     pub acknowledgements: &'a [Acknowledgement],
     /// Approval files that the applied revision had already: they were used up by its apply.
     pub applied_approvals: Option<&'a [Arc<Approval>]>,
+    /// What was begun and is not done yet.
+    pub begun: &'a Begun,
     pub cache: &'a FindingCache,
+}
+
+/// Plans that were begun since the last apply that succeeded: interrupted, superseded, or failed in a step. A word about
+/// one of them is a word about what is left of it.
+#[derive(Debug, Clone, Default)]
+pub struct Begun(pub BTreeMap<PlanId, BTreeSet<Digest>>);
+
+impl Begun {
+    /// Whether a plan is what is left of that one. What heals needs nobody's word.
+    fn is_left_of(&self, begun: &PlanId, plan: &Plan) -> bool {
+        let heals = |action: &Action| action.cause != Cause::Change;
+        let actions = self.0.get(begun);
+        actions.is_some_and(|actions| {
+            plan.actions.iter().all(|action| heals(action) || actions.contains(&action.digest))
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +80,7 @@ pub struct Judged {
 pub fn judge(bench: &Bench<'_>, plan: &Plan, now: Timestamp) -> Judged {
     let repository = bench.control.repository.as_deref();
     let (policies, diagnostics) = PolicySet::build(repository, &bench.control.policies, bench.environment);
-    let acknowledgements = acknowledgements(bench);
+    let acknowledgements = acknowledgements(bench, plan);
     let place = |object: &DesiredObject, field: &FieldPath| locate::place(bench.tree, object, field);
     let verdict = check(CheckInput {
         plan,
@@ -100,7 +120,8 @@ fn ignored(bench: &Bench<'_>, plan: &Plan) -> Vec<String> {
     of_plan.filter_map(|approval| bench.refuses(approval)).collect()
 }
 
-fn acknowledgements(bench: &Bench<'_>) -> Vec<Acknowledgement> {
+/// Those of the store, those in the repository, and what they mean to what is left of a plan that was begun.
+fn acknowledgements(bench: &Bench<'_>, plan: &Plan) -> Vec<Acknowledgement> {
     let files = bench.control.approvals.iter().filter(|approval| bench.refuses(approval).is_none());
     let files = files.map(|approval| Acknowledgement {
         plan: approval.plan.clone(),
@@ -110,7 +131,12 @@ fn acknowledgements(bench: &Bench<'_>) -> Vec<Acknowledgement> {
         expires: approval.expires,
         source: approval.path.to_string(),
     });
-    bench.acknowledgements.iter().cloned().chain(files).collect()
+    let mut given: Vec<Acknowledgement> = bench.acknowledgements.iter().cloned().chain(files).collect();
+    let left =
+        given.iter().filter(|given| given.plan != plan.id && bench.begun.is_left_of(&given.plan, plan));
+    let left: Vec<_> = left.map(|given| Acknowledgement { plan: plan.id.clone(), ..given.clone() }).collect();
+    given.extend(left);
+    given
 }
 
 /// The program's version, as plans record it.

@@ -53,9 +53,9 @@ pub fn admit(input: AdmitInput<'_>, applied: impl FnOnce() -> Plan) -> Admission
         && !input.rollback
         && let Opening::Closed { until, reason } = opening(input.windows, input.now)
     {
-        return Admission::wait(until, reason, healing(&applied()));
+        return Admission::wait(until, reason, healing(&input.plan, &applied()));
     }
-    let heal = if reasons.is_empty() { None } else { healing(&applied()) };
+    let heal = if reasons.is_empty() { None } else { healing(&input.plan, &applied()) };
     Admission::of(input.plan, reasons, heal)
 }
 
@@ -64,10 +64,17 @@ fn heals(action: &Action) -> bool {
     matches!(action.cause, Cause::Drift | Cause::Rotation)
 }
 
-/// The part that may go ahead while the rest waits: what heals, and neither deletes nor fights.
-fn healing(applied: &Plan) -> Option<Arc<Plan>> {
+/// The part that may go ahead while the rest waits: what heals, and neither deletes nor fights. What is gone and is not
+/// wanted by what waits is not made again: it may be gone because that was begun, and a claim that is made again is empty.
+fn healing(waits: &Plan, applied: &Plan) -> Option<Arc<Plan>> {
     let deletes = |action: &Action| matches!(action.verb, Verb::Delete | Verb::Replace);
-    let part = applied.subset(|action| heals(action) && !deletes(action) && refused(action).next().is_none());
+    let is_given_up = |action: &Action| match &action.subject {
+        Subject::Object(key) => waits.forget.contains(key),
+        Subject::Workflow(_) => false,
+    };
+    let may_go =
+        |action: &Action| !deletes(action) && !is_given_up(action) && refused(action).next().is_none();
+    let part = applied.subset(|action| heals(action) && may_go(action));
     (!part.is_empty()).then(|| Arc::new(part))
 }
 

@@ -13,7 +13,7 @@ use naksha_policies::FindingCache;
 use naksha_renderer::plan::{inventory_of, plan_between};
 
 use super::{EnvironmentView, Laptop, LaptopError, Side};
-use crate::judgement::{self, Bench, judge, planner};
+use crate::judgement::{self, Begun, Bench, judge, planner};
 
 /// What a side is compared with.
 #[derive(Debug, Clone)]
@@ -142,6 +142,7 @@ impl Laptop {
             }),
             inventory: &inventory,
             acknowledgements: &[],
+            begun: &Begun::default(),
             applied_approvals: base.side().map(|base| &*base.loaded.definitions.approvals),
             cache: &FindingCache::new(),
         };

@@ -286,3 +286,73 @@ fn a_field_that_somebody_else_set_is_a_conflict() {
     assert!(held["why"].to_string().contains("data.hand"), "{held}");
     assert!(std::fs::read_to_string(&file).unwrap().contains("by-hand"));
 }
+
+/// Many claims that are to be deleted, by a plan that somebody said yes to; it has begun.
+fn deleting_claims() -> (Installation, DaemonProcess) {
+    let shop = shop();
+    let claims = "{% for n in range(end=variables.count) %}---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: claim-{{ n }}, namespace: shop}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n{% endfor %}";
+    shop.repository
+        .write("units/claims/unit.yaml", "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {name: claims}\nspec:\n  templates: [claims.yaml.tera]\n  variables: {count: 300}\n")
+        .write("units/claims/claims.yaml.tera", claims)
+        .edit("environments/dev/environment.yaml", "units: [", "units: [claims, ");
+    let commit = shop.repository.commit("claims");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &commit);
+    shop.repository.edit("units/claims/unit.yaml", "count: 300", "count: 10");
+    shop.repository.commit("few claims");
+    let held = daemon.await_state("dev", "held");
+    let plan = held["plan"].as_str().expect("should have a plan").to_owned();
+    shop.program.run(shop.root(), &["ack", &plan, "--reason", "they moved"]).expect_code(0);
+    await_true("the deletion to begin", || claims_of(&shop) < 300);
+    (shop, daemon)
+}
+
+fn claims_of(shop: &Installation) -> usize {
+    shop.objects("dev").keys().filter(|path| path.contains("persistentvolumeclaim")).count()
+}
+
+#[test]
+fn what_is_left_of_an_acknowledged_plan_stays_acknowledged_after_a_kill() {
+    let (shop, daemon) = deleting_claims();
+    daemon.kill();
+    let left = claims_of(&shop);
+    assert!(left > 10, "it was killed amid the deletion");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    assert_eq!(claims_of(&shop), 10);
+    let history = history_of(&shop).to_string();
+    assert!(!history.contains("drift"), "nothing was made again: {history}");
+}
+
+#[test]
+fn what_is_left_of_an_acknowledged_plan_stays_acknowledged_after_an_ordinary_stop() {
+    let (shop, daemon) = deleting_claims();
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    assert_eq!(claims_of(&shop), 10);
+    // It is through: the same plan needs another word.
+    shop.repository.edit("units/claims/unit.yaml", "count: 10", "count: 300");
+    let commit = shop.repository.commit("all of them again");
+    daemon.await_applied("dev", &commit);
+    shop.repository.edit("units/claims/unit.yaml", "count: 300", "count: 10");
+    shop.repository.commit("few claims again");
+    daemon.await_state("dev", "held");
+    assert_eq!(claims_of(&shop), 300);
+}
+
+#[test]
+fn what_was_deleted_of_a_plan_that_waits_again_is_not_made_again() {
+    let (shop, daemon) = deleting_claims();
+    daemon.kill();
+    let left = claims_of(&shop);
+    assert!(left > 10, "it was killed amid the deletion");
+    // Meanwhile Git wants another one gone: that is more than somebody said yes to.
+    shop.repository.edit("units/claims/unit.yaml", "count: 10", "count: 9");
+    shop.repository.commit("one fewer");
+    let daemon = shop.start();
+    daemon.await_state("dev", "held");
+    shop.program.run(shop.root(), &["sync", "dev"]).expect_code(0);
+    daemon.await_state("dev", "held");
+    assert!(claims_of(&shop) <= left, "{} of {left}", claims_of(&shop));
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::digest::Digest;
 use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{ObjectKey, Observation, SecretValue};
@@ -16,14 +17,17 @@ use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::verdict::{Acknowledgement, Admission, HoldReason, Shown, Verdict};
 use naksha_environments::wire::PlanDocument;
 use naksha_environments::workflow_change::Contexts;
-use naksha_executor::port::store::{EnvironmentRecord, Proposal, StoreError};
+use naksha_executor::port::store::{ApplyOutcome, ApplyRecord, EnvironmentRecord, Proposal, StoreError};
 use naksha_policies::{AdmitInput, admit};
 use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
 
 use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
-use crate::judgement::{Base, Bench, judge as judge_plan, planner};
+use crate::judgement::{Base, Begun, Bench, judge as judge_plan, planner};
+
+/// Applies that are looked through for one that was begun and is not done: a failing step is tried every two minutes.
+const LOOK_BACK: u32 = 100;
 
 /// What is planned, and what may be done about it.
 pub(super) struct Judgement {
@@ -58,6 +62,7 @@ struct Case {
     quiet: Arc<Quiet>,
     inventory: Arc<Inventory>,
     acknowledgements: Vec<Acknowledgement>,
+    begun: Begun,
     secrets: BTreeMap<SecretRef, SecretMark>,
     /// Objects that are fought over.
     resting: BTreeSet<ObjectKey>,
@@ -84,13 +89,15 @@ pub(super) async fn judge(
     inventory: &Arc<Inventory>,
 ) -> Result<Judgement, PassError> {
     let (store, now) = (&this.shared.store, Timestamp::now());
+    let acknowledgements = store.acknowledgements(&this.scope).await.map_err(PassError::Store)?;
     let case = Case {
+        begun: begun(this, sources, &acknowledgements).await?,
         sources: Arc::clone(sources),
         renders: renders.clone(),
         observation: Arc::clone(observation),
         quiet: Arc::clone(quiet),
         inventory: Arc::clone(inventory),
-        acknowledgements: store.acknowledgements(&this.scope).await.map_err(PassError::Store)?,
+        acknowledgements,
         secrets: current_marks(this, &renders.wanted.rendered, quiet).await,
         findings: Arc::clone(&this.findings),
         resting: this.fights.resting(now),
@@ -135,6 +142,7 @@ fn decide(case: &Case) -> Judgement {
         inventory,
         acknowledgements: &case.acknowledgements,
         applied_approvals: base.map(|base| &*base.control.loaded.definitions.approvals),
+        begun: &case.begun,
         cache: &case.findings,
     };
     let judged = judge_plan(&bench, &plan, case.now);
@@ -162,6 +170,39 @@ fn decide(case: &Case) -> Judgement {
     let mut acknowledgements = judged.acknowledgements;
     acknowledgements.retain(|given| given.counts(&plan.id, case.now));
     Judgement { plan, verdict: Arc::new(judged.verdict), admission, acknowledgements, diagnostics }
+}
+
+/// Plans that somebody said yes to, that were begun since the last apply that succeeded, and are not done.
+async fn begun(
+    this: &Reconciler,
+    sources: &Ready,
+    acknowledgements: &[Acknowledgement],
+) -> Result<Begun, PassError> {
+    let approvals = sources.control.loaded.definitions.approvals.iter().map(|approval| &approval.plan);
+    let acknowledged: BTreeSet<&PlanId> =
+        acknowledgements.iter().map(|given| &given.plan).chain(approvals).collect();
+    let mut begun = Begun::default();
+    if acknowledged.is_empty() {
+        return Ok(begun);
+    }
+    let store = &this.shared.store;
+    let applies = store.applies(&this.scope, LOOK_BACK).await.map_err(PassError::Store)?;
+    let is_through =
+        |apply: &&ApplyRecord| apply.outcome == Some(ApplyOutcome::Succeeded) && apply.revisions.is_some();
+    let unfinished = applies.iter().take_while(|apply| !is_through(apply));
+    for ApplyRecord { plan, .. } in unfinished
+        .filter(|apply| apply.outcome != Some(ApplyOutcome::Succeeded) && acknowledged.contains(&apply.plan))
+    {
+        if begun.0.contains_key(plan) {
+            continue;
+        }
+        let document = store.plan_document(&this.scope, plan).await.map_err(PassError::Store)?;
+        let actions = document.as_ref().and_then(|document| document.get("actions")?.as_array());
+        let digests =
+            actions.into_iter().flatten().filter_map(|action| Digest::parse(action.get("digest")?.as_str()?));
+        begun.0.insert(plan.clone(), digests.collect());
+    }
+    Ok(begun)
 }
 
 /// What the sources of secrets hold now, as marks: a value that changed there is rotated. One that cannot be read is

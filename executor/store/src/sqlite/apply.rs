@@ -171,11 +171,13 @@ pub(crate) async fn finish(
     .fetch_optional(&mut *conn)
     .await?;
     let Some(revisions) = ended else { return Err(not_running(scope, apply).into()) };
+    // One that only heals is beside what waits.
+    let is_through = revisions.1.is_some();
     if let (ApplyOutcome::Succeeded, (Some(control), Some(content))) = (&end.outcome, revisions) {
         remember(conn, environment, (&control, &content)).await?;
     }
     if end.outcome == ApplyOutcome::Succeeded {
-        audit::use_up(conn, environment, apply).await?;
+        audit::use_up(conn, environment, apply, is_through).await?;
     }
     audit::write(conn, environment, Some(apply.0), &end.audit).await?;
     outbox::enqueue(conn, &end.messages).await

@@ -101,18 +101,22 @@ pub(crate) async fn acknowledge(
     write(conn, environment, None, entry).await
 }
 
-/// An acknowledgement is a word about one apply: a plan with the same actions needs another one next time.
+/// An acknowledgement is a word about one apply: a plan with the same actions needs another one next time. It lasts until
+/// that apply is through, however often it takes; then those of the plans that were begun on the way are used up, too.
 pub(crate) async fn use_up(
     conn: &mut SqliteConnection,
     environment: i64,
     apply: ApplyId,
+    is_through: bool,
 ) -> Result<(), Failure> {
     sqlx::query(
         "DELETE FROM acknowledgements
-         WHERE environment = ?1 AND plan = (SELECT plan FROM applies WHERE id = ?2)",
+         WHERE environment = ?1 AND plan IN (SELECT plan FROM applies
+             WHERE environment = ?1 AND (id = ?2 OR ?3 AND id < ?2 AND outcome <> 'succeeded'))",
     )
     .bind(environment)
     .bind(apply.0)
+    .bind(is_through)
     .execute(conn)
     .await?;
     Ok(())
