@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::digest::{Digest, canonical_json};
 use crate::ids::UnitName;
+use crate::plan::{FieldPath, Segment};
 use crate::secret::{MarkKey, Secret, SecretMark, SecretRef};
 use crate::source::TreePath;
 
@@ -258,6 +259,29 @@ pub struct Live {
     pub mark: Mark,
     pub body: Body,
     pub health: Health,
+    /// Absent: the target does not know who set what.
+    pub owners: Option<Arc<FieldOwners>>,
+}
+
+/// Who else owns which field of an object, as far as its target says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldOwners(BTreeMap<FieldPath, Arc<str>>);
+
+impl FieldOwners {
+    /// Of several owners of a field the first is told.
+    pub fn add(&mut self, path: FieldPath, manager: Arc<str>) {
+        self.0.entry(path).or_insert(manager);
+    }
+
+    /// Who owns the field, something that it lies in, or something that lies in it.
+    pub fn of(&self, path: &FieldPath) -> Option<&str> {
+        let above = (1..=path.0.len()).rev().find_map(|length| self.0.get(&path.0[..length]));
+        let beneath = || {
+            let (found, manager) = self.0.range::<[Segment], _>(&*path.0..).next()?;
+            found.0.starts_with(&path.0).then_some(manager)
+        };
+        above.or_else(beneath).map(AsRef::as_ref)
+    }
 }
 
 /// One object, as far as it could be observed. Not observed is not absent.

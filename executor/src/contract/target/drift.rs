@@ -60,8 +60,7 @@ pub async fn outside_edits_wake(fixture: &impl Fixture) {
     let woken = tokio::time::timeout(PATIENCE, changes.changed()).await;
     woken.expect("should be woken").expect("should go on watching");
     changes.borrow_and_update();
-    let two = ObjectKey::new("", "ConfigMap", key.namespace.as_deref(), "two");
-    fixture.put(&two, &config(&two, &json!({}))).await;
+    edit(fixture, &key, |object| object["data"]["a"] = json!("3")).await;
     let woken = tokio::time::timeout(PATIENCE, changes.changed()).await;
     woken.expect("should be woken again").expect("should go on watching");
 }

@@ -1,0 +1,166 @@
+//! An object as the server told it: what is remembered of it, and what may leave this crate.
+
+use std::sync::Arc;
+
+use naksha_environments::digest::Digest;
+use naksha_environments::object::{Body, Health, Live, Mark, ObjectKey, Uid};
+use naksha_environments::secret::MarkKey;
+use naksha_executor::health::judge;
+use naksha_executor::live::masked_value_of;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::fields::{Entry, entry_hash, fingerprint, owners};
+use crate::version::Version;
+
+/// What is remembered of an object: some 150 bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) uid: Arc<str>,
+    pub(crate) resource_version: Arc<str>,
+    pub(crate) generation: Option<i64>,
+    /// See [`Version::entry`].
+    pub(crate) entry: Option<u64>,
+    pub(crate) deleting: bool,
+    /// What reading the whole object told; lasts as long as nothing but the status moves.
+    pub(crate) whole: Option<Whole>,
+}
+
+/// What only the whole object tells.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Whole {
+    /// Of the values that we own.
+    pub(crate) fingerprint: Digest,
+    pub(crate) health: Health,
+}
+
+/// An object that was read as a whole.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) seen: Seen,
+    pub(crate) live: Live,
+    /// The marks of a Secret's values are in it, the values are not.
+    pub(crate) version: Version,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata<'a> {
+    name: String,
+    #[serde(default)]
+    namespace: Option<String>,
+    #[serde(default)]
+    uid: String,
+    #[serde(default)]
+    resource_version: String,
+    generation: Option<i64>,
+    deletion_timestamp: Option<String>,
+    #[serde(default)]
+    labels: Map<String, Value>,
+    #[serde(default)]
+    annotations: Map<String, Value>,
+    #[serde(borrow, default)]
+    managed_fields: Vec<Entry<'a>>,
+}
+
+/// Name and namespace of an object, and what is remembered of it. `None`: it is no object.
+pub(crate) fn head(text: &str) -> Option<(Option<String>, String, Seen)> {
+    let Head { metadata } = serde_json::from_str(text).ok()?;
+    let seen = seen_of(&metadata);
+    Some((metadata.namespace, metadata.name, seen))
+}
+
+/// The resource version of an object: all that a bookmark has.
+pub(crate) fn resource_version(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Bare {
+        resource_version: String,
+    }
+    #[derive(Deserialize)]
+    struct Object {
+        metadata: Bare,
+    }
+    serde_json::from_str::<Object>(text).ok().map(|object| object.metadata.resource_version)
+}
+
+/// Everything that an object tells.
+pub(crate) fn told(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Told> {
+    let Head { metadata } = serde_json::from_str(text).ok()?;
+    let object: Value = serde_json::from_str(text).ok()?;
+    let mut seen = seen_of(&metadata);
+    let entry = metadata.managed_fields.iter().find(|entry| entry.is_ours());
+    let health = judge(&object);
+    let Value::Object(fields) = object else { return None };
+    let value = masked_value_of(key, fields, marks);
+    let fingerprint = fingerprint(&entry.map(Entry::tree).unwrap_or_default(), &value);
+    let body = Body::new(&value);
+    seen.whole = Some(Whole { fingerprint, health: health.clone() });
+    let version = Version {
+        api_version: entry.map(|entry| entry.api_version.as_str().into()),
+        whole: Some(first_half(body.digest())),
+        ..seen.version()
+    };
+    let mark = Mark {
+        uid: Some(Uid(Arc::clone(&seen.uid))),
+        version: version.to_string().into(),
+        fingerprint,
+    };
+    let owners = Some(Arc::new(owners(&metadata.managed_fields)));
+    Some(Told { seen, live: Live { mark, body, health, owners }, version })
+}
+
+fn first_half(digest: Digest) -> u64 {
+    let bytes: [u8; 8] = digest.as_bytes()[..8].try_into().expect("should have eight of 32 bytes");
+    u64::from_be_bytes(bytes)
+}
+
+fn seen_of(metadata: &Metadata<'_>) -> Seen {
+    let entry = metadata.managed_fields.iter().find(|entry| entry.is_ours());
+    Seen {
+        uid: metadata.uid.as_str().into(),
+        resource_version: metadata.resource_version.as_str().into(),
+        // Some kinds say 0 for "not counted".
+        generation: metadata.generation.filter(|generation| *generation > 0),
+        entry: entry.map(|entry| entry_hash(entry, &metadata.labels, &metadata.annotations)),
+        deleting: metadata.deletion_timestamp.is_some(),
+        whole: None,
+    }
+}
+
+impl Seen {
+    fn version(&self) -> Version {
+        Version {
+            resource_version: Arc::clone(&self.resource_version),
+            generation: self.generation,
+            entry: self.entry,
+            api_version: None,
+            whole: None,
+        }
+    }
+
+    /// Whether nothing but the status can have moved between the two: the same object, the same entry of ours, and a
+    /// generation that counts changes and did not move.
+    pub(crate) fn is_same_but_status(&self, other: &Self) -> bool {
+        self.uid == other.uid
+            && self.entry == other.entry
+            && self.deleting == other.deleting
+            && (self.resource_version == other.resource_version
+                || self.generation.is_some() && self.generation == other.generation)
+    }
+}
+
+impl Told {
+    /// As our own write left it: what others set was not looked at.
+    pub(crate) fn written(self) -> (Seen, Live) {
+        let Self { seen, mut live, version } = self;
+        live.mark.version = Version { whole: None, ..version }.to_string().into();
+        (seen, live)
+    }
+}

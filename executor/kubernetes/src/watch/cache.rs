@@ -1,0 +1,281 @@
+//! What the watches told, a few numbers per object, and which of them somebody touched.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use naksha_environments::object::{Health, KeyMap, Mark, ObjectKey};
+use naksha_environments::quiet::Quiet;
+use tokio::sync::watch;
+
+use crate::live::{Seen, Whole};
+use crate::version::{Version, is_older};
+
+/// A kind, whatever its version.
+pub(crate) type GroupKind = (Arc<str>, Arc<str>);
+
+#[derive(Debug)]
+pub(crate) struct Cache {
+    inner: Mutex<Inner>,
+    changes: watch::Sender<u64>,
+    states: watch::Sender<BTreeMap<GroupKind, State>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    objects: KeyMap<Seen>,
+    /// Touched since they were found to be in order, or not in order.
+    stirred: HashSet<ObjectKey>,
+    /// Must be read before they are called in order: a write met fields of others there.
+    suspected: HashSet<ObjectKey>,
+    /// Being written by us: what is told of them meanwhile wakes nobody.
+    in_flight: HashMap<ObjectKey, usize>,
+    /// Every quiet object was compared since the cache began, or since somebody doubted.
+    compared: bool,
+}
+
+/// How the watch of a kind does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    Starting,
+    Synced,
+    Failing(String),
+}
+
+/// What a mark is worth beside what the watch told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Judged {
+    /// As our last write left it.
+    InSync(Health),
+    /// It has to be read.
+    Suspect,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        let (changes, states) = (watch::Sender::new(0), watch::Sender::new(BTreeMap::new()));
+        Self { inner: Mutex::default(), changes, states }
+    }
+}
+
+impl Cache {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Entries are written whole; a panic elsewhere leaves them right.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn states(&self) -> watch::Receiver<BTreeMap<GroupKind, State>> {
+        self.states.subscribe()
+    }
+
+    pub(super) fn set_state(&self, kind: &GroupKind, state: State) {
+        self.states.send_if_modified(|states| {
+            let is_new = states.get(kind) != Some(&state);
+            if is_new {
+                states.insert(kind.clone(), state);
+            }
+            is_new
+        });
+    }
+
+    fn wake(&self) {
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+
+    /// A watch told an object as it is now.
+    pub(super) fn told(&self, key: ObjectKey, mut seen: Seen) {
+        let mut inner = self.lock();
+        if let Some(before) = inner.objects.get(&key) {
+            if is_older(&seen.resource_version, &before.resource_version) {
+                return;
+            }
+            let same = before.is_same_but_status(&seen);
+            if same && seen.whole.is_none() {
+                // It was read before, and what was read then still holds.
+                seen.whole.clone_from(&before.whole);
+            }
+            if same && health(&seen) == health(before) {
+                inner.objects.insert(key, seen);
+                return;
+            }
+        }
+        let is_ours = inner.in_flight.contains_key(&key);
+        inner.stirred.insert(key.clone());
+        inner.objects.insert(key, seen);
+        drop(inner);
+        if !is_ours {
+            self.wake();
+        }
+    }
+
+    /// A watch told that an object is gone, or lost its label.
+    pub(super) fn gone(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        inner.objects.remove(key);
+        inner.stirred.insert(key.clone());
+        let is_ours = inner.in_flight.contains_key(key);
+        drop(inner);
+        if !is_ours {
+            self.wake();
+        }
+    }
+
+    /// A watch began anew and told everything there is of a kind.
+    pub(super) fn told_all(&self, kind: &GroupKind, there: &HashSet<ObjectKey>) {
+        let of_kind = |key: &ObjectKey| key.group == kind.0 && key.kind == kind.1;
+        let lost: Vec<ObjectKey> = {
+            let inner = self.lock();
+            inner.objects.keys().filter(|key| of_kind(key) && !there.contains(key)).cloned().collect()
+        };
+        lost.iter().for_each(|key| self.gone(key));
+    }
+
+    /// We begin to write or remove an object. What is told of it until [`Self::wrote`] is likely our own doing.
+    pub(crate) fn begin_write(&self, key: &ObjectKey) {
+        *self.lock().in_flight.entry(key.clone()).or_default() += 1;
+    }
+
+    /// The write is over; `seen`: what the server answered to it.
+    pub(crate) fn end_write(&self, key: &ObjectKey, seen: Option<Seen>) {
+        let mut inner = self.lock();
+        if let Some(count) = inner.in_flight.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                inner.in_flight.remove(key);
+            }
+        }
+        let Some(seen) = seen else {
+            // Whatever was told meanwhile is news now.
+            let stirred = inner.stirred.contains(key);
+            drop(inner);
+            if stirred {
+                self.wake();
+            }
+            return;
+        };
+        inner.suspected.remove(key);
+        // The watch may be ahead of the answer: then somebody else wrote right after us.
+        let ahead = inner
+            .objects
+            .get(key)
+            .is_some_and(|told| is_older(&seen.resource_version, &told.resource_version));
+        if ahead {
+            drop(inner);
+            self.wake();
+        } else {
+            // Also when it is healthy: the next look finds that out, without a call.
+            inner.stirred.insert(key.clone());
+            inner.objects.insert(key.clone(), seen);
+        }
+    }
+
+    /// What was removed is neither there nor news.
+    pub(crate) fn removed(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        inner.objects.remove(key);
+        inner.stirred.remove(key);
+        inner.suspected.remove(key);
+    }
+
+    /// The object must be read before anything is said of it.
+    pub(crate) fn suspect(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        inner.suspected.insert(key.clone());
+        inner.stirred.insert(key.clone());
+    }
+
+    pub(crate) fn is_suspected(&self, key: &ObjectKey) -> bool {
+        self.lock().suspected.contains(key)
+    }
+
+    /// Nothing that was found before counts.
+    pub(crate) fn doubt(&self) {
+        self.lock().compared = false;
+    }
+
+    /// Whether a watch knows the object.
+    pub(crate) fn has(&self, key: &ObjectKey) -> bool {
+        self.lock().objects.contains_key(key)
+    }
+
+    /// Takes in what reading an object told, unless the watch knows better.
+    pub(crate) fn read(&self, key: &ObjectKey, seen: &Seen) {
+        let mut inner = self.lock();
+        if let Some(known) = inner.objects.get_mut(key)
+            && !is_older(&seen.resource_version, &known.resource_version)
+        {
+            *known = seen.clone();
+        }
+    }
+
+    /// Of the quiet objects those that are not in order, or have to be read. Looks at all of them once, then at those
+    /// that something happened to.
+    pub(crate) fn stirred(&self, quiet: &Quiet) -> Vec<(ObjectKey, Mark, Judged)> {
+        let mut inner = self.lock();
+        let mut found = Vec::new();
+        if inner.compared {
+            let stirred: Vec<ObjectKey> = inner.stirred.iter().cloned().collect();
+            for key in stirred {
+                if let Some(mark) = quiet.mark(&key) {
+                    inner.compare(&key, mark, &mut found);
+                }
+            }
+        } else {
+            for (key, mark) in quiet.objects() {
+                inner.compare(key, mark, &mut found);
+            }
+            inner.compared = quiet.objects().next().is_some();
+        }
+        found
+    }
+
+    /// One object that was asked about with its mark.
+    pub(crate) fn judge(&self, key: &ObjectKey, mark: &Mark) -> Judged {
+        self.lock().judge(key, mark)
+    }
+
+    /// The object is as its mark says, and healthy.
+    pub(crate) fn calm(&self, key: &ObjectKey) {
+        self.lock().stirred.remove(key);
+    }
+}
+
+impl Inner {
+    fn compare(&mut self, key: &ObjectKey, mark: &Mark, found: &mut Vec<(ObjectKey, Mark, Judged)>) {
+        match self.judge(key, mark) {
+            Judged::InSync(Health::Healthy) => drop(self.stirred.remove(key)),
+            judged => {
+                self.stirred.insert(key.clone());
+                found.push((key.clone(), mark.clone(), judged));
+            }
+        }
+    }
+
+    fn judge(&self, key: &ObjectKey, mark: &Mark) -> Judged {
+        let (Some(seen), Some(version)) = (self.objects.get(key), Version::parse(&mark.version)) else {
+            return Judged::Suspect;
+        };
+        let same_uid = mark.uid.as_ref().is_some_and(|uid| uid.0 == seen.uid);
+        if !same_uid || self.suspected.contains(key) || seen.entry != version.entry {
+            return Judged::Suspect;
+        }
+        let same_version = seen.resource_version == version.resource_version;
+        let same_generation = seen.generation.is_some() && seen.generation == version.generation;
+        let same_values = || seen.whole.as_ref().is_some_and(|whole| whole.fingerprint == mark.fingerprint);
+        if same_version || same_generation || same_values() {
+            return Judged::InSync(health(seen));
+        }
+        Judged::Suspect
+    }
+}
+
+/// Of a kind without a status, being there is health.
+fn health(seen: &Seen) -> Health {
+    if seen.deleting {
+        return Health::Progressing("being deleted".to_owned());
+    }
+    seen.whole.as_ref().map_or(Health::Healthy, |Whole { health, .. }| health.clone())
+}
