@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::ops::Bound;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -277,7 +278,8 @@ impl FieldOwners {
     pub fn of(&self, path: &FieldPath) -> Option<&str> {
         let above = (1..=path.0.len()).rev().find_map(|length| self.0.get(&path.0[..length]));
         let beneath = || {
-            let (found, manager) = self.0.range::<[Segment], _>(&*path.0..).next()?;
+            let (found, manager) =
+                self.0.range::<[Segment], _>((Bound::Included(&*path.0), Bound::Unbounded)).next()?;
             found.0.starts_with(&path.0).then_some(manager)
         };
         above.or_else(beneath).map(AsRef::as_ref)

@@ -15,7 +15,8 @@ use crate::refusal::Refusal;
 use crate::resource::Resource;
 
 /// Aggregated discovery first; servers before 1.30 answer with the plain list of groups.
-const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+const AGGREGATED: &str =
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 const PLAIN: &str = "application/json";
 /// What was not found is looked for again after this long: a new definition is served within a second or two.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -336,7 +337,7 @@ mod tests {
     fn kinds_are_found_in_their_versions() {
         let catalogue = aggregated();
         let version = |found: Served| match found {
-            Served::Yes(resource) => resource.api_version(),
+            Served::Yes(resource) => format!("{}/{}", resource.group, resource.version),
             other => format!("{other:?}"),
         };
         assert_eq!(version(catalogue.find("apps", "Deployment", None)), "apps/v2", "the preferred one");

@@ -13,7 +13,11 @@ const PLAIN: &[(&str, &[&str])] = &[
     ("apps", &["ControllerRevision"]),
     (
         "admissionregistration.k8s.io",
-        &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicyBinding"],
+        &[
+            "MutatingWebhookConfiguration",
+            "ValidatingWebhookConfiguration",
+            "ValidatingAdmissionPolicyBinding",
+        ],
     ),
 ];
 

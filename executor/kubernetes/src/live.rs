@@ -107,11 +107,8 @@ pub(crate) fn told(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Told>
         whole: Some(first_half(body.digest())),
         ..seen.version()
     };
-    let mark = Mark {
-        uid: Some(Uid(Arc::clone(&seen.uid))),
-        version: version.to_string().into(),
-        fingerprint,
-    };
+    let mark =
+        Mark { uid: Some(Uid(Arc::clone(&seen.uid))), version: version.to_string().into(), fingerprint };
     let owners = Some(Arc::new(owners(&metadata.managed_fields)));
     Some(Told { seen, live: Live { mark, body, health, owners }, version })
 }

@@ -34,7 +34,8 @@ const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=met
 /// Observes everything that is asked about.
 pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observation, TargetError> {
     let Question { wanted, quiet } = question;
-    let mut catalogue = inner.discovery.catalogue(&inner.api).await.map_err(|error| unreachable(inner, error))?;
+    let mut catalogue =
+        inner.discovery.catalogue(&inner.api).await.map_err(|error| unreachable(inner, error))?;
     if wanted.iter().any(|one| served(&catalogue, &one.key, None) == Served::No) {
         catalogue = inner.discovery.again(&inner.api).await.map_err(|error| unreachable(inner, error))?;
     }
@@ -69,7 +70,10 @@ struct Round<'a> {
 
 impl Round<'_> {
     /// Watches every kind of these objects, and says of which nothing is known, and why.
-    async fn watch<'k>(&self, keys: impl Iterator<Item = &'k ObjectKey>) -> BTreeMap<(Arc<str>, Arc<str>), String> {
+    async fn watch<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k ObjectKey>,
+    ) -> BTreeMap<(Arc<str>, Arc<str>), String> {
         let mut kinds: HashSet<(&str, &str)> = HashSet::new();
         let mut awaited = HashSet::new();
         for key in keys {
@@ -134,7 +138,11 @@ impl Round<'_> {
             }
         }
         for ((resource, namespace), keys) in places {
-            let names = if keys.len() < LISTED { None } else { list(self.inner, &resource, namespace.as_deref()).await };
+            let names = if keys.len() < LISTED {
+                None
+            } else {
+                list(self.inner, &resource, namespace.as_deref()).await
+            };
             for key in keys {
                 match &names {
                     Some(names) if !names.contains(&*key.name) => self.found.push((key, Observed::Absent)),
@@ -212,7 +220,10 @@ async fn list(inner: &Inner, resource: &Resource, namespace: Option<&str>) -> Op
         if metadata.next.is_empty() {
             return Some(names);
         }
-        next = format!("&continue={}", metadata.next.replace('=', "%3D").replace('+', "%2B").replace('/', "%2F"));
+        next = format!(
+            "&continue={}",
+            metadata.next.replace('=', "%3D").replace('+', "%2B").replace('/', "%2F")
+        );
     }
 }
 
@@ -229,9 +240,8 @@ async fn read_one(
         Got::Unknown(reason) => return Ok(Some(Observed::Unknown { reason })),
     };
     inner.cache.read(key, &told.seen);
-    let as_marked = mark.is_some_and(|mark| {
-        mark.uid == told.live.mark.uid && mark.fingerprint == told.live.mark.fingerprint
-    });
+    let as_marked = mark
+        .is_some_and(|mark| mark.uid == told.live.mark.uid && mark.fingerprint == told.live.mark.fingerprint);
     if !as_marked || inner.cache.is_suspected(key) {
         return Ok(Some(Observed::Live(told.live)));
     }
@@ -277,7 +287,9 @@ pub(crate) async fn get(
             )
         }
         Some(Refusal::Missing | Refusal::NamespaceMissing) => Got::Nothing,
-        Some(_) if is_secret(key) => Got::Unknown(format!("reading it was refused ({})", answer.status.as_u16())),
+        Some(_) if is_secret(key) => {
+            Got::Unknown(format!("reading it was refused ({})", answer.status.as_u16()))
+        }
         Some(refusal) => Got::Unknown(refusal.words()),
     })
 }

@@ -114,9 +114,8 @@ impl Refusal {
             StatusCode::INTERNAL_SERVER_ERROR if message.contains("failed to create typed patch object") => {
                 Self::Invalid { field: None, reason: typed(message), immutable: false }
             }
-            code if code.is_server_error() => {
-                pause(answer, details).map_or_else(|| Self::Unavailable(last()), |after| Self::Throttled(Some(after)))
-            }
+            code if code.is_server_error() => pause(answer, details)
+                .map_or_else(|| Self::Unavailable(last()), |after| Self::Throttled(Some(after))),
             _ => invalid(message, details),
         }
     }
@@ -170,9 +169,10 @@ impl Refusal {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Unauthorized => "it does not accept our credentials".to_owned(),
-            Self::Forbidden(reason) | Self::Quota(reason) | Self::Unavailable(reason) | Self::Stale(reason) => {
-                reason.clone()
-            }
+            Self::Forbidden(reason)
+            | Self::Quota(reason)
+            | Self::Unavailable(reason)
+            | Self::Stale(reason) => reason.clone(),
             Self::NamespaceTerminating => "the namespace is being deleted".to_owned(),
             Self::NamespaceMissing => "the namespace does not exist".to_owned(),
             Self::NotServed => "it does not serve this kind".to_owned(),
@@ -226,10 +226,14 @@ fn invalid(message: &str, details: &Details) -> Refusal {
         return Refusal::Invalid { field: None, reason: last_clause(message), immutable: false };
     };
     let field = (!cause.field.is_empty() && cause.field != "<nil>").then(|| cause.field.clone());
+    if field.as_deref() == Some("metadata.uid") {
+        return Refusal::Stale("another object has its name now".to_owned());
+    }
     // A policy's words name it and its binding in the message, the cause only says that it was refused.
     let words = if cause.message.is_empty() || field.is_none() { message } else { &cause.message };
     let reason = if field.is_none() { short(words) } else { last_clause(words) };
-    let immutable = ["immutable", "may not change", "may not be changed", "may not update", "may not be updated"];
+    let immutable =
+        ["immutable", "may not change", "may not be changed", "may not update", "may not be updated"];
     let immutable = immutable.iter().any(|word| cause.message.contains(word));
     Refusal::Invalid { field, reason, immutable }
 }

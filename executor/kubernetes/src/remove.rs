@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use crate::connect::REQUEST_TIMEOUT;
 use crate::discovery::Catalogue;
+use crate::discovery::Served;
 use crate::live::Told;
 use crate::observe::{Got, get, served};
-use crate::discovery::Served;
 use crate::refusal::{Refusal, unanswered};
 use crate::target::Inner;
 
@@ -129,5 +129,9 @@ fn holds(now: &Told) -> String {
     let body = now.live.body.value();
     let finalizers = body.pointer("/metadata/finalizers").and_then(Value::as_array);
     let names: Vec<&str> = finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
-    if names.is_empty() { "it is being deleted".to_owned() } else { format!("blocked by {}", names.join(", ")) }
+    if names.is_empty() {
+        "it is being deleted".to_owned()
+    } else {
+        format!("blocked by {}", names.join(", "))
+    }
 }

@@ -17,11 +17,6 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    /// `apps/v1`, or `v1`.
-    pub(crate) fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_string() } else { format!("{}/{}", self.group, self.version) }
-    }
-
     /// The address of one object.
     pub(crate) fn object(&self, key: &ObjectKey) -> String {
         let mut path = self.collection(key.namespace.as_deref());
@@ -68,7 +63,13 @@ mod tests {
     use super::*;
 
     fn resource(group: &str, plural: &str, namespaced: bool) -> Resource {
-        Resource { group: group.into(), version: "v1".into(), kind: "Any".into(), plural: plural.into(), namespaced }
+        Resource {
+            group: group.into(),
+            version: "v1".into(),
+            kind: "Any".into(),
+            plural: plural.into(),
+            namespaced,
+        }
     }
 
     #[test]

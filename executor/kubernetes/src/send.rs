@@ -37,7 +37,8 @@ pub(crate) fn body(write: &Write) -> Result<Value, WriteError> {
         if part_of.is_null() {
             *part_of = Value::Object(Map::new());
         }
-        let part_of = part_of.as_object_mut().ok_or_else(|| invalid(&format!("metadata.{part}"), "it is no map"))?;
+        let part_of =
+            part_of.as_object_mut().ok_or_else(|| invalid(&format!("metadata.{part}"), "it is no map"))?;
         part_of.insert(name.to_owned(), Value::String(value));
     }
     match mode {

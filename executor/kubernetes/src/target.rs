@@ -51,7 +51,11 @@ impl OpenError {
 impl ClusterTarget {
     /// Makes ready to use a cluster. Nothing is asked of it before something is observed or written. `marks` is the
     /// installation's key for values of Secrets.
-    pub async fn open(access: &Access, environment: &EnvironmentName, marks: MarkKey) -> Result<Self, OpenError> {
+    pub async fn open(
+        access: &Access,
+        environment: &EnvironmentName,
+        marks: MarkKey,
+    ) -> Result<Self, OpenError> {
         let cluster = || Arc::clone(&access.cluster);
         let api = Api::connect(access).await;
         let api = api.map_err(|source| OpenError::Access { cluster: cluster(), source })?;

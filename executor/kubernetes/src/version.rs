@@ -22,8 +22,13 @@ pub(crate) struct Version {
 
 impl Version {
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut version =
-            Self { resource_version: "".into(), generation: None, entry: None, api_version: None, whole: None };
+        let mut version = Self {
+            resource_version: "".into(),
+            generation: None,
+            entry: None,
+            api_version: None,
+            whole: None,
+        };
         for part in text.split(';') {
             let (name, value) = part.split_once('=')?;
             let hash = || u64::from_str_radix(value, 16).ok();
@@ -37,12 +42,6 @@ impl Version {
             }
         }
         (!version.resource_version.is_empty()).then_some(version)
-    }
-
-    /// Whether the other is certainly newer. Versions are counted by the store of the server; one that does not look
-    /// like a number is not compared.
-    pub(crate) fn is_older_than(&self, other: &str) -> bool {
-        is_older(&self.resource_version, other)
     }
 }
 

@@ -12,5 +12,5 @@
 mod cache;
 mod watcher;
 
-pub(crate) use cache::{Cache, Judged};
+pub(crate) use cache::{Cache, Judged, State};
 pub(crate) use watcher::Watchers;

@@ -57,6 +57,8 @@ async fn send_all(inner: &Inner, write: &Write) -> Result<Told, WriteError> {
         WriteMode::Create => None,
         WriteMode::Update { expect } | WriteMode::Adopt { expect } => Some(expect),
     };
+    // From now on it is ours: what happens to it is told.
+    inner.watchers.start(&resource);
     let adopts = matches!(write.mode, WriteMode::Adopt { .. });
     if adopts {
         return send_bound(inner, write, &catalogue, &resource, body, expect).await;
@@ -188,8 +190,6 @@ async fn resource(
         }),
         Served::Yes(resource) => Ok((catalogue, resource)),
         Served::No => Err(Refusal::NotServed.to_write_error(key)),
-        Served::Unknown(reason) => {
-            Err(WriteError::Transient { key: key.clone(), reason, after: None })
-        }
+        Served::Unknown(reason) => Err(WriteError::Transient { key: key.clone(), reason, after: None }),
     }
 }

@@ -99,8 +99,9 @@ impl Access {
                 self.of_kubeconfig(read, context).await?.map_err(refused)?
             }
             Source::Text { text, context } => {
-                let refused = |error| {
-                    AccessError::KubeconfigText { cluster: Arc::clone(&self.cluster), reason: words(&error) }
+                let refused = |error| AccessError::KubeconfigText {
+                    cluster: Arc::clone(&self.cluster),
+                    reason: words(&error),
                 };
                 let read = Kubeconfig::from_yaml(text.expose()).map_err(refused)?;
                 self.of_kubeconfig(read, context).await?.map_err(refused)?

@@ -108,7 +108,8 @@ impl Api {
                 return Ok(Err(answer(&parts, body.to_bytes())));
             }
             let body = body.into_data_stream().map_err(std::io::Error::other);
-            let lines = FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_ANSWER_BYTES));
+            let lines =
+                FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_ANSWER_BYTES));
             let lines = lines.map_err(|error| NoAnswer::Unreachable(root_cause(&error)));
             Ok(Ok(Box::pin(lines) as Lines))
         };

@@ -43,11 +43,21 @@ fn answers_are_told_apart() {
     };
     assert_eq!(status(401, "Unauthorized", "Unauthorized", json!({})), Refusal::Unauthorized);
     assert_eq!(
-        status(403, "Forbidden", "configmaps \"a\" is forbidden: User \"u\" cannot patch resource", json!({})),
+        status(
+            403,
+            "Forbidden",
+            "configmaps \"a\" is forbidden: User \"u\" cannot patch resource",
+            json!({})
+        ),
         Refusal::Forbidden("configmaps \"a\" is forbidden: User \"u\" cannot patch resource".to_owned())
     );
     assert_eq!(
-        status(403, "Forbidden", "pods \"a\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1", json!({})),
+        status(
+            403,
+            "Forbidden",
+            "pods \"a\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1",
+            json!({})
+        ),
         Refusal::Quota("exceeded quota: q, requested: pods=1, used: pods=1".to_owned())
     );
     assert_eq!(
@@ -57,7 +67,10 @@ fn answers_are_told_apart() {
     assert_eq!(status(404, "NotFound", "…", json!({"kind": "namespaces"})), Refusal::NamespaceMissing);
     assert_eq!(status(404, "NotFound", "…", json!({"kind": "configmaps"})), Refusal::Missing);
     assert_eq!(check(&text(404, "404 page not found")), Refusal::NotServed);
-    assert!(matches!(status(409, "Conflict", "Operation cannot be fulfilled: uid mismatch", json!({})), Refusal::Stale(_)));
+    assert!(matches!(
+        status(409, "Conflict", "Operation cannot be fulfilled: uid mismatch", json!({})),
+        Refusal::Stale(_)
+    ));
     assert_eq!(check(&text(429, "Too many requests")), Refusal::Throttled(None));
     assert_eq!(
         status(503, "ServiceUnavailable", "…", json!({"retryAfterSeconds": 2})),
@@ -66,8 +79,17 @@ fn answers_are_told_apart() {
     assert!(matches!(check(&text(502, "<html>")), Refusal::Unavailable(_)));
     assert_eq!(status(410, "Expired", "too old resource version", json!({})), Refusal::Expired);
     assert_eq!(
-        status(500, "", "failed to create typed patch object (ns/a; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema", json!({})),
-        Refusal::Invalid { field: None, reason: ".spec.foo: field not declared in schema".to_owned(), immutable: false }
+        status(
+            500,
+            "",
+            "failed to create typed patch object (ns/a; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema",
+            json!({})
+        ),
+        Refusal::Invalid {
+            field: None,
+            reason: ".spec.foo: field not declared in schema".to_owned(),
+            immutable: false
+        }
     );
 }
 

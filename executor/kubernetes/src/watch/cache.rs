@@ -196,11 +196,6 @@ impl Cache {
         self.lock().compared = false;
     }
 
-    /// Whether a watch knows the object.
-    pub(crate) fn has(&self, key: &ObjectKey) -> bool {
-        self.lock().objects.contains_key(key)
-    }
-
     /// Takes in what reading an object told, unless the watch knows better.
     pub(crate) fn read(&self, key: &ObjectKey, seen: &Seen) {
         let mut inner = self.lock();

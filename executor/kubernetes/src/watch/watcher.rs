@@ -122,7 +122,10 @@ impl Watcher {
             None => "sendInitialEvents=true&resourceVersionMatch=NotOlderThan".to_owned(),
         };
         let collection = self.resource.collection(None);
-        let path = format!("{collection}?watch=true&allowWatchBookmarks=true&{begin}&labelSelector={}", self.selector);
+        let path = format!(
+            "{collection}?watch=true&allowWatchBookmarks=true&{begin}&labelSelector={}",
+            self.selector
+        );
         let lines = match self.api.watch(&path, if self.whole { FULL } else { METADATA }).await {
             Ok(Ok(lines)) => lines,
             Ok(Err(answer)) => {
@@ -144,7 +147,9 @@ impl Watcher {
         loop {
             let line = match tokio::time::timeout(SILENCE, lines.next()).await {
                 Ok(Some(Ok(line))) => line,
-                Ok(Some(Err(error))) => return version.map_or_else(|| End::Broken(error.to_string()), End::Resume),
+                Ok(Some(Err(error))) => {
+                    return version.map_or_else(|| End::Broken(error.to_string()), End::Resume);
+                }
                 Ok(None) => return version.map_or(End::Anew, End::Resume),
                 Err(_) => return End::Broken("it fell silent".to_owned()),
             };

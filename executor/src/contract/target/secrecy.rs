@@ -4,7 +4,7 @@ use naksha_environments::object::{Observed, mark_placeholder};
 use serde_json::json;
 
 use super::Fixture;
-use super::samples::{edit, key, live, observe, secret_write};
+use super::samples::{edit, is_live, key, live, observe, observe_until, secret_write};
 use crate::port::target::{Target, WriteMode, Written};
 
 /// Searched for in everything that comes back, plain and in base64.
@@ -44,8 +44,8 @@ pub async fn values_never_come_back(fixture: &impl Fixture) {
         object["data"]["more"] = json!(OTHER_BASE64);
     })
     .await;
-    let observed = observe(&*target, &key, Some(&written.mark)).await;
-    let Observed::Live(live) = &observed else { unreachable!("it was edited: {observed:?}") };
+    let observed = observe(&*target, &key, None).await;
+    let Observed::Live(live) = &observed else { unreachable!("it is there: {observed:?}") };
     assert_masked("an observation", &format!("{observed:?} {}", live.body.as_json()));
     let refused = target.write(&secret_write(&key, WriteMode::Create, &[("url", OTHER)])).await;
     assert_masked(
@@ -65,8 +65,8 @@ pub async fn changed_values_are_seen(fixture: &impl Fixture) {
     let written = create(&*target, fixture).await;
     assert!(matches!(observe(&*target, &key, Some(&written.mark)).await, Observed::InSync { .. }));
     edit(fixture, &key, |object| object["data"]["url"] = json!(OTHER_BASE64)).await;
-    let observed = observe(&*target, &key, Some(&written.mark)).await;
-    assert!(matches!(observed, Observed::Live(_)), "{observed:?}");
+    let observed = observe_until(fixture, &*target, (&key, &written.mark), is_live).await;
+    assert!(is_live(&observed), "{observed:?}");
 }
 
 pub async fn equal_values_have_equal_marks(fixture: &impl Fixture) {
