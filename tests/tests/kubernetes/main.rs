@@ -2,6 +2,7 @@
 //! asked, and nothing of it is left.
 
 mod contract;
+mod daemon;
 mod pods;
 mod remains;
 mod users;

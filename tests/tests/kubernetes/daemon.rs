@@ -1,0 +1,196 @@
+//! The daemon on a real API server: commits become objects, drift is healed, what is dropped goes.
+
+use std::sync::LazyLock;
+
+use naksha_tests::kubernetes::{ControlPlane, Parts};
+use naksha_tests::shop::REPOSITORY;
+use naksha_tests::{DaemonProcess, Installation, await_true, must};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const UNIT: &str =
+    "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {name: web}\nspec: {manifests: [web.yaml]}\n";
+
+/// Prefixed with a number each: environments of one name on one cluster would hear of each other's objects.
+static INSTALLATIONS: LazyLock<std::sync::atomic::AtomicUsize> = LazyLock::new(Default::default);
+
+struct Shop {
+    plane: &'static ControlPlane,
+    namespace: String,
+    installation: Installation,
+    environment: String,
+}
+
+fn manifests(image: &str, replicas: u32, level: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: settings}}
+data: {{level: {level}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, labels: {{app: web}}}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      containers:
+        - name: web
+          image: {image}
+          resources: {{requests: {{cpu: 1000m, memory: 1024Mi}}}}
+          ports: [{{containerPort: 80}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
+"
+    )
+}
+
+fn shop(parts: Parts) -> Option<Shop> {
+    let plane = ControlPlane::shared(parts)?;
+    let namespace = must(plane.fresh_namespace());
+    let number = INSTALLATIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let environment = format!("dev-{number}");
+    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
+    let kubeconfig = must(plane.kubeconfig("admin"));
+    installation.configure(&format!(
+        "\n[clusters.test]\nkubeconfig = {kubeconfig:?}\n[clusters.test.environments.\"infra/{environment}\"]\nown_rights = true\n"
+    ));
+    let definition = format!(
+        "apiVersion: naksha.dev/v1alpha1
+kind: Environment
+metadata: {{name: {environment}}}
+spec:
+  target: {{kubernetes: {{cluster: test, namespace: {namespace}}}}}
+  units: [web]
+"
+    );
+    installation
+        .repository
+        .write("naksha.yaml", REPOSITORY)
+        .write(&format!("environments/{environment}/environment.yaml"), &definition)
+        .write("units/web/unit.yaml", UNIT)
+        .write("units/web/web.yaml", &manifests("nginx:1.27", 2, "info"))
+        .commit("start");
+    Some(Shop { plane, namespace, installation, environment })
+}
+
+impl Shop {
+    fn running(&self) -> DaemonProcess {
+        let daemon = self.installation.start();
+        self.await_applied(&daemon);
+        daemon
+    }
+
+    fn await_applied(&self, daemon: &DaemonProcess) -> Value {
+        daemon.await_applied(&self.environment, &self.installation.repository.head())
+    }
+
+    fn path(&self, root: &str, rest: &str) -> String {
+        format!("{root}/namespaces/{}/{rest}", self.namespace)
+    }
+
+    fn deployment(&self) -> String {
+        self.path("/apis/apps/v1", "deployments/web")
+    }
+
+    fn settings(&self) -> String {
+        self.path("/api/v1", "configmaps/settings")
+    }
+
+    fn get(&self, path: &str) -> Option<Value> {
+        let answer = must(self.plane.admin().send(Method::GET, path, None));
+        (answer.status == 200).then_some(answer.body)
+    }
+
+    /// As kubectl edit does.
+    fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut object = self.get(path).expect("should be there");
+        change(&mut object);
+        let answer = must(self.plane.admin().send(Method::PUT, path, Some(&object)));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    fn replicas(&self) -> Value {
+        self.get(&self.deployment()).expect("should be there")["spec"]["replicas"].clone()
+    }
+}
+
+#[test]
+fn a_commit_is_applied_and_what_it_drops_is_deleted() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let deployment = shop.get(&shop.deployment()).expect("should be there");
+    assert_eq!(deployment["status"]["readyReplicas"], 2, "applied means healthy");
+    let owner = &deployment["metadata"]["annotations"]["naksha.dev/owner"];
+    assert_eq!(*owner, json!(format!("{}/web", shop.environment)));
+    let managers = deployment["metadata"]["managedFields"].as_array().unwrap();
+    assert!(managers.iter().any(|one| one["manager"] == "naksha" && one["operation"] == "Apply"));
+
+    let repository = &shop.installation.repository;
+    repository.edit("units/web/web.yaml", "replicas: 2", "replicas: 3");
+    repository.commit("three");
+    shop.await_applied(&daemon);
+    assert_eq!(shop.replicas(), 3);
+
+    let text = manifests("nginx:1.27", 3, "info");
+    let (_, rest) = text.split_once("---\n").unwrap();
+    repository.write("units/web/web.yaml", rest);
+    repository.commit("no settings");
+    shop.await_applied(&daemon);
+    assert_eq!(shop.get(&shop.settings()), None);
+    assert!(shop.get(&shop.deployment()).is_some());
+}
+
+#[test]
+fn drift_is_seen_by_the_watch_and_healed() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    shop.edit(&shop.settings(), |object| object["data"]["level"] = json!("debug"));
+    await_true("the edit to be healed", || {
+        shop.get(&shop.settings()).is_some_and(|object| object["data"]["level"] == "info")
+    });
+    shop.edit(&shop.deployment(), |object| object["spec"]["replicas"] = json!(5));
+    await_true("the scale to be healed", || shop.replicas() == 2);
+    must(shop.plane.admin().delete(&shop.settings()));
+    await_true("the deletion to be healed", || shop.get(&shop.settings()).is_some());
+    // What others add is theirs.
+    shop.edit(&shop.settings(), |object| object["data"]["theirs"] = json!("1"));
+    shop.await_applied(&daemon);
+    assert_eq!(shop.get(&shop.settings()).expect("should be there")["data"]["theirs"], "1");
+}
+
+#[test]
+fn a_field_of_somebody_else_is_a_conflict_that_names_him() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    shop.edit(&shop.deployment(), |object| object["spec"]["minReadySeconds"] = json!(7));
+    shop.await_applied(&daemon);
+    let repository = &shop.installation.repository;
+    repository.edit("units/web/web.yaml", "  replicas: 2", "  replicas: 2\n  minReadySeconds: 3");
+    repository.commit("patience");
+    let status = daemon.await_state(&shop.environment, "held");
+    let why = status["why"].to_string();
+    assert!(why.contains("minReadySeconds"), "{status}");
+    assert_eq!(shop.get(&shop.deployment()).unwrap()["spec"]["minReadySeconds"], 7, "nothing is taken");
+}
+
+#[test]
+fn a_killed_daemon_goes_on() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let before = shop.get(&shop.deployment()).unwrap()["metadata"]["generation"].clone();
+    daemon.kill();
+    shop.edit(&shop.settings(), |object| object["data"]["level"] = json!("debug"));
+    let daemon = shop.installation.start();
+    await_true("what happened meanwhile to be healed", || {
+        shop.get(&shop.settings()).is_some_and(|object| object["data"]["level"] == "info")
+    });
+    shop.await_applied(&daemon);
+    assert_eq!(shop.get(&shop.deployment()).unwrap()["metadata"]["generation"], before, "and nothing else");
+}
