@@ -3,7 +3,7 @@
 //! An object that is as its mark says costs no call. One without a mark was never ours: whether it is there is asked for,
 //! in a list where many of a kind are.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::refusal::Refusal;
 use crate::resource::Resource;
 use crate::target::Inner;
 use crate::version::Version;
-use crate::watch::{Judged, State};
+use crate::watch::{GroupKind, Judged, State, States};
 
 /// Reads at a time.
 const READS: usize = 16;
@@ -40,17 +40,23 @@ pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observa
         catalogue = inner.discovery.again(&inner.api).await.map_err(|error| unreachable(inner, error))?;
     }
     let mut round = Round { inner, catalogue, found: Vec::new(), reads: Vec::new() };
-    let owned = wanted.iter().filter(|one| one.mark.is_some()).map(|one| &one.key);
-    let silent = round.watch(owned.chain(quiet.objects().map(|(key, _)| key))).await;
+    // Of what was compared before, every kind is watched.
+    let asked = wanted.iter().filter(|one| one.mark.is_some()).map(|one| &one.key);
+    let quiet_keys = quiet.objects().map(|(key, _)| key).filter(|_| !inner.cache.has_compared());
+    let states = round.watch(asked.chain(quiet_keys)).await;
+    if states.any_silent() {
+        let silent = quiet.objects().filter_map(|(key, _)| Some((key, states.silent(key)?)));
+        round.found.extend(silent.map(|(key, reason)| (key.clone(), Observed::Unknown { reason })));
+    }
     for (key, mark, judged) in inner.cache.stirred(&quiet) {
-        round.judged(key, mark, judged, &silent);
+        round.judged(key, mark, judged, &states);
     }
     let mut unmarked = Vec::new();
     for Wanted { key, mark } in wanted {
         match mark {
             Some(mark) => {
                 let judged = inner.cache.judge(&key, &mark);
-                round.judged(key, mark, judged, &silent);
+                round.judged(key, mark, judged, &states);
             }
             None => unmarked.push(key),
         }
@@ -69,34 +75,44 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Watches every kind of these objects, and says of which nothing is known, and why.
-    async fn watch<'k>(
-        &self,
-        keys: impl Iterator<Item = &'k ObjectKey>,
-    ) -> BTreeMap<(Arc<str>, Arc<str>), String> {
-        let mut kinds: HashSet<(&str, &str)> = HashSet::new();
-        let mut awaited = HashSet::new();
+    /// Watches every kind of these objects, and waits for what there is. Where we may not watch a kind everywhere, it is
+    /// watched in their namespaces.
+    async fn watch<'k>(&self, keys: impl Iterator<Item = &'k ObjectKey>) -> States {
+        let mut kinds: HashMap<(&str, &str), BTreeSet<&Arc<str>>> = HashMap::new();
         for key in keys {
-            if kinds.insert((&key.group, &key.kind))
-                && let Served::Yes(resource) = served(&self.catalogue, key, None)
-            {
-                self.inner.watchers.start(&resource);
-                awaited.insert((Arc::clone(&resource.group), Arc::clone(&resource.kind)));
+            kinds.entry((&key.group, &key.kind)).or_default().extend(key.namespace.as_ref());
+        }
+        let watched = kinds.into_iter().filter_map(|((group, kind), namespaces)| {
+            match self.catalogue.find(group, kind, None) {
+                Served::Yes(resource) => Some((resource, namespaces)),
+                Served::No | Served::Unknown(_) => None,
+            }
+        });
+        let watched: Vec<_> = watched.collect();
+        for (resource, _) in &watched {
+            self.inner.watchers.start(resource, None);
+        }
+        let states = self.begun().await;
+        let mut smaller = false;
+        for (resource, namespaces) in &watched {
+            let kind: GroupKind = (Arc::clone(&resource.group), Arc::clone(&resource.kind));
+            if matches!(states.get(&(kind, None)), Some(State::Forbidden(_))) {
+                namespaces.iter().for_each(|namespace| self.inner.watchers.start(resource, Some(namespace)));
+                smaller = true;
             }
         }
+        if smaller { self.begun().await } else { states }
+    }
+
+    /// The states, once no watch is only starting; or after a time.
+    async fn begun(&self) -> States {
         let mut states = self.inner.cache.states();
-        let told = states.wait_for(|states| {
-            awaited.iter().all(|kind| states.get(kind).is_some_and(|state| *state != State::Starting))
-        });
-        let told = tokio::time::timeout(FIRST_WORDS, told).await;
-        drop(told);
-        let states = self.inner.cache.states().borrow().clone();
-        let silent = awaited.into_iter().filter_map(|kind| match states.get(&kind) {
-            Some(State::Synced) => None,
-            Some(State::Failing(reason)) => Some((kind, format!("its watch fails: {reason}"))),
-            Some(State::Starting) | None => Some((kind, "its watch has told nothing yet".to_owned())),
-        });
-        silent.collect()
+        let begun = states.wait_for(|states| !states.any_starting());
+        let begun = tokio::time::timeout(FIRST_WORDS, begun).await;
+        drop(begun);
+        let states = self.inner.cache.states();
+        let now = states.borrow().clone();
+        now
     }
 
     /// What the watch's word is worth: an answer, or a read.
@@ -105,7 +121,7 @@ impl Round<'_> {
         key: ObjectKey,
         mark: Mark,
         judged: Judged,
-        silent: &BTreeMap<(Arc<str>, Arc<str>), String>,
+        states: &States,
     ) {
         match served(&self.catalogue, &key, None) {
             Served::Yes(_) => {}
@@ -113,8 +129,7 @@ impl Round<'_> {
             Served::No => return self.found.push((key, Observed::Absent)),
             Served::Unknown(reason) => return self.found.push((key, Observed::Unknown { reason })),
         }
-        if let Some(reason) = silent.get(&(Arc::clone(&key.group), Arc::clone(&key.kind))) {
-            let reason = reason.clone();
+        if let Some(reason) = states.silent(&key) {
             return self.found.push((key, Observed::Unknown { reason }));
         }
         match judged {

@@ -58,7 +58,7 @@ async fn send_all(inner: &Inner, write: &Write) -> Result<Told, WriteError> {
         WriteMode::Update { expect } | WriteMode::Adopt { expect } => Some(expect),
     };
     // From now on it is ours: what happens to it is told.
-    inner.watchers.start(&resource);
+    inner.watchers.start(&resource, None);
     let adopts = matches!(write.mode, WriteMode::Adopt { .. });
     if adopts {
         return send_bound(inner, write, &catalogue, &resource, body, expect).await;

@@ -112,7 +112,8 @@ impl Shop {
     fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
         let mut object = self.get(path).expect("should be there");
         change(&mut object);
-        let answer = must(self.plane.admin().send(Method::PUT, path, Some(&object)));
+        let path = format!("{path}?fieldManager=kubectl-edit");
+        let answer = must(self.plane.admin().send(Method::PUT, &path, Some(&object)));
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
@@ -176,7 +177,7 @@ fn a_field_of_somebody_else_is_a_conflict_that_names_him() {
     repository.commit("patience");
     let status = daemon.await_state(&shop.environment, "held");
     let why = status["why"].to_string();
-    assert!(why.contains("minReadySeconds"), "{status}");
+    assert!(why.contains("`spec.minReadySeconds` was set by `kubectl-edit`"), "{status}");
     assert_eq!(shop.get(&shop.deployment()).unwrap()["spec"]["minReadySeconds"], 7, "nothing is taken");
 }
 

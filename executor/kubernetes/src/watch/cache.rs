@@ -13,11 +13,14 @@ use crate::version::{Version, is_older};
 /// A kind, whatever its version.
 pub(crate) type GroupKind = (Arc<str>, Arc<str>);
 
+/// What one watch is about: a kind, everywhere or in one namespace.
+pub(crate) type Scope = (GroupKind, Option<Arc<str>>);
+
 #[derive(Debug)]
 pub(crate) struct Cache {
     inner: Mutex<Inner>,
     changes: watch::Sender<u64>,
-    states: watch::Sender<BTreeMap<GroupKind, State>>,
+    states: watch::Sender<States>,
 }
 
 #[derive(Debug, Default)]
@@ -33,12 +36,56 @@ struct Inner {
     compared: bool,
 }
 
-/// How the watch of a kind does.
+/// How a watch does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
     Starting,
     Synced,
+    /// We may not watch there. What may be watched is smaller, or nothing.
+    Forbidden(String),
     Failing(String),
+}
+
+/// How the watches do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct States(BTreeMap<Scope, State>);
+
+impl States {
+    pub(crate) fn get(&self, scope: &Scope) -> Option<&State> {
+        self.0.get(scope)
+    }
+
+    pub(crate) fn any_starting(&self) -> bool {
+        self.0.values().any(|state| *state == State::Starting)
+    }
+
+    /// Whether some watch does not tell what happens.
+    pub(crate) fn any_silent(&self) -> bool {
+        let is_silent = |(scope, state): (&Scope, &State)| match state {
+            State::Synced => false,
+            State::Starting | State::Failing(_) => true,
+            // Where we may not watch everywhere, those of single namespaces tell.
+            State::Forbidden(_) => scope.1.is_some(),
+        };
+        self.0.iter().any(is_silent)
+    }
+
+    /// Why nothing is known of an object.
+    pub(crate) fn silent(&self, key: &ObjectKey) -> Option<String> {
+        let kind = (Arc::clone(&key.group), Arc::clone(&key.kind));
+        let everywhere = self.0.get(&(kind.clone(), None));
+        let state = match everywhere {
+            Some(State::Forbidden(_)) if key.namespace.is_some() => {
+                self.0.get(&(kind, key.namespace.clone())).or(everywhere)
+            }
+            state => state,
+        };
+        match state {
+            Some(State::Synced) => None,
+            Some(State::Failing(reason) | State::Forbidden(reason)) => Some(format!("its watch fails: {reason}")),
+            Some(State::Starting) | None => Some("its watch has told nothing yet".to_owned()),
+        }
+    }
 }
 
 /// What a mark is worth beside what the watch told.
@@ -52,7 +99,7 @@ pub(crate) enum Judged {
 
 impl Default for Cache {
     fn default() -> Self {
-        let (changes, states) = (watch::Sender::new(0), watch::Sender::new(BTreeMap::new()));
+        let (changes, states) = (watch::Sender::new(0), watch::Sender::new(States::default()));
         Self { inner: Mutex::default(), changes, states }
     }
 }
@@ -67,18 +114,23 @@ impl Cache {
         self.changes.subscribe()
     }
 
-    pub(crate) fn states(&self) -> watch::Receiver<BTreeMap<GroupKind, State>> {
+    pub(crate) fn states(&self) -> watch::Receiver<States> {
         self.states.subscribe()
     }
 
-    pub(super) fn set_state(&self, kind: &GroupKind, state: State) {
-        self.states.send_if_modified(|states| {
-            let is_new = states.get(kind) != Some(&state);
+    /// A watch that begins or ceases to tell is news: what is not known has to be said.
+    pub(super) fn set_state(&self, scope: &Scope, state: State) {
+        let is_first = state == State::Starting;
+        let moved = self.states.send_if_modified(|states| {
+            let is_new = states.get(scope) != Some(&state);
             if is_new {
-                states.insert(kind.clone(), state);
+                states.0.insert(scope.clone(), state);
             }
             is_new
         });
+        if moved && !is_first {
+            self.wake();
+        }
     }
 
     fn wake(&self) {
@@ -124,8 +176,9 @@ impl Cache {
     }
 
     /// A watch began anew and told everything there is of a kind.
-    pub(super) fn told_all(&self, kind: &GroupKind, there: &HashSet<ObjectKey>) {
-        let of_kind = |key: &ObjectKey| key.group == kind.0 && key.kind == kind.1;
+    pub(super) fn told_all(&self, (kind, namespace): &Scope, there: &HashSet<ObjectKey>) {
+        let is_there = |key: &ObjectKey| namespace.is_none() || key.namespace == *namespace;
+        let of_kind = |key: &ObjectKey| key.group == kind.0 && key.kind == kind.1 && is_there(key);
         let lost: Vec<ObjectKey> = {
             let inner = self.lock();
             inner.objects.keys().filter(|key| of_kind(key) && !there.contains(key)).cloned().collect()
@@ -189,6 +242,11 @@ impl Cache {
 
     pub(crate) fn is_suspected(&self, key: &ObjectKey) -> bool {
         self.lock().suspected.contains(key)
+    }
+
+    /// Whether every quiet object was compared.
+    pub(crate) fn has_compared(&self) -> bool {
+        self.lock().compared
     }
 
     /// Nothing that was found before counts.

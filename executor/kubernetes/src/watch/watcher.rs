@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info};
 
-use super::cache::{Cache, GroupKind, State};
+use super::cache::{Cache, Scope, State};
 use crate::connect::{Api, Lines};
 use crate::kinds::is_read_whole;
 use crate::live::{head, resource_version, told};
@@ -38,7 +38,7 @@ pub(crate) struct Watchers {
     cache: Arc<Cache>,
     environment: EnvironmentName,
     marks: MarkKey,
-    running: Mutex<BTreeMap<GroupKind, (Arc<Resource>, AbortOnDropHandle<()>)>>,
+    running: Mutex<BTreeMap<Scope, (Arc<Resource>, AbortOnDropHandle<()>)>>,
 }
 
 impl Watchers {
@@ -46,14 +46,15 @@ impl Watchers {
         Self { api, cache, environment, marks, running: Mutex::default() }
     }
 
-    /// Watches a kind, unless it is watched already.
-    pub(crate) fn start(&self, resource: &Arc<Resource>) {
+    /// Watches a kind, everywhere or in a namespace, unless it is watched already.
+    pub(crate) fn start(&self, resource: &Arc<Resource>, namespace: Option<&Arc<str>>) {
         let kind = (Arc::clone(&resource.group), Arc::clone(&resource.kind));
+        let scope: Scope = (kind, namespace.cloned());
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.get(&kind).is_some_and(|(known, _)| known == resource) {
+        if running.get(&scope).is_some_and(|(known, _)| known == resource) {
             return;
         }
-        self.cache.set_state(&kind, State::Starting);
+        self.cache.set_state(&scope, State::Starting);
         let watcher = Watcher {
             api: self.api.clone(),
             cache: Arc::clone(&self.cache),
@@ -61,10 +62,10 @@ impl Watchers {
             selector: format!("{ENVIRONMENT_LABEL}%3D{}", self.environment),
             whole: is_read_whole(&resource.group, &resource.kind),
             resource: Arc::clone(resource),
-            kind: kind.clone(),
+            scope: scope.clone(),
         };
         let task = AbortOnDropHandle::new(tokio::spawn(watcher.run()));
-        running.insert(kind, (Arc::clone(resource), task));
+        running.insert(scope, (Arc::clone(resource), task));
     }
 }
 
@@ -76,7 +77,7 @@ struct Watcher {
     /// Whether objects are told as a whole: their health is in their status.
     whole: bool,
     resource: Arc<Resource>,
-    kind: GroupKind,
+    scope: Scope,
 }
 
 /// Why a watch ended.
@@ -86,6 +87,8 @@ enum End {
     /// What happened meanwhile is not known: everything is told anew.
     Anew,
     Broken(String),
+    /// We may not watch there. Tried again now and then: rights may be given.
+    Forbidden(String),
 }
 
 #[derive(Deserialize)]
@@ -104,9 +107,13 @@ impl Watcher {
                 End::Resume(version) => (from, pause) = (Some(version), PAUSE.0),
                 End::Anew => from = None,
                 End::Broken(reason) => {
-                    debug!(kind = %self.kind.1, reason, "the watch broke");
-                    self.cache.set_state(&self.kind, State::Failing(reason));
+                    debug!(kind = %self.scope.0.1, reason, "the watch broke");
+                    self.cache.set_state(&self.scope, State::Failing(reason));
                     from = None;
+                }
+                End::Forbidden(reason) => {
+                    self.cache.set_state(&self.scope, State::Forbidden(reason));
+                    (from, pause) = (None, PAUSE.1);
                 }
             }
             if from.is_none() {
@@ -121,7 +128,7 @@ impl Watcher {
             Some(version) => format!("resourceVersion={version}"),
             None => "sendInitialEvents=true&resourceVersionMatch=NotOlderThan".to_owned(),
         };
-        let collection = self.resource.collection(None);
+        let collection = self.resource.collection(self.scope.1.as_deref());
         let path = format!(
             "{collection}?watch=true&allowWatchBookmarks=true&{begin}&labelSelector={}",
             self.selector
@@ -131,6 +138,7 @@ impl Watcher {
             Ok(Err(answer)) => {
                 return match Refusal::of(&answer) {
                     Some(Refusal::Expired) => End::Anew,
+                    Some(refusal @ Refusal::Forbidden(_)) => End::Forbidden(refusal.words()),
                     Some(refusal) => End::Broken(refusal.words()),
                     None => End::Anew,
                 };
@@ -163,9 +171,9 @@ impl Watcher {
                     if object.contains(INITIAL_END)
                         && let Some(there) = there.take()
                     {
-                        self.cache.told_all(&self.kind, &there);
-                        self.cache.set_state(&self.kind, State::Synced);
-                        info!(kind = %self.kind.1, objects = there.len(), "watching");
+                        self.cache.told_all(&self.scope, &there);
+                        self.cache.set_state(&self.scope, State::Synced);
+                        info!(kind = %self.scope.0.1, objects = there.len(), "watching");
                     }
                 }
                 "ADDED" | "MODIFIED" | "DELETED" => {
@@ -192,7 +200,8 @@ impl Watcher {
 
     fn read(&self, object: &str) -> Option<(ObjectKey, crate::live::Seen)> {
         let (namespace, name, seen) = head(object)?;
-        let key = ObjectKey::new(&self.kind.0, &self.kind.1, namespace.as_deref(), &name);
+        let (group, kind) = &self.scope.0;
+        let key = ObjectKey::new(group, kind, namespace.as_deref(), &name);
         if !self.whole {
             return Some((key, seen));
         }
