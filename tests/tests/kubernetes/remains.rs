@@ -64,8 +64,8 @@ fn run_program(arguments: &[&str]) -> (Child, PathBuf) {
         .spawn()
         .expect("should start the program");
     let out = BufReader::new(program.stdout.take().expect("should have its output"));
-    let lines = out.lines().map_while(Result::ok);
-    let kubeconfig = lines.filter_map(|line| Some(line.split_once("KUBECONFIG=")?.1.to_owned())).next();
+    let mut lines = out.lines().map_while(Result::ok);
+    let kubeconfig = lines.find_map(|line| Some(line.split_once("KUBECONFIG=")?.1.to_owned()));
     let kubeconfig = PathBuf::from(kubeconfig.expect("should tell where the kubeconfig is"));
     let folder = kubeconfig.ancestors().nth(2).expect("should be in the folder's users").to_owned();
     (program, folder)
