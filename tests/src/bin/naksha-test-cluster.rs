@@ -8,10 +8,12 @@
     reason = "a program that tells how to use what it started"
 )]
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use clap::Parser;
 use naksha_tests::kubernetes::{ControlPlane, Parts, Setup, Tuning};
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,9 +49,9 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let setup = Setup { folder: args.folder, ..Setup::new(args.parts).tuned_for(Tuning::Benchmarks) };
     let started = Instant::now();
     let cluster = ControlPlane::start_with(&setup)?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     describe(&cluster, started.elapsed(), keeps)?;
 
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut looks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
@@ -64,7 +66,8 @@ fn describe(cluster: &ControlPlane, took: Duration, keeps: bool) -> anyhow::Resu
     let version = cluster.admin().get("/version")?;
     let others: Vec<_> = cluster.users().skip(1).collect();
     let folder = cluster.folder().display();
-    println!(
+    writeln!(
+        std::io::stdout(),
         "Kubernetes {version} at {url}, started in {seconds:.1} s
 
     export KUBECONFIG={kubeconfig}
@@ -77,6 +80,6 @@ Logs are in {folder}/logs. Ctrl-C stops it{removed}.",
         kubeconfig = cluster.kubeconfig("admin")?.display(),
         others = others.join(", "),
         removed = if keeps { "; the folder stays" } else { " and removes the folder" },
-    );
-    Ok(())
+    )
+    .context("cannot tell how to use it")
 }

@@ -62,7 +62,7 @@ impl Programs {
         }
         let looked_in = match &demanded {
             Some(demanded) => vec![demanded.clone()],
-            None => cache(&folder).into_iter().chain(folder("KUBEBUILDER_ASSETS")).collect(),
+            None => cache(folder).into_iter().chain(folder("KUBEBUILDER_ASSETS")).collect(),
         };
         let mut found = BTreeMap::new();
         for server in parts.servers() {

@@ -46,7 +46,8 @@ pub fn can_start(parts: Parts) -> bool {
 /// Past the test harness, which keeps what a passing test prints to itself.
 fn say_skipped(why: &Absent) {
     let thread = std::thread::current();
-    let line = format!("SKIPPED {}: {why}: run ./tests/run\n", thread.name().unwrap_or("a test"));
+    // On a line of its own: the harness may have begun one.
+    let line = format!("\nSKIPPED {}: {why}: run ./tests/run\n", thread.name().unwrap_or("a test"));
     // A closed standard error is no reason to fail.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

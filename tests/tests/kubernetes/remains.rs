@@ -1,12 +1,13 @@
 //! A control plane leaves no process and no folder, however its owner ends.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use naksha_tests::kubernetes::{ControlPlane, Parts, Server, Setup, can_start};
 use naksha_tests::{await_true, must};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Command lines that name this folder.
 fn processes(folder: &Path) -> Vec<String> {
@@ -56,19 +57,26 @@ fn one_whose_test_panics_leaves_nothing() {
 }
 
 /// The program, once it has told where everything is.
-fn run_program(arguments: &[&str]) -> (Child, PathBuf) {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_naksha-test-cluster"))
+struct RunningProgram {
+    child: Child,
+    folder: PathBuf,
+    /// Open as long as the program writes to it.
+    _out: BufReader<ChildStdout>,
+}
+
+fn run_program(arguments: &[&str]) -> RunningProgram {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_naksha-test-cluster"))
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .expect("should start the program");
-    let out = BufReader::new(program.stdout.take().expect("should have its output"));
-    let lines = out.lines().map_while(Result::ok);
-    let kubeconfig = lines.filter_map(|line| Some(line.split_once("KUBECONFIG=")?.1.to_owned())).next();
+    let mut out = BufReader::new(child.stdout.take().expect("should have its output"));
+    let mut lines = out.by_ref().lines().map_while(Result::ok);
+    let kubeconfig = lines.find_map(|line| Some(line.split_once("KUBECONFIG=")?.1.to_owned()));
     let kubeconfig = PathBuf::from(kubeconfig.expect("should tell where the kubeconfig is"));
     let folder = kubeconfig.ancestors().nth(2).expect("should be in the folder's users").to_owned();
-    (program, folder)
+    RunningProgram { child, folder, _out: out }
 }
 
 #[test]
@@ -76,12 +84,24 @@ fn the_keeper_ends_what_a_killed_owner_leaves() {
     if !can_start(Parts::Api) {
         return;
     }
-    let (mut program, folder) = run_program(&["--parts", "api"]);
-    assert!(processes(&folder).len() >= 3);
-    program.kill().expect("should be killed");
-    program.wait().expect("should have ended");
+    let RunningProgram { mut child, folder, _out } = run_program(&["--parts", "api"]);
+    assert_eq!(processes(&folder).len(), 3);
+    child.kill().expect("should be killed");
+    child.wait().expect("should have ended");
     await_true("the keeper to end the servers", || processes(&folder).is_empty());
     await_true("the keeper to remove the folder", || !folder.exists());
+}
+
+#[test]
+fn the_program_stops_everything_when_it_is_told_to_end() {
+    if !can_start(Parts::Api) {
+        return;
+    }
+    let RunningProgram { mut child, folder, _out } = run_program(&["--parts", "api"]);
+    kill_process(Pid::from_child(&child), Signal::INT).expect("should be signalled");
+    assert!(child.wait().expect("should end").success());
+    assert_eq!(processes(&folder), [] as [String; 0]);
+    assert!(!folder.exists());
 }
 
 #[test]

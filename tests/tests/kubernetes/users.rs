@@ -58,3 +58,9 @@ fn a_service_account_gets_a_token() {
     let user = &reviewed["status"]["user"]["username"];
     assert_eq!(*user, json!(format!("system:serviceaccount:{namespace}:deployer")), "{reviewed}");
 }
+
+#[tokio::test]
+async fn an_async_test_may_ask_too() {
+    let Some(cluster) = ControlPlane::shared(Parts::Nodes) else { return };
+    must(cluster.admin().get(&format!("/api/v1/namespaces/{}", must(cluster.fresh_namespace()))));
+}
