@@ -116,13 +116,7 @@ impl Round<'_> {
     }
 
     /// What the watch's word is worth: an answer, or a read.
-    fn judged(
-        &mut self,
-        key: ObjectKey,
-        mark: Mark,
-        judged: Judged,
-        states: &States,
-    ) {
+    fn judged(&mut self, key: ObjectKey, mark: Mark, judged: Judged, states: &States) {
         match served(&self.catalogue, &key, None) {
             Served::Yes(_) => {}
             // Its kind is gone, and everything of it with it.

@@ -1,7 +1,10 @@
 //! The daemon on a real API server: commits become objects, drift is healed, what is dropped goes.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
+use naksha_environments::source::TreePath;
+use naksha_environments::yaml::{Dialect, parse};
 use naksha_tests::kubernetes::{ControlPlane, Parts};
 use naksha_tests::shop::REPOSITORY;
 use naksha_tests::{DaemonProcess, Installation, await_true, must};
@@ -53,13 +56,18 @@ spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
 
 fn shop(parts: Parts) -> Option<Shop> {
     let plane = ControlPlane::shared(parts)?;
-    let namespace = must(plane.fresh_namespace());
     let number = INSTALLATIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let environment = format!("dev-{number}");
-    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     let kubeconfig = must(plane.kubeconfig("admin"));
+    Some(shop_as(plane, &format!("dev-{number}"), &kubeconfig, "own_rights = true"))
+}
+
+/// `as_whom`: as the daemon's configuration says it.
+fn shop_as(plane: &'static ControlPlane, environment: &str, kubeconfig: &Path, as_whom: &str) -> Shop {
+    let namespace = must(plane.fresh_namespace());
+    let environment = environment.to_owned();
+    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     installation.configure(&format!(
-        "\n[clusters.test]\nkubeconfig = {kubeconfig:?}\n[clusters.test.environments.\"infra/{environment}\"]\nown_rights = true\n"
+        "\n[clusters.test]\nkubeconfig = {kubeconfig:?}\n[clusters.test.environments.\"infra/{environment}\"]\n{as_whom}\n"
     ));
     let definition = format!(
         "apiVersion: naksha.dev/v1alpha1
@@ -77,7 +85,7 @@ spec:
         .write("units/web/unit.yaml", UNIT)
         .write("units/web/web.yaml", &manifests("nginx:1.27", 2, "info"))
         .commit("start");
-    Some(Shop { plane, namespace, installation, environment })
+    Shop { plane, namespace, installation, environment }
 }
 
 impl Shop {
@@ -194,4 +202,101 @@ fn a_killed_daemon_goes_on() {
     });
     shop.await_applied(&daemon);
     assert_eq!(shop.get(&shop.deployment()).unwrap()["metadata"]["generation"], before, "and nothing else");
+}
+
+/// Makes what deploy/kubernetes/rbac.yaml says, for another namespace than its own.
+fn grant(plane: &ControlPlane, namespace: &str) {
+    let text = include_str!("../../../deploy/kubernetes/rbac.yaml")
+        .replace("namespace: shop", &format!("namespace: {namespace}"));
+    let path = TreePath::parse("rbac.yaml").expect("should be a path");
+    let (documents, found) = parse(&text, &path, Dialect::Manifest);
+    assert!(found.is_empty(), "{found:?}");
+    for document in documents {
+        let object = document.root.to_json();
+        let plural = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
+        let version = object["apiVersion"].as_str().unwrap();
+        let root = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
+        let collection = match object["metadata"]["namespace"].as_str() {
+            Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),
+            None => format!("{root}/{plural}"),
+        };
+        must(plane.admin().create(&collection, &object));
+    }
+}
+
+#[test]
+fn the_rights_that_the_manifests_give_are_enough_and_no_others_are_had() {
+    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+    // The account of the daemon is made by the manifests; its token comes after.
+    let namespace = must(plane.fresh_namespace());
+    grant(plane, &namespace);
+    let kubeconfig = must(plane.service_account("naksha", "naksha"));
+    let mut shop = shop_as(plane, "staging", &kubeconfig, "service_account = \"naksha/staging\"");
+    shop.installation.repository.edit("environments/staging/environment.yaml", &shop.namespace, &namespace);
+    shop.installation.repository.commit("where the rights are");
+    shop.namespace = namespace;
+    let daemon = shop.running();
+    shop.edit(&shop.settings(), |object| object["data"]["level"] = json!("debug"));
+    await_true("the edit to be healed", || {
+        shop.get(&shop.settings()).is_some_and(|object| object["data"]["level"] == "info")
+    });
+    // A kind that the role does not name.
+    let repository = &shop.installation.repository;
+    let text = manifests("nginx:1.27", 2, "info")
+        + "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {name: tidy}\nspec: {schedule: \"0 0 * * *\", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: \"a:1\"}]}}}}}\n";
+    repository.write("units/web/web.yaml", &text);
+    repository.commit("a job");
+    let status = daemon.await_status("staging", "forbidden", |status| {
+        status["why"].to_string().contains("cronjobs") && status["state"] != "progressing"
+    });
+    assert!(status["why"].to_string().contains("system:serviceaccount:naksha:staging"), "{status}");
+}
+
+#[test]
+fn an_account_without_rights_does_nothing() {
+    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+    let kubeconfig = must(plane.kubeconfig("admin"));
+    let shop = shop_as(plane, "nobody", &kubeconfig, "service_account = \"nowhere/nobody\"");
+    let daemon = shop.installation.start();
+    let status = daemon.await_status("nobody", "refused", |status| {
+        status["why"].to_string().contains("system:serviceaccount:nowhere:nobody")
+    });
+    assert_ne!(status["state"], "synced", "{status}");
+    assert_eq!(shop.get(&shop.settings()), None);
+}
+
+#[test]
+fn what_the_server_refuses_is_told_with_the_field() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let repository = &shop.installation.repository;
+    repository.edit("units/web/web.yaml", "replicas: 2", "replicas: 2\n  revisionHistoryLimit: -1");
+    repository.commit("a slip");
+    let status = daemon.await_state(&shop.environment, "degraded");
+    let why = status["why"].to_string();
+    assert!(
+        why.contains("spec.revisionHistoryLimit") && why.contains("greater than or equal to 0"),
+        "{status}"
+    );
+    assert!(!why.contains("nginx"), "no object is quoted: {status}");
+    repository.edit("units/web/web.yaml", "revisionHistoryLimit: -1", "revisionHistoryLimit: 1");
+    repository.commit("mended");
+    shop.await_applied(&daemon);
+}
+
+#[test]
+fn why_a_pod_does_not_start_is_told() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let repository = &shop.installation.repository;
+    let text = manifests("nginx:1.28", 2, "info").replace(
+        "metadata: {labels: {app: web}}",
+        "metadata: {labels: {app: web, naksha.test/fails: never-ready}}",
+    );
+    repository.write("units/web/web.yaml", &text);
+    let commit = repository.commit("never ready");
+    let status = daemon.await_status(&shop.environment, "not healthy", |status| {
+        status["applied"] == commit && status["state"] != "synced"
+    });
+    assert!(status["why"].to_string().contains("web"), "{status}");
 }

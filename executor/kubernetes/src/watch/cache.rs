@@ -82,7 +82,9 @@ impl States {
         };
         match state {
             Some(State::Synced) => None,
-            Some(State::Failing(reason) | State::Forbidden(reason)) => Some(format!("its watch fails: {reason}")),
+            Some(State::Failing(reason) | State::Forbidden(reason)) => {
+                Some(format!("its watch fails: {reason}"))
+            }
             Some(State::Starting) | None => Some("its watch has told nothing yet".to_owned()),
         }
     }
