@@ -260,8 +260,32 @@ pub struct Live {
     pub mark: Mark,
     pub body: Body,
     pub health: Health,
-    /// Absent: the target does not know who set what.
-    pub owners: Option<Arc<FieldOwners>>,
+    /// Absent: the target does not keep track of who set what.
+    pub managed: Option<Arc<Managed>>,
+}
+
+impl Live {
+    /// What a write expects that was planned with the whole object in sight.
+    pub fn expected(&self) -> Mark {
+        let version = self.managed.as_ref().map_or(&self.mark.version, |managed| &managed.in_sight);
+        Mark { version: Arc::clone(version), ..self.mark.clone() }
+    }
+
+    pub fn owners(&self) -> Option<&FieldOwners> {
+        self.managed.as_ref().map(|managed| &managed.owners)
+    }
+}
+
+/// What a target tells besides that keeps track of who set which field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Managed {
+    /// Who else owns which field.
+    pub owners: FieldOwners,
+    /// Whether it says that we applied the object.
+    pub by_us: bool,
+    /// The version that a write expects which was planned with the whole object in sight: it may take fields of others,
+    /// while the object is just that.
+    pub in_sight: Arc<str>,
 }
 
 /// Who else owns which field of an object, as far as its target says it.
@@ -269,6 +293,9 @@ pub struct Live {
 pub struct FieldOwners(BTreeMap<FieldPath, Arc<str>>);
 
 impl FieldOwners {
+    /// How Kubernetes' own autoscaler is called as owner of `spec.replicas`.
+    pub const AUTOSCALER: &str = "kube-controller-manager (scale)";
+
     /// Of several owners of a field the first is told.
     pub fn add(&mut self, path: FieldPath, manager: Arc<str>) {
         self.0.entry(path).or_insert(manager);

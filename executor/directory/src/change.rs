@@ -105,7 +105,7 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
 }
 
 fn written(live: Live, secrets: BTreeMap<String, SecretMark>) -> Written {
-    let Live { mark, body, health, owners: _ } = live;
+    let Live { mark, body, health, managed: _ } = live;
     Written { mark, live: body, secrets, health }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use naksha_environments::digest::Digest;
-use naksha_environments::object::{Body, Health, Live, Mark, ObjectKey, Uid};
+use naksha_environments::object::{Body, Health, Live, Managed, Mark, ObjectKey, Uid};
 use naksha_environments::secret::MarkKey;
 use naksha_executor::health::judge;
 use naksha_executor::live::masked_value_of;
@@ -39,8 +39,8 @@ pub(crate) struct Whole {
 pub(crate) struct Told {
     pub(crate) seen: Seen,
     pub(crate) live: Live,
-    /// The marks of a Secret's values are in it, the values are not.
-    pub(crate) version: Version,
+    /// Of everything but the status; see [`Version::whole`].
+    pub(crate) whole: u64,
 }
 
 #[derive(Deserialize)]
@@ -102,15 +102,18 @@ pub(crate) fn told(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Told>
     let fingerprint = fingerprint(&entry.map(Entry::tree).unwrap_or_default(), &value);
     let body = Body::new(&value);
     seen.whole = Some(Whole { fingerprint, health: health.clone() });
-    let version = Version {
-        api_version: entry.map(|entry| entry.api_version.as_str().into()),
-        whole: Some(first_half(body.digest())),
-        ..seen.version()
+    let api_version = entry.map(|entry| entry.api_version.as_str().into());
+    let version = Version { api_version, ..seen.version() };
+    let uid = Some(Uid(Arc::clone(&seen.uid)));
+    let mark = Mark { uid, version: version.to_string().into(), fingerprint };
+    let whole = first_half(body.digest());
+    let managed = Managed {
+        owners: owners(&metadata.managed_fields),
+        by_us: entry.is_some(),
+        in_sight: Version { whole: Some(whole), ..version }.to_string().into(),
     };
-    let mark =
-        Mark { uid: Some(Uid(Arc::clone(&seen.uid))), version: version.to_string().into(), fingerprint };
-    let owners = Some(Arc::new(owners(&metadata.managed_fields)));
-    Some(Told { seen, live: Live { mark, body, health, owners }, version })
+    let live = Live { mark, body, health, managed: Some(Arc::new(managed)) };
+    Some(Told { seen, live, whole })
 }
 
 fn first_half(digest: Digest) -> u64 {
@@ -150,14 +153,5 @@ impl Seen {
             && self.deleting == other.deleting
             && (self.resource_version == other.resource_version
                 || self.generation.is_some() && self.generation == other.generation)
-    }
-}
-
-impl Told {
-    /// As our own write left it: what others set was not looked at.
-    pub(crate) fn written(self) -> (Seen, Live) {
-        let Self { seen, mut live, version } = self;
-        live.mark.version = Version { whole: None, ..version }.to_string().into();
-        (seen, live)
     }
 }

@@ -254,8 +254,7 @@ async fn read_one(
     if !as_marked || inner.cache.is_suspected(key) {
         return Ok(Some(Observed::Live(told.live)));
     }
-    let (_, live) = told.written();
-    Ok(Some(Observed::InSync { mark: live.mark, health: live.health }))
+    Ok(Some(Observed::InSync { mark: told.live.mark, health: told.live.health }))
 }
 
 /// What reading an object gave.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::Request;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use naksha_environments::object::{Mark, ObjectKey};
+use naksha_environments::object::{Live, Mark, ObjectKey};
 use naksha_environments::secret::SecretMark;
 use naksha_executor::port::target::{Write, WriteError, WriteMode, Written};
 use serde_json::Value;
@@ -31,15 +31,15 @@ const BOUND_TRIES: u32 = 5;
 
 pub(crate) async fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError> {
     inner.cache.begin_write(&write.key);
-    let answer = send_all(inner, write).await.map(Told::written);
-    inner.cache.end_write(&write.key, answer.as_ref().ok().map(|(seen, _)| seen.clone()));
-    let (_, live) = answer?;
+    let answer = send_all(inner, write).await;
+    inner.cache.end_write(&write.key, answer.as_ref().ok().map(|told| told.seen.clone()));
+    let Told { live, .. } = answer?;
     let marks: BTreeMap<String, SecretMark> = write
         .secrets
         .iter()
         .map(|(name, value)| (name.clone(), inner.marks.mark(value.expose().as_bytes())))
         .collect();
-    let naksha_environments::object::Live { mark, body, health, owners: _ } = live;
+    let Live { mark, body, health, managed: _ } = live;
     Ok(Written { mark, live: body, secrets: marks, health })
 }
 
@@ -119,7 +119,7 @@ async fn send_bound(
         if expect.uid != now.live.mark.uid {
             return Err(moved("another object has its name now"));
         }
-        if whole(expect) != now.version.whole {
+        if whole(expect) != Some(now.whole) {
             inner.cache.suspect(key);
             return Err(moved("somebody changed it"));
         }

@@ -80,8 +80,8 @@ pub(super) fn decide_wanted(
                 Some(owned) => translate_secrets(body, owned),
                 None => recognise_secrets(body, wanted.object, wishes),
             };
-            let owners = live.owners.as_deref();
-            Existing { key, wanted, owned, mark: &live.mark, live: body, owners }.decide(wishes)
+            let (mark, owners) = (&live.expected(), live.owners());
+            Existing { key, wanted, owned, mark, live: body, owners }.decide(wishes)
         }
     }
 }
@@ -152,7 +152,8 @@ impl Existing<'_> {
         let object = wanted.object;
         let desired = object.body.value();
         let applied = owned.map(|owned| owned.applied.value());
-        let ignored = ignored_fields(&wanted.rendered.ignore, key, &[&desired, live]);
+        let mut ignored = ignored_fields(&wanted.rendered.ignore, key, &[&desired, live]);
+        ignored.extend(owners.and_then(autoscaled));
         let sides = Sides { desired: &desired, live: Some(live), applied: applied.as_ref() };
         let diffs = compare(&key.kind, sides, &ignored);
         let (conflicts, left) = conflicts_of(&diffs, wanted.rendered.conflicts.into(), *owners);
@@ -183,6 +184,12 @@ impl Existing<'_> {
         let payload = Payload::Write { desired: Arc::clone(object), expect: Some((*mark).clone()), leave };
         act(wanted, verb, cause, changes, conflicts, payload)
     }
+}
+
+/// The field that an autoscaler sets: what Git says of it was only the beginning.
+fn autoscaled(owners: &FieldOwners) -> Option<FieldPath> {
+    let replicas = FieldPath::default().key("spec").key("replicas");
+    (owners.of(&replicas) == Some(FieldOwners::AUTOSCALER)).then_some(replicas)
 }
 
 /// Changes that heal are drift; so is an update without any, which only records what is already so.

@@ -300,3 +300,58 @@ fn why_a_pod_does_not_start_is_told() {
     });
     assert!(status["why"].to_string().contains("web"), "{status}");
 }
+
+#[test]
+fn what_an_autoscaler_sets_is_left_alone_and_what_a_person_scales_is_not() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let scale = |manager: &str, replicas: u32| {
+        let path = format!("{}/scale", shop.deployment());
+        // Its controller writes the status at the same time.
+        await_true("the scale to be taken", || {
+            let mut scale = shop.get(&path).expect("should have a scale");
+            scale["spec"]["replicas"] = json!(replicas);
+            let path = format!("{path}?fieldManager={manager}");
+            must(shop.plane.admin().send(Method::PUT, &path, Some(&scale))).status == 200
+        });
+    };
+    scale("kubectl", 4);
+    await_true("what a person scaled to be healed", || shop.replicas() == 2);
+    scale("kube-controller-manager", 5);
+    let repository = &shop.installation.repository;
+    repository.edit("units/web/web.yaml", "level: info", "level: debug");
+    repository.commit("something else");
+    shop.await_applied(&daemon);
+    assert_eq!(shop.replicas(), 5);
+    repository.edit("units/web/web.yaml", "nginx:1.27", "nginx:1.28");
+    repository.commit("another image");
+    shop.await_applied(&daemon);
+    assert_eq!(shop.replicas(), 5, "nor is it reset by a write of something else");
+}
+
+#[test]
+fn a_daemon_that_is_killed_amid_its_first_apply_adopts_nothing() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let one = manifests("nginx:1.27", 0, "info");
+    let many: Vec<String> = (0..60)
+        .map(|number| {
+            one.replace("name: web,", &format!("name: web-{number},"))
+                .replace("{name: settings}", &format!("{{name: settings-{number}}}"))
+                .replace("metadata: {name: web}", &format!("metadata: {{name: web-{number}}}"))
+        })
+        .collect();
+    shop.installation.repository.write("units/web/web.yaml", &many.join("---\n"));
+    shop.installation.repository.commit("many");
+    let count = || {
+        let list = must(shop.plane.admin().get(&shop.path("/apis/apps/v1", "deployments")));
+        list["items"].as_array().map_or(0, Vec::len)
+    };
+    let daemon = shop.installation.start();
+    await_true("some of them to be there", || count() > 3);
+    daemon.kill();
+    let there = count();
+    let daemon = shop.installation.start();
+    shop.await_applied(&daemon);
+    assert_eq!(count(), 60);
+    assert!(there < 60, "it was killed amid the apply");
+}

@@ -128,7 +128,7 @@ pub async fn what_happens_to_the_quiet_is_told(fixture: &impl Fixture) {
         unreachable!("it is there")
     };
     let body = &settled.bodies[&one];
-    let written = update(&*settled.target, &one, &live.mark, body, body).await.expect("should update");
+    let written = update(&*settled.target, &one, &live.expected(), body, body).await.expect("should update");
     settled.marks.insert(one.clone(), written.mark);
     settled.look().await;
     assert_eq!(settled.news().await, BTreeSet::from([two]));

@@ -130,9 +130,10 @@ pub fn is_live(observed: &Observed) -> bool {
     matches!(observed, Observed::Live(_))
 }
 
+/// An object as it is, with the mark that a write expects which was planned with it in sight.
 pub async fn live(target: &dyn Target, key: &ObjectKey) -> Live {
     match observe(target, key, None).await {
-        Observed::Live(live) => live,
+        Observed::Live(live) => Live { mark: live.expected(), ..live },
         other => unreachable!("{key} should be live, not {other:?}"),
     }
 }

@@ -190,7 +190,7 @@ impl World {
                             mark: live,
                             body: Body::new(body),
                             health: Health::Healthy,
-                            owners: None,
+                            managed: None,
                         })
                     }
                 }
