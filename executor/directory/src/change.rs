@@ -105,8 +105,8 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
 }
 
 fn written(live: Live, secrets: BTreeMap<String, SecretMark>) -> Written {
-    let Live { mark, body, health, managed: _ } = live;
-    Written { mark, live: body, secrets, health }
+    let Live { mark, body: _, health, managed: _ } = live;
+    Written { mark, secrets, health }
 }
 
 /// The root, made and marked when this is the first write of all.

@@ -90,30 +90,69 @@ pub(crate) fn resource_version(text: &str) -> Option<String> {
     serde_json::from_str::<Object>(text).ok().map(|object| object.metadata.resource_version)
 }
 
-/// Everything that an object tells.
-pub(crate) fn told(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Told> {
+/// What is read of every object that is read as a whole.
+struct Read<'a> {
+    metadata: Metadata<'a>,
+    seen: Seen,
+    health: Health,
+    /// What may be compared and shown.
+    masked: Value,
+    fingerprint: Digest,
+}
+
+fn read<'a>(key: &ObjectKey, text: &'a str, marks: &MarkKey) -> Option<Read<'a>> {
     let Head { metadata } = serde_json::from_str(text).ok()?;
     let object: Value = serde_json::from_str(text).ok()?;
-    let mut seen = seen_of(&metadata);
-    let entry = metadata.managed_fields.iter().find(|entry| entry.is_ours());
     let health = judge(&object);
     let Value::Object(fields) = object else { return None };
-    let value = masked_value_of(key, fields, marks);
-    let fingerprint = fingerprint(&entry.map(Entry::tree).unwrap_or_default(), &value);
-    let body = Body::new(&value);
+    let masked = masked_value_of(key, fields, marks);
+    let owned = our_entry(&metadata).map(Entry::tree).unwrap_or_default();
+    let fingerprint = fingerprint(&owned, &masked);
+    let mut seen = seen_of(&metadata);
     seen.whole = Some(Whole { fingerprint, health: health.clone() });
-    let api_version = entry.map(|entry| entry.api_version.as_str().into());
-    let version = Version { api_version, ..seen.version() };
-    let uid = Some(Uid(Arc::clone(&seen.uid)));
-    let mark = Mark { uid, version: version.to_string().into(), fingerprint };
+    Some(Read { metadata, seen, health, masked, fingerprint })
+}
+
+impl Read<'_> {
+    fn version(&self) -> Version {
+        let api_version = our_entry(&self.metadata).map(|entry| entry.api_version.as_str().into());
+        Version { api_version, ..self.seen.version() }
+    }
+
+    fn mark(&self) -> Mark {
+        let uid = Some(Uid(Arc::clone(&self.seen.uid)));
+        Mark { uid, version: self.version().to_string().into(), fingerprint: self.fingerprint }
+    }
+}
+
+/// What is remembered of an object that a watch told as a whole.
+pub(crate) fn seen_whole(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Seen> {
+    read(key, text, marks).map(|read| read.seen)
+}
+
+/// The answer to our own write.
+pub(crate) fn answered(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<(Seen, Mark)> {
+    let read = read(key, text, marks)?;
+    let mark = read.mark();
+    Some((read.seen, mark))
+}
+
+/// Everything that an object tells.
+pub(crate) fn told(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Told> {
+    let read = read(key, text, marks)?;
+    let (mark, version, body) = (read.mark(), read.version(), Body::new(&read.masked));
     let whole = first_half(body.digest());
     let managed = Managed {
-        owners: owners(&metadata.managed_fields),
-        by_us: entry.is_some(),
+        owners: owners(&read.metadata.managed_fields),
+        by_us: our_entry(&read.metadata).is_some(),
         in_sight: Version { whole: Some(whole), ..version }.to_string().into(),
     };
-    let live = Live { mark, body, health, managed: Some(Arc::new(managed)) };
-    Some(Told { seen, live, whole })
+    let live = Live { mark, body, health: read.health, managed: Some(Arc::new(managed)) };
+    Some(Told { seen: read.seen, live, whole })
+}
+
+fn our_entry<'m, 'a>(metadata: &'m Metadata<'a>) -> Option<&'m Entry<'a>> {
+    metadata.managed_fields.iter().find(|entry| entry.is_ours())
 }
 
 fn first_half(digest: Digest) -> u64 {
@@ -122,7 +161,7 @@ fn first_half(digest: Digest) -> u64 {
 }
 
 fn seen_of(metadata: &Metadata<'_>) -> Seen {
-    let entry = metadata.managed_fields.iter().find(|entry| entry.is_ours());
+    let entry = our_entry(metadata);
     Seen {
         uid: metadata.uid.as_str().into(),
         resource_version: metadata.resource_version.as_str().into(),

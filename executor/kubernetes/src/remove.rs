@@ -31,7 +31,8 @@ pub(crate) async fn remove(inner: &Inner, removal: &Removal) -> Result<(), Write
     if removed.is_ok() {
         inner.cache.removed(key);
     }
-    inner.cache.end_write(key, None);
+    // What was told meanwhile is told again, by the next look.
+    drop(inner.cache.end_write(key, None));
     removed
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::Request;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use naksha_environments::object::{Live, Mark, ObjectKey};
+use naksha_environments::object::{Health, Mark, ObjectKey};
 use naksha_environments::secret::SecretMark;
 use naksha_executor::port::target::{Write, WriteError, WriteMode, Written};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::connect::REQUEST_TIMEOUT;
 use crate::discovery::{Catalogue, Served};
 use crate::fields::MANAGER;
-use crate::live::{Told, told};
+use crate::live::{Seen, answered, seen_whole};
 use crate::observe::{Got, get, served};
 use crate::refusal::{FieldConflict, Refusal, unanswered};
 use crate::resource::Resource;
@@ -32,24 +32,27 @@ const BOUND_TRIES: u32 = 5;
 pub(crate) async fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError> {
     inner.cache.begin_write(&write.key);
     let answer = send_all(inner, write).await;
-    inner.cache.end_write(&write.key, answer.as_ref().ok().map(|told| told.seen.clone()));
-    let Told { live, .. } = answer?;
+    let news = inner.cache.end_write(&write.key, answer.as_ref().ok().map(|(seen, _)| seen.clone()));
+    if let Some(seen) = news.and_then(|text| seen_whole(&write.key, &text, &inner.marks)) {
+        inner.cache.told(write.key.clone(), seen);
+    }
+    let (seen, mark) = answer?;
     let marks: BTreeMap<String, SecretMark> = write
         .secrets
         .iter()
         .map(|(name, value)| (name.clone(), inner.marks.mark(value.expose().as_bytes())))
         .collect();
-    let Live { mark, body, health, managed: _ } = live;
-    Ok(Written { mark, live: body, secrets: marks, health })
+    let health = seen.whole.map_or(Health::Healthy, |whole| whole.health);
+    Ok(Written { mark, secrets: marks, health })
 }
 
 /// What came of one request.
 enum Sent {
-    Done(Box<Told>),
+    Done(Box<(Seen, Mark)>),
     Refused(Refusal),
 }
 
-async fn send_all(inner: &Inner, write: &Write) -> Result<Told, WriteError> {
+async fn send_all(inner: &Inner, write: &Write) -> Result<(Seen, Mark), WriteError> {
     let key = &write.key;
     let body = send::body(write)?;
     let (catalogue, resource) = resource(inner, key, &body).await?;
@@ -64,7 +67,7 @@ async fn send_all(inner: &Inner, write: &Write) -> Result<Told, WriteError> {
         return send_bound(inner, write, &catalogue, &resource, body, expect).await;
     }
     match send_once(inner, write, &resource, &body, false).await? {
-        Sent::Done(told) => Ok(*told),
+        Sent::Done(answered) => Ok(*answered),
         Sent::Refused(Refusal::Stale(_)) if expect.is_none() => {
             Err(WriteError::Moved { key: key.clone(), reason: "it exists already".to_owned() })
         }
@@ -105,7 +108,7 @@ async fn send_bound(
     resource: &Arc<Resource>,
     mut body: Value,
     expect: Option<&Mark>,
-) -> Result<Told, WriteError> {
+) -> Result<(Seen, Mark), WriteError> {
     let key = &write.key;
     let moved = |reason: &str| WriteError::Moved { key: key.clone(), reason: reason.to_owned() };
     let Some(expect) = expect else { return Err(moved("it exists already")) };
@@ -125,7 +128,7 @@ async fn send_bound(
         }
         send::bind(&mut body, &now.seen.resource_version);
         match send_once(inner, write, resource, &body, true).await? {
-            Sent::Done(told) => return Ok(*told),
+            Sent::Done(answered) => return Ok(*answered),
             // The status moved meanwhile, or something that matters: the next read tells.
             Sent::Refused(Refusal::Stale(_)) => {}
             Sent::Refused(refusal) => return Err(refused(inner, key, &refusal)),
@@ -155,13 +158,13 @@ async fn send_once(
         return Ok(Sent::Refused(refusal));
     }
     let text = std::str::from_utf8(&answer.body).ok();
-    let told = text.and_then(|text| told(key, text, &inner.marks));
+    let answered = text.and_then(|text| answered(key, text, &inner.marks));
     let unreadable = || WriteError::Transient {
         key: key.clone(),
         reason: "what the server answered cannot be read".to_owned(),
         after: None,
     };
-    told.map(|told| Sent::Done(Box::new(told))).ok_or_else(unreadable)
+    answered.map(|answered| Sent::Done(Box::new(answered))).ok_or_else(unreadable)
 }
 
 /// Where the object is written to: in its own version.

@@ -1,6 +1,6 @@
 //! What the watches told, a few numbers per object, and which of them somebody touched.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use naksha_environments::object::{Health, KeyMap, Mark, ObjectKey};
@@ -30,10 +30,17 @@ struct Inner {
     stirred: HashSet<ObjectKey>,
     /// Must be read before they are called in order: a write met fields of others there.
     suspected: HashSet<ObjectKey>,
-    /// Being written by us: what is told of them meanwhile wakes nobody.
-    in_flight: HashMap<ObjectKey, usize>,
+    /// Being written by us, with what was told of them meanwhile: mostly our own doing.
+    in_flight: KeyMap<Option<Told>>,
     /// Every quiet object was compared since the cache began, or since somebody doubted.
     compared: bool,
+}
+
+/// What a watch told of an object that is being written, and its version.
+#[derive(Debug)]
+struct Told {
+    resource_version: Arc<str>,
+    text: Box<str>,
 }
 
 /// How a watch does.
@@ -140,7 +147,7 @@ impl Cache {
     }
 
     /// A watch told an object as it is now.
-    pub(super) fn told(&self, key: ObjectKey, mut seen: Seen) {
+    pub(crate) fn told(&self, key: ObjectKey, mut seen: Seen) {
         let mut inner = self.lock();
         if let Some(before) = inner.objects.get(&key) {
             if is_older(&seen.resource_version, &before.resource_version) {
@@ -190,18 +197,30 @@ impl Cache {
 
     /// We begin to write or remove an object. What is told of it until [`Self::wrote`] is likely our own doing.
     pub(crate) fn begin_write(&self, key: &ObjectKey) {
-        *self.lock().in_flight.entry(key.clone()).or_default() += 1;
+        self.lock().in_flight.insert(key.clone(), None);
     }
 
-    /// The write is over; `seen`: what the server answered to it.
-    pub(crate) fn end_write(&self, key: &ObjectKey, seen: Option<Seen>) {
+    /// Whether just this is known already.
+    pub(super) fn is_known(&self, key: &ObjectKey, seen: &Seen) -> bool {
+        let inner = self.lock();
+        let known = inner.objects.get(key);
+        known.is_some_and(|known| known.uid == seen.uid && known.resource_version == seen.resource_version)
+    }
+
+    /// Puts aside what is told of an object that is being written: it is looked at when the answer is there. False: it is
+    /// not being written.
+    pub(super) fn defer(&self, key: &ObjectKey, seen: &Seen, text: &str) -> bool {
         let mut inner = self.lock();
-        if let Some(count) = inner.in_flight.get_mut(key) {
-            *count -= 1;
-            if *count == 0 {
-                inner.in_flight.remove(key);
-            }
-        }
+        let Some(told) = inner.in_flight.get_mut(key) else { return false };
+        let resource_version = Arc::clone(&seen.resource_version);
+        *told = Some(Told { resource_version, text: text.into() });
+        true
+    }
+
+    /// The write is over; `seen`: what the server answered to it. Gives back what was told meanwhile and is newer.
+    pub(crate) fn end_write(&self, key: &ObjectKey, seen: Option<Seen>) -> Option<Box<str>> {
+        let mut inner = self.lock();
+        let told = inner.in_flight.remove(key).flatten();
         let Some(seen) = seen else {
             // Whatever was told meanwhile is news now.
             let stirred = inner.stirred.contains(key);
@@ -209,8 +228,9 @@ impl Cache {
             if stirred {
                 self.wake();
             }
-            return;
+            return told.map(|told| told.text);
         };
+        let told = told.filter(|told| is_older(&seen.resource_version, &told.resource_version));
         inner.suspected.remove(key);
         // The watch may be ahead of the answer: then somebody else wrote right after us.
         let ahead = inner
@@ -225,6 +245,7 @@ impl Cache {
             inner.stirred.insert(key.clone());
             inner.objects.insert(key.clone(), seen);
         }
+        told.map(|told| told.text)
     }
 
     /// What was removed is neither there nor news.

@@ -17,7 +17,7 @@ use tracing::{debug, info};
 use super::cache::{Cache, Scope, State};
 use crate::connect::{Api, Lines};
 use crate::kinds::is_read_whole;
-use crate::live::{head, resource_version, told};
+use crate::live::{Seen, head, resource_version, seen_whole};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
 use crate::send::ENVIRONMENT_LABEL;
@@ -177,7 +177,7 @@ impl Watcher {
                     }
                 }
                 "ADDED" | "MODIFIED" | "DELETED" => {
-                    let Some((key, seen)) = self.read(object) else {
+                    let Some((key, seen)) = self.head(object) else {
                         return End::Broken("an object that it tells cannot be read".to_owned());
                     };
                     if there.is_none() {
@@ -185,12 +185,21 @@ impl Watcher {
                     }
                     if event.kind == "DELETED" {
                         self.cache.gone(&key);
-                    } else {
-                        if let Some(there) = &mut there {
-                            there.insert(key.clone());
-                        }
-                        self.cache.told(key, seen);
+                        continue;
                     }
+                    if let Some(there) = &mut there {
+                        there.insert(key.clone());
+                    }
+                    // What we write ourselves is answered, and need not be read a second time.
+                    if self.cache.is_known(&key, &seen) || self.whole && self.cache.defer(&key, &seen, object)
+                    {
+                        continue;
+                    }
+                    let seen = if self.whole { seen_whole(&key, object, &self.marks) } else { Some(seen) };
+                    let Some(seen) = seen else {
+                        return End::Broken("an object that it tells cannot be read".to_owned());
+                    };
+                    self.cache.told(key, seen);
                 }
                 // Mostly that it is too far behind.
                 _ => return End::Anew,
@@ -198,14 +207,9 @@ impl Watcher {
         }
     }
 
-    fn read(&self, object: &str) -> Option<(ObjectKey, crate::live::Seen)> {
+    fn head(&self, object: &str) -> Option<(ObjectKey, Seen)> {
         let (namespace, name, seen) = head(object)?;
         let (group, kind) = &self.scope.0;
-        let key = ObjectKey::new(group, kind, namespace.as_deref(), &name);
-        if !self.whole {
-            return Some((key, seen));
-        }
-        let told = told(&key, object, &self.marks)?;
-        Some((key, told.seen))
+        Some((ObjectKey::new(group, kind, namespace.as_deref(), &name), seen))
     }
 }

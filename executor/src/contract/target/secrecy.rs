@@ -36,7 +36,7 @@ pub async fn values_never_come_back(fixture: &impl Fixture) {
     let target = fixture.target();
     let key = key(fixture, "Secret", "db");
     let written = create(&*target, fixture).await;
-    assert_masked("the answer to a write", &format!("{written:?} {}", written.live.as_json()));
+    assert_masked("the answer to a write", &format!("{written:?}"));
     // As client-side apply and hasty people leave them.
     edit(fixture, &key, |object| {
         object["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] =
@@ -74,14 +74,14 @@ pub async fn equal_values_have_equal_marks(fixture: &impl Fixture) {
     let key = key(fixture, "Secret", "db");
     let first = create(&*target, fixture).await;
     let mark = &first.secrets["url"];
-    assert_eq!(first.live.value()["data"]["url"], mark_placeholder(mark), "the body has the mark");
+    let there = live(&*target, &key).await.body.value();
+    assert_eq!(there["data"]["url"], mark_placeholder(mark), "the body has the mark");
     let mode = WriteMode::Update { expect: first.mark.clone() };
     let second = target.write(&secret_write(&key, mode, &[("url", OTHER)])).await.expect("should update");
     assert_ne!(&second.secrets["url"], mark);
     let mode = WriteMode::Update { expect: second.mark };
     let third = target.write(&secret_write(&key, mode, &[("url", CANARY)])).await.expect("should update");
     assert_eq!(&third.secrets["url"], mark);
-    assert_eq!(live(&*target, &key).await.body, third.live);
 }
 
 pub async fn values_of_others_are_masked_and_kept(fixture: &impl Fixture) {
@@ -92,7 +92,7 @@ pub async fn values_of_others_are_masked_and_kept(fixture: &impl Fixture) {
     let now = live(&*target, &key).await;
     let mode = WriteMode::Update { expect: now.mark };
     let written = target.write(&secret_write(&key, mode, &[("url", CANARY)])).await.expect("should update");
-    assert_masked("the answer", written.live.as_json());
+    assert_masked("the answer", &format!("{written:?}"));
     assert_eq!(written.secrets.keys().collect::<Vec<_>>(), ["url"], "only what we wrote is ours");
     let there = fixture.peek(&key).await.expect("should exist");
     assert_eq!(there["data"], json!({"url": CANARY_BASE64, "theirs": OTHER_BASE64}));

@@ -176,10 +176,10 @@ impl State {
         self.counter += 1;
         let uid = there.and_then(|stored| stored.uid).or(Some(self.counter));
         let stored = Stored { uid, version: self.counter, object };
-        let Live { mark, body, health, managed: _ } = live(&stored);
+        let Live { mark, body: _, health, managed: _ } = live(&stored);
         self.objects.insert(key.clone(), stored);
         self.log.push(format!("write {}", key.short()));
-        Ok(Written { mark, live: body, secrets: marks, health })
+        Ok(Written { mark, secrets: marks, health })
     }
 
     fn remove(&mut self, removal: &Removal) -> Result<(), WriteError> {
