@@ -7,6 +7,7 @@ use naksha_environments::codes::daemon::TASK_PANICKED;
 use naksha_environments::codes::definition::INVALID_PATH;
 use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::environment::{Environment, TargetRef};
+use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::Observation;
 use naksha_environments::quiet::Quiet;
@@ -15,8 +16,11 @@ use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
 use naksha_executor::port::target::{Question, SharedTarget, TargetError, Wanted};
 use naksha_executor_directory::{DirectoryError, DirectoryTarget};
+use naksha_executor_kubernetes::{ClusterTarget, OpenError};
 use naksha_renderer::plan::objects_to_observe;
 use tokio::sync::watch;
+
+use crate::config::{Config, NotGiven, RepositoryConfig, access};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TargetOpenError {
@@ -30,8 +34,12 @@ pub enum TargetOpenError {
     },
     #[error("opening it ended abnormally")]
     Abnormal(#[source] tokio::task::JoinError),
-    #[error("this version cannot apply to {what}")]
-    Unsupported { what: String },
+    #[error("this version cannot apply to a cluster made by unit `{unit}`")]
+    Unsupported { unit: UnitName },
+    #[error(transparent)]
+    NotGiven(NotGiven),
+    #[error(transparent)]
+    Cluster(OpenError),
 }
 
 impl TargetOpenError {
@@ -40,6 +48,8 @@ impl TargetOpenError {
             Self::Refused { .. } => INVALID_PATH,
             Self::Unsupported { .. } => codes::TARGET_UNSUPPORTED,
             Self::Directory { .. } => codes::TARGET_UNREACHABLE,
+            Self::NotGiven(_) => codes::TARGET_NOT_GIVEN,
+            Self::Cluster(_) => codes::CLUSTER_ACCESS,
             Self::Abnormal(_) => TASK_PANICKED,
         }
     }
@@ -50,7 +60,11 @@ impl TargetOpenError {
             Self::Refused { .. } => {
                 "name a folder beneath the environment's own root; the daemon's configuration says where that is"
             }
-            Self::Unsupported { .. } => "this version applies to `directory:` targets",
+            Self::Unsupported { .. } => "this version applies to `kubernetes:` and `directory:` targets",
+            Self::NotGiven(_) => {
+                "give it in the daemon's configuration: `[clusters.NAME.environments.\"REPOSITORY/ENVIRONMENT\"]`"
+            }
+            Self::Cluster(error) => error.hint(),
             Self::Abnormal(_) => "this is a bug; the log has its place",
             Self::Directory { .. } => {
                 "nothing is written or deleted until it can be used; it is looked for again"
@@ -68,11 +82,17 @@ pub struct OpenTarget {
 }
 
 impl OpenTarget {
-    /// Opens the target of `environment`. Directories lie beneath `root`, which belongs to this environment alone.
-    pub async fn open(environment: &Environment, root: &Path, key: MarkKey) -> Result<Self, TargetOpenError> {
+    /// Opens the target of `environment`, as far as the configuration lets it. Directories lie beneath a root that
+    /// belongs to this environment alone; clusters are given to it by name.
+    pub async fn open(
+        environment: &Environment,
+        config: &Config,
+        repository: &RepositoryConfig,
+        key: MarkKey,
+    ) -> Result<Self, TargetOpenError> {
         let target: SharedTarget = match &environment.target {
             TargetRef::Directory { path, namespace: _ } => {
-                let path = beneath(root, path)?;
+                let path = beneath(&config.directory_root(repository, &environment.name), path)?;
                 let opening = path.clone();
                 // A volume that hangs must not hold up a thread that others need.
                 let opened = tokio::task::spawn_blocking(move || DirectoryTarget::open(&opening, key)).await;
@@ -80,12 +100,13 @@ impl OpenTarget {
                 Arc::new(opened.map_err(|source| TargetOpenError::Directory { path, source })?)
             }
             TargetRef::Kubernetes { cluster, .. } => {
-                return Err(TargetOpenError::Unsupported { what: format!("Kubernetes cluster `{cluster}`") });
+                let access = access(&config.clusters, cluster, &repository.name, &environment.name);
+                let access = access.map_err(TargetOpenError::NotGiven)?;
+                let opened = ClusterTarget::open(&access, &environment.name, key).await;
+                Arc::new(opened.map_err(TargetOpenError::Cluster)?)
             }
             TargetRef::FromUnit { unit, .. } => {
-                return Err(TargetOpenError::Unsupported {
-                    what: format!("a cluster made by unit `{unit}`"),
-                });
+                return Err(TargetOpenError::Unsupported { unit: unit.clone() });
             }
         };
         let changes = target.changes();

@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::ops::Bound;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use crate::digest::{Digest, canonical_json};
 use crate::ids::UnitName;
+use crate::plan::{FieldPath, Segment};
 use crate::secret::{MarkKey, Secret, SecretMark, SecretRef};
 use crate::source::TreePath;
 
@@ -258,6 +260,57 @@ pub struct Live {
     pub mark: Mark,
     pub body: Body,
     pub health: Health,
+    /// Absent: the target does not keep track of who set what.
+    pub managed: Option<Arc<Managed>>,
+}
+
+impl Live {
+    /// What a write expects that was planned with the whole object in sight.
+    pub fn expected(&self) -> Mark {
+        let version = self.managed.as_ref().map_or(&self.mark.version, |managed| &managed.in_sight);
+        Mark { version: Arc::clone(version), ..self.mark.clone() }
+    }
+
+    pub fn owners(&self) -> Option<&FieldOwners> {
+        self.managed.as_ref().map(|managed| &managed.owners)
+    }
+}
+
+/// What a target tells besides that keeps track of who set which field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Managed {
+    /// Who else owns which field.
+    pub owners: FieldOwners,
+    /// Whether it says that we applied the object.
+    pub by_us: bool,
+    /// The version that a write expects which was planned with the whole object in sight: it may take fields of others,
+    /// while the object is just that.
+    pub in_sight: Arc<str>,
+}
+
+/// Who else owns which field of an object, as far as its target says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldOwners(BTreeMap<FieldPath, Arc<str>>);
+
+impl FieldOwners {
+    /// How Kubernetes' own autoscaler is called as owner of `spec.replicas`.
+    pub const AUTOSCALER: &str = "kube-controller-manager (scale)";
+
+    /// Of several owners of a field the first is told.
+    pub fn add(&mut self, path: FieldPath, manager: Arc<str>) {
+        self.0.entry(path).or_insert(manager);
+    }
+
+    /// Who owns the field, something that it lies in, or something that lies in it.
+    pub fn of(&self, path: &FieldPath) -> Option<&str> {
+        let above = (1..=path.0.len()).rev().find_map(|length| self.0.get(&path.0[..length]));
+        let beneath = || {
+            let (found, manager) =
+                self.0.range::<[Segment], _>((Bound::Included(&*path.0), Bound::Unbounded)).next()?;
+            found.0.starts_with(&path.0).then_some(manager)
+        };
+        above.or_else(beneath).map(AsRef::as_ref)
+    }
 }
 
 /// One object, as far as it could be observed. Not observed is not absent.

@@ -4,6 +4,7 @@
 //! desired values, masked; the plan's id digests the set. Commit ids, versions and tool versions are *not* in it:
 //! they are [`Preconditions`], recorded beside it and checked again before each write.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -331,6 +332,13 @@ pub enum Segment {
     /// An item of a list map, by its key fields.
     Item(Vec<(String, String)>),
     Index(usize),
+}
+
+/// Paths are looked up by their beginnings.
+impl Borrow<[Segment]> for FieldPath {
+    fn borrow(&self) -> &[Segment] {
+        &self.0
+    }
 }
 
 impl FieldPath {

@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod health;
+pub mod live;
 pub mod port;
 pub mod realise;
 pub mod retry;

@@ -1,9 +1,10 @@
 //! What end-to-end tests and benchmarks share: a scratch installation ([`naksha::scratch`]) in a temporary folder,
-//! with the program as a child process.
+//! with the program as a child process; and a real Kubernetes control plane ([`kubernetes`]).
 
 #![allow(clippy::panic, reason = "a failed expectation ends a test")]
 
 pub mod installation;
+pub mod kubernetes;
 pub mod program;
 pub mod repository;
 pub mod shop;

@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policies", &["naksha-environments"]),
     ("executor", &["naksha-environments"]),
     ("executor/directory", &["naksha-environments", "naksha-executor"]),
+    ("executor/kubernetes", &["naksha-environments", "naksha-executor"]),
     ("executor/store", &["naksha-environments", "naksha-executor"]),
 ];
 

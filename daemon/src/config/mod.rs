@@ -4,6 +4,7 @@
 //! here by file or variable, never written here. Which target an environment may use follows from this file alone:
 //! an environment's directories lie beneath a root of its own.
 
+mod cluster;
 mod inspect;
 mod origins;
 mod print;
@@ -20,6 +21,7 @@ use naksha_environments::wire::scrub;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use cluster::{ClusterConfig, ClusterUse, NotGiven, access};
 pub use inspect::inspect;
 pub use origins::Origins;
 pub use print::printed;
@@ -44,6 +46,9 @@ pub struct Config {
     /// The repositories to watch.
     pub repository: Vec<RepositoryConfig>,
     pub targets: TargetsConfig,
+    /// The clusters that environments may name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub clusters: BTreeMap<String, ClusterConfig>,
     pub secrets: SecretsConfig,
     pub http: HttpConfig,
     pub status: StatusConfig,
@@ -217,6 +222,7 @@ impl Default for Config {
             state: default_state(),
             repository: Vec::new(),
             targets: TargetsConfig::default(),
+            clusters: BTreeMap::new(),
             secrets: SecretsConfig::default(),
             http: HttpConfig::default(),
             status: StatusConfig::default(),

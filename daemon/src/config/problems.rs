@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::read::Loaded;
-use super::{Config, CredentialsConfig, RepositoryConfig};
+use super::{ClusterConfig, Config, CredentialsConfig, RepositoryConfig};
 use crate::git::{MirrorConfig, RefName, RemoteUrl};
 
 /// Shorter is a slip of the pen: `0s`, or a unit that was meant to be a larger one.
@@ -69,6 +69,9 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
         found.repository(&key, repository);
     }
     found.directories(config);
+    for (name, cluster) in &config.clusters {
+        found.cluster(&format!("clusters.{name}"), cluster, config);
+    }
     if let Some(directory) = &config.secrets.directory {
         found.folder("secrets.directory", directory);
     }
@@ -175,6 +178,26 @@ impl Found<'_> {
                     self.wrong(&key, format!("`{root}` and `{other}` ({first}) lie in each other; each belongs to one environment alone"));
                 }
                 roots.push((key, root));
+            }
+        }
+    }
+
+    fn cluster(&mut self, key: &str, cluster: &ClusterConfig, config: &Config) {
+        let ClusterConfig { kubeconfig, context, exec_plugins: _, environments } = cluster;
+        if let Some(file) = kubeconfig {
+            self.file(&format!("{key}.kubeconfig"), file);
+        } else if context.is_some() {
+            self.wrong(&format!("{key}.context"), "a context is one of a kubeconfig, and none is named");
+        }
+        for (environment, given) in environments {
+            let at = format!("{key}.environments.{environment}");
+            if let Err(reason) = given.identity() {
+                self.wrong(&at, reason);
+            }
+            let repository = environment.split_once('/').map(|(repository, _)| repository);
+            let known = |name: &str| config.repository.iter().any(|one| one.name.as_str() == name);
+            if !repository.is_some_and(known) {
+                self.wrong(&at, format!("`{environment}` is no environment of a configured repository; write `REPOSITORY/ENVIRONMENT`"));
             }
         }
     }

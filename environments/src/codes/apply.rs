@@ -17,4 +17,6 @@ codes! {
     UNIT_NOT_HEALTHY = "NK0613" Warning "unit did not become healthy in time";
     UNIT_WAITS = "NK0614" Warning "unit waits for another";
     TARGET_UNSUPPORTED = "NK0615" Error "target of a kind that this version cannot apply to";
+    TARGET_NOT_GIVEN = "NK0616" Error "target that this environment may not use";
+    CLUSTER_ACCESS = "NK0617" Error "cluster cannot be connected to";
 }

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use naksha_environments::merge::merge;
 use naksha_environments::object::{Body, Live, Mark, ObjectKey};
-use naksha_environments::secret::{Secret, SecretMark};
+use naksha_environments::secret::SecretMark;
 use naksha_environments::yaml::emit;
+use naksha_executor::live::{is_secret, with_values};
 use naksha_executor::port::target::{
     OWNER_ANNOTATION, Removal, Write, WriteError, WriteMode, Written, owner_of,
 };
@@ -22,7 +21,7 @@ use rustix::io::Errno;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::document::{Document, is_secret};
+use super::document::Document;
 use super::layout::Location;
 use super::marker::{self, Marker, Standing, root_words};
 use super::observe::{Current, live, read};
@@ -106,8 +105,8 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
 }
 
 fn written(live: Live, secrets: BTreeMap<String, SecretMark>) -> Written {
-    let Live { mark, body, health } = live;
-    Written { mark, live: body, secrets, health }
+    let Live { mark, body: _, health, managed: _ } = live;
+    Written { mark, secrets, health }
 }
 
 /// The root, made and marked when this is the first write of all.
@@ -188,22 +187,6 @@ fn check(key: &ObjectKey, expect: &Mark, now: &Mark) -> Result<(), WriteError> {
         return Err(moved(key, "somebody changed it"));
     }
     Ok(())
-}
-
-/// The body with the values of a Secret where its marks stand.
-fn with_values(body: &Body, secrets: &BTreeMap<String, Secret>) -> Value {
-    let mut desired = body.value();
-    if !secrets.is_empty()
-        && let Some(fields) = desired.as_object_mut()
-    {
-        let data = fields.entry("data").or_insert_with(|| Value::Object(Map::new()));
-        if let Some(data) = data.as_object_mut() {
-            for (name, value) in secrets {
-                data.insert(name.clone(), Value::String(STANDARD.encode(value.expose())));
-            }
-        }
-    }
-    desired
 }
 
 /// Writes down whose object it is, and which.

@@ -2,22 +2,13 @@
 //!
 //! A file may hold a secret, so nothing of its content enters a message: errors give lines and columns.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use naksha_environments::digest::canonical_json;
-use naksha_environments::object::{Body, Health, ObjectKey, Uid, mark_placeholder};
+use naksha_environments::object::{Body, Health, ObjectKey, Uid};
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
 use naksha_environments::yaml::{Dialect, parse};
 use naksha_executor::health::judge;
+use naksha_executor::live::masked;
 use serde_json::{Map, Value};
-
-/// Copies the whole object, secret values included.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// Fields of `metadata` that are bookkeeping: no part of what is compared.
-const BOOKKEEPING: &[&str] =
-    &["uid", "resourceVersion", "generation", "managedFields", "creationTimestamp", "selfLink"];
 
 /// An object as its file has it, unmasked: it never leaves this crate.
 pub(crate) struct Document(pub Map<String, Value>);
@@ -78,55 +69,10 @@ impl Document {
         if self.has_status() { judge(&Value::Object(self.0.clone())) } else { Health::Healthy }
     }
 
-    /// What may be shown and compared: without status and bookkeeping, values of Secrets as marks.
+    /// What may be shown and compared.
     pub(crate) fn masked(&self, key: &ObjectKey, marks: &MarkKey) -> Body {
-        let mut fields = self.0.clone();
-        fields.shift_remove("status");
-        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-            for name in BOOKKEEPING {
-                metadata.shift_remove(*name);
-            }
-        }
-        if is_secret(key) {
-            mask(&mut fields, marks);
-        }
-        Body::new(&Value::Object(fields))
+        masked(key, self.0.clone(), marks)
     }
-}
-
-pub(crate) fn is_secret(key: &ObjectKey) -> bool {
-    key.group.is_empty() && &*key.kind == "Secret"
-}
-
-fn mask(secret: &mut Map<String, Value>, marks: &MarkKey) {
-    for (field, encoded) in [("data", true), ("stringData", false)] {
-        match secret.get_mut(field) {
-            Some(Value::Object(values)) => {
-                for (_, value) in values.iter_mut() {
-                    *value = masked_value(value, encoded, marks);
-                }
-            }
-            Some(Value::Null) | None => {}
-            Some(other) => *other = masked_value(other, false, marks),
-        }
-    }
-    let annotations = secret.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
-    if let Some(copy) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
-        *copy = masked_value(copy, false, marks);
-    }
-}
-
-fn masked_value(value: &Value, encoded: bool, marks: &MarkKey) -> Value {
-    let plain = match value {
-        // As the API server reads it: line breaks inside base64 mean nothing.
-        Value::String(text) if encoded => {
-            let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-            STANDARD.decode(&compact).unwrap_or_else(|_| text.clone().into_bytes())
-        }
-        Value::String(text) => text.clone().into_bytes(),
-        other => canonical_json(other).into_bytes(),
-    };
-    Value::String(mark_placeholder(&marks.mark(&plain)))
 }
 
 #[cfg(test)]

@@ -180,5 +180,5 @@ pub(crate) fn live(
     let body = document.masked(key, marks);
     let flags = Flags { racy: stamp.is_racy(now), status: document.has_status() };
     let mark = Mark { uid: document.uid(), version: stamp.version(flags).into(), fingerprint: body.digest() };
-    Live { mark, body, health: document.health() }
+    Live { mark, body, health: document.health(), managed: None }
 }

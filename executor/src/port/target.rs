@@ -126,8 +126,6 @@ pub enum WriteMode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     pub mark: Mark,
-    /// The masked live object after the write, without its status.
-    pub live: Body,
     pub secrets: BTreeMap<String, SecretMark>,
     pub health: Health,
 }

@@ -27,9 +27,9 @@ use crate::port::store::{
 use crate::port::target::Target;
 use crate::retry;
 
-/// Writes to one target at a time, over all units. A directory gains nothing beyond the queue depth of a disk, and
-/// an API server's own flow control comes before this; its adapter may hold back more.
-pub const MAX_WRITES_IN_FLIGHT: usize = 32;
+/// Writes to one target at a time, over all units. A directory gains nothing beyond the queue depth of a disk. An API server
+/// takes 100 streams on a connection, and is fastest with about this many writes; its adapter may hold back more.
+pub const MAX_WRITES_IN_FLIGHT: usize = 64;
 
 /// What is realised, for whom, and with what.
 #[derive(Clone, Copy)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::{Inventory, Owned};
-use naksha_environments::object::{DesiredObject, Mark, ObjectKey, Observation, Observed};
+use naksha_environments::object::{DesiredObject, Live, Mark, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Plan, Subject};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::SecretMark;
@@ -31,7 +31,7 @@ pub fn confirm(
     for (key, owned) in inventory.open().filter(|(_, owned)| owned.mark.is_none()) {
         if let Some(Observed::Live(live)) = observation.objects.get(key)
             && live.mark.uid.is_some()
-            && was_written(environment, owned, &live.body.value())
+            && was_written(environment, owned, live)
         {
             let secrets = marks_of(&owned.applied.value(), &live.body.value());
             let owned = Owned { mark: Some(live.mark.clone()), secrets, ..Owned::clone(owned) };
@@ -41,11 +41,17 @@ pub fn confirm(
     confirmed
 }
 
-fn was_written(environment: &EnvironmentName, owned: &Owned, live: &Value) -> bool {
+fn was_written(environment: &EnvironmentName, owned: &Owned, live: &Live) -> bool {
+    let by_us = live.managed.as_ref().is_some_and(|managed| managed.by_us);
+    let live = &live.body.value();
     let annotation =
         live.get("metadata").and_then(|metadata| metadata.get("annotations")?.get(OWNER_ANNOTATION));
     if annotation.and_then(Value::as_str) != Some(&owner_of(environment, &owned.unit)) {
         return false;
+    }
+    // A target that keeps track of who wrote what says more than the content, into which servers write defaults.
+    if by_us {
+        return true;
     }
     let mut intended = owned.applied.value();
     if intended.get("kind").and_then(Value::as_str) == Some("Secret") {

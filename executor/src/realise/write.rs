@@ -82,7 +82,7 @@ pub(super) async fn write(
 }
 
 fn confirmed(run: &Run<'_>, key: &ObjectKey, intended: Owned, written: Written) -> Effect {
-    let Written { mark, live: _, secrets, health } = written;
+    let Written { mark, secrets, health } = written;
     run.wrote(key, mark.clone(), health);
     Effect::Own(key.clone(), Arc::new(Owned { mark: Some(mark), secrets, ..intended }))
 }

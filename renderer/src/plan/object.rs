@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
-use naksha_environments::object::{DesiredObject, Mark, ObjectKey, SecretValue, mark_placeholder};
+use naksha_environments::object::{
+    DesiredObject, FieldOwners, Mark, ObjectKey, SecretValue, mark_placeholder,
+};
 use naksha_environments::plan::{
     Action, Cause, Change, Conflict, FieldPath, Payload, Resolution, Shown, Subject, Verb,
 };
@@ -69,7 +71,7 @@ pub(super) fn decide_wanted(
         }
         (Seen::InSync(mark), Some(owned)) => {
             let live = owned.applied.value();
-            Existing { key, wanted, owned: Some(owned), mark, live }.decide(wishes)
+            Existing { key, wanted, owned: Some(owned), mark, live, owners: None }.decide(wishes)
         }
         (Seen::Live(live), owned) => {
             let body = live.body.value();
@@ -78,7 +80,8 @@ pub(super) fn decide_wanted(
                 Some(owned) => translate_secrets(body, owned),
                 None => recognise_secrets(body, wanted.object, wishes),
             };
-            Existing { key, wanted, owned, mark: &live.mark, live: body }.decide(wishes)
+            let (mark, owners) = (&live.expected(), live.owners());
+            Existing { key, wanted, owned, mark, live: body, owners }.decide(wishes)
         }
     }
 }
@@ -139,18 +142,21 @@ struct Existing<'a> {
     owned: Option<&'a Owned>,
     mark: &'a Mark,
     live: Value,
+    /// Who else set what, where that is known.
+    owners: Option<&'a FieldOwners>,
 }
 
 impl Existing<'_> {
     fn decide(&self, wishes: Wishes<'_>) -> Decision {
-        let Self { key, wanted, owned, mark, live } = self;
+        let Self { key, wanted, owned, mark, live, owners } = self;
         let object = wanted.object;
         let desired = object.body.value();
         let applied = owned.map(|owned| owned.applied.value());
-        let ignored = ignored_fields(&wanted.rendered.ignore, key, &[&desired, live]);
+        let mut ignored = ignored_fields(&wanted.rendered.ignore, key, &[&desired, live]);
+        ignored.extend(owners.and_then(autoscaled));
         let sides = Sides { desired: &desired, live: Some(live), applied: applied.as_ref() };
         let diffs = compare(&key.kind, sides, &ignored);
-        let (conflicts, left) = conflicts_of(&diffs, wanted.rendered.conflicts.into());
+        let (conflicts, left) = conflicts_of(&diffs, wanted.rendered.conflicts.into(), *owners);
         let diffs: Vec<FieldDiff> = diffs.into_iter().filter(|diff| !left.contains(&diff.path)).collect();
         let leave: Vec<FieldPath> = ignored.into_iter().chain(left).collect();
         let changes = changes_of(key, &diffs);
@@ -180,6 +186,12 @@ impl Existing<'_> {
     }
 }
 
+/// The field that an autoscaler sets: what Git says of it was only the beginning.
+fn autoscaled(owners: &FieldOwners) -> Option<FieldPath> {
+    let replicas = FieldPath::default().key("spec").key("replicas");
+    (owners.of(&replicas) == Some(FieldOwners::AUTOSCALER)).then_some(replicas)
+}
+
 /// Changes that heal are drift; so is an update without any, which only records what is already so.
 fn cause_of(verb: &Verb, diffs: &[FieldDiff]) -> Cause {
     let in_place = matches!(verb, Verb::Update | Verb::Replace);
@@ -190,11 +202,21 @@ fn cause_of(verb: &Verb, diffs: &[FieldDiff]) -> Cause {
     }
 }
 
-/// The conflicts, and the fields that are left to whoever set them.
-fn conflicts_of(diffs: &[FieldDiff], resolution: Resolution) -> (Vec<Conflict>, BTreeSet<FieldPath>) {
+/// The conflicts, and the fields that are left to whoever set them. Where the target knows who set what, a field that
+/// nobody owns is in nobody's way: it is a default.
+fn conflicts_of(
+    diffs: &[FieldDiff],
+    resolution: Resolution,
+    owners: Option<&FieldOwners>,
+) -> (Vec<Conflict>, BTreeSet<FieldPath>) {
     let paths = diffs.iter().filter(|diff| diff.origin == Origin::Conflict).map(|diff| &diff.path);
-    let conflicts: Vec<_> =
-        paths.map(|path| Conflict { path: path.clone(), manager: None, resolution }).collect();
+    let manager = |path: &FieldPath| match owners {
+        None => Some(None),
+        Some(owners) => owners.of(path).map(|manager| Some(manager.to_owned())),
+    };
+    let conflict =
+        |path: &FieldPath| Some(Conflict { path: path.clone(), manager: manager(path)?, resolution });
+    let conflicts: Vec<_> = paths.filter_map(conflict).collect();
     let left =
         conflicts.iter().filter(|_| resolution == Resolution::Leave).map(|it| it.path.clone()).collect();
     (conflicts, left)

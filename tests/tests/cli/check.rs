@@ -209,7 +209,7 @@ fn what_nobody_can_carry_out_is_said() {
     shop.repository.write("workflows/hi.yaml", workflow).write("policies/few.yaml", policy).edit(
         "environments/staging/environment.yaml",
         "target: {directory: out, namespace: shop}",
-        "target: {kubernetes: {cluster: c}}",
+        "target: {fromUnit: web, namespace: shop}",
     );
     let expected = [
         "NK0151 environments/staging/environment.yaml:6",
@@ -219,7 +219,7 @@ fn what_nobody_can_carry_out_is_said() {
     assert_eq!(found(&shop, &[]), expected);
     let text = run(&shop, &["check"]).expect_code(1).out;
     assert!(
-        text.contains("warning[NK0151]: this version cannot apply to a Kubernetes cluster yet"),
+        text.contains("warning[NK0151]: this version cannot apply to a cluster that a unit makes yet"),
         "{text}"
     );
     assert!(text.contains("did you mean `http`?"), "{text}");

@@ -116,7 +116,7 @@ fn a_target_that_may_not_be_used_is_told_in_the_status() {
     );
     shop.repository.commit("a cluster");
     let daemon = shop.start();
-    let status = daemon.await_status("dev", "refused", |status| status["why"].to_string().contains("NK0615"));
+    let status = daemon.await_status("dev", "refused", |status| status["why"].to_string().contains("NK0616"));
     assert_eq!(status["state"], "unknown", "{status}");
 }
 

@@ -202,10 +202,10 @@ impl Reconciler {
             drop(open);
         }
         if self.target.is_none() {
-            let root = shared.config.directory_root(&self.feed.config, &environment.name);
             // It was asked about nothing yet.
             self.memory.forget();
-            let opened = OpenTarget::open(environment, &root, shared.key.clone()).await;
+            let opened =
+                OpenTarget::open(environment, &shared.config, &self.feed.config, shared.key.clone()).await;
             self.target = Some(opened.map_err(PassError::Open)?);
         }
         let open = self.target.as_mut().expect("should be open: it was opened above");

@@ -166,14 +166,13 @@ fn target(reading: &mut Reading<'_>, spec: &TargetSpec, at: At<'_>) -> Option<Ta
             let own = at.key("kubernetes");
             let cluster = reading.filled(&spec.cluster, "`cluster`", own.key("cluster"))?;
             let namespace = namespace_name(reading, spec.namespace.as_deref(), own.key("namespace"));
-            unsupported(reading, "a Kubernetes cluster", at.key("kubernetes"));
             Some(TargetRef::Kubernetes { cluster, namespace })
         }
         (None, Some(unit), None) => {
             let unit = reading.name(unit, at.key("fromUnit"))?;
             reading.mention(Mentioned::Unit, &unit, at.key("fromUnit"));
             let namespace = namespace_name(reading, namespace.as_deref(), at.key("namespace"));
-            unsupported(reading, "a cluster that a unit makes", at.key("fromUnit"));
+            unsupported(reading, at.key("fromUnit"));
             Some(TargetRef::FromUnit { unit, namespace })
         }
         (None, None, Some(directory)) => {
@@ -193,9 +192,9 @@ fn target(reading: &mut Reading<'_>, spec: &TargetSpec, at: At<'_>) -> Option<Ta
 }
 
 /// Said where it is written, so that nobody waits for an apply that does not come.
-fn unsupported(reading: &mut Reading<'_>, what: &str, at: At<'_>) {
-    let message = format!("this version cannot apply to {what} yet");
-    let hint = "it is checked and planned; `directory: …/` is applied to";
+fn unsupported(reading: &mut Reading<'_>, at: At<'_>) {
+    let message = "this version cannot apply to a cluster that a unit makes yet";
+    let hint = "it is checked and planned; `kubernetes: {cluster: …}` and `directory: …/` are applied to";
     reading.key_problem(codes::TARGET_UNSUPPORTED, at, message, hint);
 }
 

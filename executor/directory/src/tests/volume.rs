@@ -172,7 +172,7 @@ async fn a_write_that_changes_nothing_writes_nothing() {
     let update = write(&key("c"), WriteMode::Update { expect: written.mark.clone() }, &config("c", "1"));
     let again = target.write(&update).await.unwrap();
     assert_eq!((stat().ino(), stat().mtime_nsec()), before);
-    assert_eq!(again.live, written.live);
+    assert_eq!(again.mark.fingerprint, written.mark.fingerprint);
 }
 
 #[tokio::test]

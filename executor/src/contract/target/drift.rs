@@ -1,15 +1,10 @@
 //! What others do to our objects, and what a process that died leaves.
 
-use std::time::Duration;
-
 use naksha_environments::object::{ObjectKey, Observed};
 use serde_json::json;
 
 use super::Fixture;
-use super::samples::{config, create, edit, key, observe, update};
-
-/// Only how long a broken target may hang a test; every wait below ends as soon as what it waits for happens.
-const PATIENCE: Duration = Duration::from_mins(1);
+use super::samples::{PATIENCE, config, create, edit, is_live, key, observe, observe_until, update};
 
 pub async fn outside_edits_are_seen(fixture: &impl Fixture) {
     let target = fixture.target();
@@ -20,7 +15,8 @@ pub async fn outside_edits_are_seen(fixture: &impl Fixture) {
         let key = ObjectKey::new("", "ConfigMap", key.namespace.as_deref(), &name);
         let written = create(&*target, &key, &config(&key, &json!({"a": "1"}))).await;
         edit(fixture, &key, |object| object["data"]["a"] = json!("2")).await;
-        let Observed::Live(live) = observe(&*target, &key, Some(&written.mark)).await else {
+        let seen = observe_until(fixture, &*target, (&key, &written.mark), is_live).await;
+        let Observed::Live(live) = seen else {
             unreachable!("the edit of round {round} was not seen");
         };
         assert_eq!(live.body.value()["data"]["a"], "2");
@@ -47,7 +43,8 @@ pub async fn outside_deletions_are_seen(fixture: &impl Fixture) {
     let key = key(fixture, "ConfigMap", "one");
     let written = create(&*target, &key, &config(&key, &json!({"a": "1"}))).await;
     fixture.erase(&key).await;
-    assert_eq!(observe(&*target, &key, Some(&written.mark)).await, Observed::Absent);
+    let gone = |observed: &Observed| *observed == Observed::Absent;
+    assert_eq!(observe_until(fixture, &*target, (&key, &written.mark), gone).await, Observed::Absent);
 }
 
 pub async fn outside_edits_wake(fixture: &impl Fixture) {
@@ -60,8 +57,7 @@ pub async fn outside_edits_wake(fixture: &impl Fixture) {
     let woken = tokio::time::timeout(PATIENCE, changes.changed()).await;
     woken.expect("should be woken").expect("should go on watching");
     changes.borrow_and_update();
-    let two = ObjectKey::new("", "ConfigMap", key.namespace.as_deref(), "two");
-    fixture.put(&two, &config(&two, &json!({}))).await;
+    edit(fixture, &key, |object| object["data"]["a"] = json!("3")).await;
     let woken = tokio::time::timeout(PATIENCE, changes.changed()).await;
     woken.expect("should be woken again").expect("should go on watching");
 }

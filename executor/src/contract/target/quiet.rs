@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::{Body, KeyMap, Mark, ObjectKey, Observed};
@@ -10,11 +9,10 @@ use naksha_environments::quiet::Quiet;
 use serde_json::{Value, json};
 
 use super::Fixture;
-use super::samples::{config, create, deployment, edit, key, observe, unit, update};
+use super::samples::{PATIENCE, config, create, deployment, edit, key, observe, unit, update};
 use crate::port::target::{Question, SharedTarget, Wanted};
 
 /// Only how long a broken target may hang a test; every wait below ends as soon as what it waits for happens.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Three objects of ours that a target was asked about, and said nothing of.
 struct Settled {
@@ -51,13 +49,14 @@ impl Settled {
             let observation = self.target.observe(question).await.expect("should observe");
             let mut moved = false;
             for (key, mark) in &mut self.marks {
-                if let Observed::InSync { mark: now, .. } = observation.of(key, Some(mark)) {
-                    moved |= std::mem::replace(mark, now.clone()) != now;
+                if let Observed::InSync { mark: now, health } = observation.of(key, Some(mark)) {
+                    moved |= std::mem::replace(mark, now.clone()) != now || !health.is_healthy();
                 }
             }
             if !moved {
                 return;
             }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -129,7 +128,7 @@ pub async fn what_happens_to_the_quiet_is_told(fixture: &impl Fixture) {
         unreachable!("it is there")
     };
     let body = &settled.bodies[&one];
-    let written = update(&*settled.target, &one, &live.mark, body, body).await.expect("should update");
+    let written = update(&*settled.target, &one, &live.expected(), body, body).await.expect("should update");
     settled.marks.insert(one.clone(), written.mark);
     settled.look().await;
     assert_eq!(settled.news().await, BTreeSet::from([two]));

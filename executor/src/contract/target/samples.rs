@@ -1,6 +1,7 @@
 //! Objects that the cases write, and short ways to write and observe them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::object::{Body, Live, Mark, ObjectKey, Observed};
@@ -10,6 +11,10 @@ use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::port::target::{Removal, Target, Wanted, Write, WriteError, WriteMode, Written};
+
+/// Only how long a broken target may hang a test; every wait ends as soon as what it waits for happens.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 pub fn environment() -> EnvironmentName {
     EnvironmentName::parse("contract").expect("should be a name")
@@ -103,9 +108,32 @@ pub async fn observe(target: &dyn Target, key: &ObjectKey, mark: Option<&Mark>) 
     observation.of(key, mark)
 }
 
+/// What is observed once the target has seen what somebody did.
+pub async fn observe_until(
+    fixture: &impl Fixture,
+    target: &dyn Target,
+    (key, mark): (&ObjectKey, &Mark),
+    fits: impl Fn(&Observed) -> bool,
+) -> Observed {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let observed = observe(target, key, Some(mark)).await;
+        if fits(&observed) || fixture.sees_at_once() || tokio::time::Instant::now() >= deadline {
+            return observed;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Whether it was read because it is not as its mark says.
+pub fn is_live(observed: &Observed) -> bool {
+    matches!(observed, Observed::Live(_))
+}
+
+/// An object as it is, with the mark that a write expects which was planned with it in sight.
 pub async fn live(target: &dyn Target, key: &ObjectKey) -> Live {
     match observe(target, key, None).await {
-        Observed::Live(live) => live,
+        Observed::Live(live) => Live { mark: live.expected(), ..live },
         other => unreachable!("{key} should be live, not {other:?}"),
     }
 }

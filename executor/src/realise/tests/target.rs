@@ -131,7 +131,7 @@ fn live(stored: &Stored) -> Live {
     let uid = stored.uid.map(|uid| Uid(format!("uid-{uid}").into()));
     let mark = Mark { uid, version: stored.version.to_string().into(), fingerprint: body.digest() };
     let health = if stored.object.get("status").is_some() { judge(&stored.object) } else { Health::Healthy };
-    Live { mark, body, health }
+    Live { mark, body, health, managed: None }
 }
 
 fn moved(key: &ObjectKey, reason: &str) -> WriteError {
@@ -176,10 +176,10 @@ impl State {
         self.counter += 1;
         let uid = there.and_then(|stored| stored.uid).or(Some(self.counter));
         let stored = Stored { uid, version: self.counter, object };
-        let Live { mark, body, health } = live(&stored);
+        let Live { mark, body: _, health, managed: _ } = live(&stored);
         self.objects.insert(key.clone(), stored);
         self.log.push(format!("write {}", key.short()));
-        Ok(Written { mark, live: body, secrets: marks, health })
+        Ok(Written { mark, secrets: marks, health })
     }
 
     fn remove(&mut self, removal: &Removal) -> Result<(), WriteError> {

@@ -186,7 +186,12 @@ impl World {
                     if mark.is_some_and(|mark| mark == live) {
                         Observed::InSync { mark: live, health: Health::Healthy }
                     } else {
-                        Observed::Live(Live { mark: live, body: Body::new(body), health: Health::Healthy })
+                        Observed::Live(Live {
+                            mark: live,
+                            body: Body::new(body),
+                            health: Health::Healthy,
+                            managed: None,
+                        })
                     }
                 }
             };

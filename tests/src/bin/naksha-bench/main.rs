@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints figures")]
 
+mod cluster;
 mod commit;
 mod hostile;
 mod idle;
@@ -72,6 +73,18 @@ const BENCHMARKS: &[(&str, &str, Benchmark)] = &[
     ("no-change-10k", "a pass over 10,000 objects in which nothing changed", idle::no_change),
     ("idle-10k", "memory and CPU of a daemon that owns 10,000 objects and has nothing to do", idle::idle),
     ("hostile-input", "bombs of every kind end in a clear error, with the daemon alive", hostile::hostile),
+    (
+        "k8s-apply-1000x4",
+        "4,000 objects of four kinds on a real API server, first apply and all changed, beside the floor",
+        cluster::apply_1000x4,
+    ),
+    (
+        "k8s-apply-10k-configmaps",
+        "10,000 ConfigMaps of 2 KB, first apply and all changed, beside the floor",
+        cluster::apply_10k_configmaps,
+    ),
+    ("k8s-no-change-10k", "a pass over 10,000 objects in which nothing changed", cluster::no_change_10k),
+    ("k8s-drift-10k", "one of 10,000 objects drifts, and is healed", cluster::drift_10k),
     ("render-vs-kustomize", "rendering 1000 units against `kustomize build`", peers::kustomize),
 ];
 

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
+use naksha_tests::kubernetes::programs;
 
 use crate::Scale;
 use crate::result::{Measurement, percentile};
@@ -54,8 +55,7 @@ pub(crate) fn kustomize(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
 /// Built by `./tests/run` into its cache, or installed.
 fn program() -> Option<PathBuf> {
     let named = std::env::var_os("NAKSHA_TEST_KUSTOMIZE").map(PathBuf::from);
-    let cached =
-        std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/naksha-tests/bin/kustomize"));
+    let cached = programs::cached().map(|folder| folder.join("kustomize"));
     [named, cached].into_iter().flatten().find(|path| path.is_file())
 }
 

@@ -1,0 +1,136 @@
+//! The clusters that environments may name: where they are, and who may use them as whom.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use naksha_executor_kubernetes::{Access, Identity, Source};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One cluster. An environment names it: `target: {kubernetes: {cluster: NAME}}`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClusterConfig {
+    /// Kubeconfig file with address and credentials. Absent: the service account of the pod that the daemon runs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig. Absent: its current one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Whether the kubeconfig may name a program that is run for a token.
+    pub exec_plugins: bool,
+    /// The environments that may use the cluster, by `REPOSITORY/ENVIRONMENT`, and as whom.
+    pub environments: BTreeMap<String, ClusterUse>,
+}
+
+/// As whom an environment uses a cluster: exactly one of the two.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClusterUse {
+    /// Service account that is impersonated: `NAMESPACE/NAME`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<String>,
+    /// With the rights of the credentials themselves, and nobody impersonated.
+    pub own_rights: bool,
+}
+
+/// Why an environment may not use a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotGiven {
+    #[error("there is no cluster `{cluster}` in the daemon's configuration")]
+    Unknown { cluster: String },
+    #[error("cluster `{cluster}` is not given to environment `{environment}`")]
+    Nobody { cluster: String, environment: String },
+    #[error("cluster `{cluster}` does not say as whom environment `{environment}` uses it: {reason}")]
+    AsWhom { cluster: String, environment: String, reason: &'static str },
+}
+
+impl ClusterUse {
+    /// Whom to impersonate; nobody when that is what the configuration says. Saying nothing is refused: it would mean the
+    /// daemon's own rights.
+    pub fn identity(&self) -> Result<Option<Identity>, &'static str> {
+        match (self.service_account.as_deref(), self.own_rights) {
+            (None, true) => Ok(None),
+            (Some(account), false) => {
+                let (namespace, name) =
+                    account.split_once('/').ok_or("`service_account` is `NAMESPACE/NAME`")?;
+                if namespace.is_empty() || name.is_empty() || name.contains('/') {
+                    return Err("`service_account` is `NAMESPACE/NAME`");
+                }
+                Ok(Some(Identity::service_account(namespace, name)))
+            }
+            (None, false) => Err("write `service_account`, or `own_rights = true`"),
+            (Some(_), true) => Err("`service_account` and `own_rights` exclude each other"),
+        }
+    }
+}
+
+/// How one environment reaches a cluster that it names.
+pub fn access(
+    clusters: &BTreeMap<String, ClusterConfig>,
+    name: &str,
+    repository: &RepositoryName,
+    environment: &EnvironmentName,
+) -> Result<Access, NotGiven> {
+    let unknown = || NotGiven::Unknown { cluster: name.to_owned() };
+    let config = clusters.get(name).ok_or_else(unknown)?;
+    let (cluster, environment) = (name.to_owned(), format!("{repository}/{environment}"));
+    let Some(given) = config.environments.get(&environment) else {
+        return Err(NotGiven::Nobody { cluster, environment });
+    };
+    let identity = given.identity().map_err(|reason| NotGiven::AsWhom {
+        cluster: cluster.clone(),
+        environment,
+        reason,
+    })?;
+    let source = match &config.kubeconfig {
+        Some(path) => Source::File { path: path.clone(), context: config.context.clone() },
+        None => Source::InCluster,
+    };
+    Ok(Access { cluster: cluster.into(), source, identity, exec_plugins: config.exec_plugins })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clusters() -> BTreeMap<String, ClusterConfig> {
+        let text = r#"
+            [prod.environments."shop/prod"]
+            service_account = "naksha/prod"
+            [prod.environments."shop/own"]
+            own_rights = true
+            [prod.environments."shop/nobody"]
+            [prod.environments."shop/both"]
+            service_account = "a/b"
+            own_rights = true
+            [prod.environments."shop/odd"]
+            service_account = "b"
+        "#;
+        toml::from_str(text).unwrap()
+    }
+
+    fn identity(cluster: &str, environment: &str) -> Result<Option<String>, String> {
+        let (repository, environment) =
+            (RepositoryName::parse("shop").unwrap(), EnvironmentName::parse(environment).unwrap());
+        let access = access(&clusters(), cluster, &repository, &environment);
+        access.map(|access| access.identity.map(|who| who.user)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn who_uses_a_cluster_is_always_said() {
+        assert_eq!(identity("prod", "prod"), Ok(Some("system:serviceaccount:naksha:prod".to_owned())));
+        assert_eq!(identity("prod", "own"), Ok(None));
+        for (cluster, environment, words) in [
+            ("test", "prod", "there is no cluster `test`"),
+            ("prod", "dev", "is not given to environment `shop/dev`"),
+            ("prod", "nobody", "write `service_account`, or `own_rights = true`"),
+            ("prod", "both", "exclude each other"),
+            ("prod", "odd", "`service_account` is `NAMESPACE/NAME`"),
+        ] {
+            let error = identity(cluster, environment).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

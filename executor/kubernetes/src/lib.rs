@@ -1,0 +1,29 @@
+//! A Kubernetes cluster as target. The only crate that names kube.
+//!
+//! ```text
+//! Access ── connect ──> Api ──┬── discovery ─> Catalogue      which kinds there are, and where they lie
+//!                             ├── watch ─────> Cache          one watch per kind: what is there, a few numbers per object
+//!                             ├── observe: Cache + marks      no call for what is as our last write left it
+//!                             └── write, remove               server-side apply; deletion by uid
+//! ```
+//!
+//! Invariants: what is not known is never absent; an object is compared with what the server answered to our own
+//! write, never with the manifest; nothing of a Secret's data is kept or leaves this crate in clear.
+
+mod connect;
+mod discovery;
+mod fields;
+mod kinds;
+mod live;
+mod observe;
+mod refusal;
+mod remove;
+mod resource;
+mod send;
+mod target;
+mod version;
+mod watch;
+mod write;
+
+pub use connect::{Access, AccessError, Identity, Source};
+pub use target::{ClusterTarget, OpenError};

@@ -1,0 +1,320 @@
+//! Observing: what the watches know of the objects that are asked about, and a read of those that they leave open.
+//!
+//! An object that is as its mark says costs no call. One without a mark was never ours: whether it is there is asked for,
+//! in a list where many of a kind are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use naksha_environments::object::{Health, Mark, ObjectKey, Observation, Observed};
+use naksha_executor::live::is_secret;
+use naksha_executor::port::target::{Question, TargetError, Wanted};
+use serde::Deserialize;
+
+use crate::connect::NoAnswer;
+use crate::discovery::{Catalogue, DiscoveryError, Served};
+use crate::live::{Told, told};
+use crate::refusal::Refusal;
+use crate::resource::Resource;
+use crate::target::Inner;
+use crate::version::Version;
+use crate::watch::{GroupKind, Judged, State, States};
+
+/// Reads at a time.
+const READS: usize = 16;
+/// From this many objects of one kind and namespace on, they are listed by name before any is read.
+const LISTED: usize = 8;
+const PAGE: usize = 500;
+/// A watch that has not told what is there after this long leaves its objects unknown. Ten thousand take a second.
+const FIRST_WORDS: Duration = Duration::from_secs(20);
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/// Observes everything that is asked about.
+pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observation, TargetError> {
+    let Question { wanted, quiet } = question;
+    let mut catalogue =
+        inner.discovery.catalogue(&inner.api).await.map_err(|error| unreachable(inner, error))?;
+    if wanted.iter().any(|one| served(&catalogue, &one.key, None) == Served::No) {
+        catalogue = inner.discovery.again(&inner.api).await.map_err(|error| unreachable(inner, error))?;
+    }
+    let mut round = Round { inner, catalogue, found: Vec::new(), reads: Vec::new() };
+    // Of what was compared before, every kind is watched.
+    let asked = wanted.iter().filter(|one| one.mark.is_some()).map(|one| &one.key);
+    let quiet_keys = quiet.objects().map(|(key, _)| key).filter(|_| !inner.cache.has_compared());
+    let states = round.watch(asked.chain(quiet_keys)).await;
+    if states.any_silent() {
+        let silent = quiet.objects().filter_map(|(key, _)| Some((key, states.silent(key)?)));
+        round.found.extend(silent.map(|(key, reason)| (key.clone(), Observed::Unknown { reason })));
+    }
+    for (key, mark, judged) in inner.cache.stirred(&quiet) {
+        round.judged(key, mark, judged, &states);
+    }
+    let mut unmarked = Vec::new();
+    for Wanted { key, mark } in wanted {
+        match mark {
+            Some(mark) => {
+                let judged = inner.cache.judge(&key, &mark);
+                round.judged(key, mark, judged, &states);
+            }
+            None => unmarked.push(key),
+        }
+    }
+    round.look_for(unmarked).await;
+    round.read().await
+}
+
+/// One observation.
+struct Round<'a> {
+    inner: &'a Inner,
+    catalogue: Arc<Catalogue>,
+    found: Vec<(ObjectKey, Observed)>,
+    /// Objects that have to be read, with their marks.
+    reads: Vec<(ObjectKey, Option<Mark>)>,
+}
+
+impl Round<'_> {
+    /// Watches every kind of these objects, and waits for what there is. Where we may not watch a kind everywhere, it is
+    /// watched in their namespaces.
+    async fn watch<'k>(&self, keys: impl Iterator<Item = &'k ObjectKey>) -> States {
+        let mut kinds: HashMap<(&str, &str), BTreeSet<&Arc<str>>> = HashMap::new();
+        for key in keys {
+            kinds.entry((&key.group, &key.kind)).or_default().extend(key.namespace.as_ref());
+        }
+        let watched = kinds.into_iter().filter_map(|((group, kind), namespaces)| {
+            match self.catalogue.find(group, kind, None) {
+                Served::Yes(resource) => Some((resource, namespaces)),
+                Served::No | Served::Unknown(_) => None,
+            }
+        });
+        let watched: Vec<_> = watched.collect();
+        for (resource, _) in &watched {
+            self.inner.watchers.start(resource, None);
+        }
+        let states = self.begun().await;
+        let mut smaller = false;
+        for (resource, namespaces) in &watched {
+            let kind: GroupKind = (Arc::clone(&resource.group), Arc::clone(&resource.kind));
+            if matches!(states.get(&(kind, None)), Some(State::Forbidden(_))) {
+                namespaces.iter().for_each(|namespace| self.inner.watchers.start(resource, Some(namespace)));
+                smaller = true;
+            }
+        }
+        if smaller { self.begun().await } else { states }
+    }
+
+    /// The states, once no watch is only starting; or after a time.
+    async fn begun(&self) -> States {
+        let mut states = self.inner.cache.states();
+        let begun = states.wait_for(|states| !states.any_starting());
+        let begun = tokio::time::timeout(FIRST_WORDS, begun).await;
+        drop(begun);
+        let states = self.inner.cache.states();
+        let now = states.borrow().clone();
+        now
+    }
+
+    /// What the watch's word is worth: an answer, or a read.
+    fn judged(&mut self, key: ObjectKey, mark: Mark, judged: Judged, states: &States) {
+        match served(&self.catalogue, &key, None) {
+            Served::Yes(_) => {}
+            // Its kind is gone, and everything of it with it.
+            Served::No => return self.found.push((key, Observed::Absent)),
+            Served::Unknown(reason) => return self.found.push((key, Observed::Unknown { reason })),
+        }
+        if let Some(reason) = states.silent(&key) {
+            return self.found.push((key, Observed::Unknown { reason }));
+        }
+        match judged {
+            Judged::InSync(Health::Healthy) => self.inner.cache.calm(&key),
+            Judged::InSync(health) => self.found.push((key, Observed::InSync { mark, health })),
+            Judged::Suspect => self.reads.push((key, Some(mark))),
+        }
+    }
+
+    /// Objects that were never ours: those that are there are read.
+    async fn look_for(&mut self, keys: Vec<ObjectKey>) {
+        let mut places: BTreeMap<(Arc<Resource>, Option<Arc<str>>), Vec<ObjectKey>> = BTreeMap::new();
+        for key in keys {
+            match served(&self.catalogue, &key, None) {
+                Served::Yes(resource) => {
+                    let namespace = key.namespace.clone().filter(|_| resource.namespaced);
+                    places.entry((resource, namespace)).or_default().push(key);
+                }
+                Served::No => self.found.push((key, Observed::Absent)),
+                Served::Unknown(reason) => self.found.push((key, Observed::Unknown { reason })),
+            }
+        }
+        for ((resource, namespace), keys) in places {
+            let names = if keys.len() < LISTED {
+                None
+            } else {
+                list(self.inner, &resource, namespace.as_deref()).await
+            };
+            for key in keys {
+                match &names {
+                    Some(names) if !names.contains(&*key.name) => self.found.push((key, Observed::Absent)),
+                    Some(_) | None => self.reads.push((key, None)),
+                }
+            }
+        }
+    }
+
+    /// Reads what has to be read.
+    async fn read(self) -> Result<Observation, TargetError> {
+        let Self { inner, catalogue, mut found, reads } = self;
+        let read = |(key, mark): (ObjectKey, Option<Mark>)| {
+            let catalogue = &catalogue;
+            async move {
+                let observed = read_one(inner, catalogue, &key, mark.as_ref()).await;
+                (key, observed)
+            }
+        };
+        let read: Vec<_> = futures::stream::iter(reads).map(read).buffer_unordered(READS).collect().await;
+        let (mut answered, mut failure) = (found.iter().any(|(_, one)| !is_unknown(one)), None);
+        for (key, observed) in read {
+            match observed {
+                Ok(observed) => {
+                    answered = true;
+                    found.extend(observed.map(|observed| (key, observed)));
+                }
+                Err(error) => {
+                    found.push((key, Observed::Unknown { reason: error.to_string() }));
+                    failure = Some(error);
+                }
+            }
+        }
+        match failure {
+            // Nobody answered anything.
+            Some(error) if !answered => Err(unreachable(inner, DiscoveryError::NoAnswer(error))),
+            _ => Ok(Observation { objects: found.into_iter().collect() }),
+        }
+    }
+}
+
+fn is_unknown(observed: &Observed) -> bool {
+    matches!(observed, Observed::Unknown { .. })
+}
+
+/// The names of a kind in a place. `None`: they cannot be listed; reading one by one says why.
+async fn list(inner: &Inner, resource: &Resource, namespace: Option<&str>) -> Option<HashSet<String>> {
+    #[derive(Deserialize)]
+    struct List {
+        metadata: Page,
+        items: Vec<Item>,
+    }
+    #[derive(Deserialize)]
+    struct Page {
+        #[serde(default, rename = "continue")]
+        next: String,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        metadata: Named,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let (mut names, mut next) = (HashSet::new(), String::new());
+    loop {
+        let path = format!("{}?limit={PAGE}{next}", resource.collection(namespace));
+        let answer = inner.api.get(&path, METADATA_LIST).await.ok()?;
+        if Refusal::of(&answer).is_some() {
+            return None;
+        }
+        let List { metadata, items } = serde_json::from_slice(&answer.body).ok()?;
+        names.extend(items.into_iter().map(|item| item.metadata.name));
+        if metadata.next.is_empty() {
+            return Some(names);
+        }
+        next = format!(
+            "&continue={}",
+            metadata.next.replace('=', "%3D").replace('+', "%2B").replace('/', "%2F")
+        );
+    }
+}
+
+/// Reads an object. `Ok(None)`: it is as its mark says, and healthy, and the mark needs no change.
+async fn read_one(
+    inner: &Inner,
+    catalogue: &Catalogue,
+    key: &ObjectKey,
+    mark: Option<&Mark>,
+) -> Result<Option<Observed>, NoAnswer> {
+    let told = match get(inner, catalogue, key, mark).await? {
+        Got::Object(told) => *told,
+        Got::Nothing => return Ok(Some(Observed::Absent)),
+        Got::Unknown(reason) => return Ok(Some(Observed::Unknown { reason })),
+    };
+    inner.cache.read(key, &told.seen);
+    let as_marked = mark
+        .is_some_and(|mark| mark.uid == told.live.mark.uid && mark.fingerprint == told.live.mark.fingerprint);
+    if !as_marked || inner.cache.is_suspected(key) {
+        return Ok(Some(Observed::Live(told.live)));
+    }
+    Ok(Some(Observed::InSync { mark: told.live.mark, health: told.live.health }))
+}
+
+/// What reading an object gave.
+pub(crate) enum Got {
+    Object(Box<Told>),
+    Nothing,
+    Unknown(String),
+}
+
+/// Reads an object, in the version that our entry speaks of.
+pub(crate) async fn get(
+    inner: &Inner,
+    catalogue: &Catalogue,
+    key: &ObjectKey,
+    mark: Option<&Mark>,
+) -> Result<Got, NoAnswer> {
+    let version = mark.and_then(|mark| Version::parse(&mark.version)).and_then(|version| version.api_version);
+    let version = version.as_deref().map(|text| text.rsplit('/').next().unwrap_or(text));
+    let resource = match (served(catalogue, key, version), version) {
+        (Served::Yes(resource), _) => resource,
+        // That version is served no more: the server translates.
+        (_, Some(_)) => match served(catalogue, key, None) {
+            Served::Yes(resource) => resource,
+            Served::No => return Ok(Got::Nothing),
+            Served::Unknown(reason) => return Ok(Got::Unknown(reason)),
+        },
+        (Served::No, None) => return Ok(Got::Nothing),
+        (Served::Unknown(reason), None) => return Ok(Got::Unknown(reason)),
+    };
+    let answer = inner.api.get(&resource.object(key), "application/json").await?;
+    Ok(match Refusal::of(&answer) {
+        None => {
+            let text = std::str::from_utf8(&answer.body).ok();
+            let told = text.and_then(|text| told(key, text, &inner.marks));
+            told.map_or_else(
+                || Got::Unknown("what the server says of it cannot be read".to_owned()),
+                |told| Got::Object(Box::new(told)),
+            )
+        }
+        Some(Refusal::Missing | Refusal::NamespaceMissing) => Got::Nothing,
+        Some(_) if is_secret(key) => {
+            Got::Unknown(format!("reading it was refused ({})", answer.status.as_u16()))
+        }
+        Some(refusal) => Got::Unknown(refusal.words()),
+    })
+}
+
+pub(crate) fn served(catalogue: &Catalogue, key: &ObjectKey, version: Option<&str>) -> Served {
+    catalogue.find(&key.group, &key.kind, version)
+}
+
+/// Why nothing could be observed at all.
+fn unreachable(inner: &Inner, error: DiscoveryError) -> TargetError {
+    let target = inner.api.cluster.to_string();
+    match error {
+        DiscoveryError::NoAnswer(error) => TargetError::Unreachable { target, reason: error.to_string() },
+        DiscoveryError::Strange(reason) => TargetError::Unreachable { target, reason },
+        DiscoveryError::Refused(refusal @ (Refusal::Unauthorized | Refusal::Forbidden(_))) => {
+            TargetError::Denied { target, reason: refusal.words() }
+        }
+        DiscoveryError::Refused(refusal) => TargetError::Unreachable { target, reason: refusal.words() },
+    }
+}

@@ -1,0 +1,76 @@
+//! What is sent: the desired object with whose it is, and the values of secrets, in the notation that makes no conflict.
+
+use naksha_environments::object::Mark;
+use naksha_executor::live::with_values;
+use naksha_executor::port::target::{OWNER_ANNOTATION, Write, WriteError, WriteMode, owner_of};
+use serde_json::{Map, Value};
+
+/// Says to whose environment an object belongs, so that a watch tells of no others. A filter, never proof.
+pub(crate) const ENVIRONMENT_LABEL: &str = "naksha.dev/environment";
+/// No object has this version: who sends it makes an object, or fails where one is.
+const NO_VERSION: &str = "1";
+/// What etcd takes, less some room for what the server adds. Clients of other tools stop at the same size.
+const MAX_BYTES: usize = 1_500_000;
+
+/// The body of a server-side apply.
+pub(crate) fn body(write: &Write) -> Result<Value, WriteError> {
+    let Write { key, environment, unit, mode, body, secrets, leave, previous: _ } = write;
+    let invalid = |field: &str, reason: &str| WriteError::Invalid {
+        key: key.clone(),
+        field: Some(field.to_owned()),
+        reason: reason.to_owned(),
+    };
+    let mut desired = naksha_environments::merge::without(&with_values(body, secrets), leave);
+    let fields = desired.as_object_mut().ok_or_else(|| invalid("", "it is no object"))?;
+    fields.shift_remove("status");
+    let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    let metadata = metadata.as_object_mut().ok_or_else(|| invalid("metadata", "it is no map"))?;
+    for name in ["resourceVersion", "uid", "managedFields", "generation", "creationTimestamp", "selfLink"] {
+        metadata.shift_remove(name);
+    }
+    let signs = [
+        ("annotations", OWNER_ANNOTATION, owner_of(environment, unit)),
+        ("labels", ENVIRONMENT_LABEL, environment.to_string()),
+    ];
+    for (part, name, value) in signs {
+        let part_of = metadata.entry(part).or_insert_with(|| Value::Object(Map::new()));
+        if part_of.is_null() {
+            *part_of = Value::Object(Map::new());
+        }
+        let part_of =
+            part_of.as_object_mut().ok_or_else(|| invalid(&format!("metadata.{part}"), "it is no map"))?;
+        part_of.insert(name.to_owned(), Value::String(value));
+    }
+    match mode {
+        WriteMode::Create => drop(metadata.insert("resourceVersion".to_owned(), NO_VERSION.into())),
+        WriteMode::Update { expect } | WriteMode::Adopt { expect } => sign_uid(metadata, expect),
+    }
+    Ok(desired)
+}
+
+/// With it a missing object is refused and not made, and one of another identity is not written.
+fn sign_uid(metadata: &mut Map<String, Value>, expect: &Mark) {
+    if let Some(uid) = &expect.uid {
+        metadata.insert("uid".to_owned(), uid.0.as_ref().into());
+    }
+}
+
+/// As [`body`], bound to a version: it must be just this.
+pub(crate) fn bind(body: &mut Value, resource_version: &str) {
+    if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("resourceVersion".to_owned(), resource_version.into());
+    }
+}
+
+/// As text, unless it is larger than any server takes.
+pub(crate) fn text(write: &Write, body: &Value) -> Result<Vec<u8>, WriteError> {
+    let text = serde_json::to_vec(body).expect("should write a value of texts and numbers");
+    if text.len() > MAX_BYTES {
+        return Err(WriteError::Invalid {
+            key: write.key.clone(),
+            field: None,
+            reason: format!("it has {} bytes, and no server takes more than {MAX_BYTES}", text.len()),
+        });
+    }
+    Ok(text)
+}

@@ -1,0 +1,357 @@
+//! What the watches told, a few numbers per object, and which of them somebody touched.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use naksha_environments::object::{Health, KeyMap, Mark, ObjectKey};
+use naksha_environments::quiet::Quiet;
+use tokio::sync::watch;
+
+use crate::live::{Seen, Whole};
+use crate::version::{Version, is_older};
+
+/// A kind, whatever its version.
+pub(crate) type GroupKind = (Arc<str>, Arc<str>);
+
+/// What one watch is about: a kind, everywhere or in one namespace.
+pub(crate) type Scope = (GroupKind, Option<Arc<str>>);
+
+#[derive(Debug)]
+pub(crate) struct Cache {
+    inner: Mutex<Inner>,
+    changes: watch::Sender<u64>,
+    states: watch::Sender<States>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    objects: KeyMap<Seen>,
+    /// Touched since they were found to be in order, or not in order.
+    stirred: HashSet<ObjectKey>,
+    /// Must be read before they are called in order: a write met fields of others there.
+    suspected: HashSet<ObjectKey>,
+    /// Being written by us, with what was told of them meanwhile: mostly our own doing.
+    in_flight: KeyMap<Option<Told>>,
+    /// Every quiet object was compared since the cache began, or since somebody doubted.
+    compared: bool,
+}
+
+/// What a watch told of an object that is being written, and its version.
+#[derive(Debug)]
+struct Told {
+    resource_version: Arc<str>,
+    text: Box<str>,
+}
+
+/// How a watch does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    Starting,
+    Synced,
+    /// We may not watch there. What may be watched is smaller, or nothing.
+    Forbidden(String),
+    Failing(String),
+}
+
+/// How the watches do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct States(BTreeMap<Scope, State>);
+
+impl States {
+    pub(crate) fn get(&self, scope: &Scope) -> Option<&State> {
+        self.0.get(scope)
+    }
+
+    pub(crate) fn any_starting(&self) -> bool {
+        self.0.values().any(|state| *state == State::Starting)
+    }
+
+    /// Whether some watch does not tell what happens.
+    pub(crate) fn any_silent(&self) -> bool {
+        let is_silent = |(scope, state): (&Scope, &State)| match state {
+            State::Synced => false,
+            State::Starting | State::Failing(_) => true,
+            // Where we may not watch everywhere, those of single namespaces tell.
+            State::Forbidden(_) => scope.1.is_some(),
+        };
+        self.0.iter().any(is_silent)
+    }
+
+    /// Why nothing is known of an object.
+    pub(crate) fn silent(&self, key: &ObjectKey) -> Option<String> {
+        let kind = (Arc::clone(&key.group), Arc::clone(&key.kind));
+        let everywhere = self.0.get(&(kind.clone(), None));
+        let state = match everywhere {
+            Some(State::Forbidden(_)) if key.namespace.is_some() => {
+                self.0.get(&(kind, key.namespace.clone())).or(everywhere)
+            }
+            state => state,
+        };
+        match state {
+            Some(State::Synced) => None,
+            Some(State::Failing(reason) | State::Forbidden(reason)) => {
+                Some(format!("its watch fails: {reason}"))
+            }
+            Some(State::Starting) | None => Some("its watch has told nothing yet".to_owned()),
+        }
+    }
+}
+
+/// What a mark is worth beside what the watch told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Judged {
+    /// As our last write left it.
+    InSync(Health),
+    /// It has to be read.
+    Suspect,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        let (changes, states) = (watch::Sender::new(0), watch::Sender::new(States::default()));
+        Self { inner: Mutex::default(), changes, states }
+    }
+}
+
+impl Cache {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Entries are written whole; a panic elsewhere leaves them right.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn states(&self) -> watch::Receiver<States> {
+        self.states.subscribe()
+    }
+
+    /// A watch that begins or ceases to tell is news: what is not known has to be said.
+    pub(super) fn set_state(&self, scope: &Scope, state: State) {
+        let is_first = state == State::Starting;
+        let moved = self.states.send_if_modified(|states| {
+            let is_new = states.get(scope) != Some(&state);
+            if is_new {
+                states.0.insert(scope.clone(), state);
+            }
+            is_new
+        });
+        if moved && !is_first {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+
+    /// A watch told an object as it is now.
+    pub(crate) fn told(&self, key: ObjectKey, mut seen: Seen) {
+        let mut inner = self.lock();
+        if let Some(before) = inner.objects.get(&key) {
+            if is_older(&seen.resource_version, &before.resource_version) {
+                return;
+            }
+            let same = before.is_same_but_status(&seen);
+            if same && seen.whole.is_none() {
+                // It was read before, and what was read then still holds.
+                seen.whole.clone_from(&before.whole);
+            }
+            if same && health(&seen) == health(before) {
+                inner.objects.insert(key, seen);
+                return;
+            }
+        }
+        let is_ours = inner.in_flight.contains_key(&key);
+        inner.stirred.insert(key.clone());
+        inner.objects.insert(key, seen);
+        drop(inner);
+        if !is_ours {
+            self.wake();
+        }
+    }
+
+    /// A watch told that an object is gone, or lost its label.
+    pub(super) fn gone(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        inner.objects.remove(key);
+        inner.stirred.insert(key.clone());
+        let is_ours = inner.in_flight.contains_key(key);
+        drop(inner);
+        if !is_ours {
+            self.wake();
+        }
+    }
+
+    /// A watch began anew and told everything there is of a kind.
+    pub(super) fn told_all(&self, (kind, namespace): &Scope, there: &HashSet<ObjectKey>) {
+        let is_there = |key: &ObjectKey| namespace.is_none() || key.namespace == *namespace;
+        let of_kind = |key: &ObjectKey| key.group == kind.0 && key.kind == kind.1 && is_there(key);
+        let lost: Vec<ObjectKey> = {
+            let inner = self.lock();
+            inner.objects.keys().filter(|key| of_kind(key) && !there.contains(key)).cloned().collect()
+        };
+        lost.iter().for_each(|key| self.gone(key));
+    }
+
+    /// We begin to write or remove an object. What is told of it until [`Self::wrote`] is likely our own doing.
+    pub(crate) fn begin_write(&self, key: &ObjectKey) {
+        self.lock().in_flight.insert(key.clone(), None);
+    }
+
+    /// Whether just this is known already.
+    pub(super) fn is_known(&self, key: &ObjectKey, seen: &Seen) -> bool {
+        let inner = self.lock();
+        let known = inner.objects.get(key);
+        known.is_some_and(|known| known.uid == seen.uid && known.resource_version == seen.resource_version)
+    }
+
+    /// Puts aside what is told of an object that is being written: it is looked at when the answer is there. False: it is
+    /// not being written.
+    pub(super) fn defer(&self, key: &ObjectKey, seen: &Seen, text: &str) -> bool {
+        let mut inner = self.lock();
+        let Some(told) = inner.in_flight.get_mut(key) else { return false };
+        let resource_version = Arc::clone(&seen.resource_version);
+        *told = Some(Told { resource_version, text: text.into() });
+        true
+    }
+
+    /// The write is over; `seen`: what the server answered to it. Gives back what was told meanwhile and is newer.
+    pub(crate) fn end_write(&self, key: &ObjectKey, seen: Option<Seen>) -> Option<Box<str>> {
+        let mut inner = self.lock();
+        let told = inner.in_flight.remove(key).flatten();
+        let Some(seen) = seen else {
+            // Whatever was told meanwhile is news now.
+            let stirred = inner.stirred.contains(key);
+            drop(inner);
+            if stirred {
+                self.wake();
+            }
+            return told.map(|told| told.text);
+        };
+        let told = told.filter(|told| is_older(&seen.resource_version, &told.resource_version));
+        inner.suspected.remove(key);
+        // The watch may be ahead of the answer: then somebody else wrote right after us.
+        let ahead = inner
+            .objects
+            .get(key)
+            .is_some_and(|told| is_older(&seen.resource_version, &told.resource_version));
+        if ahead {
+            drop(inner);
+            self.wake();
+        } else {
+            // Also when it is healthy: the next look finds that out, without a call.
+            inner.stirred.insert(key.clone());
+            inner.objects.insert(key.clone(), seen);
+        }
+        told.map(|told| told.text)
+    }
+
+    /// What was removed is neither there nor news.
+    pub(crate) fn removed(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        inner.objects.remove(key);
+        inner.stirred.remove(key);
+        inner.suspected.remove(key);
+    }
+
+    /// The object must be read before anything is said of it.
+    pub(crate) fn suspect(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        inner.suspected.insert(key.clone());
+        inner.stirred.insert(key.clone());
+    }
+
+    pub(crate) fn is_suspected(&self, key: &ObjectKey) -> bool {
+        self.lock().suspected.contains(key)
+    }
+
+    /// Whether every quiet object was compared.
+    pub(crate) fn has_compared(&self) -> bool {
+        self.lock().compared
+    }
+
+    /// Nothing that was found before counts.
+    pub(crate) fn doubt(&self) {
+        self.lock().compared = false;
+    }
+
+    /// Takes in what reading an object told, unless the watch knows better.
+    pub(crate) fn read(&self, key: &ObjectKey, seen: &Seen) {
+        let mut inner = self.lock();
+        if let Some(known) = inner.objects.get_mut(key)
+            && !is_older(&seen.resource_version, &known.resource_version)
+        {
+            *known = seen.clone();
+        }
+    }
+
+    /// Of the quiet objects those that are not in order, or have to be read. Looks at all of them once, then at those
+    /// that something happened to.
+    pub(crate) fn stirred(&self, quiet: &Quiet) -> Vec<(ObjectKey, Mark, Judged)> {
+        let mut inner = self.lock();
+        let mut found = Vec::new();
+        if inner.compared {
+            let stirred: Vec<ObjectKey> = inner.stirred.iter().cloned().collect();
+            for key in stirred {
+                if let Some(mark) = quiet.mark(&key) {
+                    inner.compare(&key, mark, &mut found);
+                }
+            }
+        } else {
+            for (key, mark) in quiet.objects() {
+                inner.compare(key, mark, &mut found);
+            }
+            inner.compared = quiet.objects().next().is_some();
+        }
+        found
+    }
+
+    /// One object that was asked about with its mark.
+    pub(crate) fn judge(&self, key: &ObjectKey, mark: &Mark) -> Judged {
+        self.lock().judge(key, mark)
+    }
+
+    /// The object is as its mark says, and healthy.
+    pub(crate) fn calm(&self, key: &ObjectKey) {
+        self.lock().stirred.remove(key);
+    }
+}
+
+impl Inner {
+    fn compare(&mut self, key: &ObjectKey, mark: &Mark, found: &mut Vec<(ObjectKey, Mark, Judged)>) {
+        match self.judge(key, mark) {
+            Judged::InSync(Health::Healthy) => drop(self.stirred.remove(key)),
+            judged => {
+                self.stirred.insert(key.clone());
+                found.push((key.clone(), mark.clone(), judged));
+            }
+        }
+    }
+
+    fn judge(&self, key: &ObjectKey, mark: &Mark) -> Judged {
+        let (Some(seen), Some(version)) = (self.objects.get(key), Version::parse(&mark.version)) else {
+            return Judged::Suspect;
+        };
+        let same_uid = mark.uid.as_ref().is_some_and(|uid| uid.0 == seen.uid);
+        if !same_uid || self.suspected.contains(key) || seen.entry != version.entry {
+            return Judged::Suspect;
+        }
+        let same_version = seen.resource_version == version.resource_version;
+        let same_generation = seen.generation.is_some() && seen.generation == version.generation;
+        let same_values = || seen.whole.as_ref().is_some_and(|whole| whole.fingerprint == mark.fingerprint);
+        if same_version || same_generation || same_values() {
+            return Judged::InSync(health(seen));
+        }
+        Judged::Suspect
+    }
+}
+
+/// Of a kind without a status, being there is health.
+fn health(seen: &Seen) -> Health {
+    if seen.deleting {
+        return Health::Progressing("being deleted".to_owned());
+    }
+    seen.whole.as_ref().map_or(Health::Healthy, |Whole { health, .. }| health.clone())
+}

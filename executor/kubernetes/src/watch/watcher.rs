@@ -1,0 +1,215 @@
+//! The watch of one kind: begun, followed, begun anew when it breaks.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use naksha_environments::ids::EnvironmentName;
+use naksha_environments::object::ObjectKey;
+use naksha_environments::secret::MarkKey;
+use naksha_executor::retry::spread;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, info};
+
+use super::cache::{Cache, Scope, State};
+use crate::connect::{Api, Lines};
+use crate::kinds::is_read_whole;
+use crate::live::{Seen, head, resource_version, seen_whole};
+use crate::refusal::Refusal;
+use crate::resource::Resource;
+use crate::send::ENVIRONMENT_LABEL;
+
+const FULL: &str = "application/json";
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// The annotation of the bookmark after the last of the objects that were there when a watch began.
+const INITIAL_END: &str = "k8s.io/initial-events-end";
+/// First and longest pause after a watch broke.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// After this long without a word, bookmarks included, a watch is begun anew: the server tells one about every minute.
+const SILENCE: Duration = Duration::from_secs(240);
+
+/// The watches of an environment. Ended when dropped.
+#[derive(Debug)]
+pub(crate) struct Watchers {
+    api: Api,
+    cache: Arc<Cache>,
+    environment: EnvironmentName,
+    marks: MarkKey,
+    running: Mutex<BTreeMap<Scope, (Arc<Resource>, AbortOnDropHandle<()>)>>,
+}
+
+impl Watchers {
+    pub(crate) fn new(api: Api, cache: Arc<Cache>, environment: EnvironmentName, marks: MarkKey) -> Self {
+        Self { api, cache, environment, marks, running: Mutex::default() }
+    }
+
+    /// Watches a kind, everywhere or in a namespace, unless it is watched already.
+    pub(crate) fn start(&self, resource: &Arc<Resource>, namespace: Option<&Arc<str>>) {
+        let kind = (Arc::clone(&resource.group), Arc::clone(&resource.kind));
+        let scope: Scope = (kind, namespace.cloned());
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.get(&scope).is_some_and(|(known, _)| known == resource) {
+            return;
+        }
+        self.cache.set_state(&scope, State::Starting);
+        let watcher = Watcher {
+            api: self.api.clone(),
+            cache: Arc::clone(&self.cache),
+            marks: self.marks.clone(),
+            selector: format!("{ENVIRONMENT_LABEL}%3D{}", self.environment),
+            whole: is_read_whole(&resource.group, &resource.kind),
+            resource: Arc::clone(resource),
+            scope: scope.clone(),
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(watcher.run()));
+        running.insert(scope, (Arc::clone(resource), task));
+    }
+}
+
+struct Watcher {
+    api: Api,
+    cache: Arc<Cache>,
+    marks: MarkKey,
+    selector: String,
+    /// Whether objects are told as a whole: their health is in their status.
+    whole: bool,
+    resource: Arc<Resource>,
+    scope: Scope,
+}
+
+/// Why a watch ended.
+enum End {
+    /// The server ends each after a while; it goes on where it was.
+    Resume(String),
+    /// What happened meanwhile is not known: everything is told anew.
+    Anew,
+    Broken(String),
+    /// We may not watch there. Tried again now and then: rights may be given.
+    Forbidden(String),
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+impl Watcher {
+    async fn run(self) {
+        let (mut from, mut pause) = (None, PAUSE.0);
+        loop {
+            match self.watch(from.as_deref()).await {
+                End::Resume(version) => (from, pause) = (Some(version), PAUSE.0),
+                End::Anew => from = None,
+                End::Broken(reason) => {
+                    debug!(kind = %self.scope.0.1, reason, "the watch broke");
+                    self.cache.set_state(&self.scope, State::Failing(reason));
+                    from = None;
+                }
+                End::Forbidden(reason) => {
+                    self.cache.set_state(&self.scope, State::Forbidden(reason));
+                    (from, pause) = (None, PAUSE.1);
+                }
+            }
+            if from.is_none() {
+                tokio::time::sleep(pause.mul_f64(0.5 + spread())).await;
+                pause = (pause * 2).min(PAUSE.1);
+            }
+        }
+    }
+
+    async fn watch(&self, from: Option<&str>) -> End {
+        let begin = match from {
+            Some(version) => format!("resourceVersion={version}"),
+            None => "sendInitialEvents=true&resourceVersionMatch=NotOlderThan".to_owned(),
+        };
+        let collection = self.resource.collection(self.scope.1.as_deref());
+        let path = format!(
+            "{collection}?watch=true&allowWatchBookmarks=true&{begin}&labelSelector={}",
+            self.selector
+        );
+        let lines = match self.api.watch(&path, if self.whole { FULL } else { METADATA }).await {
+            Ok(Ok(lines)) => lines,
+            Ok(Err(answer)) => {
+                return match Refusal::of(&answer) {
+                    Some(Refusal::Expired) => End::Anew,
+                    Some(refusal @ Refusal::Forbidden(_)) => End::Forbidden(refusal.words()),
+                    Some(refusal) => End::Broken(refusal.words()),
+                    None => End::Anew,
+                };
+            }
+            Err(error) => return End::Broken(error.to_string()),
+        };
+        self.follow(lines, from.map(str::to_owned)).await
+    }
+
+    async fn follow(&self, mut lines: Lines, from: Option<String>) -> End {
+        // Everything that is there, until the end of it is told.
+        let mut there = from.is_none().then(HashSet::new);
+        let mut version = from;
+        loop {
+            let line = match tokio::time::timeout(SILENCE, lines.next()).await {
+                Ok(Some(Ok(line))) => line,
+                Ok(Some(Err(error))) => {
+                    return version.map_or_else(|| End::Broken(error.to_string()), End::Resume);
+                }
+                Ok(None) => return version.map_or(End::Anew, End::Resume),
+                Err(_) => return End::Broken("it fell silent".to_owned()),
+            };
+            let Ok(event) = serde_json::from_str::<Event<'_>>(&line) else {
+                return End::Broken("what it tells cannot be read".to_owned());
+            };
+            let object = event.object.get();
+            match event.kind {
+                "BOOKMARK" => {
+                    version = resource_version(object).or(version);
+                    if object.contains(INITIAL_END)
+                        && let Some(there) = there.take()
+                    {
+                        self.cache.told_all(&self.scope, &there);
+                        self.cache.set_state(&self.scope, State::Synced);
+                        info!(kind = %self.scope.0.1, objects = there.len(), "watching");
+                    }
+                }
+                "ADDED" | "MODIFIED" | "DELETED" => {
+                    let Some((key, seen)) = self.head(object) else {
+                        return End::Broken("an object that it tells cannot be read".to_owned());
+                    };
+                    if there.is_none() {
+                        version = Some(seen.resource_version.to_string());
+                    }
+                    if event.kind == "DELETED" {
+                        self.cache.gone(&key);
+                        continue;
+                    }
+                    if let Some(there) = &mut there {
+                        there.insert(key.clone());
+                    }
+                    // What we write ourselves is answered, and need not be read a second time.
+                    if self.cache.is_known(&key, &seen) || self.whole && self.cache.defer(&key, &seen, object)
+                    {
+                        continue;
+                    }
+                    let seen = if self.whole { seen_whole(&key, object, &self.marks) } else { Some(seen) };
+                    let Some(seen) = seen else {
+                        return End::Broken("an object that it tells cannot be read".to_owned());
+                    };
+                    self.cache.told(key, seen);
+                }
+                // Mostly that it is too far behind.
+                _ => return End::Anew,
+            }
+        }
+    }
+
+    fn head(&self, object: &str) -> Option<(ObjectKey, Seen)> {
+        let (namespace, name, seen) = head(object)?;
+        let (group, kind) = &self.scope.0;
+        Some((ObjectKey::new(group, kind, namespace.as_deref(), &name), seen))
+    }
+}

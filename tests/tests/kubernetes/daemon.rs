@@ -1,0 +1,357 @@
+//! The daemon on a real API server: commits become objects, drift is healed, what is dropped goes.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use naksha_environments::source::TreePath;
+use naksha_environments::yaml::{Dialect, parse};
+use naksha_tests::kubernetes::{ControlPlane, Parts};
+use naksha_tests::shop::REPOSITORY;
+use naksha_tests::{DaemonProcess, Installation, await_true, must};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const UNIT: &str =
+    "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {name: web}\nspec: {manifests: [web.yaml]}\n";
+
+/// Prefixed with a number each: environments of one name on one cluster would hear of each other's objects.
+static INSTALLATIONS: LazyLock<std::sync::atomic::AtomicUsize> = LazyLock::new(Default::default);
+
+struct Shop {
+    plane: &'static ControlPlane,
+    namespace: String,
+    installation: Installation,
+    environment: String,
+}
+
+fn manifests(image: &str, replicas: u32, level: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: settings}}
+data: {{level: {level}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, labels: {{app: web}}}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      containers:
+        - name: web
+          image: {image}
+          resources: {{requests: {{cpu: 1000m, memory: 1024Mi}}}}
+          ports: [{{containerPort: 80}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
+"
+    )
+}
+
+fn shop(parts: Parts) -> Option<Shop> {
+    let plane = ControlPlane::shared(parts)?;
+    let number = INSTALLATIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let kubeconfig = must(plane.kubeconfig("admin"));
+    Some(shop_as(plane, &format!("dev-{number}"), &kubeconfig, "own_rights = true"))
+}
+
+/// `as_whom`: as the daemon's configuration says it.
+fn shop_as(plane: &'static ControlPlane, environment: &str, kubeconfig: &Path, as_whom: &str) -> Shop {
+    let namespace = must(plane.fresh_namespace());
+    let environment = environment.to_owned();
+    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
+    installation.configure(&format!(
+        "\n[clusters.test]\nkubeconfig = {kubeconfig:?}\n[clusters.test.environments.\"infra/{environment}\"]\n{as_whom}\n"
+    ));
+    let definition = format!(
+        "apiVersion: naksha.dev/v1alpha1
+kind: Environment
+metadata: {{name: {environment}}}
+spec:
+  target: {{kubernetes: {{cluster: test, namespace: {namespace}}}}}
+  units: [web]
+"
+    );
+    installation
+        .repository
+        .write("naksha.yaml", REPOSITORY)
+        .write(&format!("environments/{environment}/environment.yaml"), &definition)
+        .write("units/web/unit.yaml", UNIT)
+        .write("units/web/web.yaml", &manifests("nginx:1.27", 2, "info"))
+        .commit("start");
+    Shop { plane, namespace, installation, environment }
+}
+
+impl Shop {
+    fn running(&self) -> DaemonProcess {
+        let daemon = self.installation.start();
+        self.await_applied(&daemon);
+        daemon
+    }
+
+    fn await_applied(&self, daemon: &DaemonProcess) -> Value {
+        daemon.await_applied(&self.environment, &self.installation.repository.head())
+    }
+
+    fn path(&self, root: &str, rest: &str) -> String {
+        format!("{root}/namespaces/{}/{rest}", self.namespace)
+    }
+
+    fn deployment(&self) -> String {
+        self.path("/apis/apps/v1", "deployments/web")
+    }
+
+    fn settings(&self) -> String {
+        self.path("/api/v1", "configmaps/settings")
+    }
+
+    fn get(&self, path: &str) -> Option<Value> {
+        let answer = must(self.plane.admin().send(Method::GET, path, None));
+        (answer.status == 200).then_some(answer.body)
+    }
+
+    /// As kubectl edit does.
+    fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut object = self.get(path).expect("should be there");
+        change(&mut object);
+        let path = format!("{path}?fieldManager=kubectl-edit");
+        let answer = must(self.plane.admin().send(Method::PUT, &path, Some(&object)));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    fn replicas(&self) -> Value {
+        self.get(&self.deployment()).expect("should be there")["spec"]["replicas"].clone()
+    }
+}
+
+#[test]
+fn a_commit_is_applied_and_what_it_drops_is_deleted() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let deployment = shop.get(&shop.deployment()).expect("should be there");
+    assert_eq!(deployment["status"]["readyReplicas"], 2, "applied means healthy");
+    let owner = &deployment["metadata"]["annotations"]["naksha.dev/owner"];
+    assert_eq!(*owner, json!(format!("{}/web", shop.environment)));
+    let managers = deployment["metadata"]["managedFields"].as_array().unwrap();
+    assert!(managers.iter().any(|one| one["manager"] == "naksha" && one["operation"] == "Apply"));
+
+    let repository = &shop.installation.repository;
+    repository.edit("units/web/web.yaml", "replicas: 2", "replicas: 3");
+    repository.commit("three");
+    shop.await_applied(&daemon);
+    assert_eq!(shop.replicas(), 3);
+
+    let text = manifests("nginx:1.27", 3, "info");
+    let (_, rest) = text.split_once("---\n").unwrap();
+    repository.write("units/web/web.yaml", rest);
+    repository.commit("no settings");
+    shop.await_applied(&daemon);
+    assert_eq!(shop.get(&shop.settings()), None);
+    assert!(shop.get(&shop.deployment()).is_some());
+}
+
+#[test]
+fn drift_is_seen_by_the_watch_and_healed() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    shop.edit(&shop.settings(), |object| object["data"]["level"] = json!("debug"));
+    await_true("the edit to be healed", || {
+        shop.get(&shop.settings()).is_some_and(|object| object["data"]["level"] == "info")
+    });
+    shop.edit(&shop.deployment(), |object| object["spec"]["replicas"] = json!(5));
+    await_true("the scale to be healed", || shop.replicas() == 2);
+    must(shop.plane.admin().delete(&shop.settings()));
+    await_true("the deletion to be healed", || shop.get(&shop.settings()).is_some());
+    // What others add is theirs.
+    shop.edit(&shop.settings(), |object| object["data"]["theirs"] = json!("1"));
+    shop.await_applied(&daemon);
+    assert_eq!(shop.get(&shop.settings()).expect("should be there")["data"]["theirs"], "1");
+}
+
+#[test]
+fn a_field_of_somebody_else_is_a_conflict_that_names_him() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    shop.edit(&shop.deployment(), |object| object["spec"]["minReadySeconds"] = json!(7));
+    shop.await_applied(&daemon);
+    let repository = &shop.installation.repository;
+    repository.edit("units/web/web.yaml", "  replicas: 2", "  replicas: 2\n  minReadySeconds: 3");
+    repository.commit("patience");
+    let status = daemon.await_state(&shop.environment, "held");
+    let why = status["why"].to_string();
+    assert!(why.contains("`spec.minReadySeconds` was set by `kubectl-edit`"), "{status}");
+    assert_eq!(shop.get(&shop.deployment()).unwrap()["spec"]["minReadySeconds"], 7, "nothing is taken");
+}
+
+#[test]
+fn a_killed_daemon_goes_on() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let before = shop.get(&shop.deployment()).unwrap()["metadata"]["generation"].clone();
+    daemon.kill();
+    shop.edit(&shop.settings(), |object| object["data"]["level"] = json!("debug"));
+    let daemon = shop.installation.start();
+    await_true("what happened meanwhile to be healed", || {
+        shop.get(&shop.settings()).is_some_and(|object| object["data"]["level"] == "info")
+    });
+    shop.await_applied(&daemon);
+    assert_eq!(shop.get(&shop.deployment()).unwrap()["metadata"]["generation"], before, "and nothing else");
+}
+
+/// Makes what deploy/kubernetes/rbac.yaml says, for another namespace than its own.
+fn grant(plane: &ControlPlane, namespace: &str) {
+    let text = include_str!("../../../deploy/kubernetes/rbac.yaml")
+        .replace("namespace: shop", &format!("namespace: {namespace}"));
+    let path = TreePath::parse("rbac.yaml").expect("should be a path");
+    let (documents, found) = parse(&text, &path, Dialect::Manifest);
+    assert!(found.is_empty(), "{found:?}");
+    for document in documents {
+        let object = document.root.to_json();
+        let plural = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
+        let version = object["apiVersion"].as_str().unwrap();
+        let root = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
+        let collection = match object["metadata"]["namespace"].as_str() {
+            Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),
+            None => format!("{root}/{plural}"),
+        };
+        must(plane.admin().create(&collection, &object));
+    }
+}
+
+#[test]
+fn the_rights_that_the_manifests_give_are_enough_and_no_others_are_had() {
+    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+    // The account of the daemon is made by the manifests; its token comes after.
+    let namespace = must(plane.fresh_namespace());
+    grant(plane, &namespace);
+    let kubeconfig = must(plane.service_account("naksha", "naksha"));
+    let mut shop = shop_as(plane, "staging", &kubeconfig, "service_account = \"naksha/staging\"");
+    shop.installation.repository.edit("environments/staging/environment.yaml", &shop.namespace, &namespace);
+    shop.installation.repository.commit("where the rights are");
+    shop.namespace = namespace;
+    let daemon = shop.running();
+    shop.edit(&shop.settings(), |object| object["data"]["level"] = json!("debug"));
+    await_true("the edit to be healed", || {
+        shop.get(&shop.settings()).is_some_and(|object| object["data"]["level"] == "info")
+    });
+    // A kind that the role does not name.
+    let repository = &shop.installation.repository;
+    let text = manifests("nginx:1.27", 2, "info")
+        + "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {name: tidy}\nspec: {schedule: \"0 0 * * *\", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: \"a:1\"}]}}}}}\n";
+    repository.write("units/web/web.yaml", &text);
+    repository.commit("a job");
+    let status = daemon.await_status("staging", "forbidden", |status| {
+        status["why"].to_string().contains("cronjobs") && status["state"] != "progressing"
+    });
+    assert!(status["why"].to_string().contains("system:serviceaccount:naksha:staging"), "{status}");
+}
+
+#[test]
+fn an_account_without_rights_does_nothing() {
+    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+    let kubeconfig = must(plane.kubeconfig("admin"));
+    let shop = shop_as(plane, "nobody", &kubeconfig, "service_account = \"nowhere/nobody\"");
+    let daemon = shop.installation.start();
+    let status = daemon.await_status("nobody", "refused", |status| {
+        status["why"].to_string().contains("system:serviceaccount:nowhere:nobody")
+    });
+    assert_ne!(status["state"], "synced", "{status}");
+    assert_eq!(shop.get(&shop.settings()), None);
+}
+
+#[test]
+fn what_the_server_refuses_is_told_with_the_field() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let repository = &shop.installation.repository;
+    repository.edit("units/web/web.yaml", "replicas: 2", "replicas: 2\n  revisionHistoryLimit: -1");
+    repository.commit("a slip");
+    let status = daemon.await_state(&shop.environment, "degraded");
+    let why = status["why"].to_string();
+    assert!(
+        why.contains("spec.revisionHistoryLimit") && why.contains("greater than or equal to 0"),
+        "{status}"
+    );
+    assert!(!why.contains("nginx"), "no object is quoted: {status}");
+    repository.edit("units/web/web.yaml", "revisionHistoryLimit: -1", "revisionHistoryLimit: 1");
+    repository.commit("mended");
+    shop.await_applied(&daemon);
+}
+
+#[test]
+fn why_a_pod_does_not_start_is_told() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let repository = &shop.installation.repository;
+    let text = manifests("nginx:1.28", 2, "info").replace(
+        "metadata: {labels: {app: web}}",
+        "metadata: {labels: {app: web, naksha.test/fails: never-ready}}",
+    );
+    repository.write("units/web/web.yaml", &text);
+    let commit = repository.commit("never ready");
+    let status = daemon.await_status(&shop.environment, "not healthy", |status| {
+        status["applied"] == commit && status["state"] != "synced"
+    });
+    assert!(status["why"].to_string().contains("web"), "{status}");
+}
+
+#[test]
+fn what_an_autoscaler_sets_is_left_alone_and_what_a_person_scales_is_not() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let scale = |manager: &str, replicas: u32| {
+        let path = format!("{}/scale", shop.deployment());
+        // Its controller writes the status at the same time.
+        await_true("the scale to be taken", || {
+            let mut scale = shop.get(&path).expect("should have a scale");
+            scale["spec"]["replicas"] = json!(replicas);
+            let path = format!("{path}?fieldManager={manager}");
+            must(shop.plane.admin().send(Method::PUT, &path, Some(&scale))).status == 200
+        });
+    };
+    scale("kubectl", 4);
+    await_true("what a person scaled to be healed", || shop.replicas() == 2);
+    scale("kube-controller-manager", 5);
+    let repository = &shop.installation.repository;
+    repository.edit("units/web/web.yaml", "level: info", "level: debug");
+    repository.commit("something else");
+    shop.await_applied(&daemon);
+    assert_eq!(shop.replicas(), 5);
+    repository.edit("units/web/web.yaml", "nginx:1.27", "nginx:1.28");
+    repository.commit("another image");
+    shop.await_applied(&daemon);
+    assert_eq!(shop.replicas(), 5, "nor is it reset by a write of something else");
+}
+
+#[test]
+fn a_daemon_that_is_killed_amid_its_first_apply_adopts_nothing() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let one = manifests("nginx:1.27", 0, "info");
+    let many: Vec<String> = (0..60)
+        .map(|number| {
+            one.replace("name: web,", &format!("name: web-{number},"))
+                .replace("{name: settings}", &format!("{{name: settings-{number}}}"))
+                .replace("metadata: {name: web}", &format!("metadata: {{name: web-{number}}}"))
+        })
+        .collect();
+    shop.installation.repository.write("units/web/web.yaml", &many.join("---\n"));
+    shop.installation.repository.commit("many");
+    let count = || {
+        let list = must(shop.plane.admin().get(&shop.path("/apis/apps/v1", "deployments")));
+        list["items"].as_array().map_or(0, Vec::len)
+    };
+    let daemon = shop.installation.start();
+    await_true("some of them to be there", || count() > 3);
+    daemon.kill();
+    let there = count();
+    let daemon = shop.installation.start();
+    shop.await_applied(&daemon);
+    assert_eq!(count(), 60);
+    assert!(there < 60, "it was killed amid the apply");
+}
