@@ -24,11 +24,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policies", &["naksha-environments"]),
     ("executor", &["naksha-environments"]),
     ("executor/directory", &["naksha-environments", "naksha-executor"]),
+    ("executor/kubernetes/health", &["naksha-environments"]),
     ("executor/store", &["naksha-environments", "naksha-executor"]),
 ];
 
 /// Sources that may know nothing of the outside.
-const PURE: &[&str] = &["environments/src", "renderer/src", "policies/src"];
+const PURE: &[&str] = &["environments/src", "renderer/src", "policies/src", "executor/kubernetes/health/src"];
 const IMPURE_WORDS: &[&str] = &[
     "std::fs",
     "std::net",
