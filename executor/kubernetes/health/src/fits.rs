@@ -1,6 +1,6 @@
 //! Whether a test holds for an object. Three answers: what cannot be told makes no state fit, not even behind `not`.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use naksha_environments::expression::{Bindings, Expression};
 use serde_json::Value;
@@ -14,12 +14,14 @@ use crate::rule::{ConditionTest, Expected, FieldTest, Pattern, Test};
 pub(crate) struct Scope<'v> {
     pub(crate) object: &'v Value,
     pub(crate) generation: Option<i64>,
+    /// Some test met a condition that tells of an older generation.
+    pub(crate) met_old: Cell<bool>,
     bindings: OnceCell<Bindings>,
 }
 
 impl<'v> Scope<'v> {
     pub(crate) fn new(object: &'v Value, generation: Option<i64>) -> Self {
-        Self { object, generation, bindings: OnceCell::new() }
+        Self { object, generation, met_old: Cell::new(false), bindings: OnceCell::new() }
     }
 
     /// Made when the first expression asks: most objects meet none.
@@ -117,6 +119,7 @@ impl<'v> Looking<'_, 'v> {
                 continue;
             }
             if condition.is_old(self.scope.generation) {
+                self.scope.met_old.set(true);
                 answer = Fit::Unsure;
                 continue;
             }

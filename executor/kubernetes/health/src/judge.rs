@@ -210,10 +210,10 @@ fn by_condition(ready: &Ready, condition: &Condition<'_>, generation: Option<i64
 }
 
 fn nothing_fits(judging: &Judging, scope: &Scope<'_>, label: &str) -> Judged {
-    let old = condition::of_object(scope.object).find(|one| one.is_old(scope.generation));
-    if let Some(condition) = old {
-        let message = format!("{} is about an older generation", condition.kind);
-        return Judged::progressing(&message, label, "its conditions are old");
+    let mut conditions = condition::of_object(scope.object);
+    if scope.met_old.get() || conditions.any(|one| one.is_old(scope.generation)) {
+        let message = "its conditions are about an older generation";
+        return Judged::progressing(message, label, "its conditions are old");
     }
     if let Some(word) = judging.otherwise {
         let health = word.health(|| "none of the states that we know".to_owned());
