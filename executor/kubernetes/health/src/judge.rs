@@ -95,20 +95,24 @@ fn by_states(judging: &Judging, object: &Value, label: &str) -> Judged {
 /// Why the status says nothing about the present spec.
 fn behind(rule: &Generation, scope: &Scope<'_>) -> Option<&'static str> {
     let Generation { at, required, ignored } = rule;
-    if *required && scope.object.get("status").is_none_or(is_empty) {
-        return Some("its controller has not looked at it yet");
+    let not_yet = Some("its controller has not looked at it yet");
+    let status = scope.object.get("status");
+    if *required && status.is_none_or(is_empty) {
+        return not_yet;
     }
     let (Some(generation), false) = (scope.generation, *ignored) else { return None };
-    let observed = at.first(scope.object);
-    // Some controllers write it as a text.
-    let number = observed.and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
-    match (number, observed) {
-        (Some(observed), _) => {
-            (observed < generation).then_some("its controller has not seen the latest change")
-        }
-        (None, Some(_)) => Some("its controller tells no generation that can be read"),
-        (None, None) => required.then_some("its controller has not looked at it yet"),
+    let own = at.as_ref().and_then(|path| path.first(scope.object));
+    let usual = status.and_then(|status| status.get("observedGeneration")).filter(|value| !value.is_null());
+    if *required && own.or(usual).is_none() {
+        return not_yet;
     }
+    // Some controllers write it as a text.
+    let number = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
+    let told: Vec<Option<i64>> = [own, usual].into_iter().flatten().map(number).collect();
+    if told.iter().flatten().any(|observed| *observed < generation) {
+        return Some("its controller has not seen the latest change");
+    }
+    told.contains(&None).then_some("its controller tells no generation that can be read")
 }
 
 fn by_state(state: &State, scope: &Scope<'_>, label: &str) -> Option<Judged> {
@@ -233,5 +237,6 @@ fn nothing_fits(judging: &Judging, scope: &Scope<'_>, label: &str) -> Judged {
 pub(crate) fn names(judging: &Judging) -> Vec<(String, &'static str)> {
     let suspended = judging.suspended.iter().map(|_| ("suspended".to_owned(), "Suspended"));
     let states = judging.states.iter().map(|state| (state.name.clone(), state.word.as_str()));
-    suspended.chain(states).collect()
+    let otherwise = judging.otherwise.iter().map(|word| ("otherwise".to_owned(), word.as_str()));
+    suspended.chain(states).chain(otherwise).collect()
 }

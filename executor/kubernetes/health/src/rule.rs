@@ -42,7 +42,8 @@ pub(crate) struct Judging {
 /// How a controller says which generation its status is about.
 #[derive(Debug, Clone)]
 pub(crate) struct Generation {
-    pub(crate) at: Path,
+    /// Where it stands beside `status.observedGeneration`.
+    pub(crate) at: Option<Path>,
     pub(crate) required: bool,
     pub(crate) ignored: bool,
 }
@@ -149,16 +150,20 @@ impl Literal {
     }
 }
 
-/// A text; `*` at one of its ends stands for anything.
+/// A text; `*` at its ends stands for anything.
 #[derive(Debug, Clone)]
 pub(crate) enum Pattern {
     Exactly(String),
     Start(String),
     End(String),
+    Middle(String),
 }
 
 impl Pattern {
     pub(crate) fn parse(text: &str) -> Self {
+        if let Some(middle) = text.strip_prefix('*').and_then(|rest| rest.strip_suffix('*')) {
+            return Self::Middle(middle.to_owned());
+        }
         match (text.strip_suffix('*'), text.strip_prefix('*')) {
             (Some(start), _) => Self::Start(start.to_owned()),
             (None, Some(end)) => Self::End(end.to_owned()),
@@ -171,6 +176,7 @@ impl Pattern {
             Self::Exactly(own) => own == text,
             Self::Start(start) => text.starts_with(start.as_str()),
             Self::End(end) => text.ends_with(end.as_str()),
+            Self::Middle(middle) => text.contains(middle.as_str()),
         }
     }
 }

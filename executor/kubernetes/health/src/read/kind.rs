@@ -45,13 +45,12 @@ pub(super) fn form(reading: &mut Reading<'_, '_>, node: &Node) -> Option<Form> {
 }
 
 fn generation(reading: &mut Reading<'_, '_>, map: &Mapping) -> Option<Generation> {
-    let at = Path::parse("status.observedGeneration").expect("should be a path");
-    let mut generation = Generation { at, required: false, ignored: false };
+    let mut generation = Generation { at: None, required: false, ignored: false };
     let Some(entry) = map.get("observedGeneration") else { return Some(generation) };
     match reading.text(&entry.value, "`observedGeneration`")? {
         "required" => generation.required = true,
         "ignored" => generation.ignored = true,
-        _ => generation.at = reading.path(&entry.value, "`observedGeneration`")?,
+        _ => generation.at = Some(reading.path(&entry.value, "`observedGeneration`")?),
     }
     Some(generation)
 }
