@@ -122,8 +122,7 @@ fn table(rows: &[Row]) -> String {
     let widths = [width(0), width(1), width(2), 0];
     let mut text = String::new();
     for line in &lines {
-        let padded: Vec<_> =
-            line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<_> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         text.push_str(padded.join("  ").trim_end());
         text.push('\n');
     }

@@ -30,7 +30,10 @@ impl<'v> Condition<'v> {
             reason: field("reason").unwrap_or_default(),
             message: field("message").unwrap_or_default(),
             // Zero is how Go writes "not told"; generations count from 1.
-            observed: value.get("observedGeneration").and_then(Value::as_i64).filter(|observed| *observed > 0),
+            observed: value
+                .get("observedGeneration")
+                .and_then(Value::as_i64)
+                .filter(|observed| *observed > 0),
         })
     }
 

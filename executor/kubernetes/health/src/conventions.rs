@@ -30,13 +30,32 @@ const READY: [&str; 9] = [
 /// Fields that hold one word about the whole.
 const PHASES: [&str; 3] = ["phase", "state", "health"];
 const GOOD: [&str; 11] = [
-    "ready", "active", "available", "bound", "healthy", "succeeded", "success", "complete", "completed",
-    "established", "synced",
+    "ready",
+    "active",
+    "available",
+    "bound",
+    "healthy",
+    "succeeded",
+    "success",
+    "complete",
+    "completed",
+    "established",
+    "synced",
 ];
 const BAD: [&str; 6] = ["failed", "error", "degraded", "failure", "lost", "unhealthy"];
 const ON_THE_WAY: [&str; 12] = [
-    "pending", "creating", "progressing", "terminating", "provisioning", "initializing", "updating",
-    "deleting", "upgrading", "reconciling", "deploying", "starting",
+    "pending",
+    "creating",
+    "progressing",
+    "terminating",
+    "provisioning",
+    "initializing",
+    "updating",
+    "deleting",
+    "upgrading",
+    "reconciling",
+    "deploying",
+    "starting",
 ];
 const PAUSED: [&str; 2] = ["suspended", "paused"];
 
@@ -85,9 +104,7 @@ fn by_conditions(found: &[Condition<'_>], generation: Option<i64>, label: &str) 
         "True" => Health::Healthy,
         "False" if condition.is_final() => Health::Degraded(condition.words()),
         "False" | "Unknown" => Health::Progressing(condition.words()),
-        other => {
-            Health::Unknown(format!("{} is `{}`, which is no status", condition.kind, one_line(other)))
-        }
+        other => Health::Unknown(format!("{} is `{}`, which is no status", condition.kind, one_line(other))),
     };
     Some(Judged::new(health, label, &what))
 }

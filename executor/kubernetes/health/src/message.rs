@@ -50,9 +50,7 @@ impl Message {
             }
             parts.push(match field {
                 "condition" => Part::Condition,
-                field => {
-                    Part::Operand(Operand::parse(field).ok_or_else(|| Wrong::Field(field.to_owned()))?)
-                }
+                field => Part::Operand(Operand::parse(field).ok_or_else(|| Wrong::Field(field.to_owned()))?),
             });
             rest = after;
         }

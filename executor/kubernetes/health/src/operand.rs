@@ -247,7 +247,8 @@ mod tests {
 
     #[test]
     fn comparisons() {
-        let object = json!({"spec": {"replicas": 3, "partition": 1}, "status": {"ready": 2, "a": "x", "l": [1, 2]}});
+        let object =
+            json!({"spec": {"replicas": 3, "partition": 1}, "status": {"ready": 2, "a": "x", "l": [1, 2]}});
         let roots = Roots { object: &object, item: Some(&object["status"]) };
         let holds = |text: &str| Comparison::parse(text).unwrap().holds(roots);
         assert_eq!(holds("status.ready < spec.replicas"), Some(true));

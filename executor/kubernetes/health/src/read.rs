@@ -21,9 +21,7 @@ use reading::Reading;
 /// Where each kind was first: for telling of a second rule.
 type Firsts = HashMap<(String, String), Place>;
 
-pub(crate) fn read<'t>(
-    files: impl IntoIterator<Item = (TreePath, &'t str)>,
-) -> (Layer, Vec<Diagnostic>) {
+pub(crate) fn read<'t>(files: impl IntoIterator<Item = (TreePath, &'t str)>) -> (Layer, Vec<Diagnostic>) {
     let (mut layer, mut firsts, mut diagnostics) = (Layer::default(), Firsts::new(), Vec::new());
     for (path, text) in files {
         let lines = Lines::new(&path, text);
@@ -43,7 +41,12 @@ fn file(reading: &mut Reading<'_, '_>, root: &Node, layer: &mut Layer, firsts: &
     let Some(map) = reading.map(root, "a file of health rules", &["group", "kinds"]) else { return };
     let (Some(group), Some(kinds)) = (map.get("group"), map.get("kinds")) else {
         let hint = "write `group: apps` and `kinds: {Deployment: …}`; the core group is `group: \"\"`";
-        reading.problem(codes::WRONG_FORM, start(root), "a file of health rules has `group` and `kinds`", hint);
+        reading.problem(
+            codes::WRONG_FORM,
+            start(root),
+            "a file of health rules has `group` and `kinds`",
+            hint,
+        );
         return;
     };
     let groups = reading.texts(&group.value, "`group`");

@@ -102,9 +102,15 @@ pub(crate) enum Test {
     Field(FieldTest),
     Compare(Comparison),
     /// At least one item of the lists.
-    Some { of: Vec<Path>, test: Box<Test> },
+    Some {
+        of: Vec<Path>,
+        test: Box<Test>,
+    },
     /// Every item of the lists, and at least one.
-    Every { of: Vec<Path>, test: Box<Test> },
+    Every {
+        of: Vec<Path>,
+        test: Box<Test>,
+    },
     Expression(Expression),
 }
 

@@ -15,7 +15,12 @@ fn layer() -> Vec<KindRule> {
     let files = FILES.iter().map(|(name, text)| (TreePath::parse(name).unwrap(), *text));
     let (layer, found) = read::read(files);
     assert!(found.is_empty(), "{found:#?}");
-    layer.groups.into_values().chain(layer.endings.into_values()).flat_map(std::collections::HashMap::into_values).collect()
+    layer
+        .groups
+        .into_values()
+        .chain(layer.endings.into_values())
+        .flat_map(std::collections::HashMap::into_values)
+        .collect()
 }
 
 fn judging(rule: &KindRule) -> Option<&Judging> {
@@ -94,7 +99,11 @@ fn a_condition_is_ready_only_when_it_is_true_and_current() {
                 let status_of = json!({"observedGeneration": 2, "conditions": conditions});
                 let object = json!({"metadata": {"generation": 2}, "status": status_of});
                 let judged = judge::by_rule(&rule, &object);
-                assert!(judged.health != Health::Healthy, "{} {odd}={status}@{observed}: {judged:?}", rule.label);
+                assert!(
+                    judged.health != Health::Healthy,
+                    "{} {odd}={status}@{observed}: {judged:?}",
+                    rule.label
+                );
             }
         }
     }

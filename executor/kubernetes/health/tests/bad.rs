@@ -64,7 +64,9 @@ fn own_rules_win_and_the_others_stay() {
     let (own, found) = RuleSet::parse(text, &TreePath::parse("health.yaml").unwrap());
     assert_eq!(found, []);
     let rules = RuleSet::bundled().with(&own);
-    let judged = |kind: &str| rules.judge(&json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"generation": 1}}));
+    let judged = |kind: &str| {
+        rules.judge(&json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"generation": 1}}))
+    };
     assert_eq!(judged("Deployment").rule, "apps/Deployment: otherwise");
     assert_eq!(judged("StatefulSet").rule, "apps/StatefulSet: not observed yet");
 }
@@ -82,13 +84,17 @@ kinds:
     let (own, found) = RuleSet::parse(text, &TreePath::parse("health.yaml").unwrap());
     assert_eq!(found, []);
     let judged = |spec: serde_json::Value, status: serde_json::Value| {
-        let object = json!({"apiVersion": "example.org/v1", "kind": "Widget", "spec": spec, "status": status});
+        let object =
+            json!({"apiVersion": "example.org/v1", "kind": "Widget", "spec": spec, "status": status});
         let judged = own.judge(&object);
         format!("{}: {}", judged.health.word(), judged.health.message().unwrap_or("-"))
     };
     assert_eq!(judged(json!({"paused": true}), json!({})), "Suspended: -");
     assert_eq!(judged(json!({}), json!({"parts": [{"broken": false}]})), "Healthy: -");
-    assert_eq!(judged(json!({}), json!({"parts": [{"broken": true}, {"broken": true}]})), "Degraded: 2 parts are broken");
+    assert_eq!(
+        judged(json!({}), json!({"parts": [{"broken": true}, {"broken": true}]})),
+        "Degraded: 2 parts are broken"
+    );
     assert_eq!(judged(json!({}), json!({"parts": 3})), "Unknown: its status is none that we know");
     assert_eq!(judged(json!({}), json!({})), "Progressing: no status yet");
 }

@@ -63,7 +63,9 @@ fn case_of(file: &str, version: &Value, kind: &str, case: &Map<String, Value>) -
     for (key, value) in case {
         match key.as_str() {
             "is" | "rule" | "generation" | "observed" | "conditions" => {}
-            "metadata" => object["metadata"].as_object_mut().unwrap().extend(value.as_object().unwrap().clone()),
+            "metadata" => {
+                object["metadata"].as_object_mut().unwrap().extend(value.as_object().unwrap().clone())
+            }
             key => object[key] = value.clone(),
         }
     }
@@ -77,7 +79,12 @@ fn case_of(file: &str, version: &Value, kind: &str, case: &Map<String, Value>) -
         object["status"]["conditions"] = conditions.collect();
     }
     let text = |key: &str| case[key].as_str().unwrap().to_owned();
-    Case { at: format!("{file}: {} {kind}", version.as_str().unwrap()), object, is: text("is"), rule: text("rule") }
+    Case {
+        at: format!("{file}: {} {kind}", version.as_str().unwrap()),
+        object,
+        is: text("is"),
+        rule: text("rule"),
+    }
 }
 
 fn condition(text: &str) -> Value {
@@ -124,7 +131,8 @@ fn every_state_of_every_rule_has_a_case() {
         cases().iter().map(|case| RuleSet::bundled().judge(&case.object).rule).collect();
     let mut problems = Vec::new();
     for kind in RuleSet::bundled().kinds() {
-        let label = if kind.group.is_empty() { kind.kind.clone() } else { format!("{}/{}", kind.group, kind.kind) };
+        let label =
+            if kind.group.is_empty() { kind.kind.clone() } else { format!("{}/{}", kind.group, kind.kind) };
         for (state, word) in kind.states {
             if !decided.contains(&format!("{label}: {state}")) {
                 problems.push(format!("{label}: no case for `{state}` ({word})"));

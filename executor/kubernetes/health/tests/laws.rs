@@ -9,9 +9,30 @@ use serde_json::{Value, json};
 
 /// Names that controllers use, so that rules look at what stands behind them.
 const NAMES: [&str; 24] = [
-    "phase", "state", "status", "health", "healthStatus", "conditions", "observedGeneration", "replicas",
-    "readyReplicas", "ready", "type", "reason", "message", "parents", "listeners", "byPod", "ceph", "sync",
-    "instances", "errors", "error", "lifecycleState", "jobStatus", "currentState",
+    "phase",
+    "state",
+    "status",
+    "health",
+    "healthStatus",
+    "conditions",
+    "observedGeneration",
+    "replicas",
+    "readyReplicas",
+    "ready",
+    "type",
+    "reason",
+    "message",
+    "parents",
+    "listeners",
+    "byPod",
+    "ceph",
+    "sync",
+    "instances",
+    "errors",
+    "error",
+    "lifecycleState",
+    "jobStatus",
+    "currentState",
 ];
 
 /// Words that no controller uses.
@@ -47,7 +68,12 @@ fn condition() -> impl Strategy<Value = Value> {
 
 fn kinds() -> Vec<KindRules> {
     let mut kinds = RuleSet::bundled().kinds();
-    kinds.push(KindRules { group: "example.org".into(), kind: "Widget".into(), data: false, states: Vec::new() });
+    kinds.push(KindRules {
+        group: "example.org".into(),
+        kind: "Widget".into(),
+        data: false,
+        states: Vec::new(),
+    });
     kinds
 }
 

@@ -116,7 +116,8 @@ impl<'l, 't> Reading<'l, 't> {
         let path = Path::parse(text);
         if path.is_none() {
             let message = format!("`{text}` is no path of a field");
-            let hint = "such as `status.phase`, `status.parents[*].conditions` or `metadata.annotations[\"a.b/c\"]`";
+            let hint =
+                "such as `status.phase`, `status.parents[*].conditions` or `metadata.annotations[\"a.b/c\"]`";
             self.problem(codes::INVALID_TEST, node.span, &message, hint);
         }
         path
@@ -145,7 +146,8 @@ impl<'l, 't> Reading<'l, 't> {
         let comparison = Comparison::parse(text);
         if comparison.is_none() {
             let message = format!("`{text}` is no comparison");
-            let hint = "such as `status.readyReplicas ?? 0 < spec.replicas ?? 1`, with spaces between the words";
+            let hint =
+                "such as `status.readyReplicas ?? 0 < spec.replicas ?? 1`, with spaces between the words";
             self.problem(codes::INVALID_TEST, node.span, &message, hint);
         }
         comparison

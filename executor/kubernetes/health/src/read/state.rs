@@ -105,10 +105,7 @@ fn condition(reading: &mut Reading<'_, '_>, node: &Node) -> Option<Test> {
     let test = ConditionTest {
         at: map.get("at").and_then(|entry| reading.path(&entry.value, "`at`")),
         types: reading.texts(&types.value, "`type`"),
-        statuses: map
-            .get("status")
-            .map(|entry| reading.texts(&entry.value, "`status`"))
-            .unwrap_or_default(),
+        statuses: map.get("status").map(|entry| reading.texts(&entry.value, "`status`")).unwrap_or_default(),
         reasons: map
             .get("reason")
             .map(|entry| reading.patterns(&entry.value, "`reason`"))
