@@ -23,7 +23,7 @@ pub fn is_built_in(group: &str) -> bool {
 
 /// Every kind that is served, with its group.
 pub fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
-    GROUPS.iter().flat_map(|group| group.kinds.iter().map(|kind| (group.name, kind.name)))
+    GROUPS.iter().flat_map(|group| group.kinds.iter().map(move |kind| (group.name, kind.name)))
 }
 
 /// Where objects of a built-in kind lie. `None`: it is no built-in kind. Custom kinds say it in their definition.

@@ -111,8 +111,8 @@ fn by_conditions(found: &[Condition<'_>], generation: Option<i64>, label: &str) 
 
 /// Absent: no field with one word about the whole.
 fn by_phase(status: &Value, label: &str) -> Option<Judged> {
-    let words = PHASES.iter().filter_map(|name| Some((*name, status.get(*name)?.as_str()?)));
-    let (name, phase) = words.into_iter().find(|(_, phase)| !phase.is_empty())?;
+    let mut words = PHASES.iter().filter_map(|name| Some((*name, status.get(*name)?.as_str()?)));
+    let (name, phase) = words.find(|(_, phase)| !phase.is_empty())?;
     let shown = one_line(phase);
     let lower = shown.to_lowercase();
     let told = status.get("message").and_then(Value::as_str).map(one_line).filter(|told| !told.is_empty());

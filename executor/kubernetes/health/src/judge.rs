@@ -149,8 +149,8 @@ fn by_phase(phase: &Phase, object: &Value, label: &str) -> Option<Judged> {
         return Some(Judged::new(Health::Unknown(message), label, &what));
     };
     let health = word.health(|| {
-        let told = messages.iter().filter_map(|path| path.text(object)).map(one_line);
-        told.into_iter().find(|words| !words.is_empty()).unwrap_or_else(|| format!("its {name} is {shown}"))
+        let mut told = messages.iter().filter_map(|path| path.text(object)).map(one_line);
+        told.find(|words| !words.is_empty()).unwrap_or_else(|| format!("its {name} is {shown}"))
     });
     Some(Judged::new(health, label, &what))
 }

@@ -69,11 +69,11 @@ impl Path {
 
     /// The last name in it: `phase` of `status.phase`.
     pub(crate) fn last_key(&self) -> &str {
-        let names = self.steps.iter().rev().filter_map(|step| match step {
+        let mut names = self.steps.iter().rev().filter_map(|step| match step {
             Step::Key(key) => Some(key.as_str()),
             Step::Index(_) | Step::Each => None,
         });
-        names.into_iter().next().unwrap_or_default()
+        names.next().unwrap_or_default()
     }
 
     /// What is left of `item.…`.

@@ -13,6 +13,13 @@ const TEST_KEYS: &[&str] = &["condition", "fields", "compare", "some", "every", 
 const CONDITION_KEYS: &[&str] = &["type", "status", "reason", "notReason", "at"];
 const FIELD_KEYS: &[&str] = &["present", "not"];
 
+/// What the paths of a test start at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Root {
+    Object,
+    Item,
+}
+
 pub(super) fn state(reading: &mut Reading<'_, '_>, node: &Node) -> Option<State> {
     let map = reading.map(node, "a state", &[STATE_KEYS, TEST_KEYS].concat())?;
     let (Some(name), Some(health)) = (map.get("name"), map.get("health")) else {
@@ -20,7 +27,7 @@ pub(super) fn state(reading: &mut Reading<'_, '_>, node: &Node) -> Option<State>
         reading.problem(codes::WRONG_FORM, start(node), "a state has a `name` and a `health`", hint);
         return None;
     };
-    let tests = tests(reading, map, true);
+    let tests = tests(reading, map, Root::Object);
     if tests.is_empty() {
         let message = "the state does not say when it fits";
         let hint = "give it `condition`, `fields`, `compare` or `when`; what fits no state is `otherwise`";
@@ -40,12 +47,12 @@ pub(super) fn suspended(reading: &mut Reading<'_, '_>, node: &Node) -> Option<Te
     if node.as_str().is_some() {
         return reading.expression(node, "`suspended`").map(Test::Expression);
     }
-    test(reading, node, "`suspended`", true)
+    test(reading, node, "`suspended`", Root::Object)
 }
 
-fn test(reading: &mut Reading<'_, '_>, node: &Node, what: &str, outermost: bool) -> Option<Test> {
+fn test(reading: &mut Reading<'_, '_>, node: &Node, what: &str, root: Root) -> Option<Test> {
     let map = reading.map(node, what, TEST_KEYS)?;
-    let tests = tests(reading, map, outermost);
+    let tests = tests(reading, map, root);
     if tests.is_empty() {
         let hint = format!("there are {}", TEST_KEYS.join(", "));
         reading.problem(codes::WRONG_FORM, start(node), &format!("{what} asks nothing"), &hint);
@@ -59,7 +66,7 @@ fn joined(mut tests: Vec<Test>) -> Test {
 }
 
 /// Everything that the keys of a map ask. Cheap ones first: they are looked at in this order.
-fn tests(reading: &mut Reading<'_, '_>, map: &Mapping, outermost: bool) -> Vec<Test> {
+fn tests(reading: &mut Reading<'_, '_>, map: &Mapping, root: Root) -> Vec<Test> {
     let mut tests = Vec::new();
     if let Some(entry) = map.get("fields") {
         tests.extend(fields(reading, &entry.value));
@@ -76,16 +83,16 @@ fn tests(reading: &mut Reading<'_, '_>, map: &Mapping, outermost: bool) -> Vec<T
         tests.extend(Reading::each(&entry.value).filter_map(|node| of_items(reading, node, key, every)));
     }
     if let Some(entry) = map.get("not") {
-        let inner = test(reading, &entry.value, "`not`", outermost);
+        let inner = test(reading, &entry.value, "`not`", root);
         tests.extend(inner.map(|inner| Test::Not(Box::new(inner))));
     }
     if let Some(entry) = map.get("any") {
         let nodes = reading.list(&entry.value, "`any`").unwrap_or_default();
-        let inner = nodes.iter().filter_map(|node| test(reading, node, "an item of `any`", outermost));
+        let inner = nodes.iter().filter_map(|node| test(reading, node, "an item of `any`", root));
         tests.push(Test::Any(inner.collect()));
     }
     if let Some(entry) = map.get("when") {
-        if !outermost {
+        if root == Root::Item {
             let message = "`when` looks at the whole object, not at an item";
             let hint = "put it beside `some` or `every`: `object.status.…exists(x, …)`";
             reading.problem(codes::INVALID_TEST, entry.key_span, message, hint);
@@ -159,14 +166,14 @@ fn literals(node: &Node) -> Vec<Literal> {
 }
 
 fn of_items(reading: &mut Reading<'_, '_>, node: &Node, key: &str, every: bool) -> Option<Test> {
-    let map = reading.map(node, &format!("`{key}`"), &[&["of"], TEST_KEYS].concat())?;
+    let map = reading.map(node, &format!("`{key}`"), &[&["of"][..], TEST_KEYS].concat())?;
     let Some(of) = map.get("of") else {
         let hint = format!("such as `{key}: {{of: status.parents, condition: {{type: Accepted}}}}`");
         reading.problem(codes::WRONG_FORM, start(node), &format!("`{key}` says `of` which list"), &hint);
         return None;
     };
     let of = reading.paths(&of.value, "`of`");
-    let tests = tests(reading, map, false);
+    let tests = tests(reading, map, Root::Item);
     if tests.is_empty() {
         reading.problem(codes::WRONG_FORM, start(node), &format!("`{key}` asks nothing of its items"), "");
         return None;
