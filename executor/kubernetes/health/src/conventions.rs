@@ -14,7 +14,7 @@ use crate::judge::Judged;
 const FAILED: [&str; 4] = ["Stalled", "Failed", "Degraded", "Failure"];
 /// Conditions that are true while a controller works.
 const WORKING: [&str; 4] = ["Reconciling", "Progressing", "Updating", "Deploying"];
-/// Conditions that are true when the object does its work; the first that is there decides.
+/// Conditions that are true when the object does its work; all that are there must be.
 const READY: [&str; 9] = [
     "Ready",
     "Available",
@@ -87,15 +87,20 @@ fn by_conditions(found: &[Condition<'_>], generation: Option<i64>, label: &str) 
         let what = format!("{} is true", condition.kind);
         return Some(Judged::new(Health::Degraded(condition.words()), label, &what));
     }
-    let ready = READY.iter().find_map(of);
+    let ready: Vec<Judged> =
+        READY.iter().filter_map(of).map(|one| by_condition(one, generation, label)).collect();
     // `Progressing` stays true in Deployments that are done: it counts where nothing says ready.
-    let done = ready.is_some_and(|one| one.status == "True");
+    let done = ready.first().is_some_and(|judged| judged.health.is_healthy());
     let working = WORKING.iter().filter(|kind| **kind == "Reconciling" || !done).find_map(holds);
     if let Some(condition) = working {
         let what = format!("{} is true", condition.kind);
         return Some(Judged::new(Health::Progressing(condition.words()), label, &what));
     }
-    let condition = ready?;
+    // Among equals the first: `Ready` where it is there.
+    ready.into_iter().reduce(|worst, next| if next.rank() > worst.rank() { next } else { worst })
+}
+
+fn by_condition(condition: &Condition<'_>, generation: Option<i64>, label: &str) -> Judged {
     let what = format!("{} is {}", condition.kind, one_line(condition.status).to_lowercase());
     let health = match condition.status {
         _ if condition.is_old(generation) => {
@@ -106,7 +111,7 @@ fn by_conditions(found: &[Condition<'_>], generation: Option<i64>, label: &str) 
         "False" | "Unknown" => Health::Progressing(condition.words()),
         other => Health::Unknown(format!("{} is `{}`, which is no status", condition.kind, one_line(other))),
     };
-    Some(Judged::new(health, label, &what))
+    Judged::new(health, label, &what)
 }
 
 /// Absent: no field with one word about the whole.

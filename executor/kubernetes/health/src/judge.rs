@@ -25,7 +25,7 @@ impl Judged {
         Self::new(Health::Progressing(message.to_owned()), label, what)
     }
 
-    fn rank(&self) -> u8 {
+    pub(crate) fn rank(&self) -> u8 {
         match self.health {
             Health::Healthy | Health::Suspended => 0,
             Health::Progressing(_) => 1,
