@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Names that controllers use, so that rules look at what stands behind them.
-const NAMES: [&str; 24] = [
+static NAMES: [&str; 24] = [
     "phase",
     "state",
     "status",
@@ -54,15 +54,15 @@ fn junk() -> impl Strategy<Value = Value> {
         let map = proptest::collection::btree_map(name.clone(), inner.clone(), 0..6);
         prop_oneof![
             proptest::collection::vec(inner, 0..4).prop_map(Value::from),
-            map.prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+            map.prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Value>()),
         ]
     })
 }
 
 fn condition() -> impl Strategy<Value = Value> {
-    let kinds = ["Ready", "Available", "Synced", "Accepted", "Healthy", "Zorp", "Progressing"];
-    let statuses = ["Unknown", "False", "Perhaps", "true", ""];
-    (proptest::sample::select(&kinds[..]), proptest::sample::select(&statuses[..]))
+    let kinds = vec!["Ready", "Available", "Synced", "Accepted", "Healthy", "Zorp", "Progressing"];
+    let statuses = vec!["Unknown", "False", "Perhaps", "true", ""];
+    (proptest::sample::select(kinds), proptest::sample::select(statuses))
         .prop_map(|(kind, status)| json!({"type": kind, "status": status, "reason": "Zorp"}))
 }
 
