@@ -113,7 +113,10 @@ fn a_condition_is_ready_only_when_it_is_true_and_current() {
 fn table() -> String {
     let mut table = String::from("| group | kinds |\n|---|---|\n");
     let mut groups: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
-    for known in RuleSet::bundled().kinds() {
+    let mut kinds = RuleSet::bundled().kinds();
+    // What stands for all others comes last.
+    kinds.sort_by_key(|known| known.kind == "*");
+    for known in kinds {
         let kind = if known.kind == "*" { "every other kind".to_owned() } else { known.kind };
         let group = if known.group.is_empty() { "core".to_owned() } else { known.group };
         groups.entry(group).or_default().push(if known.data { format!("*{kind}*") } else { kind });

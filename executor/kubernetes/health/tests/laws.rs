@@ -54,7 +54,10 @@ fn junk() -> impl Strategy<Value = Value> {
         let map = proptest::collection::btree_map(name.clone(), inner.clone(), 0..6);
         prop_oneof![
             proptest::collection::vec(inner, 0..4).prop_map(Value::from),
-            map.prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Value>()),
+            map.prop_map(|map| map
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect::<Value>()),
         ]
     })
 }
