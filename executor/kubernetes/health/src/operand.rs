@@ -174,7 +174,10 @@ fn previous_is_default(words: &[String], word: &String) -> bool {
 }
 
 fn first_of<'v>(items: &'v [Item], roots: Roots<'v>) -> Option<Got<'v>> {
-    items.iter().find_map(|item| item.value(roots))
+    let mut found = items.iter().filter_map(|item| item.value(roots));
+    let first = found.next()?;
+    // An empty text says nothing; what stands behind it may.
+    if first == Got::Text("") { found.find(|next| *next != first).or(Some(first)) } else { Some(first) }
 }
 
 impl Item {
@@ -247,8 +250,7 @@ mod tests {
 
     #[test]
     fn comparisons() {
-        let object =
-            json!({"spec": {"replicas": 3, "partition": 1}, "status": {"ready": 2, "a": "x", "l": [1, 2]}});
+        let object = json!({"spec": {"replicas": 3, "partition": 1}, "status": {"ready": 2, "a": "x", "empty": "", "l": [1, 2]}});
         let roots = Roots { object: &object, item: Some(&object["status"]) };
         let holds = |text: &str| Comparison::parse(text).unwrap().holds(roots);
         assert_eq!(holds("status.ready < spec.replicas"), Some(true));
@@ -257,6 +259,8 @@ mod tests {
         assert_eq!(holds("status.none < 1"), None, "what is missing decides nothing");
         assert_eq!(holds("status.a == 'x'"), Some(true));
         assert_eq!(holds("status.a < 1"), None);
+        assert_eq!(holds("status.empty ?? status.a == 'x'"), Some(true), "an empty text is no text");
+        assert_eq!(holds("status.empty == ''"), Some(true));
         assert_eq!(holds("size(status.l) == 2"), Some(true));
         assert_eq!(holds("size(status.none) == 0"), Some(true));
         assert_eq!(holds("item.ready == 2"), Some(true));

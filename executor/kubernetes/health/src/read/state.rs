@@ -27,7 +27,11 @@ pub(super) fn state(reading: &mut Reading<'_, '_>, node: &Node) -> Option<State>
         reading.problem(codes::WRONG_FORM, start(node), "a state has a `name` and a `health`", hint);
         return None;
     };
+    let before = reading.found.len();
     let tests = tests(reading, map, Root::Object);
+    if reading.found.len() > before {
+        return None;
+    }
     if tests.is_empty() {
         let message = "the state does not say when it fits";
         let hint = "give it `condition`, `fields`, `compare` or `when`; what fits no state is `otherwise`";
@@ -52,7 +56,11 @@ pub(super) fn suspended(reading: &mut Reading<'_, '_>, node: &Node) -> Option<Te
 
 fn test(reading: &mut Reading<'_, '_>, node: &Node, what: &str, root: Root) -> Option<Test> {
     let map = reading.map(node, what, TEST_KEYS)?;
+    let before = reading.found.len();
     let tests = tests(reading, map, root);
+    if reading.found.len() > before {
+        return None;
+    }
     if tests.is_empty() {
         let hint = format!("there are {}", TEST_KEYS.join(", "));
         reading.problem(codes::WRONG_FORM, start(node), &format!("{what} asks nothing"), &hint);
