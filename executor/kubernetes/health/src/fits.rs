@@ -5,8 +5,8 @@ use std::cell::{Cell, OnceCell};
 use naksha_environments::expression::{Bindings, Expression};
 use serde_json::Value;
 
+use crate::comparison::Roots;
 use crate::condition::Condition;
-use crate::operand::Roots;
 use crate::path::Path;
 use crate::rule::{ConditionTest, Expected, FieldTest, Pattern, Test};
 

@@ -11,12 +11,12 @@
 //! ```
 
 mod bundled;
+mod comparison;
 mod condition;
 mod conventions;
 mod fits;
 mod judge;
 mod message;
-mod operand;
 mod path;
 mod read;
 mod rule;

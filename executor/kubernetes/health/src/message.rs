@@ -7,9 +7,9 @@ use std::sync::Arc;
 use naksha_environments::expression::{ExpressionError, Text};
 use serde_json::Value;
 
+use crate::comparison::{Roots, Sum};
 use crate::condition::one_line;
 use crate::fits::{Found, Scope};
-use crate::operand::{Operand, Roots};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Message(Kind);
@@ -24,7 +24,7 @@ enum Kind {
 enum Part {
     Plain(String),
     Condition,
-    Operand(Operand),
+    Sum(Sum),
 }
 
 /// What is wrong with a message.
@@ -50,7 +50,7 @@ impl Message {
             }
             parts.push(match field {
                 "condition" => Part::Condition,
-                field => Part::Operand(Operand::parse(field).ok_or_else(|| Wrong::Field(field.to_owned()))?),
+                field => Part::Sum(Sum::parse(field).ok_or_else(|| Wrong::Field(field.to_owned()))?),
             });
             rest = after;
         }
@@ -75,7 +75,7 @@ impl Message {
                     match part {
                         Part::Plain(plain) => words.push_str(plain),
                         Part::Condition => words.push_str(&found.condition?.words()),
-                        Part::Operand(operand) => words.push_str(&operand.shown(roots)?),
+                        Part::Sum(sum) => words.push_str(&sum.shown(roots)?),
                     }
                 }
                 words

@@ -6,8 +6,8 @@ use naksha_environments::expression::Expression;
 use naksha_environments::object::Health;
 use serde_json::Value;
 
+use crate::comparison::Comparison;
 use crate::message::Message;
-use crate::operand::Comparison;
 use crate::path::Path;
 
 /// The rule of one kind.

@@ -6,8 +6,8 @@ use naksha_environments::diagnostic::{Diagnostic, Place, Span, did_you_mean};
 use naksha_environments::expression::{Expression, ExpressionError};
 use naksha_environments::yaml::{Content, Lines, Mapping, Node};
 
+use crate::comparison::Comparison;
 use crate::message::{Message, Wrong};
-use crate::operand::Comparison;
 use crate::path::Path;
 use crate::rule::{Pattern, Word};
 
@@ -85,7 +85,7 @@ impl<'l, 't> Reading<'l, 't> {
     }
 
     /// A value, or a list of them.
-    pub(super) fn each<'n>(node: &'n Node) -> impl Iterator<Item = &'n Node> + use<'n> {
+    pub(super) fn each(node: &Node) -> impl Iterator<Item = &Node> + use<'_> {
         let (one, many) = match node.as_sequence() {
             Some(items) => (None, items),
             None => (Some(node), &[][..]),

@@ -14,9 +14,9 @@ use crate::path::Path;
 /// Two sides and what is asked of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Comparison {
-    left: Operand,
+    left: Sum,
     operator: Operator,
-    right: Operand,
+    right: Sum,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ enum Operator {
 
 /// Something that has a value: the first item, and what is added to it or taken away.
 #[derive(Debug, Clone)]
-pub(crate) struct Operand {
+pub(crate) struct Sum {
     first: Vec<Item>,
     rest: Vec<(Sign, Vec<Item>)>,
 }
@@ -47,11 +47,11 @@ enum Item {
     Number(f64),
     Text(String),
     Path(Path),
-    OfItem(Path),
+    Inside(Path),
     Size(Path),
 }
 
-/// What an operand is in one object.
+/// What a sum is in one object.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Got<'v> {
     Number(f64),
@@ -72,7 +72,7 @@ impl Comparison {
         let words = words(text)?;
         let at = words.iter().position(|word| operator(word).is_some())?;
         let operator = operator(&words[at])?;
-        let (left, right) = (Operand::of(&words[..at])?, Operand::of(&words[at + 1..])?);
+        let (left, right) = (Sum::of(&words[..at])?, Sum::of(&words[at + 1..])?);
         Some(Self { left, operator, right })
     }
 
@@ -106,7 +106,7 @@ fn operator(word: &str) -> Option<Operator> {
     })
 }
 
-impl Operand {
+impl Sum {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::of(&words(text)?)
     }
@@ -193,7 +193,7 @@ impl Item {
         }
         let path = Path::parse(word)?;
         Some(match path.of_item() {
-            Some(inner) => Self::OfItem(inner),
+            Some(inner) => Self::Inside(inner),
             None => Self::Path(path),
         })
     }
@@ -203,7 +203,7 @@ impl Item {
             Self::Number(number) => Some(Got::Number(*number)),
             Self::Text(text) => Some(Got::Text(text)),
             Self::Path(path) => got(path.first(roots.object)?),
-            Self::OfItem(path) => got(path.first(roots.item?)?),
+            Self::Inside(path) => got(path.first(roots.item?)?),
             Self::Size(path) => {
                 let size = match path.first(roots.object) {
                     Some(Value::Array(items)) => items.len(),
