@@ -64,7 +64,7 @@ fn case_of(file: &str, version: &Value, kind: &str, case: &Map<String, Value>) -
         match key.as_str() {
             "is" | "rule" | "generation" | "observed" | "conditions" => {}
             "metadata" => {
-                object["metadata"].as_object_mut().unwrap().extend(value.as_object().unwrap().clone())
+                object["metadata"].as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
             }
             key => object[key] = value.clone(),
         }
