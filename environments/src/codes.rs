@@ -1,12 +1,13 @@
 //! The register of user-visible codes. Each has a page, `docs/errors/<code>.md`, and a fixture that raises it.
 //!
 //! One file per hundred: definitions 01, references and claims 02, rendering 03, plans 04, policies 05,
-//! applying 06, Git 07, state 08, daemon and command line 09. A code is never reused for something else.
+//! applying 06, Git 07, state 08, daemon and command line 09, health rules 10. A code is never reused for something else.
 
 pub mod apply;
 pub mod daemon;
 pub mod definition;
 pub mod git;
+pub mod health;
 pub mod plan;
 pub mod policy;
 pub mod reference;
@@ -60,6 +61,7 @@ impl Code {
             git::ALL,
             store::ALL,
             daemon::ALL,
+            health::ALL,
         ]
         .into_iter()
         .flatten()

@@ -21,6 +21,11 @@ pub fn is_built_in(group: &str) -> bool {
     find_group(group).is_some() || GONE.iter().any(|gone| gone.group == group)
 }
 
+/// Every kind that is served, with its group.
+pub fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    GROUPS.iter().flat_map(|group| group.kinds.iter().map(move |kind| (group.name, kind.name)))
+}
+
 /// Where objects of a built-in kind lie. `None`: it is no built-in kind. Custom kinds say it in their definition.
 pub fn scope(group: &str, kind: &str) -> Option<Scope> {
     let served = find_group(group).and_then(|own| own.find(kind)).map(|own| own.scope);

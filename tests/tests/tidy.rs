@@ -25,11 +25,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("executor", &["naksha-environments"]),
     ("executor/directory", &["naksha-environments", "naksha-executor"]),
     ("executor/kubernetes", &["naksha-environments", "naksha-executor"]),
+    ("executor/kubernetes/health", &["naksha-environments"]),
     ("executor/store", &["naksha-environments", "naksha-executor"]),
 ];
 
 /// Sources that may know nothing of the outside.
-const PURE: &[&str] = &["environments/src", "renderer/src", "policies/src"];
+const PURE: &[&str] = &["environments/src", "renderer/src", "policies/src", "executor/kubernetes/health/src"];
 const IMPURE_WORDS: &[&str] = &[
     "std::fs",
     "std::net",

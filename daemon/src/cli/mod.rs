@@ -11,6 +11,7 @@ mod daemon;
 mod explain;
 mod forget;
 mod goal;
+mod health;
 mod history;
 mod init;
 mod plan;
@@ -118,6 +119,8 @@ enum Command {
     Schema(schema::Schema),
     /// Explain a code or a shipped rule
     Explain(explain::Explain),
+    /// Judge the health of objects by their status
+    Health(health::Health),
     /// Evaluate and test policies
     Policy(policy::PolicyCommand),
     /// Print a completion script for a shell
@@ -189,6 +192,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Backup(command) => command.run(context),
         Command::Schema(command) => command.run(context),
         Command::Explain(command) => command.run(context),
+        Command::Health(command) => command.run(context),
         Command::Policy(command) => command.run(context),
         Command::Completion(command) => command.run(context),
         Command::Demo(command) => command.run(context),

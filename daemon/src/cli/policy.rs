@@ -207,12 +207,12 @@ fn object_of(context: &Context, file: &Path) -> anyhow::Result<Value> {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<String> {
+pub(super) fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// Prints what is wrong with a file.
-fn told(context: &Context, found: &[Diagnostic], file: &Path) {
+pub(super) fn told(context: &Context, found: &[Diagnostic], file: &Path) {
     let style = present::Style::new(context.terminal.colour);
     context.terminal.note(&present::diagnostics(&documents(found, file), style));
 }
@@ -241,7 +241,7 @@ fn policy_path(file: &Path) -> anyhow::Result<TreePath> {
     Ok(TreePath::parse(&format!("policies/{}", tree_path(file)?))?)
 }
 
-fn tree_path(file: &Path) -> anyhow::Result<TreePath> {
+pub(super) fn tree_path(file: &Path) -> anyhow::Result<TreePath> {
     let name = file.file_name().and_then(|name| name.to_str()).context("the file has a name")?;
     Ok(TreePath::parse(name)?)
 }

@@ -6,7 +6,7 @@ use naksha_tests::Installation;
 
 use crate::{CANARY, CANARY_ENCODED, refused, run, shop};
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 13] = [
     &["check"],
     &["render"],
     &["render", "--explain-values"],
@@ -14,6 +14,7 @@ const COMMANDS: [&[&str]; 12] = [
     &["plan", "--base", "none"],
     &["promote", "staging"],
     &["policy", "eval", "--policy", "policies/named.yaml", "--object", "secret.yaml"],
+    &["health", "secret.yaml"],
     &["init", "new"],
     &["schema", "Unit"],
     &["explain", "NK0101"],

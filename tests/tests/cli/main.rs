@@ -10,6 +10,7 @@ mod config;
 mod daemon;
 mod every;
 mod explain;
+mod health;
 mod init;
 mod plan;
 mod policy;
