@@ -3,7 +3,6 @@
 //! Executing makes no choices; what is chosen at apply time is a planner bug.
 
 pub mod contract;
-pub mod health;
 pub mod live;
 pub mod port;
 pub mod realise;

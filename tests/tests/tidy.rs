@@ -23,8 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("renderer/sandbox", &["naksha-environments", "naksha-renderer"]),
     ("policies", &["naksha-environments"]),
     ("executor", &["naksha-environments"]),
-    ("executor/directory", &["naksha-environments", "naksha-executor"]),
-    ("executor/kubernetes", &["naksha-environments", "naksha-executor"]),
+    ("executor/directory", &["naksha-environments", "naksha-executor", "naksha-kubernetes-health"]),
+    ("executor/kubernetes", &["naksha-environments", "naksha-executor", "naksha-kubernetes-health"]),
     ("executor/kubernetes/health", &["naksha-environments"]),
     ("executor/store", &["naksha-environments", "naksha-executor"]),
 ];

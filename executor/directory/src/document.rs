@@ -6,8 +6,8 @@ use naksha_environments::object::{Body, Health, ObjectKey, Uid};
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
 use naksha_environments::yaml::{Dialect, parse};
-use naksha_executor::health::judge;
 use naksha_executor::live::masked;
+use naksha_kubernetes_health::RuleSet;
 use serde_json::{Map, Value};
 
 /// An object as its file has it, unmasked: it never leaves this crate.
@@ -66,7 +66,10 @@ impl Document {
     /// Nobody runs controllers over a directory: an object without a status is written, and that is all there is
     /// to wait for. With a status it is judged like any other.
     pub(crate) fn health(&self) -> Health {
-        if self.has_status() { judge(&Value::Object(self.0.clone())) } else { Health::Healthy }
+        if !self.has_status() {
+            return Health::Healthy;
+        }
+        RuleSet::bundled().judge(&Value::Object(self.0.clone())).health
     }
 
     /// What may be shown and compared.

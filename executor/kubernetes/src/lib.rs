@@ -13,7 +13,6 @@
 mod connect;
 mod discovery;
 mod fields;
-mod kinds;
 mod live;
 mod observe;
 mod refusal;

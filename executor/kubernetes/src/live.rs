@@ -5,8 +5,8 @@ use std::sync::Arc;
 use naksha_environments::digest::Digest;
 use naksha_environments::object::{Body, Health, Live, Managed, Mark, ObjectKey, Uid};
 use naksha_environments::secret::MarkKey;
-use naksha_executor::health::judge;
 use naksha_executor::live::masked_value_of;
+use naksha_kubernetes_health::RuleSet;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -103,7 +103,7 @@ struct Read<'a> {
 fn read<'a>(key: &ObjectKey, text: &'a str, marks: &MarkKey) -> Option<Read<'a>> {
     let Head { metadata } = serde_json::from_str(text).ok()?;
     let object: Value = serde_json::from_str(text).ok()?;
-    let health = judge(&object);
+    let health = RuleSet::bundled().judge(&object).health;
     let Value::Object(fields) = object else { return None };
     let masked = masked_value_of(key, fields, marks);
     let owned = our_entry(&metadata).map(Entry::tree).unwrap_or_default();

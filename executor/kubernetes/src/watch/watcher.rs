@@ -9,6 +9,7 @@ use naksha_environments::ids::EnvironmentName;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::retry::spread;
+use naksha_kubernetes_health::RuleSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,7 +17,6 @@ use tracing::{debug, info};
 
 use super::cache::{Cache, Scope, State};
 use crate::connect::{Api, Lines};
-use crate::kinds::is_read_whole;
 use crate::live::{Seen, head, resource_version, seen_whole};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
@@ -60,7 +60,7 @@ impl Watchers {
             cache: Arc::clone(&self.cache),
             marks: self.marks.clone(),
             selector: format!("{ENVIRONMENT_LABEL}%3D{}", self.environment),
-            whole: is_read_whole(&resource.group, &resource.kind),
+            whole: RuleSet::bundled().has_status_rules(&resource.group, &resource.kind),
             resource: Arc::clone(resource),
             scope: scope.clone(),
         };

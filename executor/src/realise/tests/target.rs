@@ -17,11 +17,11 @@ use tokio::sync::watch;
 
 use super::fuse::{Fate, Fuse};
 use crate::contract::target::Fixture;
-use crate::health::judge;
 use crate::port::target::{
     OWNER_ANNOTATION, Question, Removal, SharedTarget, Target, TargetError, Wanted, Write, WriteError,
     WriteMode, Written, owner_of,
 };
+use naksha_kubernetes_health::RuleSet;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Stored {
@@ -130,7 +130,11 @@ fn live(stored: &Stored) -> Live {
     let body = Body::new(&masked(&stored.object));
     let uid = stored.uid.map(|uid| Uid(format!("uid-{uid}").into()));
     let mark = Mark { uid, version: stored.version.to_string().into(), fingerprint: body.digest() };
-    let health = if stored.object.get("status").is_some() { judge(&stored.object) } else { Health::Healthy };
+    let health = if stored.object.get("status").is_some() {
+        RuleSet::bundled().judge(&stored.object).health
+    } else {
+        Health::Healthy
+    };
     Live { mark, body, health, managed: None }
 }
 
