@@ -182,8 +182,10 @@ fn an_approvals_file_does_the_same() {
         ),
     );
     let commit = shop.repository.commit("acknowledged");
-    daemon.await_applied("dev", &commit);
+    let status = daemon.await_applied("dev", &commit);
     assert!(!shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+    let pending = |unit: &Value| unit["state"] != "synced";
+    assert!(!status["units"].as_array().unwrap().iter().any(pending), "{status}");
 }
 
 #[test]

@@ -10,12 +10,12 @@ use naksha_environments::environment::Lifecycle;
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::load::told_once;
 use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
-use naksha_environments::plan::{Blocked, Plan};
+use naksha_environments::plan::{Action, Blocked, Plan};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
 use naksha_environments::verdict::Admission;
 use naksha_environments::wire::why_document;
-use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, Suspension};
+use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, StepOutcome, Suspension};
 use naksha_executor::realise::RealiseOutcome;
 use serde_json::json;
 
@@ -434,7 +434,7 @@ fn units(
         .iter()
         .filter_map(|(key, observed)| Some((key, health_of(observed).filter(|health| !health.is_healthy())?)))
         .collect();
-    let acting: BTreeSet<&UnitName> = plan.actions.iter().filter_map(|action| action.unit.as_ref()).collect();
+    let to_do = to_do(plan, applied);
     for (name, unit) in &rendered.units {
         let end = applied.and_then(|outcome| outcome.units.get(name));
         let looked_at = || if unwell.is_empty() { &[] } else { unit.objects() };
@@ -444,12 +444,26 @@ fn units(
             (Some(blocked), _, _) => blocked_sync(blocked),
             (None, Some(failed), _) => UnitSync::Failed(failed),
             (None, None, Some(end)) if end.sync != UnitSync::Synced => end.sync.clone(),
-            (None, None, None) if acting.contains(name) => UnitSync::Pending,
+            _ if to_do.contains(name) => UnitSync::Pending,
             (None, None, _) => drift_sync(plan, fights, unit.objects().iter().map(|object| &object.key)),
         };
         units.insert(name.clone(), UnitStatus { state, health, objects: unit.objects().len() });
     }
     units
+}
+
+/// Units of which some action was not carried out. An apply says how a unit ended only where it wrote something of it:
+/// whether deletions were, its steps tell.
+fn to_do<'a>(plan: &'a Plan, applied: Option<&RealiseOutcome>) -> BTreeSet<&'a UnitName> {
+    let mut done: BTreeMap<&str, bool> = BTreeMap::new();
+    for step in applied.iter().flat_map(|outcome| &outcome.steps) {
+        // A replacement is two steps.
+        *done.entry(&step.subject).or_insert(true) &= step.outcome == StepOutcome::Done;
+    }
+    let is_done = |action: &Action| {
+        !done.is_empty() && done.get(action.subject.to_string().as_str()).is_some_and(|done| *done)
+    };
+    plan.actions.iter().filter(|action| !is_done(action)).filter_map(|action| action.unit.as_ref()).collect()
 }
 
 fn blocked_sync(blocked: &Blocked) -> UnitSync {
