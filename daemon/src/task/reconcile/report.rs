@@ -254,7 +254,7 @@ fn next(interval: Duration, status: &EnvironmentStatus) -> Duration {
         State::Progressing => interval.min(ON_ITS_WAY),
         // What failed or is unhealthy for good does not get better by looking at it.
         State::Degraded if is_on_its_way(&status.units) => interval.min(ON_ITS_WAY),
-        State::Waiting { until, .. } => {
+        State::Waiting { until: Some(until), .. } => {
             let left = until.as_millisecond() - Timestamp::now().as_millisecond();
             interval.min(Duration::from_millis(u64::try_from(left).unwrap_or(0) + 1))
         }
