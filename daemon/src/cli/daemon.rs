@@ -46,8 +46,8 @@ impl Daemon {
             let lines: Vec<_> = wrong.iter().map(ToString::to_string).collect();
             bail!(ConfigError::Wrong(lines.join("\n")));
         }
-        // What is not there now may come; the daemon tries again.
-        for problem in &problems {
+        // What is not there now may come; the daemon tries again. What a start needs is told by the start.
+        for problem in problems.iter().filter(|problem| problem.kind == ProblemKind::Missing) {
             context.terminal.note(&format!("warning: {problem}"));
         }
         let config = loaded.config;
@@ -61,14 +61,24 @@ impl Daemon {
     }
 }
 
+/// An error stops a start, a warning does not.
+fn line(problem: &Problem) -> String {
+    let Problem { kind, place, message } = problem;
+    let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    format!("{place}{}: {message}", kind.severity().as_str())
+}
+
 fn report(context: &Context, problems: &[Problem]) -> Outcome {
     if context.terminal.is_json() {
-        let row = |problem: &Problem| json!({"place": problem.place, "message": problem.message});
+        let row = |problem: &Problem| {
+            let severity = problem.kind.severity().as_str();
+            json!({"place": problem.place, "severity": severity, "message": problem.message})
+        };
         context.terminal.json(&json!({"problems": problems.iter().map(row).collect::<Vec<_>>()}));
     } else if problems.is_empty() {
         context.terminal.print("the configuration is fine");
     } else {
-        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let lines: Vec<_> = problems.iter().map(line).collect();
         context.terminal.print(&lines.join("\n"));
     }
     if problems.is_empty() { Outcome::Fine } else { Outcome::Found }
