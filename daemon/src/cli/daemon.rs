@@ -39,13 +39,16 @@ impl Daemon {
         if check_config {
             return Ok(report(context, &context.config_problems(overrides)?));
         }
-        let loaded = context.config_with(overrides)?;
+        let loaded = match context.config_with(overrides.clone()) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // The first error of a text hides the others.
+                refuse_wrong(&context.config_problems(overrides)?)?;
+                return Err(error);
+            }
+        };
         let problems = problems(&loaded);
-        let wrong: Vec<_> = problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong).collect();
-        if !wrong.is_empty() {
-            let lines: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-            bail!(ConfigError::Wrong(lines.join("\n")));
-        }
+        refuse_wrong(&problems)?;
         // What is not there now may come; the daemon tries again. What a start needs is told by the start.
         for problem in problems.iter().filter(|problem| problem.kind == ProblemKind::Missing) {
             context.terminal.note(&format!("warning: {problem}"));
@@ -59,6 +62,16 @@ impl Daemon {
         result?;
         Ok(Outcome::Fine)
     }
+}
+
+/// What can never work, all of it at once.
+fn refuse_wrong(problems: &[Problem]) -> anyhow::Result<()> {
+    let wrong = problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong);
+    let lines: Vec<_> = wrong.map(ToString::to_string).collect();
+    if !lines.is_empty() {
+        bail!(ConfigError::Wrong(lines.join("\n")));
+    }
+    Ok(())
 }
 
 /// An error stops a start, a warning does not.

@@ -98,6 +98,22 @@ fn what_stops_a_start_is_an_error_and_nothing_else_is() {
     assert!(started.contains("warning: naksha.toml:4:7: "), "{started}");
 }
 
+#[test]
+fn a_start_tells_every_value_that_is_wrong() {
+    let shop = shop();
+    shop.repository
+        .write("naksha.toml", "stat = \"/tmp/x\"\n[limits]\nhistory = 5\n[log]\nlevel = \"inof\"\n");
+    let said = run(&shop, &["daemon", "--config", "naksha.toml"]).expect_code(2).err;
+    for line in [
+        "naksha.toml:1:1: unknown field `stat`",
+        "naksha.toml:3:11: ",
+        "naksha.toml:5:9: `inof` is no log level",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+    assert!(said.contains("error[NK0901]") && !said.contains("TOML parse error"), "{said}");
+}
+
 /// Each line begins with its place and holds its words.
 fn fits(expected: &[(&str, &str)], said: &[String]) {
     for ((place, message), said) in expected.iter().zip(said) {
