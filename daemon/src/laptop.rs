@@ -38,6 +38,8 @@ pub enum LaptopError {
     Git(#[from] GitError),
     #[error("`{revision}` needs a Git repository, and {folder} is none")]
     NoRepository { revision: String, folder: String },
+    #[error("there is no folder `{folder}`")]
+    NoFolder { folder: String },
     #[error("template workers cannot be started")]
     Workers(#[from] naksha_renderer_sandbox::Error),
     #[error("{folder} holds no definition; write some with `naksha init`, or name the repository's folder")]
@@ -81,6 +83,9 @@ pub struct Laptop {
 
 impl Laptop {
     pub fn open(folder: &Path) -> Result<Self, LaptopError> {
+        if !folder.exists() {
+            return Err(LaptopError::NoFolder { folder: folder.display().to_string() });
+        }
         let work = WorkTree::open(folder)?;
         let (one, two) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
         let mut key = [0; 32];
@@ -172,7 +177,8 @@ impl Laptop {
             return Ok(None);
         }
         let (at, trunk) = (source.short(), trunk.name);
-        let message = format!("the lock's source {at} is not on the trunk `{trunk}`, and `{name}` would be held");
+        let message =
+            format!("the lock's source {at} is not on the trunk `{trunk}`, and `{name}` would be held");
         let hint = format!("promote a commit of the trunk: `naksha promote {name}`");
         Ok(Some(Diagnostic::new(LOCK_OFF_TRUNK, message).at(lock.place.clone()).hint(hint)))
     }
