@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::plan::PlanId;
-use naksha_executor::port::store::{ApplyOutcome, ApplyRecord, PlanRecord, Scope, Store, StoreError};
+use naksha_executor::port::store::{
+    ApplyOutcome, ApplyRecord, AuditEntry, PlanRecord, Scope, Store, StoreError,
+};
 
 use crate::http::api::HistoryEntry;
 
@@ -14,12 +16,40 @@ pub const MIN_PLAN_PREFIX: usize = 8;
 /// Most entries that are given at once: more than anybody reads, and a few hundred kilobytes.
 pub const MAX_ENTRIES: u32 = 1000;
 
+/// What the audit, events and history call an apply that only healed.
+pub const HEAL: &str = "heal";
+
+/// Rows of the audit that are looked through for each row of history: its end, and what people did in between. An apply
+/// whose end is further back is called `apply`.
+const AUDIT_PER_APPLY: u32 = 4;
+
 /// Every apply, and every plan that was not applied since it was proposed last; newest first.
 pub async fn entries(store: &dyn Store, scope: &Scope, limit: u32) -> Result<Vec<HistoryEntry>, StoreError> {
     let limit = limit.min(MAX_ENTRIES);
     let plans = store.plans(scope, limit).await?;
     let applies = store.applies(scope, limit).await?;
-    Ok(merged(scope, plans, &applies, limit as usize))
+    let mut entries = merged(scope, plans, &applies, limit as usize);
+    if entries.iter().any(|entry| entry.outcome.is_some()) {
+        let audit = store.audit(Some(scope), limit.saturating_mul(AUDIT_PER_APPLY)).await?;
+        let healed: Vec<&AuditEntry> =
+            audit.iter().map(|record| &record.entry).filter(|entry| entry.what == HEAL).collect();
+        for entry in &mut entries {
+            tell_heal(entry, &healed);
+        }
+    }
+    Ok(entries)
+}
+
+/// Pure. What an apply was is written to the audit with its end.
+fn tell_heal(entry: &mut HistoryEntry, healed: &[&AuditEntry]) {
+    let Some(ended) = entry.ended else { return };
+    let is_its_end = |audit: &&AuditEntry| {
+        let plan = audit.plan.as_ref().map(PlanId::as_str);
+        plan == Some(&*entry.plan) && entry.at <= audit.at && audit.at <= ended
+    };
+    if healed.iter().any(is_its_end) {
+        HEAL.clone_into(&mut entry.decision);
+    }
 }
 
 /// Pure. The newest `limit` of each are enough for the newest `limit` of both.

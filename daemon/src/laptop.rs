@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use naksha_environments::codes::git::LOCK_OFF_TRUNK;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::facts::Facts;
@@ -37,6 +38,8 @@ pub enum LaptopError {
     Git(#[from] GitError),
     #[error("`{revision}` needs a Git repository, and {folder} is none")]
     NoRepository { revision: String, folder: String },
+    #[error("there is no folder `{folder}`")]
+    NoFolder { folder: String },
     #[error("template workers cannot be started")]
     Workers(#[from] naksha_renderer_sandbox::Error),
     #[error("{folder} holds no definition; write some with `naksha init`, or name the repository's folder")]
@@ -80,6 +83,9 @@ pub struct Laptop {
 
 impl Laptop {
     pub fn open(folder: &Path) -> Result<Self, LaptopError> {
+        if !folder.exists() {
+            return Err(LaptopError::NoFolder { folder: folder.display().to_string() });
+        }
         let work = WorkTree::open(folder)?;
         let (one, two) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
         let mut key = [0; 32];
@@ -142,6 +148,7 @@ impl Laptop {
         loaded.extend(self.trunk_differs(side)?);
         let views: Vec<&EnvironmentView> = views.into_iter().collect();
         for view in &views {
+            loaded.extend(self.off_trunk(side, view)?);
             loaded.extend(pinned_errors(side, view));
         }
         Ok(told_once(loaded, views.iter().map(|view| &view.rendered)))
@@ -154,6 +161,26 @@ impl Laptop {
             return Ok(None);
         };
         Ok(repository.trunk_differs(&named, "the remote's HEAD"))
+    }
+
+    /// Whether the commit that an environment is locked to was never merged: the daemon would hold it. Nothing is said
+    /// where this clone cannot know.
+    fn off_trunk(&self, side: &Side, view: &EnvironmentView) -> Result<Option<Diagnostic>, LaptopError> {
+        let name = &view.environment.name;
+        let is_locked = matches!(view.environment.follows, Follows::Promotion { .. });
+        let lock = side.loaded.definitions.locks.get(name).filter(|_| is_locked);
+        let (Some(lock), Some(objects), Some(trunk)) = (lock, self.work.objects(), self.trunk(side)?) else {
+            return Ok(None);
+        };
+        let source = &lock.source;
+        if objects.is_shallow()? || !objects.has(source)? || objects.is_ancestor(source, &trunk.revision)? {
+            return Ok(None);
+        }
+        let (at, trunk) = (source.short(), trunk.name);
+        let message =
+            format!("the lock's source {at} is not on the trunk `{trunk}`, and `{name}` would be held");
+        let hint = format!("promote a commit of the trunk: `naksha promote {name}`");
+        Ok(Some(Diagnostic::new(LOCK_OFF_TRUNK, message).at(lock.place.clone()).hint(hint)))
     }
 
     /// The environments asked for, in the order of promotion; all of them when none is named.

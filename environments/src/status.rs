@@ -62,7 +62,7 @@ pub enum State {
     /// One plan waits; the last applied state is still healed.
     Held { reasons: Vec<HoldReason> },
     /// One plan waits for a time window.
-    Waiting { until: Timestamp, reason: String },
+    Waiting { until: Option<Timestamp>, reason: String },
     /// Nothing is written.
     Suspended { by: String, reason: String },
     /// A lock is missing: nothing was promoted here yet.

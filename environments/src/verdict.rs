@@ -100,9 +100,9 @@ pub enum Admission {
         reasons: Vec<HoldReason>,
         heal: Option<ApprovedPlan>,
     },
-    /// It waits for time; heal goes ahead as above.
+    /// It waits for time; heal goes ahead as above. `until`: absent where nothing opens again.
     Wait {
-        until: Timestamp,
+        until: Option<Timestamp>,
         reason: String,
         heal: Option<ApprovedPlan>,
     },
@@ -123,7 +123,7 @@ impl Admission {
     }
 
     /// As [`Admission::of`], for a plan that nothing but the clock holds back.
-    pub fn wait(until: Timestamp, reason: String, heal: Option<Arc<Plan>>) -> Self {
+    pub fn wait(until: Option<Timestamp>, reason: String, heal: Option<Arc<Plan>>) -> Self {
         let heal = heal.filter(|plan| !plan.is_empty()).map(ApprovedPlan::new);
         Self::Wait { until, reason, heal }
     }

@@ -18,8 +18,10 @@ pub const MAX_WINDOW: Duration = Duration::from_hours(31 * 24);
 /// How many changes are looked at to find when things open again; denials that follow each other without a gap
 /// for longer have no end that is worth naming.
 const MAX_CHANGES: usize = 64;
-/// When it is looked again where no end was found: no promise, and near enough.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// Moments from which windows must find an opening: one in each season, so that a denial of one season is not taken for one
+/// that never ends.
+const SEASONS: [i64; 4] = [0, 90 * DAY_S, 181 * DAY_S, 273 * DAY_S];
+const DAY_S: i64 = 24 * 60 * 60;
 
 /// Longest hour that a clock change skips, with room; the schedule is asked from that much earlier.
 const LONGEST_SKIP: SignedDuration = SignedDuration::from_hours(2);
@@ -44,9 +46,9 @@ pub enum WindowKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
     Open,
-    /// Closed until then, and why.
+    /// Closed until then, and why. Absent: nothing opens again, as far as can be seen.
     Closed {
-        until: Timestamp,
+        until: Option<Timestamp>,
         reason: String,
     },
 }
@@ -109,7 +111,7 @@ pub fn opening(windows: &[Window], now: Timestamp) -> Opening {
         Ok(clocks) => clocks,
         Err(error) => {
             let reason = format!("a window cannot be read: {error}");
-            return Opening::Closed { until: later(now), reason };
+            return Opening::Closed { until: None, reason };
         }
     };
     let Some(closed) = closed(&clocks, now) else { return Opening::Open };
@@ -117,18 +119,20 @@ pub fn opening(windows: &[Window], now: Timestamp) -> Opening {
     for _ in 0..MAX_CHANGES {
         let Some(at) = next else { break };
         match self::closed(&clocks, at) {
-            None => return Opening::Closed { until: at, reason: closed.reason },
+            None => return Opening::Closed { until: Some(at), reason: closed.reason },
             Some(still) => next = still.until,
         }
     }
     Opening::Closed {
-        until: later(now),
+        until: None,
         reason: format!("{}, and nothing opens again as it is written; change `windows`", closed.reason),
     }
 }
 
-fn later(now: Timestamp) -> Timestamp {
-    now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX)
+/// Whether nothing could ever be applied, whenever one begins to wait.
+pub fn never_opens(windows: &[Window]) -> bool {
+    let is_endless = |moment| matches!(opening(windows, moment), Opening::Closed { until: None, .. });
+    SEASONS.into_iter().filter_map(|second| Timestamp::from_second(second).ok()).all(is_endless)
 }
 
 /// Why applying is not allowed at one moment, and when to look again.
@@ -263,7 +267,9 @@ mod tests {
     fn until(windows: &[Window], now: &str) -> String {
         match opening(windows, at(now)) {
             Opening::Open => "open".to_owned(),
-            Opening::Closed { until, .. } => until.to_string(),
+            Opening::Closed { until, .. } => {
+                until.map_or_else(|| "never".to_owned(), |until| until.to_string())
+            }
         }
     }
 
@@ -311,8 +317,8 @@ mod tests {
     #[test]
     fn a_denial_without_an_end_is_said_to_be_one() {
         let windows = [window(WindowKind::Deny, "* * * * *", 8, "UTC")];
-        let Opening::Closed { reason, .. } = opening(&windows, at("2030-01-15T00:00:00Z")) else {
-            panic!("should be closed");
+        let Opening::Closed { until: None, reason } = opening(&windows, at("2030-01-15T00:00:00Z")) else {
+            panic!("should be closed, without an end");
         };
         let expected = "the deny window `* * * * *` for 8h (UTC) is open, and nothing opens again as it is written; \
                         change `windows`";
@@ -320,10 +326,24 @@ mod tests {
     }
 
     #[test]
+    fn windows_that_never_open_are_known() {
+        let allow = |schedule: &str, hours: u64| window(WindowKind::Allow, schedule, hours, "UTC");
+        let deny = |schedule: &str, hours: u64| window(WindowKind::Deny, schedule, hours, "Europe/Berlin");
+        assert!(never_opens(&[deny("* * * * *", 2)]));
+        assert!(never_opens(&[allow("0 9 * * *", 1), deny("0 8 * * *", 6)]));
+        assert!(!never_opens(&[]));
+        assert!(!never_opens(&[allow("0 9 1 1 *", 1)]));
+        assert!(!never_opens(&[deny("0 0 * * *", 23)]));
+        // A whole month, hour by hour: longer than is looked ahead, and it ends all the same.
+        assert!(!never_opens(&[deny("0 * * 12 *", 1)]));
+        assert!(!never_opens(&[deny("0 * * 1 *", 1)]));
+    }
+
+    #[test]
     fn what_is_closed_says_what_opens_it() {
         let reason = |windows: &[Window], now: &str| match opening(windows, at(now)) {
-            Opening::Closed { until, reason } => format!("{until}: {reason}"),
-            Opening::Open => panic!("should be closed"),
+            Opening::Closed { until: Some(until), reason } => format!("{until}: {reason}"),
+            Opening::Closed { until: None, .. } | Opening::Open => panic!("should be closed, with an end"),
         };
         let work = [window(WindowKind::Allow, "0 9 * * 1-5", 8, "Europe/Berlin")];
         let next = "2030-01-15T08:00:00Z: no allow window is open; the next one is `0 9 * * 1-5` for 8h (Europe/Berlin)";

@@ -82,6 +82,11 @@ impl DaemonProcess {
         must(self.process.kill());
     }
 
+    /// SIGKILL, without waiting for its end.
+    pub fn kill_without_waiting(&self) {
+        must(self.process.kill_without_waiting());
+    }
+
     /// SIGTERM; the exit code.
     pub fn stop(self) -> Option<i32> {
         self.terminate();

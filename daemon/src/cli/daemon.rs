@@ -39,15 +39,18 @@ impl Daemon {
         if check_config {
             return Ok(report(context, &context.config_problems(overrides)?));
         }
-        let loaded = context.config_with(overrides)?;
+        let loaded = match context.config_with(overrides.clone()) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // The first error of a text hides the others.
+                refuse_wrong(&context.config_problems(overrides)?)?;
+                return Err(error);
+            }
+        };
         let problems = problems(&loaded);
-        let wrong: Vec<_> = problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong).collect();
-        if !wrong.is_empty() {
-            let lines: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-            bail!(ConfigError::Wrong(lines.join("\n")));
-        }
-        // What is not there now may come; the daemon tries again.
-        for problem in &problems {
+        refuse_wrong(&problems)?;
+        // What is not there now may come; the daemon tries again. What a start needs is told by the start.
+        for problem in problems.iter().filter(|problem| problem.kind == ProblemKind::Missing) {
             context.terminal.note(&format!("warning: {problem}"));
         }
         let config = loaded.config;
@@ -61,14 +64,34 @@ impl Daemon {
     }
 }
 
+/// What can never work, all of it at once.
+fn refuse_wrong(problems: &[Problem]) -> anyhow::Result<()> {
+    let wrong = problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong);
+    let lines: Vec<_> = wrong.map(ToString::to_string).collect();
+    if !lines.is_empty() {
+        bail!(ConfigError::Wrong(lines.join("\n")));
+    }
+    Ok(())
+}
+
+/// An error stops a start, a warning does not.
+fn line(problem: &Problem) -> String {
+    let Problem { kind, place, message } = problem;
+    let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    format!("{place}{}: {message}", kind.severity().as_str())
+}
+
 fn report(context: &Context, problems: &[Problem]) -> Outcome {
     if context.terminal.is_json() {
-        let row = |problem: &Problem| json!({"place": problem.place, "message": problem.message});
+        let row = |problem: &Problem| {
+            let severity = problem.kind.severity().as_str();
+            json!({"place": problem.place, "severity": severity, "message": problem.message})
+        };
         context.terminal.json(&json!({"problems": problems.iter().map(row).collect::<Vec<_>>()}));
     } else if problems.is_empty() {
         context.terminal.print("the configuration is fine");
     } else {
-        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let lines: Vec<_> = problems.iter().map(line).collect();
         context.terminal.print(&lines.join("\n"));
     }
     if problems.is_empty() { Outcome::Fine } else { Outcome::Found }

@@ -37,6 +37,9 @@ use crate::terminal::{Format, Terminal};
 const EXIT_CODES: &str =
     "Exit codes: 0 fine, 1 findings, or changes that were asked about, 2 it could not be done";
 
+const NO_MARKDOWN: &str =
+    "error: only `plan` and `show` print markdown; --format (NAKSHA_FORMAT) is `text` or `json` here";
+
 /// Turns what Git says into what runs: watches a repository, plans, applies, and reports.
 #[derive(Debug, Parser)]
 #[command(name = "naksha", version, about, disable_help_subcommand = true, after_help = EXIT_CODES)]
@@ -105,7 +108,9 @@ enum Command {
     Sync(sync::Sync),
     /// Stop writing to an environment
     Suspend(suspend::Suspend),
-    /// Let a suspended, held or barred environment go on
+    /// Lift a suspension, a bar, or the hold after a rewritten history
+    ///
+    /// Says so where there is none of them. A held plan is lifted by `naksha ack`, or by a commit.
     Resume(suspend::Resume),
     /// Acknowledge a held plan
     Ack(ack::Ack),
@@ -156,6 +161,10 @@ pub fn run(args: Args) -> ExitCode {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let context = Context { terminal: Terminal::new(global.format), global };
+    if lacks_format(&context, &command) {
+        context.terminal.note(NO_MARKDOWN);
+        return ExitCode::from(2);
+    }
     match dispatch(&context, command) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
@@ -164,6 +173,11 @@ pub fn run(args: Args) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Another format in the place of the one that was asked for would be taken for it.
+fn lacks_format(context: &Context, command: &Command) -> bool {
+    context.terminal.format == Format::Markdown && !matches!(command, Command::Plan(_) | Command::Show(_))
 }
 
 /// Why it could not be done, with the code that explains it where there is one.

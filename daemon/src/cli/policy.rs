@@ -130,7 +130,7 @@ fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
         context.terminal.json(&json!({"cases": rows, "unexpected": unexpected, "diagnostics": problems}));
     } else {
         let mut lines: Vec<_> = results.iter().map(|(place, result)| case_line(place, result)).collect();
-        lines.push(summary(results.len(), unexpected));
+        lines.push(summary(results.len(), unexpected, if failed { Read::InPart } else { Read::All }));
         context.terminal.print(&lines.join("\n"));
         if !problems.is_empty() {
             context
@@ -141,13 +141,25 @@ fn test(context: &Context, folder: &Path) -> anyhow::Result<Outcome> {
     Ok(if failed || unexpected > 0 { Outcome::Found } else { Outcome::Fine })
 }
 
-fn summary(cases: usize, unexpected: usize) -> String {
-    match (cases, unexpected) {
+/// How much of what is in the files could be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    All,
+    InPart,
+}
+
+fn summary(cases: usize, unexpected: usize, read: Read) -> String {
+    if cases == 0 && read == Read::InPart {
+        return "no case could be read".to_owned();
+    }
+    let more = if read == Read::InPart { "; not everything could be read" } else { "" };
+    let told = match (cases, unexpected) {
         (1, 0) => "1 case, as expected".to_owned(),
         (1, _) => "1 case, not as expected".to_owned(),
         (cases, 0) => format!("{cases} cases, all as expected"),
         (cases, unexpected) => format!("{cases} cases, {unexpected} not as expected"),
-    }
+    };
+    format!("{told}{more}")
 }
 
 fn case_line(place: &str, result: &CaseResult) -> String {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use naksha_environments::diagnostic::did_you_mean;
+use naksha_environments::diagnostic::{Severity, did_you_mean};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -37,8 +37,20 @@ pub struct Problem {
 pub enum ProblemKind {
     /// It contradicts itself, or means nothing.
     Wrong,
+    /// It names what is not there now, and what a start needs: the start itself refuses, with a code of its own.
+    Needed,
     /// It names what is not there now. It may come: a mount, a secret that is written later.
     Missing,
+}
+
+impl ProblemKind {
+    /// How it is told: an error stops a start, a warning does not.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Wrong | Self::Needed => Severity::Error,
+            Self::Missing => Severity::Warning,
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -73,7 +85,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
         found.cluster(&format!("clusters.{name}"), cluster, config);
     }
     if let Some(directory) = &config.secrets.directory {
-        found.folder("secrets.directory", directory);
+        found.folder(ProblemKind::Needed, "secrets.directory", directory);
     }
     if let Some(file) = &config.http.token_file {
         found.file("http.token_file", file);
@@ -81,7 +93,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.socket(&config.socket());
     for (key, file) in [("status.file", &config.status.file), ("status.events", &config.status.events)] {
         if let Some(file) = file {
-            found.parent(key, file);
+            found.parent(ProblemKind::Missing, key, file);
         }
     }
     found.log_level(&config.log.level);
@@ -235,17 +247,17 @@ impl Found<'_> {
         }
     }
 
-    fn folder(&mut self, key: &str, path: &Path) {
+    fn folder(&mut self, kind: ProblemKind, key: &str, path: &Path) {
         if !path.is_dir() {
-            self.missing(key, format!("there is no folder `{}`", path.display()));
+            self.add(kind, key, format!("there is no folder `{}`", path.display()));
         }
     }
 
     /// What is written there needs its folder. The state folder is made.
-    fn parent(&mut self, key: &str, path: &Path) {
+    fn parent(&mut self, kind: ProblemKind, key: &str, path: &Path) {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent.filter(|parent| *parent != self.loaded.config.state) {
-            self.folder(key, parent);
+            self.folder(kind, key, parent);
         }
     }
 
@@ -255,6 +267,6 @@ impl Found<'_> {
                 format!("the socket's path `{}` is longer than {MAX_SOCKET_PATH} bytes", path.display());
             self.wrong("http.socket", message);
         }
-        self.parent("http.socket", path);
+        self.parent(ProblemKind::Needed, "http.socket", path);
     }
 }

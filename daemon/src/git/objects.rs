@@ -173,6 +173,11 @@ impl Objects {
         Ok(handle.find_commit(id).is_ok())
     }
 
+    /// Whether history was cut off when this was cloned: what is not found may be there all the same.
+    pub fn is_shallow(&self) -> Result<bool, GitError> {
+        Ok(self.handle()?.is_shallow())
+    }
+
     pub fn commit_info(&self, revision: &Revision) -> Result<CommitInfo, GitError> {
         let handle = self.handle()?;
         let commit = self.commit(&handle, self.oid(revision)?)?;

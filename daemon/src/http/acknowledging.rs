@@ -116,15 +116,15 @@ async fn holds(store: &dyn Store, scope: &Scope, plan: &PlanId) -> Result<Vec<Ho
 
 /// Pure. Time holds a plan like anything else.
 fn held_by(decision: DecisionDocument) -> Vec<HoldDocument> {
-    let DecisionDocument { decision: _, mut holds, reason, until, heals: _ } = decision;
-    holds.extend(until.map(|until| HoldDocument {
-        kind: "window".to_owned(),
-        message: reason.unwrap_or_else(|| "a window is closed".to_owned()),
-        lift: format!(
-            "it goes ahead by itself at {}; `windows` in environment.yaml rule that",
-            clean_time(&until)
-        ),
-    }));
+    let DecisionDocument { decision, mut holds, reason, until, heals: _ } = decision;
+    if decision == "wait" {
+        let by_itself = until.map(|until| format!("it goes ahead by itself at {}; ", clean_time(&until)));
+        holds.push(HoldDocument {
+            kind: "window".to_owned(),
+            message: reason.unwrap_or_else(|| "a window is closed".to_owned()),
+            lift: format!("{}`windows` in environment.yaml rule that", by_itself.unwrap_or_default()),
+        });
+    }
     holds
 }
 

@@ -32,22 +32,49 @@ pub(super) async fn sync(
     if which.environment.is_some() {
         let handle = which.one(&state).await?;
         handle.poke();
-        return Ok(done(&[handle], "reconciling"));
+        let (_, suspended) = by_suspension(&state, vec![handle.clone()]).await?;
+        return if suspended.is_empty() {
+            Ok(done(&[handle], "reconciling"))
+        } else {
+            Err(in_vain(&suspended))
+        };
     }
     let handles = state.registry.all();
     handles.iter().for_each(Handle::poke);
+    let (handles, suspended) = by_suspension(&state, handles).await?;
     let troubled = repositories::troubled(&state).await;
-    let why: Vec<_> = troubled.iter().map(ToString::to_string).collect();
+    let why: Vec<_> = suspended.iter().cloned().chain(troubled.iter().map(ToString::to_string)).collect();
     let why = why.join("; ");
     match (handles.is_empty(), troubled.is_empty()) {
-        (false, true) => return Ok(done(&handles, "reconciling")),
-        (false, false) => return Ok(done(&handles, &format!("reconciling; {why}"))),
+        (false, _) if why.is_empty() => return Ok(done(&handles, "reconciling")),
+        (false, _) => return Ok(done(&handles, &format!("reconciling; {why}"))),
+        (true, _) if !suspended.is_empty() => return Err(in_vain(&suspended)),
         (true, true) => return Ok(done(&[], "fetched; what the repositories define is looked at now")),
         (true, false) => {}
     }
     let message = format!("there is nothing to sync: {why}");
     let hint = troubled.into_iter().find_map(|repository| repository.problem?.hint).unwrap_or_default();
     Err(Refused::new(StatusCode::CONFLICT, codes::ENVIRONMENT_UNKNOWN, message).hint(hint))
+}
+
+/// Those that reconcile, and a line for each that is suspended: it is looked at, and nothing is written there.
+async fn by_suspension(state: &ApiState, all: Vec<Handle>) -> Result<(Vec<Handle>, Vec<String>), Refused> {
+    let (mut active, mut suspended) = (Vec::new(), Vec::new());
+    for handle in all {
+        match state.store.environment(&handle.scope).await?.suspension {
+            Some(Suspension { by, reason, since: _ }) => {
+                suspended.push(format!("{} is suspended by {by}: {reason}", handle.scope));
+            }
+            None => active.push(handle),
+        }
+    }
+    Ok((active, suspended))
+}
+
+/// Nothing is written, however often somebody asks.
+fn in_vain(suspended: &[String]) -> Refused {
+    let message = format!("there is nothing to sync: {}", suspended.join("; "));
+    Refused::new(StatusCode::CONFLICT, codes::SUSPENDED, message).hint("`naksha resume ENV` lifts it")
 }
 
 pub(super) async fn suspend(

@@ -136,7 +136,7 @@ pub struct HistoryEntry {
     pub plan: String,
     pub at: jiff::Timestamp,
     pub revision: Option<String>,
-    /// `apply`, `hold`, `wait`
+    /// `apply`, `heal` (an apply that only healed, once it ended), `hold`, `wait`
     pub decision: String,
     pub reasons: Vec<String>,
     /// Which apply; absent: never applied.

@@ -94,6 +94,11 @@ impl DaemonProcess {
         Ok(())
     }
 
+    /// SIGKILL, without waiting for its end.
+    pub fn kill_without_waiting(&self) -> anyhow::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::KILL)?)
+    }
+
     /// SIGTERM, without waiting for what comes of it.
     pub fn terminate(&self) -> anyhow::Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)

@@ -19,4 +19,5 @@ codes! {
     TOKEN_MISSING = "NK0914" Error "request carries no valid token";
     ANSWER_LATE = "NK0915" Error "daemon did not answer in time";
     ACKNOWLEDGED_IN_VAIN = "NK0916" Error "acknowledgement lifts nothing";
+    SUSPENDED = "NK0917" Error "environment is suspended";
 }

@@ -54,6 +54,7 @@ codes! {
     REPEATED_ENTRY = "NK0149" Error "entry that is listed twice";
     UNKNOWN_ROOT = "NK0150" Error "unknown name in an expression";
     TARGET_UNSUPPORTED = "NK0151" Warning "target that this version cannot apply to";
+    NEVER_OPENS = "NK0152" Warning "windows that never open";
     // Workflows
     UNKNOWN_NODE = "NK0160" Error "unknown node";
     NEEDS_ITSELF = "NK0161" Error "node that needs itself";

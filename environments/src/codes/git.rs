@@ -28,4 +28,5 @@ codes! {
     LFS_POINTER = "NK0724" Warning "file is a Git LFS pointer";
     MERGE_CONFLICT = "NK0725" Error "change does not merge";
     NOT_A_FILE = "NK0726" Warning "neither a file, a folder nor a link";
+    LOCK_OFF_TRUNK = "NK0727" Error "lock's source is not on the trunk";
 }

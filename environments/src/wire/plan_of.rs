@@ -259,7 +259,7 @@ fn decision(admission: &Admission) -> DecisionDocument {
         },
         Admission::Wait { until, reason, heal } => DecisionDocument {
             reason: Some(text_document(reason)),
-            until: Some(until.to_string()),
+            until: until.map(|until| until.to_string()),
             heals: heals(heal),
             ..word("wait")
         },

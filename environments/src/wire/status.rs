@@ -94,7 +94,7 @@ impl StatusDocument {
             _ => Vec::new(),
         };
         let until = match state {
-            State::Waiting { until, .. } => Some(until.to_string()),
+            State::Waiting { until, .. } => until.map(|until| until.to_string()),
             _ => None,
         };
         Self {

@@ -73,7 +73,10 @@ fn resolve(
     let path = format!("{}/{}", reference.path, reference.field);
     let (bytes, mode) = read_beneath(root, &path).map_err(|problem| match problem {
         Problem::Root(error) => away(format!("the directory of secrets: {}", root_words(error))),
-        Problem::File(Errno::NOENT | Errno::NOTDIR) => SecretError::NotFound { reference: reference.clone() },
+        Problem::File(Errno::NOENT | Errno::NOTDIR) => {
+            let place = format!("the file `{}`", root.join(&path).display());
+            SecretError::NotFound { reference: reference.clone(), place }
+        }
         Problem::File(error @ (Errno::ACCESS | Errno::PERM | Errno::LOOP | Errno::XDEV | Errno::INVAL)) => {
             denied(&words(error))
         }
@@ -100,7 +103,7 @@ pub struct NoSecrets;
 #[async_trait]
 impl SecretSource for NoSecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
-        let reason = "no source of secrets is configured".to_owned();
+        let reason = "no source of secrets is configured; name one under `[secrets]`".to_owned();
         Err(SecretError::Denied { reference: reference.clone(), reason })
     }
 }

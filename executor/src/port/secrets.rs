@@ -14,9 +14,9 @@ pub trait SecretSource: Send + Sync + fmt::Debug {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// Blocked until somebody writes it.
-    #[error("secret {reference} does not exist")]
-    NotFound { reference: SecretRef },
+    /// Blocked until somebody writes it. `place`: where it was looked for, in the words of the source.
+    #[error("secret {reference} does not exist: write it to {place}, or correct the reference")]
+    NotFound { reference: SecretRef, place: String },
     /// Blocked until somebody allows it.
     #[error("secret {reference} may not be read: {reason}")]
     Denied { reference: SecretRef, reason: String },

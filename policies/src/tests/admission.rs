@@ -88,6 +88,7 @@ impl Case {
             Admission::Nothing => "nothing".to_owned(),
             Admission::Apply(plan) => format!("apply {}", plan.plan().actions.len()),
             Admission::Wait { until, reason, heal } => {
+                let until = until.map_or_else(|| "?".to_owned(), |until| until.to_string());
                 format!("wait until {until}: {reason}{}", healed(&heal))
             }
             Admission::Hold { reasons, heal } => {

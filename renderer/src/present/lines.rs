@@ -332,15 +332,20 @@ pub(super) fn acknowledgement_lines(plan: &PlanDocument) -> Vec<Line> {
     [title].into_iter().chain(plan.acknowledgements.iter().map(line)).collect()
 }
 
+/// Until when a plan waits for time; there may be no such moment.
+pub(super) fn waits_until(until: Option<&str>) -> String {
+    until.map_or_else(|| "Waits".to_owned(), |until| format!("Waits until {}", clean_time(until)))
+}
+
 /// What was decided, at depth 0 and below; nothing when nobody was asked, or when it just goes ahead.
 pub(super) fn decision_lines(plan: &PlanDocument) -> Vec<Line> {
     let Some(decision) = &plan.decision else { return Vec::new() };
     let mut lines = match decision.decision.as_str() {
         "hold" => vec![Line::new(0, Tone::Danger, "Held")],
         "wait" => {
-            let until = decision.until.as_deref().map(clean_time).unwrap_or_default();
+            let until = waits_until(decision.until.as_deref());
             let reason = decision.reason.as_deref().map(clean_line).unwrap_or_default();
-            vec![Line::new(0, Tone::Change, format!("Waits until {until}: {reason}"))]
+            vec![Line::new(0, Tone::Change, format!("{until}: {reason}"))]
         }
         "apply" => vec![Line::new(0, Tone::Add, "Will be applied")],
         _ => return Vec::new(),

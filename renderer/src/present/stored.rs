@@ -4,7 +4,7 @@ use naksha_environments::wire::{ApplyDocument, PlanDocument, StepDocument, Store
 
 use super::clean::{clean_line, clean_time};
 use super::escape::inline;
-use super::lines::{Line, acknowledgement_lines, hold_lines, plural};
+use super::lines::{Line, acknowledgement_lines, hold_lines, plural, waits_until};
 use super::markdown::{cut, markdown};
 use super::style::{Style, Tone};
 use super::text::{plan_lines, render, section};
@@ -42,10 +42,10 @@ fn is_open(document: &StoredPlanDocument) -> bool {
 fn fate_lines(document: &StoredPlanDocument, plan: &PlanDocument) -> Vec<Line> {
     let decided = clean_time(&document.at);
     let decision = plan.decision.as_ref();
-    let until = decision.and_then(|decision| decision.until.as_deref()).map(clean_time).unwrap_or_default();
+    let until = waits_until(decision.and_then(|decision| decision.until.as_deref()));
     let (tone, title) = match (document.fate.as_str(), &document.apply) {
         ("held", _) => (Tone::Danger, format!("Held since {decided}")),
-        ("waiting", _) => (Tone::Change, format!("Waits until {until}, since {decided}")),
+        ("waiting", _) => (Tone::Change, format!("{until}, since {decided}")),
         ("suspended", _) => {
             let text = format!("Not applied: {} is suspended", clean_line(&document.environment));
             (Tone::Change, text)

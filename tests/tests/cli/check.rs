@@ -84,7 +84,7 @@ fn a_folder_without_git_is_checked_too() {
     std::fs::remove_dir_all(shop.repository.folder().join(".git")).unwrap();
     run(&shop, &["check"]).expect_code(0);
     refused(&shop, &["check", "--revision", "HEAD"], "needs a Git repository");
-    refused(&shop, &["check", "nowhere"], "no Git repository at `nowhere`");
+    refused(&shop, &["check", "nowhere"], "there is no folder `nowhere`");
 }
 
 #[test]
@@ -283,6 +283,27 @@ fn the_trunk_of_the_file_and_of_the_remote_should_agree() {
 }
 
 #[test]
+fn a_lock_whose_commit_was_never_merged_is_told() {
+    let shop = shop();
+    shop.repository.branch("idea").edit("environments/dev/environment.yaml", "replicas: 2", "replicas: 9");
+    let idea = shop.repository.commit("never merged");
+    shop.repository.switch("main");
+    let lock =
+        |source: &str| format!("apiVersion: naksha.dev/v1alpha1\nkind: Lock\nspec: {{source: {source}}}\n");
+    shop.repository.write("environments/staging/lock.yaml", &lock(&idea));
+    let text = run(&shop, &["check"]).expect_code(1).out;
+    let said = format!("error[NK0727]: the lock's source {} is not on the trunk `main`", &idea[..10]);
+    assert!(text.contains(&said) && text.contains("--> environments/staging/lock.yaml:3:16"), "{text}");
+    assert!(run(&shop, &["plan"]).expect_code(1).err.contains(&said));
+    // Where the trunk is not known, nothing is said; nor of what is on it.
+    shop.repository.edit("naksha.yaml", "trunk: main", "trunk: elsewhere");
+    assert!(!run(&shop, &["check"]).out.contains("NK0727"));
+    shop.repository.edit("naksha.yaml", "trunk: elsewhere", "trunk: main");
+    shop.repository.write("environments/staging/lock.yaml", &lock(&shop.repository.head()));
+    run(&shop, &["check"]).expect_code(0);
+}
+
+#[test]
 fn a_lock_whose_commit_is_not_here_is_no_promotion() {
     let shop = shop();
     let lock =
@@ -386,4 +407,13 @@ fn kinds_that_kubernetes_does_not_have_are_told_where_they_stand() {
         "{found}"
     );
     run(&shop, &["check", "--strict"]).expect_code(1);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_and_nothing_about_access() {
+    let shop = shop();
+    for command in ["check", "plan", "render"] {
+        let printed = run(&shop, &[command, "/nowhere/at/all"]).expect_code(2);
+        assert_eq!(printed.err, "error: there is no folder `/nowhere/at/all`\n", "{command}");
+    }
 }

@@ -77,6 +77,43 @@ history = "500ms"
     fits(&expected, &said);
 }
 
+#[test]
+fn what_stops_a_start_is_an_error_and_nothing_else_is() {
+    let shop = shop();
+    let folder = shop.repository.folder().display().to_string();
+    let text = format!(
+        "state = \"{folder}/state\"\n[[repository]]\nname = \"a\"\nurl = \"/nowhere/a.git\"\n\
+         [secrets]\ndirectory = \"/nowhere/secrets\"\n[status]\nfile = \"/nowhere/status.json\"\n"
+    );
+    let said = check(&shop, &text);
+    let missing = [
+        "naksha.toml:4:7: warning: there is nothing at `/nowhere/a.git`",
+        "naksha.toml:6:13: error: there is no folder `/nowhere/secrets`",
+        "naksha.toml:8:8: warning: there is no folder `/nowhere`",
+    ];
+    assert_eq!(said, missing);
+    // The start says the same: it is no warning that ends it.
+    let started = run(&shop, &["daemon", "--config", "naksha.toml"]).expect_code(2).err;
+    assert!(started.contains("error[NK0909]") && !started.contains("6:13"), "{started}");
+    assert!(started.contains("warning: naksha.toml:4:7: "), "{started}");
+}
+
+#[test]
+fn a_start_tells_every_value_that_is_wrong() {
+    let shop = shop();
+    shop.repository
+        .write("naksha.toml", "stat = \"/tmp/x\"\n[limits]\nhistory = 5\n[log]\nlevel = \"inof\"\n");
+    let said = run(&shop, &["daemon", "--config", "naksha.toml"]).expect_code(2).err;
+    for line in [
+        "naksha.toml:1:1: unknown field `stat`",
+        "naksha.toml:3:11: ",
+        "naksha.toml:5:9: `inof` is no log level",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+    assert!(said.contains("error[NK0901]") && !said.contains("TOML parse error"), "{said}");
+}
+
 /// Each line begins with its place and holds its words.
 fn fits(expected: &[(&str, &str)], said: &[String]) {
     for ((place, message), said) in expected.iter().zip(said) {
@@ -150,8 +187,8 @@ fn flags_that_make_no_sense_are_findings_too() {
     let shop = shop();
     let arguments = ["daemon", "--check-config", "--listen", "0.0.0.0:80", "--log", "inof"];
     let said = run(&shop, &arguments).expect_code(1).out;
-    assert!(said.contains("--listen: `0.0.0.0:80` is not a loopback address"), "{said}");
-    assert!(said.contains("--log: `inof` is no log level"), "{said}");
+    assert!(said.contains("--listen: error: `0.0.0.0:80` is not a loopback address"), "{said}");
+    assert!(said.contains("--log: error: `inof` is no log level"), "{said}");
     // Nothing could be looked at.
     refused(&shop, &["daemon", "--check-config", "--config", "nowhere.toml"], "nowhere.toml cannot be read");
     refused(&shop, &["daemon", "--listen", "0.0.0.0:80"], "is not a loopback address");
@@ -162,14 +199,14 @@ fn what_is_missing_is_missed_where_it_would_stand() {
     let shop = shop();
     assert_eq!(
         check(&shop, "[log]\nlevel = \"info\"\n"),
-        ["naksha.toml: no repository is configured; name one here or with --repository"]
+        ["naksha.toml: error: no repository is configured; name one here or with --repository"]
     );
     std::fs::create_dir(shop.root().join("plain")).unwrap();
     let folder = shop.root().join("plain").display().to_string();
     shop.repository.write("naksha.toml", "");
     let arguments = ["daemon", "--check-config", "--config", "naksha.toml", "--repository", &folder];
     let printed = run(&shop, &arguments).expect_code(1);
-    assert_eq!(printed.out, format!("--repository: `{folder}` is no Git repository\n"));
+    assert_eq!(printed.out, format!("--repository: warning: `{folder}` is no Git repository\n"));
 }
 
 #[test]

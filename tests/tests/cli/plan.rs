@@ -129,7 +129,7 @@ fn the_order_of_keys_and_lists_of_names_changes_nothing() {
 fn unknown_environments_and_folders_are_refused() {
     let shop = shop();
     refused(&shop, &["plan", "--env", "prod"], "no environment `prod`; there are: dev, staging");
-    refused(&shop, &["plan", "nowhere"], "no Git repository at `nowhere`");
+    refused(&shop, &["plan", "nowhere"], "there is no folder `nowhere`");
 }
 
 #[test]

@@ -116,3 +116,12 @@ fn a_folder_without_cases_is_refused() {
     refused(&policies(), &["policy", "test"], "holds no .test.yaml file");
     refused(&policies(), &["policy", "test", "nowhere"], "there is no folder `nowhere`");
 }
+
+#[test]
+fn cases_that_cannot_be_read_are_not_as_expected() {
+    let shop = policies();
+    shop.repository.write("policies/no-node-port.test.yaml", "cases: [{name: x, objct: {}, expect: pass}]\n");
+    let printed = run(&shop, &["policy", "test"]).expect_code(1);
+    assert_eq!(printed.out, "no case could be read\n", "{}", printed.err);
+    assert!(printed.err.contains("--> policies/no-node-port.test.yaml:1:"), "{}", printed.err);
+}

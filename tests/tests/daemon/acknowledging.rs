@@ -70,6 +70,23 @@ fn a_closed_window_is_not_acknowledged_away() {
 }
 
 #[test]
+fn what_waits_for_windows_that_never_open_is_told_no_date() {
+    let (shop, daemon) = running();
+    let window = "  windows: [{kind: deny, schedule: \"* * * * *\", duration: 2h}]\n  units:";
+    shop.repository.edit(ENVIRONMENT, "  units:", window);
+    shop.repository.edit(ENVIRONMENT, "replicas: 2", "replicas: 3").commit("never");
+    let waiting = daemon.await_state("dev", "waiting");
+    assert!(waiting["until"].is_null(), "{waiting}");
+    let printed = shop.program.run(shop.root(), &["status", "dev"]).expect_code(0).out;
+    assert!(printed.contains("nothing opens again") && !printed.contains("until "), "{printed}");
+    let plan = plan_of(&waiting);
+    let shown = shop.program.run(shop.root(), &["show", &plan]).expect_code(0).out;
+    assert!(shown.contains("Waits, since 20"), "{shown}");
+    let said = refused(&shop, &plan);
+    assert!(said.contains("hint: `windows` in environment.yaml rule that"), "{said}");
+}
+
+#[test]
 fn a_word_that_lifts_a_part_says_what_remains() {
     let (shop, daemon) = judged();
     shop.repository.edit(ENVIRONMENT, "replicas: 2", "replicas: 9");

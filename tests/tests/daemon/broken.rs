@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{REPOSITORY, SETTINGS_FILE, running};
+use crate::{REPOSITORY, SETTINGS_FILE, running, shop};
 
 const POLICY: &str = "apiVersion: naksha.dev/v1alpha1
 kind: Policy
@@ -18,6 +18,21 @@ spec:
 
 fn says(status: &Value, words: &str) -> bool {
     status["why"].to_string().contains(words)
+}
+
+#[test]
+fn what_was_never_applied_is_missing_and_not_healthy() {
+    let shop = shop();
+    let window = "windows: [{kind: deny, schedule: \"* * * * *\", duration: 2h}]\n  units:";
+    shop.repository.edit("environments/dev/environment.yaml", "units:", window);
+    shop.repository.edit("units/web/web.yaml.tera", "variables.replicas", "variables.replica");
+    shop.repository.commit("nothing can be applied");
+    let daemon = shop.start();
+    let status = daemon.await_state("dev", "waiting");
+    let units = status["units"].as_array().unwrap();
+    let units: Vec<_> = units.iter().map(|unit| format!("{} {}", unit["state"], unit["health"])).collect();
+    assert_eq!(units, ["\"pending\" \"Missing\"", "\"broken\" \"Missing\""], "{status}");
+    assert!(!says(&status, "is missing"), "{status}");
 }
 
 #[test]

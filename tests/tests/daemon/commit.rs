@@ -38,6 +38,29 @@ fn what_git_drops_is_deleted_and_nothing_else() {
     assert!(foreign.exists(), "what is not ours is not deleted");
 }
 
+/// A unit's state in a status.
+fn unit_state(status: &serde_json::Value, unit: &str) -> String {
+    let units = status["units"].as_array().expect("should list units");
+    let unit = units.iter().find(|found| found["unit"] == unit).expect("should have the unit");
+    unit["state"].to_string()
+}
+
+#[test]
+fn a_unit_of_which_something_was_only_deleted_is_synced() {
+    let shop = shop();
+    let more = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: more, namespace: shop}\ndata: {level: info}\n";
+    let only = shop.repository.read("units/settings/settings.yaml");
+    shop.repository.write("units/settings/settings.yaml", &format!("{only}{more}"));
+    let both = shop.repository.commit("two objects");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &both);
+    shop.repository.write("units/settings/settings.yaml", &only);
+    let commit = shop.repository.commit("one object");
+    let status = daemon.await_applied("dev", &commit);
+    assert_eq!(shop.objects("dev").len(), 2);
+    assert_eq!(unit_state(&status, "settings"), "\"synced\"", "{status}");
+}
+
 #[test]
 fn a_broken_unit_keeps_its_state_and_does_not_block_the_others() {
     let shop = shop();

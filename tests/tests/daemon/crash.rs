@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::shop;
+use crate::{running, shop};
 
 /// Enough objects that a kill can fall between any two of them.
 const OBJECTS: usize = 60;
@@ -53,5 +53,15 @@ fn a_daemon_killed_at_any_step_converges_to_the_undisturbed_end() {
         daemon.await_applied("dev", &commit);
         assert_eq!(comparable(shop.objects("dev")), undisturbed, "killed after {killed_after}");
         drop(daemon);
+    }
+}
+
+#[test]
+fn the_next_daemon_may_start_while_the_killed_one_is_dying() {
+    let (shop, mut daemon) = running();
+    for _ in 0..5 {
+        daemon.kill_without_waiting();
+        daemon = shop.start();
+        daemon.await_state("dev", "synced");
     }
 }

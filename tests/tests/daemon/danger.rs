@@ -182,8 +182,10 @@ fn an_approvals_file_does_the_same() {
         ),
     );
     let commit = shop.repository.commit("acknowledged");
-    daemon.await_applied("dev", &commit);
+    let status = daemon.await_applied("dev", &commit);
     assert!(!shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+    let pending = |unit: &Value| unit["state"] != "synced";
+    assert!(!status["units"].as_array().unwrap().iter().any(pending), "{status}");
 }
 
 #[test]
@@ -223,6 +225,16 @@ fn a_suspended_environment_writes_nothing() {
     assert_eq!(status["state"], "suspended");
     assert!(status["why"].to_string().contains("maintenance"));
     assert_eq!(shop.objects("dev"), before);
+    // To ask for more does not help, and that is said.
+    for sync in [&["sync", "dev"][..], &["sync"]] {
+        let printed = shop.program.run(shop.root(), sync).expect_code(2);
+        assert!(
+            printed.err.contains("error[NK0917]: there is nothing to sync: infra/dev is suspended"),
+            "{}",
+            printed.err
+        );
+        assert!(printed.err.contains("maintenance") && printed.out.is_empty(), "{}", printed.err);
+    }
     shop.program.run(shop.root(), &["resume", "dev"]).expect_code(0);
     daemon.await_applied("dev", &commit);
 }

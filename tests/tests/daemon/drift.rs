@@ -4,7 +4,7 @@ use std::fs;
 
 use naksha_tests::await_true;
 
-use crate::{DEPLOYMENT_FILE, SETTINGS_FILE, running, shop};
+use crate::{DEPLOYMENT_FILE, SETTINGS_FILE, history_of, running, shop};
 
 #[test]
 fn an_edited_object_is_healed() {
@@ -16,6 +16,16 @@ fn an_edited_object_is_healed() {
         fs::read_to_string(&file).unwrap_or_default().contains("replicas: 2")
     });
     daemon.await_state("dev", "synced");
+    // History says what it was.
+    let history = history_of(&shop);
+    let decisions: Vec<_> =
+        history["entries"].as_array().unwrap().iter().map(|row| &row["decision"]).collect();
+    assert_eq!(decisions, ["heal", "apply"], "{history}");
+    let printed = shop.program.run(shop.root(), &["history", "dev"]).expect_code(0).out;
+    assert!(
+        printed.contains("succeeded   heal, 1 step") && printed.contains("succeeded   2 steps"),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -35,7 +35,10 @@ fn failed_steps_are_told_with_their_reasons_until_they_are_mended() {
         status["state"] == "degraded" && why(status).contains("login-0")
     });
     assert!(why(&status).contains("settings failed: Secret shop/login-0"), "{status}");
-    assert!(why(&status).contains("vault:kv/login-0#password does not exist"), "{status}");
+    let file = shop.root().join("secrets/kv/login-0/password");
+    let helps =
+        format!("vault:kv/login-0#password does not exist: write it to the file `{}`", file.display());
+    assert!(why(&status).contains(&helps), "{status}");
     assert!(why(&status).contains("and 2 more"), "{status}");
     let unit = status["units"].as_array().unwrap().iter().find(|unit| unit["unit"] == "settings").unwrap();
     assert!(unit["message"].as_str().unwrap().contains("login-0"), "{unit}");

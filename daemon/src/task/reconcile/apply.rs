@@ -19,6 +19,7 @@ use super::last_apply::Failures;
 use super::ownership::{LEASE, RENEW};
 use super::report::Situation;
 use super::{PassError, Reconciler, StatusSender};
+use crate::history::HEAL;
 use crate::metrics::{EnvironmentLabels, ResultLabels};
 use crate::target::OpenTarget;
 use crate::task::publish::EVENTS;
@@ -180,7 +181,7 @@ fn conclusion(
 ) -> Conclusion {
     let (plan, at) = (plan.plan(), Timestamp::now());
     let heals = plan.actions.iter().all(|action| action.cause != Cause::Change);
-    let what = if heals { "heal" } else { "apply" };
+    let what = if heals { HEAL } else { "apply" };
     let result = outcome_word(&outcome.outcome);
     let revision = situation.sources.content.revision.clone();
     let failed: Vec<_> = outcome

@@ -8,14 +8,15 @@ use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::Lifecycle;
 use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::inventory::Inventory;
 use naksha_environments::load::told_once;
 use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
-use naksha_environments::plan::{Blocked, Plan};
+use naksha_environments::plan::{Action, Blocked, Plan};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
 use naksha_environments::verdict::Admission;
 use naksha_environments::wire::why_document;
-use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, Suspension};
+use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, StepOutcome, Suspension};
 use naksha_executor::realise::RealiseOutcome;
 use serde_json::json;
 
@@ -98,11 +99,13 @@ impl Reconciler {
     ) -> Result<Pass, PassError> {
         let Situation { sources, record, rendered, judgement } = *situation;
         let failures = self.failures(&judgement.plan).await?;
+        let inventory = self.inventory().await?;
         let units = if has_ended(situation, applied) {
             // What it consisted of is not ours any more, or not there.
             BTreeMap::new()
         } else {
-            units(rendered, &judgement.plan, observation, applied, &failures, &self.fights)
+            let seen = Seen { observation, inventory: &inventory };
+            units(rendered, &judgement.plan, seen, applied, &failures, &self.fights)
         };
         let (state, mut why) = state(situation, &units, applied, &failures);
         why.extend(self.feed.trouble());
@@ -254,7 +257,7 @@ fn next(interval: Duration, status: &EnvironmentStatus) -> Duration {
         State::Progressing => interval.min(ON_ITS_WAY),
         // What failed or is unhealthy for good does not get better by looking at it.
         State::Degraded if is_on_its_way(&status.units) => interval.min(ON_ITS_WAY),
-        State::Waiting { until, .. } => {
+        State::Waiting { until: Some(until), .. } => {
             let left = until.as_millisecond() - Timestamp::now().as_millisecond();
             interval.min(Duration::from_millis(u64::try_from(left).unwrap_or(0) + 1))
         }
@@ -393,7 +396,13 @@ fn only_progress(
     let failed = applied.is_some_and(|outcome| matches!(outcome.outcome, ApplyOutcome::Failed { .. }));
     let fine = |unit: &UnitStatus| {
         let sync = matches!(unit.state, UnitSync::Synced | UnitSync::Pending | UnitSync::Waiting(_));
-        sync && matches!(unit.health, Health::Healthy | Health::Progressing(_) | Health::Suspended)
+        let health = match unit.health {
+            Health::Healthy | Health::Progressing(_) | Health::Suspended => true,
+            // Never applied: that is its state, not an illness.
+            Health::Missing => unit.state != UnitSync::Synced,
+            Health::Degraded(_) | Health::Unknown(_) => false,
+        };
+        sync && health
     };
     !failed && plan.unknown.is_empty() && units.values().all(fine)
 }
@@ -407,7 +416,8 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
         UnitSync::Unsupported(source) => Some(format!("{name}: this version cannot apply `{source}`")),
         UnitSync::NotYet => Some(format!("{name}: it comes with the next promotion")),
         UnitSync::Synced | UnitSync::Pending => match &unit.health {
-            Health::Healthy | Health::Suspended => None,
+            // What was never applied is missing; that it is pending says so.
+            Health::Healthy | Health::Suspended | Health::Missing => None,
             other => Some(format!(
                 "{name} is {}: {}",
                 other.word().to_lowercase(),
@@ -418,23 +428,31 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
     units.iter().filter_map(|(name, unit)| reason(name, unit)).take(MAX_REASONS).collect()
 }
 
+/// What is there: as it was looked at before the apply, and what is owned after it.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    observation: &'a Observation,
+    inventory: &'a Inventory,
+}
+
 /// Every unit: what of it is applied, and how it does.
 fn units(
     rendered: &Rendered,
     plan: &Plan,
-    observation: &Observation,
+    seen: Seen<'_>,
     applied: Option<&RealiseOutcome>,
     failures: &Failures,
     fights: &Fights,
 ) -> BTreeMap<UnitName, UnitStatus> {
     let mut units = BTreeMap::new();
     // Few are: one walk over all objects, and none per unit.
-    let unwell: BTreeMap<&ObjectKey, Health> = observation
+    let unwell: BTreeMap<&ObjectKey, Health> = seen
+        .observation
         .objects
         .iter()
         .filter_map(|(key, observed)| Some((key, health_of(observed).filter(|health| !health.is_healthy())?)))
         .collect();
-    let acting: BTreeSet<&UnitName> = plan.actions.iter().filter_map(|action| action.unit.as_ref()).collect();
+    let to_do = to_do(plan, applied);
     for (name, unit) in &rendered.units {
         let end = applied.and_then(|outcome| outcome.units.get(name));
         let looked_at = || if unwell.is_empty() { &[] } else { unit.objects() };
@@ -444,12 +462,34 @@ fn units(
             (Some(blocked), _, _) => blocked_sync(blocked),
             (None, Some(failed), _) => UnitSync::Failed(failed),
             (None, None, Some(end)) if end.sync != UnitSync::Synced => end.sync.clone(),
-            (None, None, None) if acting.contains(name) => UnitSync::Pending,
+            _ if to_do.contains(name) => UnitSync::Pending,
             (None, None, _) => drift_sync(plan, fights, unit.objects().iter().map(|object| &object.key)),
         };
+        let is_missing = health.is_healthy() && state != UnitSync::Synced && !is_there(seen.inventory, name);
+        let health = if is_missing { Health::Missing } else { health };
         units.insert(name.clone(), UnitStatus { state, health, objects: unit.objects().len() });
     }
     units
+}
+
+/// Whether anything of a unit was ever written. What was only announced has no mark yet.
+fn is_there(inventory: &Inventory, unit: &UnitName) -> bool {
+    let holding = inventory.units().get(unit);
+    holding.is_some_and(|holding| holding.iter().any(|(_, owned)| owned.mark.is_some()))
+}
+
+/// Units of which some action was not carried out. An apply says how a unit ended only where it wrote something of it:
+/// whether deletions were, its steps tell.
+fn to_do<'a>(plan: &'a Plan, applied: Option<&RealiseOutcome>) -> BTreeSet<&'a UnitName> {
+    let mut done: BTreeMap<&str, bool> = BTreeMap::new();
+    for step in applied.iter().flat_map(|outcome| &outcome.steps) {
+        // A replacement is two steps.
+        *done.entry(&step.subject).or_insert(true) &= step.outcome == StepOutcome::Done;
+    }
+    let is_done = |action: &Action| {
+        !done.is_empty() && done.get(action.subject.to_string().as_str()).is_some_and(|done| *done)
+    };
+    plan.actions.iter().filter(|action| !is_done(action)).filter_map(|action| action.unit.as_ref()).collect()
 }
 
 fn blocked_sync(blocked: &Blocked) -> UnitSync {

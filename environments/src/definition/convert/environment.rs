@@ -14,7 +14,7 @@ use crate::environment::{Environment, Follows, Gates, Guards, Lifecycle, Sync, T
 use crate::ids::{EnvironmentName, UnitName, WorkflowName};
 use crate::source::TreePath;
 use crate::variables::{Layer, Variables};
-use crate::window::{MAX_WINDOW, Window, WindowKind};
+use crate::window::{MAX_WINDOW, Window, WindowKind, never_opens};
 
 /// How often to look at what cannot be watched. Flux's habit is 10 minutes, Argo CD's 3.
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(5);
@@ -49,9 +49,7 @@ pub(in crate::definition) fn environment(
         production,
         sealed,
     } = spec;
-    let windows = windows.iter().enumerate();
-    let windows =
-        windows.filter_map(|(index, spec)| window(reading, spec, at.key("windows").item(index))).collect();
+    let windows = self::windows(reading, &windows, at.key("windows"));
     let gates = gates(reading, gates_spec, at.key("gates"));
     let target = target(reading, &target_spec, at.key("target"));
     let sync = sync(reading, &sync_spec, at.key("sync"));
@@ -131,6 +129,16 @@ fn gates(reading: &mut Reading<'_>, spec: GatesSpec, at: At<'_>) -> Gates {
         }
     }
     Gates { soak, verify: workflows, auto_merge }
+}
+
+fn windows(reading: &mut Reading<'_>, specs: &[WindowSpec], at: At<'_>) -> Vec<Window> {
+    let each = specs.iter().enumerate();
+    let windows: Vec<_> = each.filter_map(|(index, spec)| window(reading, spec, at.item(index))).collect();
+    if windows.len() == specs.len() && never_opens(&windows) {
+        let hint = "nothing would ever be applied here; `naksha suspend` stops an environment, and says who did and why";
+        reading.key_problem(codes::NEVER_OPENS, at, "the windows never open", hint);
+    }
+    windows
 }
 
 fn window(reading: &mut Reading<'_>, spec: &WindowSpec, at: At<'_>) -> Option<Window> {

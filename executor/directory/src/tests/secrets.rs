@@ -60,6 +60,11 @@ async fn what_is_missing_differs_from_what_may_not_be_read() {
         assert_eq!(matches!(error, SecretError::Denied { .. }), !missing, "{text}: {error}");
         assert!(error.to_string().contains(text) && !error.to_string().contains("hunter2"), "{error}");
     }
+    let error = secrets.resolve(&reference("vault:kv/db#nothing")).await.unwrap_err().to_string();
+    let file = folder.path().join("kv/db/nothing");
+    let helps =
+        format!("does not exist: write it to the file `{}`, or correct the reference", file.display());
+    assert!(error.ends_with(&helps), "{error}");
 }
 
 #[tokio::test]

@@ -309,7 +309,7 @@ async fn every_failure_has_its_code() {
     }
     let name = reference("url");
     for (error, code) in [
-        (SecretError::NotFound { reference: name.clone() }, codes::SECRET_MISSING),
+        (SecretError::NotFound { reference: name.clone(), place: reason() }, codes::SECRET_MISSING),
         (SecretError::Denied { reference: name.clone(), reason: reason() }, codes::SECRET_DENIED),
         (SecretError::Unavailable { reference: name.clone(), reason: reason() }, codes::SECRET_UNAVAILABLE),
     ] {

@@ -72,7 +72,10 @@ impl SecretSource for Vault {
             });
         }
         if self.missing.lock().unwrap().contains(reference) {
-            return Err(SecretError::NotFound { reference: reference.clone() });
+            return Err(SecretError::NotFound {
+                reference: reference.clone(),
+                place: "the vault".to_owned(),
+            });
         }
         Ok(Secret::new(&format!("canary-{}", reference.field)))
     }

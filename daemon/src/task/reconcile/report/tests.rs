@@ -29,11 +29,13 @@ fn what_is_on_its_way_is_looked_at_often_and_nothing_else() {
 #[test]
 fn a_window_is_waited_for() {
     let waiting = |seconds: i64| State::Waiting {
-        until: Timestamp::now() + jiff::SignedDuration::from_secs(seconds),
+        until: Some(Timestamp::now() + jiff::SignedDuration::from_secs(seconds)),
         reason: "a window".to_owned(),
     };
     let soon = pause(waiting(20), Health::Healthy);
     assert!(soon > Duration::from_secs(10) && soon <= Duration::from_secs(21), "{soon:?}");
     assert_eq!(pause(waiting(3600), Health::Healthy), INTERVAL);
     assert!(pause(waiting(-5), Health::Healthy) < Duration::from_secs(1));
+    let endless = State::Waiting { until: None, reason: "a window".to_owned() };
+    assert_eq!(pause(endless, Health::Healthy), INTERVAL);
 }
