@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::connect::{Api, NoAnswer};
 use crate::refusal::Refusal;
-use crate::resource::Resource;
+use crate::resource::{GroupKind, Resource};
 
 /// Aggregated discovery first; servers before 1.30 answer with the plain list of groups.
 const AGGREGATED: &str =
@@ -33,8 +33,8 @@ pub(crate) struct Discovery {
 /// The kinds of one moment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Catalogue {
-    /// By group and kind: its versions, the preferred one first.
-    kinds: HashMap<(Arc<str>, Arc<str>), Vec<Arc<Resource>>>,
+    /// The versions of each, the preferred one first.
+    kinds: HashMap<GroupKind, Vec<Arc<Resource>>>,
     /// Groups whose server did not answer, and why.
     unknown: BTreeMap<Arc<str>, String>,
 }

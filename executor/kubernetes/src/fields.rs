@@ -47,6 +47,13 @@ impl Entry<'_> {
     }
 }
 
+/// The part of a set that speaks of labels and annotations.
+#[derive(Deserialize)]
+struct Top {
+    #[serde(default, rename = "f:metadata")]
+    metadata: Map<String, Value>,
+}
+
 /// Hash of our entry and of the labels and annotations that it owns. The entry alone would not tell that a mutating
 /// policy rewrote one of them.
 pub(crate) fn entry_hash(
@@ -58,11 +65,6 @@ pub(crate) fn entry_hash(
     let fields = entry.fields.map(RawValue::get).unwrap_or_default();
     (&entry.api_version, &entry.time, fields).hash(&mut hasher);
     // Only the part that speaks of them is read as a tree.
-    #[derive(Deserialize)]
-    struct Top {
-        #[serde(default, rename = "f:metadata")]
-        metadata: Map<String, Value>,
-    }
     let metadata = serde_json::from_str::<Top>(fields).map(|top| top.metadata).unwrap_or_default();
     for (part, values) in [("f:labels", labels), ("f:annotations", annotations)] {
         let owned = metadata.get(part).and_then(Value::as_object);

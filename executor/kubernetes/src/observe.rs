@@ -17,10 +17,10 @@ use crate::connect::NoAnswer;
 use crate::discovery::{Catalogue, DiscoveryError, Served};
 use crate::live::{Told, told};
 use crate::refusal::Refusal;
-use crate::resource::Resource;
+use crate::resource::{GroupKind, Resource};
 use crate::target::Inner;
 use crate::version::Version;
-use crate::watch::{GroupKind, Judged, State, States};
+use crate::watch::{Judged, State, States};
 
 /// Reads at a time.
 const READS: usize = 16;
@@ -65,6 +65,9 @@ pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observa
     round.read().await
 }
 
+/// A kind, everywhere or in a namespace.
+type Place = (Arc<Resource>, Option<Arc<str>>);
+
 /// One observation.
 struct Round<'a> {
     inner: &'a Inner,
@@ -97,7 +100,9 @@ impl Round<'_> {
         for (resource, namespaces) in &watched {
             let kind: GroupKind = (Arc::clone(&resource.group), Arc::clone(&resource.kind));
             if matches!(states.get(&(kind, None)), Some(State::Forbidden(_))) {
-                namespaces.iter().for_each(|namespace| self.inner.watchers.start(resource, Some(namespace)));
+                for namespace in namespaces {
+                    self.inner.watchers.start(resource, Some(namespace));
+                }
                 smaller = true;
             }
         }
@@ -110,9 +115,7 @@ impl Round<'_> {
         let begun = states.wait_for(|states| !states.any_starting());
         let begun = tokio::time::timeout(FIRST_WORDS, begun).await;
         drop(begun);
-        let states = self.inner.cache.states();
-        let now = states.borrow().clone();
-        now
+        self.inner.cache.states().borrow().clone()
     }
 
     /// What the watch's word is worth: an answer, or a read.
@@ -135,7 +138,7 @@ impl Round<'_> {
 
     /// Objects that were never ours: those that are there are read.
     async fn look_for(&mut self, keys: Vec<ObjectKey>) {
-        let mut places: BTreeMap<(Arc<Resource>, Option<Arc<str>>), Vec<ObjectKey>> = BTreeMap::new();
+        let mut places: BTreeMap<Place, Vec<ObjectKey>> = BTreeMap::new();
         for key in keys {
             match served(&self.catalogue, &key, None) {
                 Served::Yes(resource) => {

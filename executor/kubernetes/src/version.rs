@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 /// What tells "nothing of ours moved" apart from "look at it". Written as `rv=12;gen=3;entry=9f…;in=apps/v1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "Kubernetes' own names")]
 pub(crate) struct Version {
     pub(crate) resource_version: Arc<str>,
     /// Absent for kinds that count none: ConfigMap, Secret, Service, RBAC and others.

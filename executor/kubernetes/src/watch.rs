@@ -12,5 +12,5 @@
 mod cache;
 mod watcher;
 
-pub(crate) use cache::{Cache, GroupKind, Judged, State, States};
+pub(crate) use cache::{Cache, Judged, State, States};
 pub(crate) use watcher::Watchers;

@@ -67,7 +67,8 @@ fn shop_as(plane: &'static ControlPlane, environment: &str, kubeconfig: &Path, a
     let environment = environment.to_owned();
     let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     installation.configure(&format!(
-        "\n[clusters.test]\nkubeconfig = {kubeconfig:?}\n[clusters.test.environments.\"infra/{environment}\"]\n{as_whom}\n"
+        "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"infra/{environment}\"]\n{as_whom}\n",
+        kubeconfig.display()
     ));
     let definition = format!(
         "apiVersion: naksha.dev/v1alpha1
@@ -213,8 +214,8 @@ fn grant(plane: &ControlPlane, namespace: &str) {
     assert!(found.is_empty(), "{found:?}");
     for document in documents {
         let object = document.root.to_json();
-        let plural = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
-        let version = object["apiVersion"].as_str().unwrap();
+        let plural = format!("{}s", object["kind"].as_str().expect("should have a kind").to_lowercase());
+        let version = object["apiVersion"].as_str().expect("should have a version");
         let root = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
         let collection = match object["metadata"]["namespace"].as_str() {
             Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),

@@ -96,7 +96,7 @@ impl Access {
                 let read = tokio::task::spawn_blocking(move || Kubeconfig::read_from(reading)).await;
                 let refused = |error| AccessError::Kubeconfig { path: path.clone(), reason: words(&error) };
                 let read = read.map_err(AccessError::Abnormal)?.map_err(refused)?;
-                self.of_kubeconfig(read, context).await?.map_err(refused)?
+                self.of_kubeconfig(read, context.as_ref()).await?.map_err(refused)?
             }
             Source::Text { text, context } => {
                 let refused = |error| AccessError::KubeconfigText {
@@ -104,7 +104,7 @@ impl Access {
                     reason: words(&error),
                 };
                 let read = Kubeconfig::from_yaml(text.expose()).map_err(refused)?;
-                self.of_kubeconfig(read, context).await?.map_err(refused)?
+                self.of_kubeconfig(read, context.as_ref()).await?.map_err(refused)?
             }
             Source::InCluster => {
                 let refused = |error: InClusterError| AccessError::InCluster { reason: error.to_string() };
@@ -123,9 +123,9 @@ impl Access {
     async fn of_kubeconfig(
         &self,
         read: Kubeconfig,
-        context: &Option<String>,
+        context: Option<&String>,
     ) -> Result<Result<Config, KubeconfigError>, AccessError> {
-        let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+        let options = KubeConfigOptions { context: context.cloned(), ..KubeConfigOptions::default() };
         let config = match Config::from_custom_kubeconfig(read, &options).await {
             Ok(config) => config,
             Err(error) => return Ok(Err(error)),

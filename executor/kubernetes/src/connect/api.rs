@@ -82,7 +82,8 @@ impl Api {
     /// One request within a time of its own.
     pub(crate) async fn call(&self, request: Request<Vec<u8>>, within: Duration) -> Result<Answer, NoAnswer> {
         let call = async {
-            let response = self.requests.send(request.map(Body::from)).await.map_err(no_answer)?;
+            let response =
+                self.requests.send(request.map(Body::from)).await.map_err(|error| no_answer(&error))?;
             let (parts, body) = response.into_parts();
             let limited = http_body_util::Limited::new(body, MAX_ANSWER_BYTES);
             let body = limited.collect().await.map_err(|error| {
@@ -101,10 +102,10 @@ impl Api {
     pub(crate) async fn watch(&self, path: &str, accept: &str) -> Result<Result<Lines, Answer>, NoAnswer> {
         let open = async {
             let request = get(path, accept).map(Body::from);
-            let response = self.watches.send(request).await.map_err(no_answer)?;
+            let response = self.watches.send(request).await.map_err(|error| no_answer(&error))?;
             let (parts, body) = response.into_parts();
             if parts.status != StatusCode::OK {
-                let body = body.collect().await.map_err(no_answer)?;
+                let body = body.collect().await.map_err(|error| no_answer(&error))?;
                 return Ok(Err(answer(&parts, body.to_bytes())));
             }
             let body = body.into_data_stream().map_err(std::io::Error::other);
@@ -164,8 +165,8 @@ fn client(config: &Config) -> Result<Client, kube::Error> {
     Ok(Client::new(service, config.default_namespace.clone()))
 }
 
-fn no_answer(error: kube::Error) -> NoAnswer {
-    NoAnswer::Unreachable(root_cause(&error))
+fn no_answer(error: &kube::Error) -> NoAnswer {
+    NoAnswer::Unreachable(root_cause(error))
 }
 
 /// The words of the innermost error: those around it say "error sending request" in many ways.

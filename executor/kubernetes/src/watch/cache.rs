@@ -8,10 +8,8 @@ use naksha_environments::quiet::Quiet;
 use tokio::sync::watch;
 
 use crate::live::{Seen, Whole};
+use crate::resource::GroupKind;
 use crate::version::{Version, is_older};
-
-/// A kind, whatever its version.
-pub(crate) type GroupKind = (Arc<str>, Arc<str>);
 
 /// What one watch is about: a kind, everywhere or in one namespace.
 pub(crate) type Scope = (GroupKind, Option<Arc<str>>);
@@ -192,7 +190,9 @@ impl Cache {
             let inner = self.lock();
             inner.objects.keys().filter(|key| of_kind(key) && !there.contains(key)).cloned().collect()
         };
-        lost.iter().for_each(|key| self.gone(key));
+        for key in &lost {
+            self.gone(key);
+        }
     }
 
     /// We begin to write or remove an object. What is told of it until [`Self::wrote`] is likely our own doing.

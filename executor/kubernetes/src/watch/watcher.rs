@@ -31,6 +31,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// After this long without a word, bookmarks included, a watch is begun anew: the server tells one about every minute.
 const SILENCE: Duration = Duration::from_secs(240);
 
+/// What is watched, and the task that does it.
+type Running = (Arc<Resource>, AbortOnDropHandle<()>);
+
 /// The watches of an environment. Ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Watchers {
@@ -38,7 +41,7 @@ pub(crate) struct Watchers {
     cache: Arc<Cache>,
     environment: EnvironmentName,
     marks: MarkKey,
-    running: Mutex<BTreeMap<Scope, (Arc<Resource>, AbortOnDropHandle<()>)>>,
+    running: Mutex<BTreeMap<Scope, Running>>,
 }
 
 impl Watchers {

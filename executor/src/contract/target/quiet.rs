@@ -12,8 +12,6 @@ use super::Fixture;
 use super::samples::{PATIENCE, config, create, deployment, edit, key, observe, unit, update};
 use crate::port::target::{Question, SharedTarget, Wanted};
 
-/// Only how long a broken target may hang a test; every wait below ends as soon as what it waits for happens.
-
 /// Three objects of ours that a target was asked about, and said nothing of.
 struct Settled {
     target: SharedTarget,

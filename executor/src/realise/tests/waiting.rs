@@ -150,14 +150,14 @@ async fn later_waves_wait_for_what_they_cannot_be_written_without() {
     world.converge(desired.rendered()).await;
     let key = key("Namespace", "ns");
     let mut stored = world.target.get(&key).expect("should exist");
-    stored.object["status"] = json!({"phase": "Starting"});
+    stored.object["status"] = json!({"phase": "Terminating"});
     world.target.put(&key, stored.uid, stored.object.clone());
     let desired = Desired::new().unit("a", &[], vec![namespace(json!({"x": 1})), config("c", 0, "2")]);
     let apply = tokio::spawn({
         let world = world.clone();
         async move { world.reconcile(desired.rendered()).await }
     });
-    while !world.told().iter().any(|told| told == "waiting for a: not active yet") {
+    while !world.told().iter().any(|told| told.starts_with("waiting for a: ")) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let mut stored = world.target.get(&key).expect("should exist");

@@ -57,8 +57,8 @@ impl Bench {
         let program = program()?;
         let installation = Installation::new(program.to_str().context("the path is UTF-8")?);
         installation.configure(&format!(
-            "\n[clusters.bench]\nkubeconfig = {:?}\n[clusters.bench.environments.\"infra/dev\"]\nown_rights = true\n",
-            self.kubeconfig
+            "\n[clusters.bench]\nkubeconfig = \"{}\"\n[clusters.bench.environments.\"infra/dev\"]\nown_rights = true\n",
+            self.kubeconfig.display()
         ));
         let repository = &installation.repository;
         repository.write(
