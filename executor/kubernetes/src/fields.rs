@@ -193,7 +193,8 @@ mod tests {
     use super::*;
 
     fn tree(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap()
+        let Value::Object(tree) = value else { unreachable!("it is a map") };
+        tree
     }
 
     fn deployment(image: &str, replicas: u32) -> Value {

@@ -89,7 +89,7 @@ impl Fixture for Files {
     }
 }
 
-async fn fresh() -> Files {
+fn fresh() -> Files {
     let root = tempfile::tempdir().unwrap();
     let target = std::sync::Arc::new(super::open(root.path()));
     Files { root, target }

@@ -4,7 +4,7 @@
 //! naksha_executor::target_contract!(fresh);
 //! ```
 //!
-//! where `async fn fresh() -> impl Fixture` makes an empty place to apply to. Each case is also a function of its
+//! where `fn fresh() -> impl Fixture` makes an empty place to apply to. Each case is also a function of its
 //! own. What an outsider does (edits, deletions, a process that died in the middle) goes through the fixture,
 //! because every kind of target is edited in its own way.
 
@@ -58,13 +58,13 @@ pub trait Fixture: Send + Sync {
     async fn litter(&self) -> usize;
 }
 
-/// One `#[tokio::test]` per case of the suite. With `Option` where `fresh` gives none when there is no place to test with:
-/// the case is then left out.
+/// One `#[tokio::test]` per case of the suite. With `Option` where `async fn fresh() -> Option<impl Fixture>` gives none when
+/// there is no place to test with: the case is then left out.
 #[macro_export]
 macro_rules! target_contract {
     ($fresh:ident) => {
         async fn there() -> Option<impl $crate::contract::target::Fixture> {
-            Some($fresh().await)
+            std::future::ready(Some($fresh())).await
         }
         $crate::target_contract!(there, Option);
     };
