@@ -312,7 +312,7 @@ impl Fixture for InMemory {
     }
 }
 
-async fn fresh() -> InMemory {
+fn fresh() -> InMemory {
     InMemory(Arc::new(FakeTarget::new(Arc::default())))
 }
 
