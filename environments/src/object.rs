@@ -283,6 +283,8 @@ pub struct Managed {
     pub owners: FieldOwners,
     /// Whether it says that we applied the object.
     pub by_us: bool,
+    /// Whether the marks are on it by which the target finds our objects. Without them it must be written again.
+    pub signed: bool,
     /// The version that a write expects which was planned with the whole object in sight: it may take fields of others,
     /// while the object is just that.
     pub in_sight: Arc<str>,

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::fields::{Entry, entry_hash, fingerprint, owners};
+use crate::send::ENVIRONMENT_LABEL;
 use crate::version::Version;
 
 /// What is remembered of an object: some 150 bytes.
@@ -145,6 +146,7 @@ pub(crate) fn told(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Told>
     let managed = Managed {
         owners: owners(&read.metadata.managed_fields),
         by_us: our_entry(&read.metadata).is_some(),
+        signed: read.metadata.labels.contains_key(ENVIRONMENT_LABEL),
         in_sight: Version { whole: Some(whole), ..version }.to_string().into(),
     };
     let live = Live { mark, body, health: read.health, managed: Some(Arc::new(managed)) };

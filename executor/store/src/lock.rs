@@ -108,11 +108,16 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::sync::{Mutex, PoisonError};
 
     use super::*;
 
+    /// A child has its parent's files until it becomes another program: a lock that was just dropped is held by it.
+    static NO_CHILDREN: Mutex<()> = Mutex::new(());
+
     #[test]
     fn a_process_lives_until_it_ends() {
+        let _alone = NO_CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(lives(std::process::id()));
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         assert!(lives(child.id()));
@@ -125,6 +130,7 @@ mod tests {
 
     #[test]
     fn a_holder_that_lives_is_named_at_once() {
+        let _alone = NO_CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("state.db");
         let started = Instant::now();

@@ -71,7 +71,8 @@ pub(super) fn decide_wanted(
         }
         (Seen::InSync(mark), Some(owned)) => {
             let live = owned.applied.value();
-            Existing { key, wanted, owned: Some(owned), mark, live, owners: None }.decide(wishes)
+            Existing { key, wanted, owned: Some(owned), mark, live, owners: None, signed: true }
+                .decide(wishes)
         }
         (Seen::Live(live), owned) => {
             let body = live.body.value();
@@ -81,7 +82,8 @@ pub(super) fn decide_wanted(
                 None => recognise_secrets(body, wanted.object, wishes),
             };
             let (mark, owners) = (&live.expected(), live.owners());
-            Existing { key, wanted, owned, mark, live: body, owners }.decide(wishes)
+            let signed = live.managed.as_ref().is_none_or(|managed| managed.signed);
+            Existing { key, wanted, owned, mark, live: body, owners, signed }.decide(wishes)
         }
     }
 }
@@ -144,11 +146,13 @@ struct Existing<'a> {
     live: Value,
     /// Who else set what, where that is known.
     owners: Option<&'a FieldOwners>,
+    /// See [`naksha_environments::object::Managed::signed`].
+    signed: bool,
 }
 
 impl Existing<'_> {
     fn decide(&self, wishes: Wishes<'_>) -> Decision {
-        let Self { key, wanted, owned, mark, live, owners } = self;
+        let Self { key, wanted, owned, mark, live, owners, signed } = self;
         let object = wanted.object;
         let desired = object.body.value();
         let applied = owned.map(|owned| owned.applied.value());
@@ -166,7 +170,7 @@ impl Existing<'_> {
             applied.is_some_and(|applied| without(&desired, &leave) == without(applied, &leave))
         };
         let moves_from = owned.filter(|owned| owned.unit != *wanted.unit).map(|owned| owned.unit.clone());
-        if owned.is_some() && moves_from.is_none() && changes.is_empty() && is_recorded() {
+        if *signed && owned.is_some() && moves_from.is_none() && changes.is_empty() && is_recorded() {
             let rotated = rotated(wishes, object, *owned);
             return if rotated.is_empty() { Decision::Unchanged } else { rotate(wanted, mark, rotated) };
         }

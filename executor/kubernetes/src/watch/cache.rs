@@ -29,16 +29,17 @@ struct Inner {
     /// Must be read before they are called in order: a write met fields of others there.
     suspected: HashSet<ObjectKey>,
     /// Being written by us, with what was told of them meanwhile: mostly our own doing.
-    in_flight: KeyMap<Option<Told>>,
+    in_flight: KeyMap<Option<Meanwhile>>,
     /// Every quiet object was compared since the cache began, or since somebody doubted.
     compared: bool,
 }
 
-/// What a watch told of an object that is being written, and its version.
+/// What a watch told last of an object that is being written, and its version.
 #[derive(Debug)]
-struct Told {
+struct Meanwhile {
     resource_version: Arc<str>,
-    text: Box<str>,
+    /// Absent: it is gone.
+    text: Option<Box<str>>,
 }
 
 /// How a watch does.
@@ -170,12 +171,17 @@ impl Cache {
         }
     }
 
-    /// A watch told that an object is gone, or lost its label.
-    pub(super) fn gone(&self, key: &ObjectKey) {
+    /// A watch told that an object is gone, or lost its label, as of this version.
+    pub(super) fn gone(&self, key: &ObjectKey, resource_version: &Arc<str>) {
         let mut inner = self.lock();
         inner.objects.remove(key);
         inner.stirred.insert(key.clone());
-        let is_ours = inner.in_flight.contains_key(key);
+        let in_flight = inner.in_flight.get_mut(key);
+        let is_ours = in_flight.is_some();
+        if let Some(meanwhile) = in_flight {
+            // The answer to our write may be on its way still, and must not bring it back.
+            *meanwhile = Some(Meanwhile { resource_version: Arc::clone(resource_version), text: None });
+        }
         drop(inner);
         if !is_ours {
             self.wake();
@@ -186,12 +192,17 @@ impl Cache {
     pub(super) fn told_all(&self, (kind, namespace): &Scope, there: &HashSet<ObjectKey>) {
         let is_there = |key: &ObjectKey| namespace.is_none() || key.namespace == *namespace;
         let of_kind = |key: &ObjectKey| key.group == kind.0 && key.kind == kind.1 && is_there(key);
-        let lost: Vec<ObjectKey> = {
-            let inner = self.lock();
-            inner.objects.keys().filter(|key| of_kind(key) && !there.contains(key)).cloned().collect()
-        };
+        let mut inner = self.lock();
+        let lost: Vec<ObjectKey> =
+            inner.objects.keys().filter(|key| of_kind(key) && !there.contains(*key)).cloned().collect();
         for key in &lost {
-            self.gone(key);
+            inner.objects.remove(key);
+        }
+        let any = !lost.is_empty();
+        inner.stirred.extend(lost);
+        drop(inner);
+        if any {
+            self.wake();
         }
     }
 
@@ -211,16 +222,16 @@ impl Cache {
     /// not being written.
     pub(super) fn defer(&self, key: &ObjectKey, seen: &Seen, text: &str) -> bool {
         let mut inner = self.lock();
-        let Some(told) = inner.in_flight.get_mut(key) else { return false };
+        let Some(meanwhile) = inner.in_flight.get_mut(key) else { return false };
         let resource_version = Arc::clone(&seen.resource_version);
-        *told = Some(Told { resource_version, text: text.into() });
+        *meanwhile = Some(Meanwhile { resource_version, text: Some(text.into()) });
         true
     }
 
     /// The write is over; `seen`: what the server answered to it. Gives back what was told meanwhile and is newer.
     pub(crate) fn end_write(&self, key: &ObjectKey, seen: Option<Seen>) -> Option<Box<str>> {
         let mut inner = self.lock();
-        let told = inner.in_flight.remove(key).flatten();
+        let meanwhile = inner.in_flight.remove(key).flatten();
         let Some(seen) = seen else {
             // Whatever was told meanwhile is news now.
             let stirred = inner.stirred.contains(key);
@@ -228,9 +239,14 @@ impl Cache {
             if stirred {
                 self.wake();
             }
-            return told.map(|told| told.text);
+            return meanwhile.and_then(|meanwhile| meanwhile.text);
         };
-        let told = told.filter(|told| is_older(&seen.resource_version, &told.resource_version));
+        let newer = meanwhile.filter(|told| is_older(&seen.resource_version, &told.resource_version));
+        if newer.as_ref().is_some_and(|newer| newer.text.is_none()) {
+            drop(inner);
+            self.wake();
+            return None;
+        }
         inner.suspected.remove(key);
         // The watch may be ahead of the answer: then somebody else wrote right after us.
         let ahead = inner
@@ -245,7 +261,7 @@ impl Cache {
             inner.stirred.insert(key.clone());
             inner.objects.insert(key.clone(), seen);
         }
-        told.map(|told| told.text)
+        newer.and_then(|newer| newer.text)
     }
 
     /// What was removed is neither there nor news.
@@ -355,3 +371,6 @@ fn health(seen: &Seen) -> Health {
     }
     seen.whole.as_ref().map_or(Health::Healthy, |Whole { health, .. }| health.clone())
 }
+
+#[cfg(test)]
+mod tests;

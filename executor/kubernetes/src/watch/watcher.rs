@@ -187,7 +187,7 @@ impl Watcher {
                         version = Some(seen.resource_version.to_string());
                     }
                     if event.kind == "DELETED" {
-                        self.cache.gone(&key);
+                        self.cache.gone(&key, &seen.resource_version);
                         continue;
                     }
                     if let Some(there) = &mut there {

@@ -1,0 +1,98 @@
+//! Answers to our writes and what the watch tells, in every order.
+
+use naksha_environments::digest::Digest;
+use naksha_environments::object::Uid;
+
+use super::*;
+
+fn key() -> ObjectKey {
+    ObjectKey::new("apps", "Deployment", Some("ns"), "web")
+}
+
+fn seen(version: &str, generation: i64, entry: u64) -> Seen {
+    let whole = Whole { fingerprint: Digest::of_bytes(&entry.to_be_bytes()), health: Health::Healthy };
+    Seen {
+        uid: "uid".into(),
+        resource_version: version.into(),
+        generation: Some(generation),
+        entry: Some(entry),
+        deleting: false,
+        whole: Some(whole),
+    }
+}
+
+fn mark(version: &str, generation: i64, entry: u64) -> Mark {
+    let fingerprint = Digest::of_bytes(&entry.to_be_bytes());
+    let version = format!("rv={version};gen={generation};entry={entry:016x}");
+    Mark { uid: Some(Uid("uid".into())), version: version.into(), fingerprint }
+}
+
+fn in_sync() -> Judged {
+    Judged::InSync(Health::Healthy)
+}
+
+#[test]
+fn our_own_write_is_no_news() {
+    let cache = Cache::default();
+    let mut changes = cache.changes();
+    cache.begin_write(&key());
+    assert!(cache.defer(&key(), &seen("5", 1, 1), "what we wrote"));
+    assert_eq!(cache.end_write(&key(), Some(seen("5", 1, 1))), None);
+    assert!(cache.is_known(&key(), &seen("5", 1, 1)), "nor when it is told after the answer");
+    assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), in_sync());
+    assert!(!changes.has_changed().unwrap());
+    // Somebody else writes right after us, and is told before our answer is there.
+    cache.begin_write(&key());
+    assert!(cache.defer(&key(), &seen("7", 3, 2), "what somebody wrote"));
+    assert_eq!(cache.end_write(&key(), Some(seen("6", 2, 1))).as_deref(), Some("what somebody wrote"));
+    cache.told(key(), seen("7", 3, 2));
+    assert!(changes.has_changed().unwrap());
+    changes.borrow_and_update();
+    assert_eq!(cache.judge(&key(), &mark("6", 2, 1)), Judged::Suspect);
+}
+
+#[test]
+fn an_answer_does_not_bring_back_what_is_gone() {
+    let cache = Cache::default();
+    let changes = cache.changes();
+    cache.begin_write(&key());
+    cache.defer(&key(), &seen("5", 1, 1), "what we wrote");
+    cache.gone(&key(), &"6".into());
+    assert_eq!(cache.end_write(&key(), Some(seen("5", 1, 1))), None);
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), Judged::Suspect, "it is read before it is called gone");
+    // Made again by us.
+    cache.begin_write(&key());
+    cache.gone(&key(), &"6".into());
+    cache.end_write(&key(), Some(seen("7", 1, 1)));
+    assert_eq!(cache.judge(&key(), &mark("7", 1, 1)), in_sync());
+}
+
+#[test]
+fn a_status_that_moves_wakes_nobody_and_health_that_moves_does() {
+    let cache = Cache::default();
+    cache.told(key(), seen("5", 1, 1));
+    let changes = cache.changes();
+    cache.told(key(), seen("6", 1, 1));
+    cache.told(key(), seen("4", 1, 9));
+    assert!(!changes.has_changed().unwrap(), "only the status moved, and what is older is not heard");
+    assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), in_sync());
+    let mut sick = seen("7", 1, 1);
+    sick.whole = sick.whole.map(|whole| Whole { health: Health::Degraded("no image".to_owned()), ..whole });
+    cache.told(key(), sick);
+    assert!(changes.has_changed().unwrap());
+}
+
+#[test]
+fn a_watch_that_begins_anew_knows_what_is_gone() {
+    let cache = Cache::default();
+    cache.told(key(), seen("5", 1, 1));
+    let changes = cache.changes();
+    let scope: Scope = (("apps".into(), "Deployment".into()), None);
+    let elsewhere: Scope = (("apps".into(), "Deployment".into()), Some("other".into()));
+    cache.told_all(&elsewhere, &HashSet::new());
+    assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), in_sync());
+    cache.told_all(&scope, &HashSet::new());
+    assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), Judged::Suspect);
+    assert!(changes.has_changed().unwrap());
+}
