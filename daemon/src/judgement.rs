@@ -10,7 +10,7 @@ use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Approval, Environment};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::DesiredObject;
-use naksha_environments::plan::{Action, Cause, FieldPath, Plan, PlanId};
+use naksha_environments::plan::{Action, Cause, FieldPath, Plan, PlanId, Verb};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::repository::Definitions;
 use naksha_environments::source::SourceTree;
@@ -42,15 +42,28 @@ pub struct Bench<'a> {
 /// Plans that were begun since the last apply that succeeded: interrupted, superseded, or failed in a step. A word about
 /// one of them is a word about what is left of it.
 #[derive(Debug, Clone, Default)]
-pub struct Begun(pub BTreeMap<PlanId, BTreeSet<Digest>>);
+pub struct Begun(pub BTreeMap<PlanId, BegunPlan>);
+
+/// What a begun plan was to do, and what of it is done.
+#[derive(Debug, Clone, Default)]
+pub struct BegunPlan {
+    pub actions: BTreeSet<Digest>,
+    /// Subject and verb of the steps that were done.
+    pub done: BTreeSet<(String, String)>,
+}
 
 impl Begun {
-    /// Whether a plan is what is left of that one. What heals needs nobody's word.
+    /// Whether a plan is what is left of that one. What heals needs nobody's word, unless it deletes; what was done once is
+    /// not left, whatever has the same name since.
     fn is_left_of(&self, begun: &PlanId, plan: &Plan) -> bool {
-        let heals = |action: &Action| action.cause != Cause::Change;
-        let actions = self.0.get(begun);
-        actions.is_some_and(|actions| {
-            plan.actions.iter().all(|action| heals(action) || actions.contains(&action.digest))
+        let deletes = |action: &Action| matches!(action.verb, Verb::Delete | Verb::Replace);
+        let heals = |action: &Action| action.cause != Cause::Change && !deletes(action);
+        self.0.get(begun).is_some_and(|BegunPlan { actions, done }| {
+            let is_done = |action: &Action| {
+                done.contains(&(action.subject.to_string(), action.verb.as_str().to_owned()))
+            };
+            let is_left = |action: &Action| actions.contains(&action.digest) && !is_done(action);
+            plan.actions.iter().all(|action| heals(action) || is_left(action))
         })
     }
 }
@@ -142,4 +155,55 @@ fn acknowledgements(bench: &Bench<'_>, plan: &Plan) -> Vec<Acknowledgement> {
 /// The program's version, as plans record it.
 pub fn planner() -> String {
     format!("naksha {}", env!("CARGO_PKG_VERSION"))
+}
+
+#[cfg(test)]
+mod tests {
+    use naksha_environments::ids::EnvironmentName;
+    use naksha_environments::object::ObjectKey;
+    use naksha_environments::plan::{Payload, Subject};
+
+    use super::*;
+
+    fn action(verb: Verb, cause: Cause, name: &str) -> Action {
+        let subject = Subject::Object(ObjectKey::new("", "PersistentVolumeClaim", Some("ns"), name));
+        Action {
+            digest: Action::digest_of(&subject, &verb, &[]),
+            unit: None,
+            subject,
+            verb,
+            cause,
+            changes: Vec::new(),
+            conflicts: Vec::new(),
+            stateful: true,
+            wave: 0,
+            payload: Payload::Remove { expect: None },
+        }
+    }
+
+    fn plan(actions: Vec<Action>) -> Plan {
+        let environment = EnvironmentName::parse("dev").unwrap();
+        let id = PlanId::of(&environment, &actions);
+        Plan { id, actions, ..Plan::empty(&environment) }
+    }
+
+    #[test]
+    fn what_is_left_of_a_begun_plan_is_what_was_acknowledged_and_not_done() {
+        let delete = |name: &str| action(Verb::Delete, Cause::Change, name);
+        let whole = plan(vec![delete("a"), delete("b"), delete("c")]);
+        let mut begun = BegunPlan::default();
+        begun.actions.extend(whole.actions.iter().map(|action| action.digest));
+        begun.done.insert(("PersistentVolumeClaim ns/a".to_owned(), "delete".to_owned()));
+        let begun = Begun(BTreeMap::from([(whole.id.clone(), begun)]));
+        let is_left = |actions: Vec<Action>| begun.is_left_of(&whole.id, &plan(actions));
+        assert!(is_left(vec![delete("b"), delete("c")]));
+        assert!(
+            is_left(vec![delete("c"), action(Verb::Update, Cause::Drift, "x")]),
+            "what heals needs no word"
+        );
+        assert!(!is_left(vec![delete("b"), delete("d")]), "nobody said yes to it");
+        assert!(!is_left(vec![delete("a")]), "it was done: this is another object of that name");
+        assert!(!is_left(vec![delete("b"), action(Verb::Replace, Cause::Drift, "x")]), "it deletes");
+        assert!(!begun.is_left_of(&plan(vec![delete("z")]).id, &whole));
+    }
 }

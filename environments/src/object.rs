@@ -311,8 +311,24 @@ impl FieldOwners {
                 self.0.range::<[Segment], _>((Bound::Included(&*path.0), Bound::Unbounded)).next()?;
             found.0.starts_with(&path.0).then_some(manager)
         };
-        above.or_else(beneath).map(AsRef::as_ref)
+        above.or_else(beneath).or_else(|| self.of_other_keys(path)).map(AsRef::as_ref)
     }
+
+    /// Who owns something in the list that the path goes through, where the list's items are told apart by other fields
+    /// than the path says: which of them is meant is not known, and somebody's it may be.
+    fn of_other_keys(&self, path: &FieldPath) -> Option<&Arc<str>> {
+        let at = path.0.iter().position(|segment| matches!(segment, Segment::Item(_)))?;
+        let (list, names) = (&path.0[..at], key_names(&path.0[at]));
+        let owned = self.0.range::<[Segment], _>((Bound::Excluded(list), Bound::Unbounded));
+        let mut in_list = owned.take_while(|(owned, _)| owned.0.starts_with(list));
+        in_list.find(|(owned, _)| key_names(&owned.0[at]) != names).map(|(_, manager)| manager)
+    }
+}
+
+/// The fields by which an item is told apart.
+fn key_names(segment: &Segment) -> Option<Vec<&str>> {
+    let Segment::Item(fields) = segment else { return None };
+    Some(fields.iter().map(|(name, _)| name.as_str()).collect())
 }
 
 /// One object, as far as it could be observed. Not observed is not absent.

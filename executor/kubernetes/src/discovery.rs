@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use naksha_environments::object::ObjectKey;
+use naksha_executor::port::target::WriteError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -54,6 +56,21 @@ pub(crate) enum DiscoveryError {
     Refused(Refusal),
     /// An answer that is no discovery.
     Strange(String),
+}
+
+impl DiscoveryError {
+    /// What it means to a write of `key`.
+    pub(crate) fn to_write_error(&self, key: &ObjectKey) -> WriteError {
+        let transient = |reason: String| WriteError::Transient { key: key.clone(), reason, after: None };
+        match self {
+            Self::NoAnswer(error) => transient(error.to_string()),
+            Self::Strange(reason) => transient(reason.clone()),
+            Self::Refused(Refusal::NotServed) => {
+                transient("the server does not say what it serves".to_owned())
+            }
+            Self::Refused(refusal) => refusal.to_write_error(key),
+        }
+    }
 }
 
 impl Catalogue {

@@ -42,13 +42,20 @@ pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observa
     let mut round = Round { inner, catalogue, found: Vec::new(), reads: Vec::new() };
     // Of what was compared before, every kind is watched.
     let asked = wanted.iter().filter(|one| one.mark.is_some()).map(|one| &one.key);
-    let quiet_keys = quiet.objects().map(|(key, _)| key).filter(|_| !inner.cache.has_compared());
+    let again = !inner.cache.has_compared() || inner.cache.states().borrow().any_forbidden();
+    let quiet_keys = quiet.objects().map(|(key, _)| key).filter(|_| again);
     let states = round.watch(asked.chain(quiet_keys)).await;
     if states.any_silent() {
         let silent = quiet.objects().filter_map(|(key, _)| Some((key, states.silent(key)?)));
         round.found.extend(silent.map(|(key, reason)| (key.clone(), Observed::Unknown { reason })));
     }
     for (key, mark, judged) in inner.cache.stirred(&quiet) {
+        if served(&round.catalogue, &key, None) == Served::No {
+            // It is asked about one by one next time, with what is served then.
+            let reason = "its kind is not served".to_owned();
+            round.found.push((key, Observed::Unknown { reason }));
+            continue;
+        }
         round.judged(key, mark, judged, &states);
     }
     let mut unmarked = Vec::new();
@@ -130,7 +137,7 @@ impl Round<'_> {
             return self.found.push((key, Observed::Unknown { reason }));
         }
         match judged {
-            Judged::InSync(Health::Healthy) => self.inner.cache.calm(&key),
+            Judged::InSync(Health::Healthy) => {}
             Judged::InSync(health) => self.found.push((key, Observed::InSync { mark, health })),
             Judged::Suspect => self.reads.push((key, Some(mark))),
         }
@@ -250,6 +257,10 @@ async fn read_one(
         Got::Object(told) => *told,
         Got::Nothing => return Ok(Some(Observed::Absent)),
         Got::Unknown(reason) => return Ok(Some(Observed::Unknown { reason })),
+        Got::Refused(_) if is_secret(key) => {
+            return Ok(Some(Observed::Unknown { reason: "reading it was refused".to_owned() }));
+        }
+        Got::Refused(refusal) => return Ok(Some(Observed::Unknown { reason: refusal.words() })),
     };
     inner.cache.read(key, &told.seen);
     let as_marked = mark
@@ -265,6 +276,7 @@ pub(crate) enum Got {
     Object(Box<Told>),
     Nothing,
     Unknown(String),
+    Refused(Refusal),
 }
 
 /// Reads an object, in the version that our entry speaks of.
@@ -298,10 +310,7 @@ pub(crate) async fn get(
             )
         }
         Some(Refusal::Missing | Refusal::NamespaceMissing) => Got::Nothing,
-        Some(_) if is_secret(key) => {
-            Got::Unknown(format!("reading it was refused ({})", answer.status.as_u16()))
-        }
-        Some(refusal) => Got::Unknown(refusal.words()),
+        Some(refusal) => Got::Refused(refusal),
     })
 }
 

@@ -137,14 +137,17 @@ impl Refusal {
     /// What it means to a write of `key`.
     pub(crate) fn to_write_error(&self, key: &ObjectKey) -> WriteError {
         let key = key.clone();
-        let hidden = is_secret(&key);
+        // Of a Secret nothing is passed on that the server, or a webhook behind it, may have quoted.
+        let said = |reason: &String| {
+            if is_secret(&key) { "the server refuses it".to_owned() } else { reason.clone() }
+        };
         let blocked = |reason: String| WriteError::Blocked { key: key.clone(), reason };
         let moved = |reason: String| WriteError::Moved { key: key.clone(), reason };
         let transient = |reason: String, after| WriteError::Transient { key: key.clone(), reason, after };
         match self {
             Self::Unauthorized => blocked("the server does not accept our credentials".to_owned()),
-            Self::Forbidden(reason) => blocked(reason.clone()),
-            Self::Quota(reason) => blocked(reason.clone()),
+            Self::Forbidden(reason) => blocked(said(reason)),
+            Self::Quota(reason) => blocked(said(reason)),
             Self::NamespaceTerminating => blocked("its namespace is being deleted".to_owned()),
             Self::NamespaceMissing => {
                 let namespace = key.namespace.as_deref().unwrap_or_default();
@@ -154,13 +157,12 @@ impl Refusal {
             Self::NotServed => transient(format!("the server does not serve {}", key.group_kind()), None),
             Self::Missing => moved("it is gone".to_owned()),
             Self::Conflicts(conflicts) => moved(conflict_words(conflicts)),
-            Self::Stale(reason) => moved(reason.clone()),
+            Self::Stale(reason) => moved(said(reason)),
             Self::Expired => transient("the server asks to begin anew".to_owned(), None),
             Self::Throttled(after) => transient("the server asks to wait".to_owned(), *after),
-            Self::Unavailable(reason) => transient(format!("the server failed: {reason}"), None),
+            Self::Unavailable(reason) => transient(format!("the server failed: {}", said(reason)), None),
             Self::Invalid { field, reason, immutable: _ } => {
-                let reason = if hidden { "the server refuses it".to_owned() } else { reason.clone() };
-                WriteError::Invalid { key: key.clone(), field: field.clone(), reason }
+                WriteError::Invalid { key: key.clone(), field: field.clone(), reason: said(reason) }
             }
         }
     }

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::connect::REQUEST_TIMEOUT;
-use crate::discovery::Catalogue;
-use crate::discovery::Served;
-use crate::live::Told;
+use crate::discovery::{Catalogue, DiscoveryError, Served};
+use crate::live::{Told, seen_whole};
 use crate::observe::{Got, get, served};
 use crate::refusal::{Refusal, unanswered};
 use crate::target::Inner;
@@ -26,25 +25,26 @@ const TRIES: u32 = 5;
 
 pub(crate) async fn remove(inner: &Inner, removal: &Removal) -> Result<(), WriteError> {
     let key = &removal.key;
-    inner.cache.begin_write(key);
+    let flight = inner.cache.begin_write(key);
     let removed = remove_it(inner, removal).await;
+    let news = flight.end(None);
     if removed.is_ok() {
         inner.cache.removed(key);
+    } else if let Some(seen) = news.and_then(|text| seen_whole(key, &text, &inner.marks)) {
+        inner.cache.told(key.clone(), seen);
     }
-    // What was told meanwhile is told again, by the next look.
-    drop(inner.cache.end_write(key, None));
     removed
 }
 
 async fn remove_it(inner: &Inner, removal: &Removal) -> Result<(), WriteError> {
     let Removal { key, expect } = removal;
     let moved = |reason: &str| WriteError::Moved { key: key.clone(), reason: reason.to_owned() };
-    let unknown = |error: crate::discovery::DiscoveryError| WriteError::Transient {
-        key: key.clone(),
-        reason: format!("which kinds there are is not known: {error:?}"),
-        after: None,
-    };
-    let catalogue = inner.discovery.catalogue(&inner.api).await.map_err(unknown)?;
+    let unknown = |error: DiscoveryError| error.to_write_error(key);
+    let mut catalogue = inner.discovery.catalogue(&inner.api).await.map_err(unknown)?;
+    if served(&catalogue, key, None) == Served::No {
+        // What is not served now may have been away for a moment when that was asked.
+        catalogue = inner.discovery.again(&inner.api).await.map_err(unknown)?;
+    }
     for _ in 0..TRIES {
         let Some(now) = look(inner, &catalogue, key, expect).await? else { return Ok(()) };
         if expect.uid.is_none() || expect.uid != now.live.mark.uid {
@@ -79,7 +79,8 @@ async fn look(
     match get(inner, catalogue, key, Some(expect)).await.map_err(|error| unanswered(key, &error))? {
         Got::Object(told) => Ok(Some(told)),
         Got::Nothing => Ok(None),
-        Got::Unknown(reason) => Err(WriteError::Blocked { key: key.clone(), reason }),
+        Got::Unknown(reason) => Err(WriteError::Transient { key: key.clone(), reason, after: None }),
+        Got::Refused(refusal) => Err(refusal.to_write_error(key)),
     }
 }
 

@@ -15,7 +15,7 @@ use naksha_executor::port::target::{Write, WriteError, WriteMode, Written};
 use serde_json::Value;
 
 use crate::connect::REQUEST_TIMEOUT;
-use crate::discovery::{Catalogue, Served};
+use crate::discovery::{Catalogue, DiscoveryError, Served};
 use crate::fields::MANAGER;
 use crate::live::{Seen, answered, seen_whole};
 use crate::observe::{Got, get, served};
@@ -30,9 +30,9 @@ const APPLY: &str = "application/apply-patch+yaml";
 const BOUND_TRIES: u32 = 5;
 
 pub(crate) async fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError> {
-    inner.cache.begin_write(&write.key);
+    let flight = inner.cache.begin_write(&write.key);
     let answer = send_all(inner, write).await;
-    let news = inner.cache.end_write(&write.key, answer.as_ref().ok().map(|(seen, _)| seen.clone()));
+    let news = flight.end(answer.as_ref().ok().map(|(seen, _)| seen.clone()));
     if let Some(seen) = news.and_then(|text| seen_whole(&write.key, &text, &inner.marks)) {
         inner.cache.told(write.key.clone(), seen);
     }
@@ -61,7 +61,9 @@ async fn send_all(inner: &Inner, write: &Write) -> Result<(Seen, Mark), WriteErr
         WriteMode::Update { expect } | WriteMode::Adopt { expect } => Some(expect),
     };
     // From now on it is ours: what happens to it is told.
-    inner.watchers.start(&resource, None);
+    if let Served::Yes(preferred) = served(&catalogue, key, None) {
+        inner.watchers.start(&preferred, None);
+    }
     let adopts = matches!(write.mode, WriteMode::Adopt { .. });
     if adopts {
         return send_bound(inner, write, &catalogue, &resource, body, expect).await;
@@ -117,7 +119,10 @@ async fn send_bound(
         let now = match got {
             Got::Object(told) => told,
             Got::Nothing => return Err(moved("it is gone")),
-            Got::Unknown(reason) => return Err(WriteError::Blocked { key: key.clone(), reason }),
+            Got::Unknown(reason) => {
+                return Err(WriteError::Transient { key: key.clone(), reason, after: None });
+            }
+            Got::Refused(refusal) => return Err(refusal.to_write_error(key)),
         };
         if expect.uid != now.live.mark.uid {
             return Err(moved("another object has its name now"));
@@ -175,11 +180,7 @@ async fn resource(
 ) -> Result<(Arc<Catalogue>, Arc<Resource>), WriteError> {
     let api_version = body.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     let version = api_version.rsplit('/').next().unwrap_or(api_version);
-    let unknown = |error: crate::discovery::DiscoveryError| WriteError::Transient {
-        key: key.clone(),
-        reason: format!("which kinds there are is not known: {error:?}"),
-        after: None,
-    };
+    let unknown = |error: DiscoveryError| error.to_write_error(key);
     let mut catalogue = inner.discovery.catalogue(&inner.api).await.map_err(unknown)?;
     if served(&catalogue, key, Some(version)) == Served::No {
         catalogue = inner.discovery.again(&inner.api).await.map_err(unknown)?;
@@ -191,7 +192,15 @@ async fn resource(
             field: Some("metadata.namespace".to_owned()),
             reason: format!("{} lies in namespaces, and it names none", key.group_kind()),
         }),
-        Served::Yes(resource) => Ok((catalogue, resource)),
+        // Under the name with a namespace nobody would find it again.
+        Served::Yes(_) => Err(WriteError::Invalid {
+            key: key.clone(),
+            field: Some("metadata.namespace".to_owned()),
+            reason: format!(
+                "{} lies in no namespace; list the unit with its CustomResourceDefinition in this environment, so that this is known",
+                key.group_kind()
+            ),
+        }),
         Served::No => Err(Refusal::NotServed.to_write_error(key)),
         Served::Unknown(reason) => Err(WriteError::Transient { key: key.clone(), reason, after: None }),
     }

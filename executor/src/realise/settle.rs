@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::{Inventory, Owned};
+use naksha_environments::merge::merge;
 use naksha_environments::object::{DesiredObject, Live, Mark, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Plan, Subject};
 use naksha_environments::rendered::Rendered;
@@ -49,10 +50,6 @@ fn was_written(environment: &EnvironmentName, owned: &Owned, live: &Live) -> boo
     if annotation.and_then(Value::as_str) != Some(&owner_of(environment, &owned.unit)) {
         return false;
     }
-    // A target that keeps track of who wrote what says more than the content, into which servers write defaults.
-    if by_us {
-        return true;
-    }
     let mut intended = owned.applied.value();
     if intended.get("kind").and_then(Value::as_str) == Some("Secret") {
         // The values are marks on one side and references on the other: their names have to do.
@@ -65,7 +62,9 @@ fn was_written(environment: &EnvironmentName, owned: &Owned, live: &Live) -> boo
             fields.shift_remove("data");
         }
     }
-    contains(live, &intended)
+    // Where the target says that we wrote it, defaults that servers write into lists are no difference.
+    let kind = intended.get("kind").and_then(Value::as_str).unwrap_or_default();
+    contains(live, &intended) || by_us && merge(kind, Some(live), None, &intended, &[]) == *live
 }
 
 /// Whether `live` has everything that `intended` has. Lists are compared as a whole; where the target rewrites

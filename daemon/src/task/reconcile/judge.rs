@@ -17,14 +17,17 @@ use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::verdict::{Acknowledgement, Admission, HoldReason, Shown, Verdict};
 use naksha_environments::wire::PlanDocument;
 use naksha_environments::workflow_change::Contexts;
-use naksha_executor::port::store::{ApplyOutcome, ApplyRecord, EnvironmentRecord, Proposal, StoreError};
+use naksha_executor::port::store::{
+    ApplyOutcome, ApplyRecord, EnvironmentRecord, Proposal, StepOutcome, StoreError,
+};
 use naksha_policies::{AdmitInput, admit};
 use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
+use serde_json::Value;
 
 use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
-use crate::judgement::{Base, Begun, Bench, judge as judge_plan, planner};
+use crate::judgement::{Base, Begun, BegunPlan, Bench, judge as judge_plan, planner};
 
 /// Applies that are looked through for one that was begun and is not done: a failing step is tried every two minutes.
 const LOOK_BACK: u32 = 100;
@@ -190,18 +193,23 @@ async fn begun(
     let is_through =
         |apply: &&ApplyRecord| apply.outcome == Some(ApplyOutcome::Succeeded) && apply.revisions.is_some();
     let unfinished = applies.iter().take_while(|apply| !is_through(apply));
-    for ApplyRecord { plan, .. } in unfinished
-        .filter(|apply| apply.outcome != Some(ApplyOutcome::Succeeded) && acknowledged.contains(&apply.plan))
-    {
-        if begun.0.contains_key(plan) {
+    let unfinished = unfinished.filter(|apply| apply.outcome != Some(ApplyOutcome::Succeeded));
+    let mut done = BTreeSet::new();
+    for ApplyRecord { id, plan, .. } in unfinished {
+        let steps = store.steps(*id).await.map_err(PassError::Store)?;
+        let steps = steps.into_iter().filter(|step| step.outcome == StepOutcome::Done);
+        done.extend(steps.map(|step| (step.subject, step.verb)));
+        if !acknowledged.contains(plan) || begun.0.contains_key(plan) {
             continue;
         }
         let document = store.plan_document(&this.scope, plan).await.map_err(PassError::Store)?;
         let actions = document.as_ref().and_then(|document| document.get("actions")?.as_array());
-        let digests =
-            actions.into_iter().flatten().filter_map(|action| Digest::parse(action.get("digest")?.as_str()?));
-        begun.0.insert(plan.clone(), digests.collect());
+        let digest = |action: &Value| Digest::parse(action.get("digest")?.as_str()?);
+        let actions = actions.into_iter().flatten().filter_map(digest).collect();
+        begun.0.insert(plan.clone(), BegunPlan { actions, done: BTreeSet::new() });
     }
+    // Whichever of them did it.
+    begun.0.values_mut().for_each(|plan| plan.done.clone_from(&done));
     Ok(begun)
 }
 

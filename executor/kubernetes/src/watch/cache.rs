@@ -67,13 +67,12 @@ impl States {
 
     /// Whether some watch does not tell what happens.
     pub(crate) fn any_silent(&self) -> bool {
-        let is_silent = |(scope, state): (&Scope, &State)| match state {
-            State::Synced => false,
-            State::Starting | State::Failing(_) => true,
-            // Where we may not watch everywhere, those of single namespaces tell.
-            State::Forbidden(_) => scope.1.is_some(),
-        };
-        self.0.iter().any(is_silent)
+        self.0.values().any(|state| *state != State::Synced)
+    }
+
+    /// Whether some kind may not be watched everywhere: then it is watched where its objects are.
+    pub(crate) fn any_forbidden(&self) -> bool {
+        self.0.values().any(|state| matches!(state, State::Forbidden(_)))
     }
 
     /// Why nothing is known of an object.
@@ -206,9 +205,10 @@ impl Cache {
         }
     }
 
-    /// We begin to write or remove an object. What is told of it until [`Self::wrote`] is likely our own doing.
-    pub(crate) fn begin_write(&self, key: &ObjectKey) {
+    /// We begin to write or remove an object. What is told of it until that ends is likely our own doing.
+    pub(crate) fn begin_write(self: &Arc<Self>, key: &ObjectKey) -> InFlight {
         self.lock().in_flight.insert(key.clone(), None);
+        InFlight { cache: Arc::clone(self), key: key.clone(), ended: false }
     }
 
     /// Whether just this is known already.
@@ -229,7 +229,7 @@ impl Cache {
     }
 
     /// The write is over; `seen`: what the server answered to it. Gives back what was told meanwhile and is newer.
-    pub(crate) fn end_write(&self, key: &ObjectKey, seen: Option<Seen>) -> Option<Box<str>> {
+    fn end_write(&self, key: &ObjectKey, seen: Option<Seen>) -> Option<Box<str>> {
         let mut inner = self.lock();
         let meanwhile = inner.in_flight.remove(key).flatten();
         let Some(seen) = seen else {
@@ -324,14 +324,41 @@ impl Cache {
         found
     }
 
-    /// One object that was asked about with its mark.
+    /// One object that was asked about with its mark. In order, it is calm until something happens to it.
     pub(crate) fn judge(&self, key: &ObjectKey, mark: &Mark) -> Judged {
-        self.lock().judge(key, mark)
+        let mut inner = self.lock();
+        let judged = inner.judge(key, mark);
+        if judged == Judged::InSync(Health::Healthy) {
+            inner.stirred.remove(key);
+        }
+        judged
     }
+}
 
-    /// The object is as its mark says, and healthy.
-    pub(crate) fn calm(&self, key: &ObjectKey) {
-        self.lock().stirred.remove(key);
+/// An object while it is being written. Dropped without an end (the apply was broken off), what happened is not known: the
+/// object is read before anything is said of it.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    cache: Arc<Cache>,
+    key: ObjectKey,
+    ended: bool,
+}
+
+impl InFlight {
+    /// The write is over; `seen`: what the server answered to it. Gives back what was told meanwhile and is newer.
+    pub(crate) fn end(mut self, seen: Option<Seen>) -> Option<Box<str>> {
+        self.ended = true;
+        self.cache.end_write(&self.key, seen)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.cache.suspect(&self.key);
+            drop(self.cache.end_write(&self.key, None));
+            self.cache.wake();
+        }
     }
 }
 

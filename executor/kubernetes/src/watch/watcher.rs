@@ -12,6 +12,7 @@ use naksha_executor::retry::spread;
 use naksha_kubernetes_health::RuleSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info};
 
@@ -26,8 +27,12 @@ const FULL: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// The annotation of the bookmark after the last of the objects that were there when a watch began.
 const INITIAL_END: &str = "k8s.io/initial-events-end";
+/// Said of a server that does not tell what is there when a watch begins.
+const NO_STREAMS: &str = "the server does not stream lists; Kubernetes 1.34 and later do";
 /// First and longest pause after a watch broke.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// A watch that lasts longer than this was a good one: servers end each after half an hour or so.
+const LASTING: Duration = Duration::from_secs(30);
 /// After this long without a word, bookmarks included, a watch is begun anew: the server tells one about every minute.
 const SILENCE: Duration = Duration::from_secs(240);
 
@@ -67,11 +72,24 @@ impl Watchers {
             resource: Arc::clone(resource),
             scope: scope.clone(),
         };
-        let task = AbortOnDropHandle::new(tokio::spawn(watcher.run()));
+        let task = AbortOnDropHandle::new(tokio::spawn(kept(watcher)));
         running.insert(scope, (Arc::clone(resource), task));
     }
 }
 
+/// Runs a watcher; one that panics says that it tells nothing, and begins anew.
+async fn kept(watcher: Watcher) {
+    loop {
+        let run = AbortOnDropHandle::new(tokio::spawn(watcher.clone().run()));
+        if run.await.is_err() {
+            let reason = "it ended abnormally".to_owned();
+            watcher.cache.set_state(&watcher.scope, State::Failing(reason));
+        }
+        tokio::time::sleep(PAUSE.1).await;
+    }
+}
+
+#[derive(Clone)]
 struct Watcher {
     api: Api,
     cache: Arc<Cache>,
@@ -106,8 +124,18 @@ impl Watcher {
     async fn run(self) {
         let (mut from, mut pause) = (None, PAUSE.0);
         loop {
-            match self.watch(from.as_deref()).await {
-                End::Resume(version) => (from, pause) = (Some(version), PAUSE.0),
+            let begun = Instant::now();
+            let ended = self.watch(from.as_deref()).await;
+            // One that lasted for a while is resumed at once; one that ends again and again is not.
+            let lasted = begun.elapsed() > LASTING;
+            match ended {
+                End::Resume(version) => {
+                    from = Some(version);
+                    if lasted {
+                        pause = PAUSE.0;
+                        continue;
+                    }
+                }
                 End::Anew => from = None,
                 End::Broken(reason) => {
                     debug!(kind = %self.scope.0.1, reason, "the watch broke");
@@ -119,10 +147,8 @@ impl Watcher {
                     (from, pause) = (None, PAUSE.1);
                 }
             }
-            if from.is_none() {
-                tokio::time::sleep(pause.mul_f64(0.5 + spread())).await;
-                pause = (pause * 2).min(PAUSE.1);
-            }
+            tokio::time::sleep(pause.mul_f64(0.5 + spread())).await;
+            pause = (pause * 2).min(PAUSE.1);
         }
     }
 
@@ -142,6 +168,7 @@ impl Watcher {
                 return match Refusal::of(&answer) {
                     Some(Refusal::Expired) => End::Anew,
                     Some(refusal @ Refusal::Forbidden(_)) => End::Forbidden(refusal.words()),
+                    Some(Refusal::Invalid { .. }) if from.is_none() => End::Broken(NO_STREAMS.to_owned()),
                     Some(refusal) => End::Broken(refusal.words()),
                     None => End::Anew,
                 };

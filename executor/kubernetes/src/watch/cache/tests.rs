@@ -33,18 +33,18 @@ fn in_sync() -> Judged {
 
 #[test]
 fn our_own_write_is_no_news() {
-    let cache = Cache::default();
+    let cache = Arc::new(Cache::default());
     let mut changes = cache.changes();
-    cache.begin_write(&key());
+    let write = cache.begin_write(&key());
     assert!(cache.defer(&key(), &seen("5", 1, 1), "what we wrote"));
-    assert_eq!(cache.end_write(&key(), Some(seen("5", 1, 1))), None);
+    assert_eq!(write.end(Some(seen("5", 1, 1))), None);
     assert!(cache.is_known(&key(), &seen("5", 1, 1)), "nor when it is told after the answer");
     assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), in_sync());
     assert!(!changes.has_changed().unwrap());
     // Somebody else writes right after us, and is told before our answer is there.
-    cache.begin_write(&key());
+    let write = cache.begin_write(&key());
     assert!(cache.defer(&key(), &seen("7", 3, 2), "what somebody wrote"));
-    assert_eq!(cache.end_write(&key(), Some(seen("6", 2, 1))).as_deref(), Some("what somebody wrote"));
+    assert_eq!(write.end(Some(seen("6", 2, 1))).as_deref(), Some("what somebody wrote"));
     cache.told(key(), seen("7", 3, 2));
     assert!(changes.has_changed().unwrap());
     changes.borrow_and_update();
@@ -53,24 +53,24 @@ fn our_own_write_is_no_news() {
 
 #[test]
 fn an_answer_does_not_bring_back_what_is_gone() {
-    let cache = Cache::default();
+    let cache = Arc::new(Cache::default());
     let changes = cache.changes();
-    cache.begin_write(&key());
+    let write = cache.begin_write(&key());
     cache.defer(&key(), &seen("5", 1, 1), "what we wrote");
     cache.gone(&key(), &"6".into());
-    assert_eq!(cache.end_write(&key(), Some(seen("5", 1, 1))), None);
+    assert_eq!(write.end(Some(seen("5", 1, 1))), None);
     assert!(changes.has_changed().unwrap());
     assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), Judged::Suspect, "it is read before it is called gone");
     // Made again by us.
-    cache.begin_write(&key());
+    let write = cache.begin_write(&key());
     cache.gone(&key(), &"6".into());
-    cache.end_write(&key(), Some(seen("7", 1, 1)));
+    write.end(Some(seen("7", 1, 1)));
     assert_eq!(cache.judge(&key(), &mark("7", 1, 1)), in_sync());
 }
 
 #[test]
 fn a_status_that_moves_wakes_nobody_and_health_that_moves_does() {
-    let cache = Cache::default();
+    let cache = Arc::new(Cache::default());
     cache.told(key(), seen("5", 1, 1));
     let changes = cache.changes();
     cache.told(key(), seen("6", 1, 1));
@@ -85,7 +85,7 @@ fn a_status_that_moves_wakes_nobody_and_health_that_moves_does() {
 
 #[test]
 fn a_watch_that_begins_anew_knows_what_is_gone() {
-    let cache = Cache::default();
+    let cache = Arc::new(Cache::default());
     cache.told(key(), seen("5", 1, 1));
     let changes = cache.changes();
     let scope: Scope = (("apps".into(), "Deployment".into()), None);
@@ -95,4 +95,30 @@ fn a_watch_that_begins_anew_knows_what_is_gone() {
     cache.told_all(&scope, &HashSet::new());
     assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), Judged::Suspect);
     assert!(changes.has_changed().unwrap());
+}
+
+#[test]
+fn a_write_that_is_broken_off_leaves_nothing_unheard() {
+    let cache = Arc::new(Cache::default());
+    cache.told(key(), seen("5", 1, 1));
+    let changes = cache.changes();
+    drop(cache.begin_write(&key()));
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), Judged::Suspect, "it is read first");
+    assert!(!cache.defer(&key(), &seen("6", 2, 2), "what somebody wrote"), "it is not in flight any more");
+}
+
+#[test]
+fn a_kind_that_may_not_be_watched_any_more_is_not_in_order() {
+    let cache = Cache::default();
+    let scope = |namespace: Option<&str>| -> Scope {
+        (("apps".into(), "Deployment".into()), namespace.map(Into::into))
+    };
+    cache.set_state(&scope(None), State::Synced);
+    assert!(!cache.states().borrow().any_silent());
+    cache.set_state(&scope(None), State::Forbidden("no".to_owned()));
+    let states = cache.states().borrow().clone();
+    assert!(states.any_silent() && states.silent(&key()).is_some());
+    cache.set_state(&scope(Some("ns")), State::Synced);
+    assert_eq!(cache.states().borrow().silent(&key()), None);
 }
