@@ -123,7 +123,14 @@ fn root_for_write(inner: &Inner, key: &ObjectKey, mode: &WriteMode) -> Result<Fo
     let owns = matches!(mode, WriteMode::Update { .. });
     match (inner.seen.judge(&opened.1, owns), opened) {
         (Standing::Lost(_), (None, _)) => Err(lost(root_words(Errno::NOENT))),
-        (Standing::Lost(reason), _) => Err(lost(reason.to_owned())),
+        (Standing::Lost(reason), (Some(root), _)) => {
+            // Another first write may have made the marker after ours was looked for.
+            let marker = marker::read(&root).map_err(lost)?;
+            match (inner.seen.judge(&marker, owns), marker) {
+                (Standing::Present, Marker::Id(_)) => Ok(root),
+                _ => Err(lost(reason.to_owned())),
+            }
+        }
         (Standing::Present, (Some(root), Marker::Id(_))) => Ok(root),
         (Standing::Present | Standing::New, (root, _)) => {
             let root = match root {
