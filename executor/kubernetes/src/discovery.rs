@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::connect::{Api, NoAnswer};
 use crate::refusal::Refusal;
-use crate::resource::{GroupKind, Resource};
+use crate::resource::Resource;
 
 /// Aggregated discovery first; servers before 1.30 answer with the plain list of groups.
 const AGGREGATED: &str =
@@ -32,11 +32,14 @@ pub(crate) struct Discovery {
     asking: tokio::sync::Mutex<()>,
 }
 
+/// The versions of a kind, the preferred one first.
+type Versions = Vec<Arc<Resource>>;
+
 /// The kinds of one moment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Catalogue {
-    /// The versions of each, the preferred one first.
-    kinds: HashMap<GroupKind, Vec<Arc<Resource>>>,
+    /// The kinds of each group. Every object of a question is looked up here.
+    groups: HashMap<Arc<str>, HashMap<Arc<str>, Versions>>,
     /// Groups whose server did not answer, and why.
     unknown: BTreeMap<Arc<str>, String>,
 }
@@ -76,7 +79,7 @@ impl DiscoveryError {
 impl Catalogue {
     /// The kind, in this version where one is asked for.
     pub(crate) fn find(&self, group: &str, kind: &str, version: Option<&str>) -> Served {
-        let versions = self.kinds.get(&(Arc::from(group), Arc::from(kind)));
+        let versions = self.groups.get(group).and_then(|kinds| kinds.get(kind));
         let found = versions.and_then(|versions| match version {
             Some(version) => versions.iter().find(|one| &*one.version == version),
             None => versions.first(),
@@ -89,8 +92,8 @@ impl Catalogue {
     }
 
     fn add(&mut self, resource: Resource) {
-        let name = (Arc::clone(&resource.group), Arc::clone(&resource.kind));
-        let versions = self.kinds.entry(name).or_default();
+        let kinds = self.groups.entry(Arc::clone(&resource.group)).or_default();
+        let versions = kinds.entry(Arc::clone(&resource.kind)).or_default();
         // The first resource of a kind is the kind itself; others of its name are views of it.
         if versions.iter().all(|one| one.version != resource.version) {
             versions.push(Arc::new(resource));
@@ -99,14 +102,14 @@ impl Catalogue {
 }
 
 impl Discovery {
-    /// What is known, asked for when it is too old.
-    pub(crate) async fn catalogue(&self, api: &Api) -> Result<Arc<Catalogue>, DiscoveryError> {
-        self.younger_than(api, BELIEVED).await
-    }
-
-    /// As [`Self::catalogue`], after something was missing in it.
-    pub(crate) async fn again(&self, api: &Api) -> Result<Arc<Catalogue>, DiscoveryError> {
-        self.younger_than(api, LOOK_AGAIN).await
+    /// What is known. Where it lacks what is looked for, it is asked for anew: a definition may just have been made.
+    pub(crate) async fn having(
+        &self,
+        api: &Api,
+        has: impl Fn(&Catalogue) -> bool,
+    ) -> Result<Arc<Catalogue>, DiscoveryError> {
+        let known = self.younger_than(api, BELIEVED).await?;
+        if has(&known) { Ok(known) } else { self.younger_than(api, LOOK_AGAIN).await }
     }
 
     async fn younger_than(&self, api: &Api, age: Duration) -> Result<Arc<Catalogue>, DiscoveryError> {

@@ -17,7 +17,7 @@ use crate::connect::NoAnswer;
 use crate::discovery::{Catalogue, DiscoveryError, Served};
 use crate::live::{Told, told};
 use crate::refusal::Refusal;
-use crate::resource::{GroupKind, Resource};
+use crate::resource::{GroupKind, Resource, escape};
 use crate::target::Inner;
 use crate::version::Version;
 use crate::watch::{Judged, State, States};
@@ -34,11 +34,10 @@ const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=met
 /// Observes everything that is asked about.
 pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observation, TargetError> {
     let Question { wanted, quiet } = question;
-    let mut catalogue =
-        inner.discovery.catalogue(&inner.api).await.map_err(|error| unreachable(inner, error))?;
-    if wanted.iter().any(|one| served(&catalogue, &one.key, None) == Served::No) {
-        catalogue = inner.discovery.again(&inner.api).await.map_err(|error| unreachable(inner, error))?;
-    }
+    let has_all =
+        |catalogue: &Catalogue| wanted.iter().all(|one| served(catalogue, &one.key, None) != Served::No);
+    let catalogue = inner.discovery.having(&inner.api, has_all).await;
+    let catalogue = catalogue.map_err(|error| unreachable(inner, error))?;
     let mut round = Round { inner, catalogue, found: Vec::new(), reads: Vec::new() };
     // Of what was compared before, every kind is watched.
     let asked = wanted.iter().filter(|one| one.mark.is_some()).map(|one| &one.key);
@@ -239,10 +238,9 @@ async fn list(inner: &Inner, resource: &Resource, namespace: Option<&str>) -> Op
         if metadata.next.is_empty() {
             return Some(names);
         }
-        next = format!(
-            "&continue={}",
-            metadata.next.replace('=', "%3D").replace('+', "%2B").replace('/', "%2F")
-        );
+        next.clear();
+        next.push_str("&continue=");
+        escape(&metadata.next, &mut next);
     }
 }
 
@@ -288,16 +286,14 @@ pub(crate) async fn get(
 ) -> Result<Got, NoAnswer> {
     let version = mark.and_then(|mark| Version::parse(&mark.version)).and_then(|version| version.api_version);
     let version = version.as_deref().map(|text| text.rsplit('/').next().unwrap_or(text));
-    let resource = match (served(catalogue, key, version), version) {
-        (Served::Yes(resource), _) => resource,
-        // That version is served no more: the server translates.
-        (_, Some(_)) => match served(catalogue, key, None) {
+    let resource = match served(catalogue, key, version) {
+        Served::Yes(resource) => resource,
+        // Where it is that version that is served no more, the server translates.
+        Served::No | Served::Unknown(_) => match served(catalogue, key, None) {
             Served::Yes(resource) => resource,
             Served::No => return Ok(Got::Nothing),
             Served::Unknown(reason) => return Ok(Got::Unknown(reason)),
         },
-        (Served::No, None) => return Ok(Got::Nothing),
-        (Served::Unknown(reason), None) => return Ok(Got::Unknown(reason)),
     };
     let answer = inner.api.get(&resource.object(key), "application/json").await?;
     Ok(match Refusal::of(&answer) {

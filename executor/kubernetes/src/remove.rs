@@ -40,11 +40,9 @@ async fn remove_it(inner: &Inner, removal: &Removal) -> Result<(), WriteError> {
     let Removal { key, expect } = removal;
     let moved = |reason: &str| WriteError::Moved { key: key.clone(), reason: reason.to_owned() };
     let unknown = |error: DiscoveryError| error.to_write_error(key);
-    let mut catalogue = inner.discovery.catalogue(&inner.api).await.map_err(unknown)?;
-    if served(&catalogue, key, None) == Served::No {
-        // What is not served now may have been away for a moment when that was asked.
-        catalogue = inner.discovery.again(&inner.api).await.map_err(unknown)?;
-    }
+    // What was not served when that was asked may only have been away for a moment.
+    let has = |catalogue: &Catalogue| served(catalogue, key, None) != Served::No;
+    let catalogue = inner.discovery.having(&inner.api, has).await.map_err(unknown)?;
     for _ in 0..TRIES {
         let Some(now) = look(inner, &catalogue, key, expect).await? else { return Ok(()) };
         if expect.uid.is_none() || expect.uid != now.live.mark.uid {

@@ -47,7 +47,7 @@ impl Resource {
 }
 
 /// Names come from Git: RBAC names may hold `:`, and none may leave its place in an address.
-fn escape(name: &str, path: &mut String) {
+pub(crate) fn escape(name: &str, path: &mut String) {
     if matches!(name, "." | "..") {
         path.push_str(&name.replace('.', "%2E"));
         return;

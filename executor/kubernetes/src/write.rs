@@ -181,10 +181,8 @@ async fn resource(
     let api_version = body.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     let version = api_version.rsplit('/').next().unwrap_or(api_version);
     let unknown = |error: DiscoveryError| error.to_write_error(key);
-    let mut catalogue = inner.discovery.catalogue(&inner.api).await.map_err(unknown)?;
-    if served(&catalogue, key, Some(version)) == Served::No {
-        catalogue = inner.discovery.again(&inner.api).await.map_err(unknown)?;
-    }
+    let has = |catalogue: &Catalogue| served(catalogue, key, Some(version)) != Served::No;
+    let catalogue = inner.discovery.having(&inner.api, has).await.map_err(unknown)?;
     match served(&catalogue, key, Some(version)) {
         Served::Yes(resource) if resource.namespaced == key.namespace.is_some() => Ok((catalogue, resource)),
         Served::Yes(resource) if resource.namespaced => Err(WriteError::Invalid {
