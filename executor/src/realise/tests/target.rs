@@ -176,7 +176,7 @@ impl State {
         let object = there.as_ref().map(|stored| &stored.object);
         let mut object = merge(&key.kind, object, previous.as_ref(), &desired, &write.leave);
         object["metadata"]["annotations"][OWNER_ANNOTATION] =
-            json!(owner_of(&write.environment, &write.unit));
+            json!(owner_of(&write.environment, &write.unit, &write.key));
         self.counter += 1;
         let uid = there.and_then(|stored| stored.uid).or(Some(self.counter));
         let stored = Stored { uid, version: self.counter, object };
