@@ -18,6 +18,7 @@ pub mod environment;
 pub mod expression;
 pub mod facts;
 pub mod globs;
+pub mod health_rules;
 pub mod load;
 pub mod policy;
 pub mod repository;

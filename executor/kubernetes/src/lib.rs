@@ -15,6 +15,8 @@ mod discovery;
 mod fields;
 mod live;
 mod observe;
+mod owned_part;
+mod recover;
 mod refusal;
 mod remove;
 mod resource;

@@ -20,6 +20,8 @@ use naksha_environments::quiet::Quiet;
 use naksha_environments::secret::{Secret, SecretMark};
 use tokio::sync::watch;
 
+use super::recovery::{Recovery, Search};
+
 /// The annotation that says which unit of which environment wrote an object, and which object that was:
 /// `<environment>/<unit> <group>/<Kind> <namespace>/<name>`. Adapters set it with every write. Because it names its own
 /// object, a copy of the object does not carry a signature of its own. It is read by people, after a crash, and when the
@@ -58,6 +60,10 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// Deletes one object that is ours, and returns when it is gone. Deleting what is gone already is success;
     /// what does not go within the adapter's timeout is [`WriteError::Transient`] and says what holds it.
     async fn remove(&self, removal: &Removal) -> Result<(), WriteError>;
+
+    /// Everything in the target that is signed as this environment's. Asked only when the database was lost: what is found
+    /// says who wrote it, and that is all that is left to know it by.
+    async fn recover(&self, search: &Search) -> Result<Recovery, TargetError>;
 
     /// Counts up whenever something under the target may have changed without us: the reconciler wakes on it.
     /// A hint only; observation decides.

@@ -3,6 +3,8 @@
 
 mod contract;
 mod daemon;
+mod health_rules;
 mod pods;
+mod rebuild;
 mod remains;
 mod users;
