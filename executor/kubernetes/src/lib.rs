@@ -13,6 +13,7 @@
 mod connect;
 mod discovery;
 mod fields;
+mod hand;
 mod live;
 mod observe;
 mod owned_part;
@@ -27,4 +28,5 @@ mod watch;
 mod write;
 
 pub use connect::{Access, AccessError, Identity, Source};
+pub use hand::{Hand, HandError};
 pub use target::{ClusterTarget, OpenError};

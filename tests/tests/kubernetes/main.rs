@@ -3,6 +3,7 @@
 
 mod contract;
 mod daemon;
+mod demo;
 mod health_rules;
 mod pods;
 mod rebuild;
