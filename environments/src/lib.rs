@@ -36,6 +36,7 @@ pub mod object;
 pub mod plan;
 pub mod quiet;
 pub mod rendered;
+pub mod run_once;
 pub mod stateful;
 pub mod status;
 pub mod verdict;

@@ -5,6 +5,7 @@ mod contract;
 mod daemon;
 mod demo;
 mod health_rules;
+mod jobs;
 mod pods;
 mod rebuild;
 mod remains;
