@@ -110,7 +110,7 @@ fn the_examples_in_the_docs_are_definitions() {
         assert!(broken.is_empty(), "{broken:?}\n{text}");
         seen.insert(kind);
     }
-    assert_eq!(seen.len(), 8, "one example of each kind: {seen:?}");
+    assert_eq!(seen.len(), 9, "one example of each kind: {seen:?}");
 }
 
 #[test]

@@ -62,14 +62,16 @@ impl EnvironmentTask {
                 // Before the pass: what was asked is judged by what the pass finds.
                 let order = self.handle.take_order();
                 let pass = self.pass(&mut reconciler, &stop).await;
-                match order {
-                    Some(Order::Forget(order)) => {
-                        if self.forget(&mut reconciler, order, &pass).await {
-                            return;
-                        }
+                let is_forgotten = match order {
+                    Some(Order::Forget(order)) => self.forget(&mut reconciler, order, &pass).await,
+                    Some(Order::Rebuild(order)) => {
+                        self.rebuild(&mut reconciler, order).await;
+                        false
                     }
-                    Some(Order::Rebuild(order)) => self.rebuild(&mut reconciler, order).await,
-                    None => {}
+                    None => false,
+                };
+                if is_forgotten {
+                    return;
                 }
                 failures = if pass.retry { failures.saturating_add(1) } else { 0 };
                 let pause = if pass.retry { backoff(failures) } else { pass.next };

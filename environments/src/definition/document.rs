@@ -252,8 +252,9 @@ fn convert(reading: &mut Reading<'_>, kind: Kind, value: &Value, root: &Node) ->
             Some(FoundValue::Policy(Arc::new(made)))
         }
         Kind::HealthRules => {
-            let (name, spec): (_, HealthRulesSpec) = (name(reading, value, at), spec(reading, value, at)?);
-            let made = convert::health_rules(reading, name, spec, at)?;
+            // Its form is all that is asked of it here.
+            let (name, _): (_, HealthRulesSpec) = (name(reading, value, at), spec(reading, value, at)?);
+            let made = convert::health_rules(reading, name, at)?;
             Some(FoundValue::HealthRules(Arc::new(made)))
         }
         Kind::Lock => {

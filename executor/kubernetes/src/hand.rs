@@ -34,9 +34,9 @@ impl Hand {
     }
 
     /// Changes fields of an object (a merge patch), under a name that the cluster remembers.
-    pub async fn edit(&self, path: &str, manager: &str, patch: &Value) -> Result<Value, HandError> {
+    pub async fn edit(&self, path: &str, manager: &str, change: &Value) -> Result<Value, HandError> {
         let path = format!("{path}?fieldManager={manager}");
-        let answer = self.call(Method::PATCH, &path, "application/merge-patch+json", Some(patch)).await?;
+        let answer = self.call(Method::PATCH, &path, "application/merge-patch+json", Some(change)).await?;
         answer.map_err(|refusal| refused("PATCH", &path, &refusal))
     }
 

@@ -71,6 +71,27 @@ fn own_rules_win() {
 }
 
 #[test]
+fn the_rules_of_a_repository_win_and_are_checked_with_it() {
+    let shop = files();
+    shop.repository.remove("rules.yaml");
+    let indented: String = RULES.lines().map(|line| format!("  {line}\n")).collect();
+    let head = "apiVersion: naksha.dev/v1alpha1\nkind: HealthRules\nmetadata: {name: widgets}\nspec:\n";
+    shop.repository.write("health/widgets.yaml", &format!("{head}{indented}"));
+    let arguments = ["health", "mixed.yaml", "--rules", ".", "--format", "json"];
+    let found = run(&shop, &arguments).expect_code(1).json();
+    assert_eq!(found[1]["rule"], "example.org/Widget: phase Odd");
+
+    shop.repository.edit("health/widgets.yaml", "healthy", "helthy");
+    refused(&shop, &arguments, "--> health/widgets.yaml:7:22");
+    let checked = run(&shop, &["check"]).expect_code(1).out;
+    assert!(checked.contains("error[NK1002]") && checked.contains("did you mean `healthy`?"), "{checked}");
+    shop.repository.edit("health/widgets.yaml", "group:", "groups:");
+    let checked = run(&shop, &["check"]).expect_code(1).out;
+    assert!(checked.contains("unknown key `groups` in `spec`"), "{checked}");
+    refused(&shop, &arguments, "health rules cannot be read: widgets");
+}
+
+#[test]
 fn what_cannot_be_read_is_refused() {
     let shop = files();
     shop.repository

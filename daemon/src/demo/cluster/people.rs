@@ -63,8 +63,8 @@ impl People {
         Ok(self.runtime.block_on(self.hand.get(path))?)
     }
 
-    pub(super) fn edit(&self, path: &str, patch: &Value) -> anyhow::Result<()> {
-        self.runtime.block_on(self.hand.edit(path, SOMEBODY, patch))?;
+    pub(super) fn edit(&self, path: &str, change: &Value) -> anyhow::Result<()> {
+        self.runtime.block_on(self.hand.edit(path, SOMEBODY, change))?;
         Ok(())
     }
 

@@ -46,8 +46,6 @@ impl JsonSchema for KindRule {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let texts = || json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]});
-        let word = || json!({"enum": ["Healthy", "Progressing", "Degraded", "Suspended", "Unknown"]});
         let described = |text: &str, schema: Value| {
             let mut schema = schema;
             schema["description"] = text.into();
@@ -98,32 +96,44 @@ impl JsonSchema for KindRule {
                         "message": texts(),
                     },
                 },
-                "ready": {
-                    "description": "Conditions that must all be true.",
-                    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {
-                        "type": "object",
-                        "required": ["conditions"],
-                        "additionalProperties": false,
-                        "properties": {
-                            "conditions": texts(),
-                            "failed": texts(),
-                            "working": texts(),
-                            "notReady": word(),
-                            "broken": texts(),
-                            "waiting": texts(),
-                        },
-                    }],
-                },
+                "ready": ready(),
                 "otherwise": word(),
             },
         })
     }
 }
 
+fn texts() -> Value {
+    json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+}
+
+fn word() -> Value {
+    json!({"enum": ["Healthy", "Progressing", "Degraded", "Suspended", "Unknown"]})
+}
+
+fn ready() -> Value {
+    json!({
+        "description": "Conditions that must all be true.",
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {
+            "type": "object",
+            "required": ["conditions"],
+            "additionalProperties": false,
+            "properties": {
+                "conditions": texts(),
+                "failed": texts(),
+                "working": texts(),
+                "notReady": word(),
+                "broken": texts(),
+                "waiting": texts(),
+            },
+        }],
+    })
+}
+
 /// What a state, or a test in it, may ask.
 fn tests() -> Value {
     let many = |what: &Value| json!({"anyOf": [what, {"type": "array", "items": what}]});
-    let (text, test) = (json!({"type": "string"}), json!({"type": "object"}));
+    let (text, inner) = (json!({"type": "string"}), json!({"type": "object"}));
     json!({
         "condition": many(&json!({
             "type": "object",
@@ -139,10 +149,10 @@ fn tests() -> Value {
         })),
         "fields": {"type": "object", "description": "What stands at each path: a value, several, `{present: true}`, `{not: […]}`."},
         "compare": many(&text),
-        "some": many(&test),
-        "every": many(&test),
-        "not": test,
-        "any": {"type": "array", "items": test},
+        "some": many(&inner),
+        "every": many(&inner),
+        "not": inner,
+        "any": {"type": "array", "items": inner},
         "when": {"type": "string", "description": "CEL over `object`."},
     })
 }

@@ -65,6 +65,22 @@ fn applied(state: &Rendered) -> World {
 }
 
 #[test]
+fn what_runs_once_and_is_gone_is_done() {
+    let once = |run: &str| {
+        let metadata =
+            json!({"name": "migrate", "namespace": "naksha", "annotations": {"naksha.dev/run-once": "true"}});
+        one_unit(&[object("Pod", "migrate", &json!({"metadata": metadata, "spec": {"image": run}}))])
+    };
+    let mut world = applied(&once("1"));
+    let environment = environment();
+    world.objects.remove(&key("Pod", "migrate"));
+    assert_eq!(lines(&world.plan(&once("1"), &environment)), [""; 0]);
+    assert_eq!(lines(&world.plan(&once("2"), &environment)), ["web: create Pod naksha/migrate (Change)"]);
+    // Dropped, its entry goes.
+    assert_eq!(lines(&world.plan(&one_unit(&[web(1)]), &environment))[1..], ["forget Pod naksha/migrate"]);
+}
+
+#[test]
 fn create_update_and_delete() {
     let state = one_unit(&[web(1), object("ConfigMap", "web", &json!({"data": {"a": "1"}}))]);
     let first = World::default().plan(&state, &environment());
