@@ -24,6 +24,7 @@ use naksha_renderer_sandbox::{Workers, WorkersConfig};
 use rayon::prelude::*;
 
 use crate::git::{GitError, Trunk, WorkTree};
+use crate::rules::loader;
 
 pub use planned::{Base, Planned};
 pub use told::Told;
@@ -93,7 +94,7 @@ impl Laptop {
         key[16..].copy_from_slice(two.as_bytes());
         Ok(Self {
             work,
-            loader: Loader::new(naksha_policies::known_rules()),
+            loader: loader(),
             engine: workers()?,
             renders: RenderCache::default(),
             read: Mutex::default(),

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod pages;
 pub mod registry;
 pub mod resume;
+pub mod rules;
 pub mod scratch;
 pub mod starter;
 pub mod stored_plan;

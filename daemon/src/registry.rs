@@ -12,6 +12,8 @@ use naksha_environments::status::EnvironmentStatus;
 use naksha_executor::port::store::{AuditEntry, Scope};
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::http::api::Rebuilt;
+
 /// One environment's loop, from outside.
 #[derive(Debug, Clone)]
 pub struct Handle {
@@ -20,7 +22,22 @@ pub struct Handle {
     pub voice: Voice,
     wake: Arc<Notify>,
     halts: watch::Sender<u64>,
-    order: Arc<Mutex<Option<ForgetOrder>>>,
+    order: Arc<Mutex<Option<Order>>>,
+}
+
+/// What a person asks of a loop, because nobody else writes there. It looks at its environment once more, then does it.
+#[derive(Debug)]
+pub enum Order {
+    Forget(ForgetOrder),
+    Rebuild(RebuildOrder),
+}
+
+/// The inventory is to be recovered from the target.
+#[derive(Debug)]
+pub struct RebuildOrder {
+    /// Absent: only to say what would be taken.
+    pub taking: Option<AuditEntry>,
+    pub answer: oneshot::Sender<Result<Rebuilt, String>>,
 }
 
 /// A person gives the environment up. The loop looks at it once more, and does so if its definition is gone.
@@ -61,13 +78,25 @@ impl Handle {
     /// come when the loop dies, or when somebody else asks meanwhile.
     pub fn forget(&self, audit: AuditEntry) -> oneshot::Receiver<Result<Vec<ObjectKey>, String>> {
         let (answer, receiver) = oneshot::channel();
-        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(ForgetOrder { audit, answer });
-        self.poke();
+        self.order(Order::Forget(ForgetOrder { audit, answer }));
         receiver
     }
 
+    /// Asks the loop to recover its inventory from the target: to say what would be taken, or to take it. As
+    /// [`Self::forget`].
+    pub fn rebuild(&self, taking: Option<AuditEntry>) -> oneshot::Receiver<Result<Rebuilt, String>> {
+        let (answer, receiver) = oneshot::channel();
+        self.order(Order::Rebuild(RebuildOrder { taking, answer }));
+        receiver
+    }
+
+    fn order(&self, order: Order) {
+        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
+        self.poke();
+    }
+
     /// What was asked since the last time.
-    pub fn take_order(&self) -> Option<ForgetOrder> {
+    pub fn take_order(&self) -> Option<Order> {
         self.order.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

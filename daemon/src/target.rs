@@ -17,6 +17,7 @@ use naksha_environments::source::TreePath;
 use naksha_executor::port::target::{Question, SharedTarget, TargetError, Wanted};
 use naksha_executor_directory::{DirectoryError, DirectoryTarget};
 use naksha_executor_kubernetes::{ClusterTarget, OpenError};
+use naksha_kubernetes_health::RuleSet;
 use naksha_renderer::plan::objects_to_observe;
 use tokio::sync::watch;
 
@@ -83,26 +84,31 @@ pub struct OpenTarget {
 
 impl OpenTarget {
     /// Opens the target of `environment`, as far as the configuration lets it. Directories lie beneath a root that
-    /// belongs to this environment alone; clusters are given to it by name.
+    /// belongs to this environment alone; clusters are given to it by name. `rules` judge health while it is open.
     pub async fn open(
         environment: &Environment,
         config: &Config,
         repository: &RepositoryConfig,
         key: MarkKey,
+        rules: &RuleSet,
     ) -> Result<Self, TargetOpenError> {
         let target: SharedTarget = match &environment.target {
             TargetRef::Directory { path, namespace: _ } => {
                 let path = beneath(&config.directory_root(repository, &environment.name), path)?;
-                let opening = path.clone();
+                let (opening, rules) = (path.clone(), rules.clone());
                 // A volume that hangs must not hold up a thread that others need.
-                let opened = tokio::task::spawn_blocking(move || DirectoryTarget::open(&opening, key)).await;
+                let opened = tokio::task::spawn_blocking(move || {
+                    DirectoryTarget::open_judging_by(&opening, key, rules)
+                })
+                .await;
                 let opened = opened.map_err(TargetOpenError::Abnormal)?;
                 Arc::new(opened.map_err(|source| TargetOpenError::Directory { path, source })?)
             }
             TargetRef::Kubernetes { cluster, .. } => {
                 let access = access(&config.clusters, cluster, &repository.name, &environment.name);
                 let access = access.map_err(TargetOpenError::NotGiven)?;
-                let opened = ClusterTarget::open(&access, &environment.name, key).await;
+                let opened =
+                    ClusterTarget::open_judging_by(&access, &environment.name, key, rules.clone()).await;
                 Arc::new(opened.map_err(TargetOpenError::Cluster)?)
             }
             TargetRef::FromUnit { unit, .. } => {

@@ -114,6 +114,7 @@ name_type!(/** A unit: what is rendered and applied together. */ UnitName, "unit
 name_type!(/** A workflow graph. */ WorkflowName, "workflow", dns_label);
 name_type!(/** A policy context of workflows. */ ContextName, "policy context", dns_label);
 name_type!(/** A policy rule, bundled or the repository's own. */ RuleName, "rule", dns_label);
+name_type!(/** A file of health rules. */ HealthRulesName, "health rules", dns_label);
 name_type!(/** A node of a workflow graph; expressions name it as `nodes.<id>`. */ NodeId, "node", identifier);
 
 /// A commit id: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits.

@@ -181,6 +181,17 @@ impl Owned {
         self.applied.digest() != self.desired && self.applied.as_json().contains(UNCONFIRMED)
     }
 
+    /// What stands in [`Self::desired`] of an object that was found in its target after the database was lost: nobody has
+    /// said since that it is wanted.
+    pub fn recovered() -> Digest {
+        Digest::of_bytes(b"naksha/recovered")
+    }
+
+    /// Whether the object was found in its target after the database was lost, and nothing was compared with it since.
+    pub fn is_recovered(&self) -> bool {
+        self.desired == Self::recovered()
+    }
+
     fn is_open(&self) -> bool {
         self.mark.is_none() || self.is_announced()
     }

@@ -9,7 +9,10 @@ use crate::codes::git::TRUNK_DIFFERS;
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::environment::{Approval, Environment, Lock};
 use crate::globs::Globs;
-use crate::ids::{ContextName, EnvironmentName, RepositoryName, RuleName, UnitName, WorkflowName};
+use crate::health_rules::AllHealthRules;
+use crate::ids::{
+    ContextName, EnvironmentName, HealthRulesName, RepositoryName, RuleName, UnitName, WorkflowName,
+};
 use crate::policy::Policy;
 use crate::source::TreePath;
 use crate::unit::Unit;
@@ -97,6 +100,7 @@ pub struct Definitions {
     pub workflows: BTreeMap<WorkflowName, Arc<WorkflowGraph>>,
     pub contexts: BTreeMap<ContextName, Arc<PolicyContext>>,
     pub policies: BTreeMap<RuleName, Arc<Policy>>,
+    pub health_rules: AllHealthRules,
     pub locks: BTreeMap<EnvironmentName, Arc<Lock>>,
     pub approvals: Vec<Arc<Approval>>,
     pub broken: Broken,
@@ -117,6 +121,7 @@ pub struct Broken {
     pub workflows: BTreeSet<WorkflowName>,
     pub contexts: BTreeSet<ContextName>,
     pub policies: BTreeSet<RuleName>,
+    pub health_rules: BTreeSet<HealthRulesName>,
     pub locks: BTreeSet<EnvironmentName>,
     /// Files whose definition has no readable name.
     pub nameless: BTreeSet<TreePath>,

@@ -133,6 +133,7 @@ fn place_of(text: &str) -> (String, String) {
         "Workflow" => format!("workflows/{name}.yaml"),
         "PolicyContext" => format!("contexts/{name}.yaml"),
         "Policy" => format!("policies/{name}.yaml"),
+        "HealthRules" => format!("health/{name}.yaml"),
         "Approval" => format!("approvals/{}.yaml", value("plan: ")),
         other => panic!("the page shows an unknown kind `{other}`"),
     };

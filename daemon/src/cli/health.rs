@@ -1,11 +1,13 @@
-//! `naksha health FILE...`: what the statuses of objects say, by the shipped rules and a file of one's own.
+//! `naksha health FILE...`: what the statuses of objects say, by the shipped rules and by one's own.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::ids::HealthRulesName;
 use naksha_environments::object::{Health as Word, ObjectKey};
+use naksha_environments::wire::DiagnosticDocument;
 use naksha_environments::yaml::{self, Dialect};
 use naksha_kubernetes_health::{Judged, RuleSet};
 use naksha_renderer::present;
@@ -13,14 +15,15 @@ use serde_json::{Value, json};
 
 use super::policy::{read, told, tree_path};
 use super::{Context, Outcome};
+use crate::laptop::Laptop;
 
 #[derive(Debug, Args)]
 pub(super) struct Health {
     /// Files with objects as `kubectl get -o yaml` prints them, or as JSON; several documents and lists are taken apart
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A file of health rules that win over the shipped ones
-    #[arg(long, value_name = "FILE")]
+    /// A file of health rules, or a repository with some, that win over the shipped ones
+    #[arg(long, value_name = "PATH")]
     rules: Option<PathBuf>,
 }
 
@@ -56,10 +59,30 @@ impl Health {
 }
 
 fn own_rules(context: &Context, file: &Path) -> anyhow::Result<RuleSet> {
+    if file.is_dir() {
+        return rules_of_repository(context, file);
+    }
     let (rules, found) = RuleSet::parse(&read(file)?, &tree_path(file)?);
     if found.iter().any(Diagnostic::is_error) {
         told(context, &found, file);
         bail!("{} has errors", file.display());
+    }
+    Ok(rules)
+}
+
+/// The rules of a repository, as its files on disk have them.
+fn rules_of_repository(context: &Context, folder: &Path) -> anyhow::Result<RuleSet> {
+    let side = Laptop::open(folder)?.on_disk()?;
+    let definitions = &side.loaded.definitions;
+    let (rules, found) = RuleSet::of_repository(&definitions.health_rules);
+    if found.iter().any(Diagnostic::is_error) {
+        let style = present::Style::new(context.terminal.colour);
+        context.terminal.note(&present::diagnostics(&DiagnosticDocument::all(&found), style));
+        bail!("the health rules in {} have errors", folder.display());
+    }
+    let broken: Vec<&str> = definitions.broken.health_rules.iter().map(HealthRulesName::as_str).collect();
+    if !broken.is_empty() {
+        bail!("health rules cannot be read: {}; `naksha check` says why", broken.join(", "));
     }
     Ok(rules)
 }

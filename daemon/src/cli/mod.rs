@@ -14,6 +14,7 @@ mod goal;
 mod health;
 mod history;
 mod init;
+mod inventory;
 mod plan;
 mod policy;
 mod promote;
@@ -116,6 +117,8 @@ enum Command {
     Ack(ack::Ack),
     /// Give up an environment whose definition is gone
     Forget(forget::Forget),
+    /// Recover what an environment owns
+    Inventory(inventory::Inventory),
     /// Write an environment's lock into the working tree
     Promote(promote::Promote),
     /// Copy the daemon's database, also while it runs
@@ -202,6 +205,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Resume(command) => command.run(context),
         Command::Ack(command) => command.run(context),
         Command::Forget(command) => command.run(context),
+        Command::Inventory(command) => command.run(context),
         Command::Promote(command) => command.run(context),
         Command::Backup(command) => command.run(context),
         Command::Schema(command) => command.run(context),

@@ -1,9 +1,10 @@
 //! `naksha demo`: the whole loop on a scratch repository, with the real daemon, as a story of real commits.
 //!
 //! Nothing is staged: every chapter makes a commit or edits a file, waits for what the daemon says, and checks the
-//! effect on disk. A chapter whose effect does not show ends the demo with an error.
+//! effect on disk, or on the cluster of `--kubernetes`. A chapter whose effect does not show ends the demo with an error.
 
 mod chapters;
+mod cluster;
 mod playground;
 
 use std::path::PathBuf;
@@ -32,13 +33,25 @@ pub struct Demo {
     /// Scratch folder; must not exist [default: one under the system's temporary folder]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Play on a Kubernetes cluster: this context of a kubeconfig, in a namespace that the demo makes and removes
+    #[arg(long, value_name = "CONTEXT", conflicts_with = "serve")]
+    kubernetes: Option<String>,
+    /// Kubeconfig of --kubernetes [default: the first file of KUBECONFIG, else ~/.kube/config]
+    #[arg(long, value_name = "FILE", requires = "kubernetes")]
+    kubeconfig: Option<PathBuf>,
+    /// Namespace of --kubernetes; must not exist [default: a name that nobody has]
+    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    namespace: Option<String>,
 }
 
 impl Demo {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let started = Instant::now();
-        let Self { keep, quiet, serve, folder } = self;
+        let Self { keep, quiet, serve, folder, kubernetes, kubeconfig, namespace } = self;
         let stage = Stage { terminal: context.terminal, quiet };
+        if let Some(context) = kubernetes {
+            return cluster::play(&stage, &cluster::Asked { context, kubeconfig, namespace, folder, keep });
+        }
         let playground = Playground::create(folder, keep || serve)?;
         let Playground { scratch, .. } = &playground;
         stage.say(&format!("Everything below happens in {}", scratch.root().display()));

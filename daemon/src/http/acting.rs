@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use naksha_environments::codes::daemon as codes;
 use naksha_executor::port::store::{AuditEntry, Suspension};
 
-use super::api::{Done, ForgetRequest, Forgotten, NoRequest, Resumed, SuspendRequest};
+use super::api::{
+    Done, ForgetRequest, Forgotten, NoRequest, RebuildRequest, Rebuilt, Resumed, SuspendRequest,
+};
 use super::reading::Which;
 use super::refusal::Refused;
 use super::repositories;
@@ -21,6 +23,8 @@ use crate::resume;
 /// So long a person who changes something waits to see it in the status. A pass takes milliseconds; one that is at work
 /// may take longer, and is not waited for.
 const SEEN_WITHIN: Duration = Duration::from_secs(5);
+/// So long a person waits for a look through the whole target; a little less than for any answer.
+const FOUND_WITHIN: Duration = Duration::from_secs(9);
 
 pub(super) async fn sync(
     State(state): State<ApiState>,
@@ -156,6 +160,25 @@ pub(super) async fn forget(
     Err(Refused::new(StatusCode::CONFLICT, codes::NOT_ORPHANED, message).hint(
         "commit `lifecycle: destroy` or `lifecycle: disown` first, then remove its file from the trunk",
     ))
+}
+
+/// Recovers the inventory of an environment from its target. Its loop does it: nobody else writes there.
+pub(super) async fn rebuild(
+    State(state): State<ApiState>,
+    Asked(which): Asked<Which>,
+    Extension(caller): Extension<Caller>,
+    Given(RebuildRequest { take }): Given<RebuildRequest>,
+) -> Result<Json<Rebuilt>, Refused> {
+    let handle = which.one(&state).await?;
+    let taking = take.then(|| audit(&caller, "inventory rebuild", "taken from the target"));
+    let why = match tokio::time::timeout(FOUND_WITHIN, handle.rebuild(taking)).await {
+        Ok(Ok(Ok(rebuilt))) => return Ok(Json(rebuilt)),
+        Ok(Ok(Err(why))) => why,
+        Ok(Err(_)) | Err(_) => format!("{} is busy; ask again", handle.scope),
+    };
+    let message = format!("the inventory cannot be recovered now: {why}");
+    Err(Refused::new(StatusCode::CONFLICT, codes::NOT_REBUILT, message)
+        .hint("`naksha status` says how the environment is; what was taken is not taken twice"))
 }
 
 /// A reason is for those who wonder later; blanks tell them nothing.

@@ -49,6 +49,46 @@ pub struct Forgotten {
     pub left: Vec<String>,
 }
 
+/// `POST /api/v1/inventory/rebuild`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RebuildRequest {
+    /// False: only says what would be taken.
+    pub take: bool,
+}
+
+/// Answer of `POST /api/v1/inventory/rebuild`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Rebuilt {
+    /// `repository/environment`
+    pub scope: String,
+    /// Whether the objects are in the inventory now, or would be.
+    pub taken: bool,
+    /// Objects that were found and are in the inventory already.
+    pub known: usize,
+    pub objects: Vec<Taken>,
+    /// What looks like ours, and is not proven to be.
+    pub unproven: Vec<NotTaken>,
+    /// What could not be looked at.
+    pub unseen: Vec<NotTaken>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Taken {
+    /// `Kind namespace/name`
+    pub object: String,
+    /// Who signed it.
+    pub unit: String,
+    /// `as wanted`, `differs` (from what Git wants), `not in Git`
+    pub state: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NotTaken {
+    pub what: String,
+    pub reason: String,
+}
+
 /// `POST /api/v1/plans/{plan}/ack`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

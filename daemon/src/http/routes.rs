@@ -51,6 +51,7 @@ fn api_routes() -> Router<ApiState> {
         .route("/api/v1/suspend", post(acting::suspend))
         .route("/api/v1/resume", post(acting::resume))
         .route("/api/v1/forget", post(acting::forget))
+        .route("/api/v1/inventory/rebuild", post(acting::rebuild))
 }
 
 /// What is served on the socket: the caller is named by its user id.

@@ -22,7 +22,7 @@ use super::shared::Shared;
 use crate::failure::chain;
 use crate::memory;
 use crate::metrics::{EnvironmentLabels, ResultLabels};
-use crate::registry::{ForgetOrder, Handle};
+use crate::registry::{ForgetOrder, Handle, Order, RebuildOrder};
 
 /// First pause after a failed pass; doubles up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -62,10 +62,14 @@ impl EnvironmentTask {
                 // Before the pass: what was asked is judged by what the pass finds.
                 let order = self.handle.take_order();
                 let pass = self.pass(&mut reconciler, &stop).await;
-                if let Some(order) = order
-                    && self.forget(&mut reconciler, order, &pass).await
-                {
-                    return;
+                match order {
+                    Some(Order::Forget(order)) => {
+                        if self.forget(&mut reconciler, order, &pass).await {
+                            return;
+                        }
+                    }
+                    Some(Order::Rebuild(order)) => self.rebuild(&mut reconciler, order).await,
+                    None => {}
                 }
                 failures = if pass.retry { failures.saturating_add(1) } else { 0 };
                 let pause = if pass.retry { backoff(failures) } else { pass.next };
@@ -131,6 +135,20 @@ impl EnvironmentTask {
                 false
             }
         }
+    }
+
+    /// Recovers the inventory from the target, or says what that would be. What was taken is planned with at once.
+    async fn rebuild(&self, reconciler: &mut Reconciler, order: RebuildOrder) {
+        let RebuildOrder { taking, answer } = order;
+        let rebuilt = reconciler.rebuild(taking.as_ref()).await;
+        if let Err(error) = &rebuilt {
+            warn!(error = chain(error), "the inventory is not recovered");
+        }
+        if taking.is_some() {
+            self.handle.poke();
+        }
+        // Nobody hears an answer that comes too late.
+        let _ = answer.send(rebuilt.map_err(|error| chain(&error)));
     }
 
     /// Sleeps until something happens or `pause` is over. False: stop.

@@ -8,6 +8,7 @@ use naksha_environments::load::{Loaded, Loader};
 use naksha_environments::source::SourceTree;
 
 use crate::git::{GitError, Mirror};
+use crate::rules::loader;
 
 /// Trunk head, the applied revision, and a pin per environment of a usual repository.
 const KEPT: usize = 8;
@@ -34,7 +35,7 @@ type Slot = Arc<Mutex<Option<Arc<LoadedRevision>>>>;
 
 impl Revisions {
     pub fn new(mirror: Arc<Mirror>) -> Self {
-        Self { mirror, loader: Loader::new(naksha_policies::known_rules()), kept: Mutex::default() }
+        Self { mirror, loader: loader(), kept: Mutex::default() }
     }
 
     /// Reads a revision; blocks on the object database.

@@ -13,12 +13,13 @@ use super::reading::{At, Files, Reading, quoted};
 use super::references::{Claim, Mention, Reference};
 use super::structure::{self, Checked, Settled};
 use super::v1alpha1::{
-    ApprovalSpec, EnvironmentSpec, LockSpec, Metadata, PolicyContextSpec, PolicySpec, RepositorySpec,
-    UnitSpec, WorkflowSpec,
+    ApprovalSpec, EnvironmentSpec, HealthRulesSpec, LockSpec, Metadata, PolicyContextSpec, PolicySpec,
+    RepositorySpec, UnitSpec, WorkflowSpec,
 };
 use crate::codes::definition as codes;
 use crate::diagnostic::{Diagnostic, Place, Span, did_you_mean};
 use crate::environment::{Approval, Environment, Lock};
+use crate::health_rules::HealthRules;
 use crate::ids::{InvalidName, UnitName};
 use crate::policy::Policy;
 use crate::repository::Repository;
@@ -62,6 +63,7 @@ pub(crate) enum FoundValue {
     Workflow(Arc<WorkflowGraph>),
     Context(Arc<PolicyContext>),
     Policy(Arc<Policy>),
+    HealthRules(Arc<HealthRules>),
     Lock(Arc<Lock>),
     Approval(Arc<Approval>),
     /// A policy of Kubernetes: claimed, and judged by nobody yet.
@@ -248,6 +250,11 @@ fn convert(reading: &mut Reading<'_>, kind: Kind, value: &Value, root: &Node) ->
             let (name, spec): (_, PolicySpec) = (name(reading, value, at), spec(reading, value, at)?);
             let made = convert::policy(reading, name, spec, at)?;
             Some(FoundValue::Policy(Arc::new(made)))
+        }
+        Kind::HealthRules => {
+            let (name, spec): (_, HealthRulesSpec) = (name(reading, value, at), spec(reading, value, at)?);
+            let made = convert::health_rules(reading, name, spec, at)?;
+            Some(FoundValue::HealthRules(Arc::new(made)))
         }
         Kind::Lock => {
             let spec: LockSpec = spec(reading, value, at)?;

@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::v1alpha1::{
-    ApprovalSpec, EnvironmentSpec, LockSpec, Metadata, PolicyContextSpec, PolicySpec, RepositorySpec,
-    UnitSpec, WorkflowSpec,
+    ApprovalSpec, EnvironmentSpec, HealthRulesSpec, LockSpec, Metadata, PolicyContextSpec, PolicySpec,
+    RepositorySpec, UnitSpec, WorkflowSpec,
 };
 
 /// The version of all our definitions.
@@ -25,18 +25,20 @@ pub enum Kind {
     Workflow,
     PolicyContext,
     Policy,
+    HealthRules,
     Lock,
     Approval,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Repository,
         Kind::Environment,
         Kind::Unit,
         Kind::Workflow,
         Kind::PolicyContext,
         Kind::Policy,
+        Kind::HealthRules,
         Kind::Lock,
         Kind::Approval,
     ];
@@ -49,6 +51,7 @@ impl Kind {
             Self::Workflow => "Workflow",
             Self::PolicyContext => "PolicyContext",
             Self::Policy => "Policy",
+            Self::HealthRules => "HealthRules",
             Self::Lock => "Lock",
             Self::Approval => "Approval",
         }
@@ -68,6 +71,7 @@ impl Kind {
             Self::Workflow => "workflow",
             Self::PolicyContext => "policy context",
             Self::Policy => "policy",
+            Self::HealthRules => "health rules",
             Self::Lock => "lock",
             Self::Approval => "approval",
         }
@@ -91,6 +95,7 @@ impl Kind {
             Self::Workflow => "workflows/<name>.yaml",
             Self::PolicyContext => "contexts/<name>.yaml",
             Self::Policy => "policies/<name>.yaml",
+            Self::HealthRules => "health/<name>.yaml",
             Self::Lock => "environments/<name>/lock.yaml",
             Self::Approval => "approvals/<plan id>.yaml",
         }
@@ -134,6 +139,7 @@ fn generate(kind: Kind) -> Value {
         Kind::Workflow => subschema::<WorkflowSpec>(&mut generator),
         Kind::PolicyContext => subschema::<PolicyContextSpec>(&mut generator),
         Kind::Policy => subschema::<PolicySpec>(&mut generator),
+        Kind::HealthRules => subschema::<HealthRulesSpec>(&mut generator),
         Kind::Lock => subschema::<LockSpec>(&mut generator),
         Kind::Approval => subschema::<ApprovalSpec>(&mut generator),
     };

@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use super::instead::{instead, quoting};
 use super::reading::{MAX_SUGGESTIONS, quoted};
+use super::v1alpha1::READ_ELSEWHERE;
 use crate::codes::definition as codes;
 use crate::diagnostic::{Diagnostic, Place, Span, did_you_mean};
 use crate::yaml::{Content, Entry, Lines, Mapping, Node, is_ambiguous};
@@ -50,6 +51,9 @@ impl Walker<'_> {
     /// `owner`: the key whose value this is, for pointing at what lacks.
     fn value(&mut self, node: &Node, schema: &Value, owner: Span) -> Option<Value> {
         let Some(schema) = schema.as_object() else { return Some(node.to_json()) };
+        if schema.contains_key(READ_ELSEWHERE) {
+            return Some(node.to_json());
+        }
         if let Some(options) = alternatives(schema) {
             return self.alternative(node, options, owner);
         }

@@ -164,6 +164,9 @@ fn insert(definitions: &mut Definitions, value: &FoundValue, folder: Option<&str
         FoundValue::Policy(made) => {
             definitions.policies.insert(made.name.clone(), Arc::clone(made));
         }
+        FoundValue::HealthRules(made) => {
+            definitions.health_rules.insert(made.name.clone(), Arc::clone(made));
+        }
         FoundValue::Lock(made) => {
             if let Some(name) = folder.and_then(|folder| EnvironmentName::parse(folder).ok()) {
                 definitions.locks.insert(name, Arc::clone(made));
@@ -204,6 +207,7 @@ fn insert_broken(broken: &mut Broken, kind: Kind, name: &str) -> bool {
         Kind::Workflow => insert(&mut broken.workflows, name),
         Kind::PolicyContext => insert(&mut broken.contexts, name),
         Kind::Policy => insert(&mut broken.policies, name),
+        Kind::HealthRules => insert(&mut broken.health_rules, name),
         Kind::Lock => insert(&mut broken.locks, name),
         // An approval that cannot be read approves nothing; that is all there is to know.
         Kind::Approval => true,
@@ -225,6 +229,7 @@ fn drop_ambiguous(definitions: &mut Definitions, kind: Kind, name: &str) {
         Kind::Workflow => remove(&mut definitions.workflows, name),
         Kind::PolicyContext => remove(&mut definitions.contexts, name),
         Kind::Policy => remove(&mut definitions.policies, name),
+        Kind::HealthRules => remove(&mut definitions.health_rules, name),
         Kind::Environment => remove(&mut definitions.environments, name),
         Kind::Lock => remove(&mut definitions.locks, name),
         Kind::Repository => definitions.repository = None,

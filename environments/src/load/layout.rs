@@ -22,7 +22,7 @@ pub(super) fn is_definition_file(path: &TreePath) -> bool {
             rest.split_once('/').is_some_and(|(_, file)| matches!(file, "environment.yaml" | "lock.yaml"))
         }
         "units" => path.file_name() == "unit.yaml" && rest != "unit.yaml",
-        "workflows" | "contexts" | "approvals" => !rest.contains('/'),
+        "workflows" | "contexts" | "approvals" | "health" => !rest.contains('/'),
         "policies" => !is_policy_case(path),
         _ => false,
     }
@@ -57,6 +57,7 @@ pub(super) fn wrong_place(kind: Kind, path: &TreePath) -> Option<&'static str> {
             "environments/<name>/lock.yaml",
         ),
         Kind::Approval => (path.as_str().starts_with("approvals/"), "approvals/<plan id>.yaml"),
+        Kind::HealthRules => (path.as_str().starts_with("health/"), "health/<name>.yaml"),
         Kind::Unit | Kind::Workflow | Kind::PolicyContext | Kind::Policy => (true, ""),
     };
     (!fits).then_some(place)
@@ -81,6 +82,7 @@ pub(super) fn likely(path: &TreePath) -> Option<(Kind, &str)> {
         ("workflows", _) => Some((Kind::Workflow, stem)),
         ("contexts", _) => Some((Kind::PolicyContext, stem)),
         ("policies", _) => Some((Kind::Policy, stem)),
+        ("health", _) => Some((Kind::HealthRules, stem)),
         _ => None,
     }
 }

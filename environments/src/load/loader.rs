@@ -13,6 +13,7 @@ use super::{MAX_DEFINITIONS, MAX_FILES};
 use crate::codes::{definition as codes, reference};
 use crate::definition::FileReading;
 use crate::diagnostic::Diagnostic;
+use crate::health_rules::HealthReader;
 use crate::ids::RuleName;
 use crate::repository::{Broken, Definitions};
 use crate::source::{Entry, SourceTree, TreePath};
@@ -43,6 +44,7 @@ impl Loaded {
 /// Loads revisions, and remembers parsed files between loads. Cheap to share; loads run one at a time.
 pub struct Loader {
     rules: KnownRules,
+    health: Option<HealthReader>,
     state: Mutex<State>,
 }
 
@@ -74,7 +76,13 @@ impl fmt::Debug for Loader {
 
 impl Loader {
     pub fn new(rules: KnownRules) -> Self {
-        Self { rules, state: Mutex::default() }
+        Self { rules, health: None, state: Mutex::default() }
+    }
+
+    /// Also tells what is wrong in health rules, as `reader` finds it.
+    #[must_use]
+    pub fn reading_health(self, reader: HealthReader) -> Self {
+        Self { health: Some(reader), ..self }
     }
 
     /// Everything that `tree` defines.
@@ -115,6 +123,9 @@ impl Loader {
         let cross = cross_memo.check(&files, &definitions, &self.rules);
         definitions.broken.rules = cross.iter().any(names_no_rule);
         found.extend(cross.iter().cloned());
+        if let Some(read) = self.health {
+            found.extend(read(&definitions.health_rules));
+        }
         if total > MAX_DEFINITIONS {
             let message =
                 format!("the repository has {total} definitions, and {MAX_DEFINITIONS} are read at most");

@@ -66,7 +66,7 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
     };
     let uid = current.as_ref().and_then(|current| current.document.uid());
     let uid = uid.map_or_else(|| Uuid::now_v7().to_string(), |uid| uid.0.to_string());
-    sign(key, &mut fields, &owner_of(environment, unit), &uid)?;
+    sign(key, &mut fields, &owner_of(environment, unit, key), &uid)?;
 
     let document = Document(fields);
     let marks: BTreeMap<String, SecretMark> = secrets

@@ -3,12 +3,25 @@
 //! A file may hold a secret, so nothing of its content enters a message: errors give lines and columns.
 
 use naksha_environments::object::{Body, Health, ObjectKey, Uid};
-use naksha_environments::secret::MarkKey;
+use naksha_environments::secret::{MarkKey, SecretMark};
 use naksha_environments::source::TreePath;
 use naksha_environments::yaml::{Dialect, parse};
 use naksha_executor::live::masked;
 use naksha_kubernetes_health::RuleSet;
 use serde_json::{Map, Value};
+
+/// How objects are read: marks for the values of Secrets, and rules for what their statuses say.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    pub marks: MarkKey,
+    pub rules: RuleSet,
+}
+
+impl Reader {
+    pub(crate) fn mark(&self, value: &[u8]) -> SecretMark {
+        self.marks.mark(value)
+    }
+}
 
 /// An object as its file has it, unmasked: it never leaves this crate.
 pub(crate) struct Document(pub Map<String, Value>);
@@ -16,6 +29,12 @@ pub(crate) struct Document(pub Map<String, Value>);
 impl Document {
     /// Reads the text of `key`'s file.
     pub(crate) fn parse(key: &ObjectKey, text: &[u8]) -> Result<Self, String> {
+        let document = Self::parse_any(text)?;
+        if document.is(key) { Ok(document) } else { Err("it holds another object".to_owned()) }
+    }
+
+    /// Reads the text of some object's file.
+    pub(crate) fn parse_any(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|error| {
             let line = text[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             format!("it is not UTF-8 text (line {line})")
@@ -36,8 +55,15 @@ impl Document {
         let Value::Object(fields) = document.root.to_json() else {
             return Err("it holds no object".to_owned());
         };
-        let document = Self(fields);
-        if document.is(key) { Ok(document) } else { Err("it holds another object".to_owned()) }
+        Ok(Self(fields))
+    }
+
+    /// The object that it says it is.
+    pub(crate) fn key(&self) -> Option<ObjectKey> {
+        let version = self.text(&["apiVersion"])?;
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        let (kind, name) = (self.text(&["kind"])?, self.text(&["metadata", "name"])?);
+        Some(ObjectKey::new(group, kind, self.text(&["metadata", "namespace"]), name))
     }
 
     fn is(&self, key: &ObjectKey) -> bool {
@@ -50,7 +76,7 @@ impl Document {
             && namespace.is_none_or(|namespace| Some(namespace) == key.namespace.as_deref())
     }
 
-    fn text(&self, path: &[&str]) -> Option<&str> {
+    pub(crate) fn text(&self, path: &[&str]) -> Option<&str> {
         let (first, rest) = path.split_first()?;
         rest.iter().try_fold(self.0.get(*first)?, |value, key| value.get(key))?.as_str()
     }
@@ -65,11 +91,11 @@ impl Document {
 
     /// Nobody runs controllers over a directory: an object without a status is written, and that is all there is
     /// to wait for. With a status it is judged like any other.
-    pub(crate) fn health(&self) -> Health {
+    pub(crate) fn health(&self, rules: &RuleSet) -> Health {
         if !self.has_status() {
             return Health::Healthy;
         }
-        RuleSet::bundled().judge(&Value::Object(self.0.clone())).health
+        rules.judge(&Value::Object(self.0.clone())).health
     }
 
     /// What may be shown and compared.

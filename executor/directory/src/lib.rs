@@ -24,6 +24,7 @@ mod observe;
 mod own;
 mod place;
 mod proven;
+mod recover;
 mod secrets;
 mod stamp;
 mod target;

@@ -8,11 +8,10 @@ use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
 
 use naksha_environments::object::{Live, Mark, ObjectKey, Observation, Observed};
-use naksha_environments::secret::MarkKey;
 use naksha_executor::port::target::{Question, TargetError, Wanted};
 use rustix::io::Errno;
 
-use super::document::Document;
+use super::document::{Document, Reader};
 use super::layout::{self, Place};
 use super::marker::{self, Marker, Standing, root_words};
 use super::place::{Folder, Found, words};
@@ -71,7 +70,7 @@ pub(crate) fn observe(inner: &Inner, question: Question, now: Instant) -> Result
 
 /// A look at files, folder by folder.
 struct Look<'a> {
-    marks: &'a MarkKey,
+    marks: &'a Reader,
     round: Option<Round>,
     scratch: String,
     found: Vec<(ObjectKey, Observed)>,
@@ -125,7 +124,7 @@ impl Look<'_> {
     }
 }
 
-fn observe_content(marks: &MarkKey, folder: &Folder, file: &str, wanted: &Wanted) -> Observed {
+fn observe_content(marks: &Reader, folder: &Folder, file: &str, wanted: &Wanted) -> Observed {
     match read(marks, folder, file, &wanted.key) {
         Ok(None) => Observed::Absent,
         Err(reason) => unknown(file, &reason),
@@ -151,7 +150,7 @@ pub(crate) struct Current {
 
 /// Reads one object; `None`: there is no file.
 pub(crate) fn read(
-    marks: &MarkKey,
+    marks: &Reader,
     folder: &Folder,
     file: &str,
     key: &ObjectKey,
@@ -171,14 +170,14 @@ pub(crate) fn read(
 
 /// A document as it may leave this crate.
 pub(crate) fn live(
-    marks: &MarkKey,
+    marks: &Reader,
     key: &ObjectKey,
     document: &Document,
     stamp: &Stamp,
     now: SystemTime,
 ) -> Live {
-    let body = document.masked(key, marks);
+    let body = document.masked(key, &marks.marks);
     let flags = Flags { racy: stamp.is_racy(now), status: document.has_status() };
     let mark = Mark { uid: document.uid(), version: stamp.version(flags).into(), fingerprint: body.digest() };
-    Live { mark, body, health: document.health(), managed: None }
+    Live { mark, body, health: document.health(&marks.rules), managed: None }
 }

@@ -186,6 +186,19 @@ impl Folder {
         unlinkat(&self.0, name, AtFlags::REMOVEDIR).is_ok()
     }
 
+    /// What is directly in this folder, but for what is hidden and names that are no text.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Errno> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.0)? {
+            let entry = entry?;
+            names.extend(
+                entry.file_name().to_str().ok().filter(|name| !name.starts_with('.')).map(str::to_owned),
+            );
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// Removes what killed writes left in this folder and in the folders of two levels below it.
     pub(crate) fn clean(&self) -> Result<usize, Errno> {
         self.clean_levels(2)

@@ -8,12 +8,15 @@ use std::time::Instant;
 use async_trait::async_trait;
 use naksha_environments::object::Observation;
 use naksha_environments::secret::MarkKey;
+use naksha_executor::port::recovery::{Recovery, Search};
 use naksha_executor::port::target::{Question, Removal, Target, TargetError, Write, WriteError, Written};
+use naksha_kubernetes_health::RuleSet;
 use rustix::io::Errno;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tracing::{debug, info};
 
+use super::document::Reader;
 use super::error::DirectoryError;
 use super::marker::Seen;
 use super::observe::Looked;
@@ -21,7 +24,7 @@ use super::own::OwnWrites;
 use super::place::Folder;
 use super::proven::Proven;
 use super::watch::Watch;
-use super::{change, observe};
+use super::{change, observe, recover};
 
 pub use super::watch::Watching;
 
@@ -34,7 +37,8 @@ pub struct DirectoryTarget {
 /// What the work on files needs.
 pub(crate) struct Inner {
     pub root: PathBuf,
-    pub marks: MarkKey,
+    /// Marks the values of Secrets, and judges health.
+    pub marks: Reader,
     pub seen: Seen,
     /// Held while the directory becomes a target.
     pub marking: Mutex<()>,
@@ -55,11 +59,25 @@ impl DirectoryTarget {
     /// Opens the directory at `root`, which need not exist yet, and removes what killed writes left in it. `marks`
     /// is the installation's key for values of Secrets.
     pub fn open(root: &Path, marks: MarkKey) -> Result<Self, DirectoryError> {
-        Self::open_watching(root, marks, Watching::Kernel)
+        Self::open_judging_by(root, marks, RuleSet::bundled().clone())
+    }
+
+    /// As [`Self::open`], where other rules than the shipped ones say what a status means.
+    pub fn open_judging_by(root: &Path, marks: MarkKey, rules: RuleSet) -> Result<Self, DirectoryError> {
+        Self::open_with(root, marks, rules, Watching::Kernel)
     }
 
     /// As [`Self::open`], for directories that the kernel tells nothing about.
     pub fn open_watching(root: &Path, marks: MarkKey, watching: Watching) -> Result<Self, DirectoryError> {
+        Self::open_with(root, marks, RuleSet::bundled().clone(), watching)
+    }
+
+    fn open_with(
+        root: &Path,
+        marks: MarkKey,
+        rules: RuleSet,
+        watching: Watching,
+    ) -> Result<Self, DirectoryError> {
         let path = || root.to_owned();
         match Folder::root(root) {
             Ok(folder) => {
@@ -77,6 +95,7 @@ impl DirectoryTarget {
         let watch = Watch::start(root, watching, Arc::clone(&own), Arc::clone(&proven))
             .map_err(|source| DirectoryError::Watch { path: path(), source })?;
         let (seen, marking) = (Seen::default(), Mutex::default());
+        let marks = Reader { marks, rules };
         let inner = Arc::new(Inner { root: path(), marks, seen, marking, own, proven });
         Ok(Self { inner, watch })
     }
@@ -127,6 +146,15 @@ impl Target for DirectoryTarget {
         let (inner, owned) = (Arc::clone(&self.inner), removal.clone());
         let removed = spawn_blocking(move || change::remove(&inner, &owned)).await;
         removed.unwrap_or_else(|_| Err(broken_off(&removal.key)))
+    }
+
+    async fn recover(&self, search: &Search) -> Result<Recovery, TargetError> {
+        let (inner, owned) = (Arc::clone(&self.inner), search.clone());
+        let found = spawn_blocking(move || recover::recover(&inner, &owned)).await;
+        found.unwrap_or_else(|_| {
+            let reason = "looking through it was broken off".to_owned();
+            Err(TargetError::Unreachable { target: self.inner.name(), reason })
+        })
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

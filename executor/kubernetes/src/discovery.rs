@@ -91,6 +91,14 @@ impl Catalogue {
         }
     }
 
+    /// Every kind, in its preferred version; and the groups of which that is not known, with the reason.
+    pub(crate) fn all(&self) -> (Vec<Arc<Resource>>, &BTreeMap<Arc<str>, String>) {
+        let kinds = self.groups.values().flat_map(HashMap::values);
+        let mut all: Vec<_> = kinds.filter_map(|versions| versions.first()).cloned().collect();
+        all.sort();
+        (all, &self.unknown)
+    }
+
     fn add(&mut self, resource: Resource) {
         let kinds = self.groups.entry(Arc::clone(&resource.group)).or_default();
         let versions = kinds.entry(Arc::clone(&resource.kind)).or_default();

@@ -124,7 +124,7 @@ impl Walk {
 }
 
 /// What a name of a set means in a value.
-fn child<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+pub(crate) fn child<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     let (form, rest) = name.split_at_checked(2)?;
     match form {
         "f:" => value.get(rest),

@@ -15,9 +15,12 @@ mod autoscaler;
 mod connect;
 mod discovery;
 mod fields;
+mod hand;
 mod live;
 mod managers;
 mod observe;
+mod owned_part;
+mod recover;
 mod refusal;
 mod remove;
 mod resource;
@@ -28,4 +31,5 @@ mod watch;
 mod write;
 
 pub use connect::{Access, AccessError, Identity, Source};
+pub use hand::{Hand, HandError};
 pub use target::{ClusterTarget, OpenError};

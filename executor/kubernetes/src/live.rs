@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use naksha_environments::digest::Digest;
 use naksha_environments::object::{Body, Health, Live, Managed, Mark, ObjectKey, Uid};
-use naksha_environments::secret::MarkKey;
+use naksha_environments::secret::{MarkKey, SecretMark};
 use naksha_executor::live::masked_value_of;
 use naksha_kubernetes_health::RuleSet;
 use serde::Deserialize;
@@ -14,6 +14,27 @@ use crate::fields::{Entry, entry_hash, fingerprint, owners};
 use crate::managers::inherited;
 use crate::send::ENVIRONMENT_LABEL;
 use crate::version::Version;
+
+/// How objects are read: marks for the values of Secrets, and rules for what their statuses say.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    marks: MarkKey,
+    rules: RuleSet,
+}
+
+impl Reader {
+    pub(crate) fn new(marks: MarkKey, rules: RuleSet) -> Self {
+        Self { marks, rules }
+    }
+
+    pub(crate) fn mark(&self, value: &[u8]) -> SecretMark {
+        self.marks.mark(value)
+    }
+
+    pub(crate) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+}
 
 /// What is remembered of an object: some 150 bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,12 +123,12 @@ struct Read<'a> {
     fingerprint: Digest,
 }
 
-fn read<'a>(key: &ObjectKey, text: &'a str, marks: &MarkKey) -> Option<Read<'a>> {
+fn read<'a>(key: &ObjectKey, text: &'a str, reader: &Reader) -> Option<Read<'a>> {
     let Head { metadata } = serde_json::from_str(text).ok()?;
     let object: Value = serde_json::from_str(text).ok()?;
-    let health = RuleSet::bundled().judge(&object).health;
+    let health = reader.rules.judge(&object).health;
     let Value::Object(fields) = object else { return None };
-    let masked = masked_value_of(key, fields, marks);
+    let masked = masked_value_of(key, fields, &reader.marks);
     let owned = our_entry(&metadata).map(Entry::tree).unwrap_or_default();
     let fingerprint = fingerprint(&owned, &masked);
     let mut seen = seen_of(&metadata);
@@ -128,20 +149,20 @@ impl Read<'_> {
 }
 
 /// What is remembered of an object that a watch told as a whole.
-pub(crate) fn seen_whole(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Seen> {
-    read(key, text, marks).map(|read| read.seen)
+pub(crate) fn seen_whole(key: &ObjectKey, text: &str, reader: &Reader) -> Option<Seen> {
+    read(key, text, reader).map(|read| read.seen)
 }
 
 /// The answer to our own write.
-pub(crate) fn answered(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<(Seen, Mark)> {
-    let read = read(key, text, marks)?;
+pub(crate) fn answered(key: &ObjectKey, text: &str, reader: &Reader) -> Option<(Seen, Mark)> {
+    let read = read(key, text, reader)?;
     let mark = read.mark();
     Some((read.seen, mark))
 }
 
 /// Everything that an object tells.
-pub(crate) fn told(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Told> {
-    let read = read(key, text, marks)?;
+pub(crate) fn told(key: &ObjectKey, text: &str, reader: &Reader) -> Option<Told> {
+    let read = read(key, text, reader)?;
     let (mark, version, body) = (read.mark(), read.version(), Body::new(&read.masked));
     let whole = first_half(body.digest());
     let managed = Managed {

@@ -31,7 +31,7 @@ pub(crate) fn body(write: &Write) -> Result<Value, WriteError> {
         metadata.shift_remove(name);
     }
     let signs = [
-        ("annotations", OWNER_ANNOTATION, owner_of(environment, unit)),
+        ("annotations", OWNER_ANNOTATION, owner_of(environment, unit, key)),
         ("labels", ENVIRONMENT_LABEL, environment.to_string()),
     ];
     for (part, name, value) in signs {

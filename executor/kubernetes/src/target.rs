@@ -9,16 +9,19 @@ use naksha_environments::ids::EnvironmentName;
 use naksha_environments::kubernetes::Scope;
 use naksha_environments::object::Observation;
 use naksha_environments::secret::MarkKey;
+use naksha_executor::port::recovery::{Recovery, Search};
 use naksha_executor::port::target::{
     GroupKind, Question, Removal, Target, TargetError, Write, WriteError, Written,
 };
+use naksha_kubernetes_health::RuleSet;
 use tokio::sync::watch;
 use tracing::debug;
 
 use crate::connect::{Access, AccessError, Api};
 use crate::discovery::Discovery;
+use crate::live::Reader;
 use crate::watch::{Cache, Watchers};
-use crate::{observe, remove, write};
+use crate::{observe, recover, remove, write};
 
 /// A cluster, as one environment uses it.
 pub struct ClusterTarget {
@@ -28,7 +31,8 @@ pub struct ClusterTarget {
 /// What the work on objects needs.
 pub(crate) struct Inner {
     pub(crate) api: Api,
-    pub(crate) marks: MarkKey,
+    /// Marks the values of Secrets, and judges health.
+    pub(crate) marks: Reader,
     pub(crate) discovery: Discovery,
     pub(crate) cache: Arc<Cache>,
     pub(crate) watchers: Watchers,
@@ -53,13 +57,24 @@ impl OpenError {
 }
 
 impl ClusterTarget {
-    /// Makes ready to use a cluster. Nothing is asked of it before something is observed or written. `marks` is the
-    /// installation's key for values of Secrets.
+    /// Makes ready to use a cluster, and judges health by the shipped rules. Nothing is asked of it before something is
+    /// observed or written. `marks` is the installation's key for values of Secrets.
     pub async fn open(
         access: &Access,
         environment: &EnvironmentName,
         marks: MarkKey,
     ) -> Result<Self, OpenError> {
+        Self::open_judging_by(access, environment, marks, RuleSet::bundled().clone()).await
+    }
+
+    /// As [`Self::open`], with other rules. They hold for as long as the target is open: what was judged is remembered.
+    pub async fn open_judging_by(
+        access: &Access,
+        environment: &EnvironmentName,
+        marks: MarkKey,
+        rules: RuleSet,
+    ) -> Result<Self, OpenError> {
+        let marks = Reader::new(marks, rules);
         let cluster = || Arc::clone(&access.cluster);
         let api = Api::connect(access).await;
         let api = api.map_err(|source| OpenError::Access { cluster: cluster(), source })?;
@@ -101,6 +116,10 @@ impl Target for ClusterTarget {
 
     async fn remove(&self, removal: &Removal) -> Result<(), WriteError> {
         remove::remove(&self.inner, removal).await
+    }
+
+    async fn recover(&self, search: &Search) -> Result<Recovery, TargetError> {
+        recover::recover(&self.inner, search).await
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -161,6 +161,17 @@ pub trait Store: Send + Sync + fmt::Debug {
         owned: &BTreeMap<ObjectKey, Arc<Owned>>,
     ) -> Result<(), StoreError>;
 
+    /// Takes objects into the inventory that were found in the target ([`Inventory::place`]) after the database was lost,
+    /// with an audit row. One that the inventory has is replaced.
+    async fn recover(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        place: &str,
+        owned: &BTreeMap<ObjectKey, Arc<Owned>>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+
     // --- acknowledgements
     /// Once per plan, person and door: a second one replaces the first.
     async fn acknowledge(

@@ -21,13 +21,26 @@ use naksha_environments::quiet::Quiet;
 use naksha_environments::secret::{Secret, SecretMark};
 use tokio::sync::watch;
 
-/// The annotation that says which unit of which environment wrote an object: `<environment>/<unit>`. Adapters
-/// set it with every write. It is a hint for people and a filter, never proof: anybody can copy it.
+use super::recovery::{Recovery, Search};
+
+/// The annotation that says which unit of which environment wrote an object, and which object that was:
+/// `<environment>/<unit> <group>/<Kind> <namespace>/<name>`. Adapters set it with every write. Because it names its own
+/// object, a copy of the object does not carry a signature of its own. It is read by people, after a crash, and when the
+/// database was lost; what is owned says the inventory.
 pub const OWNER_ANNOTATION: &str = "naksha.dev/owner";
 
 /// The value of [`OWNER_ANNOTATION`].
-pub fn owner_of(environment: &EnvironmentName, unit: &UnitName) -> String {
-    format!("{environment}/{unit}")
+pub fn owner_of(environment: &EnvironmentName, unit: &UnitName, key: &ObjectKey) -> String {
+    format!("{environment}/{unit} {key}")
+}
+
+/// Who signed the object `key` by this value of [`OWNER_ANNOTATION`]. `None`: it is no signature of this very object: it
+/// was copied from another one, or is older than signatures that name their object.
+pub fn signer_of(annotation: &str, key: &ObjectKey) -> Option<(EnvironmentName, UnitName)> {
+    let (owner, object) = annotation.split_once(' ')?;
+    let (environment, unit) = owner.split_once('/')?;
+    let signer = (EnvironmentName::parse(environment).ok()?, UnitName::parse(unit).ok()?);
+    (object == key.to_string()).then_some(signer)
 }
 
 /// A kind, whatever its version: group and kind.
@@ -65,6 +78,10 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// Deletes one object that is ours, and returns when it is gone. Deleting what is gone already is success;
     /// what does not go within the adapter's timeout is [`WriteError::Transient`] and says what holds it.
     async fn remove(&self, removal: &Removal) -> Result<(), WriteError>;
+
+    /// Everything in the target that is signed as this environment's. Asked only when the database was lost: what is found
+    /// says who wrote it, and that is all that is left to know it by.
+    async fn recover(&self, search: &Search) -> Result<Recovery, TargetError>;
 
     /// Counts up whenever something under the target may have changed without us: the reconciler wakes on it.
     /// A hint only; observation decides.
@@ -230,3 +247,33 @@ impl WriteError {
 
 /// A target shared between tasks.
 pub type SharedTarget = Arc<dyn Target>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_of_one_object() {
+        let (environment, unit) = (EnvironmentName::parse("dev").unwrap(), UnitName::parse("web").unwrap());
+        let deployment = ObjectKey::new("apps", "Deployment", Some("shop"), "web");
+        let namespace = ObjectKey::new("", "Namespace", None, "shop");
+        for key in [&deployment, &namespace] {
+            let signed = owner_of(&environment, &unit, key);
+            assert_eq!(signer_of(&signed, key), Some((environment.clone(), unit.clone())), "{signed}");
+        }
+        let signed = owner_of(&environment, &unit, &deployment);
+        assert_eq!(signed, "dev/web apps/Deployment shop/web");
+        for other in [
+            ObjectKey::new("apps", "Deployment", Some("shop"), "copy"),
+            ObjectKey::new("apps", "Deployment", Some("other"), "web"),
+            ObjectKey::new("apps", "StatefulSet", Some("shop"), "web"),
+            ObjectKey::new("example.com", "Deployment", Some("shop"), "web"),
+            namespace,
+        ] {
+            assert_eq!(signer_of(&signed, &other), None, "{other}");
+        }
+        for old in ["dev/web", "", "dev", "dev/web ", "Dev/web apps/Deployment shop/web"] {
+            assert_eq!(signer_of(old, &deployment), None, "{old}");
+        }
+    }
+}

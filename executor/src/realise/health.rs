@@ -2,13 +2,15 @@
 //!
 //! Wakes when the target says that something changed, and by timer. Says what it waits for, once per reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::UnitName;
 use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
+use naksha_environments::plan::{Payload, Subject};
+use naksha_environments::run_once::is_run_once;
 use tokio::time::Instant;
 
 use super::run::Run;
@@ -39,10 +41,11 @@ pub(super) async fn await_healthy(
     }
     let deadline = Instant::now() + timeout;
     let mut changes = run.input.target.changes();
+    let mut ends = Ends::new();
     loop {
         // Before looking: what changes meanwhile must wake us again.
         changes.borrow_and_update();
-        let health = look(run, &open).await;
+        let health = look(run, &open, &mut ends).await;
         if matches!(health, Health::Healthy | Health::Suspended) {
             tell_no_more(run, awaited);
             return health;
@@ -61,7 +64,7 @@ pub(super) async fn await_healthy(
             () = timer => {}
         }
         if Instant::now() >= deadline {
-            return gave_up(run, awaited, look(run, &open).await, timeout);
+            return gave_up(run, awaited, look(run, &open, &mut ends).await, timeout);
         }
     }
 }
@@ -91,14 +94,50 @@ fn wanted(run: &Run<'_>, key: &ObjectKey) -> Option<Wanted> {
     }
 }
 
-async fn look(run: &Run<'_>, open: &[Wanted]) -> Health {
+/// How objects were that may be gone when they are done.
+type Ends = BTreeMap<ObjectKey, Health>;
+
+async fn look(run: &Run<'_>, open: &[Wanted], ends: &mut Ends) -> Health {
     let observation = match run.input.target.observe(open.to_vec().into()).await {
         Ok(observation) => observation,
         Err(error) => return Health::Unknown(error.to_string()),
     };
-    let healths: Vec<(&ObjectKey, Health)> =
-        open.iter().map(|wanted| (&wanted.key, health_of(&observation, wanted))).collect();
+    let healths: Vec<(&ObjectKey, Health)> = open
+        .iter()
+        .map(|wanted| {
+            let health = health_of(&observation, wanted);
+            (&wanted.key, if health == Health::Missing { ended(run, &wanted.key, ends) } else { health })
+        })
+        .collect();
+    for (key, health) in healths.iter().filter(|(_, health)| is_end(health)) {
+        ends.insert((*key).clone(), health.clone());
+    }
     worst(healths.iter().map(|(key, health)| (*key, health)))
+}
+
+fn is_end(health: &Health) -> bool {
+    matches!(health, Health::Healthy | Health::Degraded(_))
+}
+
+/// An object that is not there: one that runs once is done, well or not. What was made a moment ago must have been seen at
+/// its end; what was made earlier was waited for then.
+fn ended(run: &Run<'_>, key: &ObjectKey, ends: &Ends) -> Health {
+    let wanted =
+        run.input.plan.plan().actions.iter().find_map(|action| match (&action.subject, &action.payload) {
+            (Subject::Object(own), Payload::Write { desired, .. }) if own == key => {
+                Some(desired.body.value())
+            }
+            _ => None,
+        });
+    let wanted = wanted.or_else(|| run.input.inventory.get(key).map(|owned| owned.applied.value()));
+    if !wanted.is_some_and(|body| is_run_once(key, &body)) {
+        return Health::Missing;
+    }
+    match (ends.get(key), run.written(key)) {
+        (Some(end), _) => end.clone(),
+        (None, Some(_)) => Health::Unknown(format!("{} is gone, and nobody saw its end", key.short())),
+        (None, None) => Health::Healthy,
+    }
 }
 
 fn health_of(observation: &Observation, wanted: &Wanted) -> Health {

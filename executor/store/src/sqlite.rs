@@ -293,6 +293,23 @@ impl Store for SqliteStore {
         moving!(self, "refresh marks", |conn| inventory::refresh(conn, scope, generation, owned))
     }
 
+    async fn recover(
+        &self,
+        scope: &Scope,
+        generation: Generation,
+        place: &str,
+        owned: &BTreeMap<ObjectKey, Arc<Owned>>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        moving!(self, "take in what was found", |conn| inventory::recover(
+            conn,
+            scope,
+            generation,
+            (place, owned),
+            audit
+        ))
+    }
+
     async fn acknowledge(
         &self,
         scope: &Scope,

@@ -1,5 +1,5 @@
-//! guard-mass-delete, guard-empty-render, guard-prune-unit, guard-stateful, guard-crd-removal, guard-target-moved: what
-//! a person must have said yes to.
+//! guard-mass-delete, guard-empty-render, guard-prune-unit, guard-stateful, guard-crd-removal, guard-target-moved,
+//! guard-recovered: what a person must have said yes to.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,7 @@ pub(crate) fn guards(
     let mut found = Vec::new();
     found.extend(target_moved(plan, inventory, environment));
     found.extend(mass_delete(plan, inventory, environment));
+    found.extend(recovered(plan, inventory));
     found.extend(units(plan, rendered, inventory));
     found.extend(plan.actions.iter().filter_map(|action| one(action, inventory)));
     found
@@ -52,6 +53,29 @@ fn target_moved(plan: &Plan, inventory: &Inventory, environment: &Environment) -
     let message =
         format!("the target was `{before}` and is `{now}` now: {left} would be left there, owned by nobody");
     Some(located(None, None, Found::new("guard-target-moved", FieldPath::default(), message)))
+}
+
+/// Names of objects that a finding lists; the rest is counted.
+const MAX_NAMED: usize = 5;
+
+/// That it is ours says only the target, since the database was lost, and nobody has said since that it is wanted.
+fn recovered(plan: &Plan, inventory: &Inventory) -> Option<Located> {
+    let is_recovered = |key: &ObjectKey| inventory.get(key).is_some_and(|owned| owned.is_recovered());
+    let going = plan.actions.iter().filter_map(|action| match (&action.verb, &action.subject) {
+        (Verb::Delete | Verb::Replace, Subject::Object(key)) => Some(key).filter(|key| is_recovered(key)),
+        _ => None,
+    });
+    let going: Vec<String> = going.map(ToString::to_string).collect();
+    if going.is_empty() {
+        return None;
+    }
+    let mut named = going.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if going.len() > MAX_NAMED {
+        named.push_str(&format!(", and {} more", going.len() - MAX_NAMED));
+    }
+    let message =
+        format!("known only from the target since the database was lost, and would be deleted: {named}");
+    Some(located(None, None, Found::new("guard-recovered", FieldPath::default(), message)))
 }
 
 fn deletes(plan: &Plan) -> impl Iterator<Item = (&Action, &ObjectKey)> {

@@ -256,6 +256,24 @@ metadata: {name: data, namespace: naksha}
 }
 
 #[test]
+fn what_is_known_only_from_the_target_is_not_deleted_without_a_word() {
+    let mut world = World::new()
+        .owning(&[("app", SERVICE), ("web", UNTAGGED)])
+        .rendering(&[("app", UNTAGGED)])
+        .planning(vec![action("app", SERVICE, Verb::Delete, Cause::Change)]);
+    assert!(world.of("guard-recovered").is_empty());
+    let owned: Vec<_> =
+        world.inventory.iter().map(|(key, owned)| (key.clone(), Owned::clone(owned))).collect();
+    for (key, owned) in owned {
+        world.inventory.own(key, Owned { desired: Owned::recovered(), ..owned }.into());
+    }
+    let found = world.of("guard-recovered");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("would be deleted: Service naksha/web"), "{found:?}");
+    assert_eq!(standings(&world, "guard-recovered"), [Standing::NeedsAcknowledgement]);
+}
+
+#[test]
 fn what_would_be_left_in_another_target_is_counted() {
     let mut world = World::new()
         .owning(&[("app", SERVICE), ("web", UNTAGGED)])

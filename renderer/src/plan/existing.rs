@@ -58,7 +58,7 @@ impl Existing<'_> {
             return if rotated.is_empty() { Decision::Unchanged } else { rotate(wanted, mark, rotated) };
         }
         let fixed = if owned.is_some() { self.fixed(live, &changes) } else { Vec::new() };
-        let recreates = wanted.rendered.immutable == ImmutablePolicy::Recreate;
+        let recreates = wanted.rendered.immutable == ImmutablePolicy::Recreate || is_job(key);
         let verb = match (owned, moves_from) {
             (None, _) => Verb::Adopt,
             (Some(_), _) if !fixed.is_empty() && recreates => Verb::Replace,
@@ -116,6 +116,11 @@ impl Existing<'_> {
             Some(_) | None => known,
         }
     }
+}
+
+/// A Job serves nobody: another one is another run.
+fn is_job(key: &ObjectKey) -> bool {
+    &*key.group == "batch" && &*key.kind == "Job"
 }
 
 /// The field that the target named; else the first that changed.

@@ -7,6 +7,7 @@ use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::{DesiredObject, Mark, ObjectKey, SecretValue, mark_placeholder};
 use naksha_environments::plan::{Action, Cause, Change, Conflict, FieldPath, Payload, Shown, Subject, Verb};
+use naksha_environments::run_once::is_run_once;
 use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::stateful::is_stateful;
 use serde_json::Value;
@@ -122,6 +123,10 @@ fn create(wishes: Wishes<'_>, wanted: &Wanted<'_>, owned: Option<&Owned>) -> Dec
     let sides = Sides { desired: &desired, live: None, applied: None };
     let changes = changes_of(&object.key, &compare(&object.key.kind, sides, &BTreeSet::new()));
     let was_applied = owned.is_some_and(|owned| owned.mark.is_some() && owned.desired == object.digest());
+    // It was here, and it is done.
+    if was_applied && !wishes.elsewhere && is_run_once(&object.key, &desired) {
+        return Decision::Unchanged;
+    }
     let cause = if was_applied && !wishes.elsewhere { Cause::Drift } else { Cause::Change };
     if cause == Cause::Drift && !wishes.self_heal {
         return Decision::Drifted(changes);

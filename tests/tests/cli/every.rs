@@ -152,7 +152,7 @@ fn the_page_of_the_command_line_knows_every_command_and_option() {
     for command in commands {
         assert!(page.contains(&format!("`naksha {command}")), "docs/cli.md does not know `naksha {command}`");
         let mut help = run(&shop, &[command, "--help"]).expect_code(0).out;
-        for verb in ["eval", "test", "print", "schema"] {
+        for verb in ["eval", "test", "print", "schema", "rebuild"] {
             if help.contains(&format!("\n  {verb} ")) {
                 help.push_str(&run(&shop, &[command, verb, "--help"]).expect_code(0).out);
             }

@@ -10,6 +10,7 @@ mod failures;
 mod history;
 mod people;
 mod promotion;
+mod rebuild;
 mod refusals;
 mod repositories;
 mod show;

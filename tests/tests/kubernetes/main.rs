@@ -4,8 +4,12 @@
 mod adoption;
 mod contract;
 mod daemon;
+mod demo;
+mod health_rules;
 mod immutable;
+mod jobs;
 mod pods;
+mod rebuild;
 mod remains;
 mod scaling;
 mod shop;

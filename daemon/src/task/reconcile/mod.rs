@@ -10,6 +10,7 @@ mod forget;
 mod judge;
 mod last_apply;
 mod ownership;
+mod rebuild;
 mod report;
 mod scopes;
 mod sources;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use naksha_environments::environment::Environment;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::quiet::Memory;
 use naksha_environments::status::{EnvironmentStatus, State};
@@ -30,10 +30,11 @@ use tokio_util::sync::CancellationToken;
 use super::{Feed, Shared};
 use crate::git::GitError;
 use crate::registry::Pulse;
+use crate::rules::HealthRulesInForce;
 use crate::target::{OpenTarget, TargetOpenError};
 use desired::RenderedRevision;
 use ownership::Lease;
-use sources::Sources;
+use sources::{Ready, Sources};
 
 /// Where a loop tells how far it is.
 pub type StatusSender = crate::registry::Voice;
@@ -76,6 +77,8 @@ pub struct Reconciler {
     pulse: Arc<Pulse>,
     lease: Lease,
     target: Option<OpenTarget>,
+    /// By what the target judges health.
+    health: HealthRulesInForce,
     inventory: Option<Arc<Inventory>>,
     /// Units that the target had nothing to say about.
     memory: Memory,
@@ -109,6 +112,7 @@ impl Reconciler {
             pulse,
             lease,
             target,
+            health: HealthRulesInForce::default(),
             inventory,
             memory: Memory::default(),
             rendered: Vec::new(),
@@ -169,7 +173,7 @@ impl Reconciler {
         // pure: what should be
         let mut renders = desired::render(self, &record, &sources).await?;
         // I/O: what is
-        let target = self.open(&sources.environment).await?;
+        let target = self.open(&sources).await?;
         if self.learn_scopes(&target, &renders).await? {
             renders = desired::render(self, &record, &sources).await?;
         }
@@ -211,17 +215,19 @@ impl Reconciler {
         self.conclude(&situation, &observation, applied.as_ref()).await
     }
 
-    async fn open(&mut self, environment: &Environment) -> Result<OpenTarget, PassError> {
-        let shared = &self.shared;
-        if let Some(open) = self.target.take_if(|open| !open.is_for(environment)) {
+    async fn open(&mut self, sources: &Ready) -> Result<OpenTarget, PassError> {
+        let (shared, environment) = (&self.shared, &sources.environment);
+        // What was judged by other rules is judged anew.
+        let judges_anew = self.health.follow(&sources.control.loaded.definitions);
+        if let Some(open) = self.target.take_if(|open| judges_anew || !open.is_for(environment)) {
             drop(open);
         }
         if self.target.is_none() {
             // It was asked about nothing yet.
             self.memory.forget();
             self.scopes.forget();
-            let opened =
-                OpenTarget::open(environment, &shared.config, &self.feed.config, shared.key.clone()).await;
+            let (config, key, rules) = (&shared.config, shared.key.clone(), self.health.rules());
+            let opened = OpenTarget::open(environment, config, &self.feed.config, key, rules).await;
             self.target = Some(opened.map_err(PassError::Open)?);
         }
         let open = self.target.as_mut().expect("should be open: it was opened above");

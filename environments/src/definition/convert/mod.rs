@@ -2,6 +2,7 @@
 //! gives no value.
 
 mod environment;
+mod health;
 mod lock;
 mod policy;
 mod repository;
@@ -11,6 +12,7 @@ mod workflow_graph;
 mod workflow_input;
 
 pub(super) use environment::environment;
+pub(super) use health::health_rules;
 pub(super) use lock::{approval, lock};
 pub(super) use policy::policy;
 pub(super) use repository::repository;

@@ -6,6 +6,7 @@
 
 mod context;
 mod environment;
+mod health;
 mod lock;
 mod policy;
 mod repository;
@@ -17,6 +18,7 @@ pub(super) use environment::{
     EnvironmentSpec, GatesSpec, GuardsSpec, LifecycleWord, SyncSpec, TargetSpec, UnitEntry, WindowKindWord,
     WindowSpec,
 };
+pub(super) use health::{HealthRulesSpec, READ_ELSEWHERE};
 pub(super) use lock::{ApprovalSpec, LockSpec};
 pub(super) use policy::{MatchSpec, PolicySpec, SeverityWord};
 pub(super) use repository::{

@@ -13,6 +13,7 @@ use naksha_environments::digest::Digest;
 use naksha_environments::object::{Mark, ObjectKey, Observed};
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::target::{Removal, Target, Wanted, WriteMode};
+use naksha_kubernetes_health::RuleSet;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch::Receiver;
@@ -20,6 +21,7 @@ use tokio::sync::watch::Receiver;
 use super::super::{DirectoryTarget, Watching};
 use super::{open, write};
 use crate::change;
+use crate::document::Reader;
 use crate::marker::Seen;
 use crate::observe::{Looked, observe};
 use crate::place::identity;
@@ -553,7 +555,7 @@ async fn our_own_writes_are_not_learned_from_the_kernel() {
     proven.trust(identity(&place.root).unwrap(), proven.doubt());
     let inner = Inner {
         root: place.root.clone(),
-        marks: MarkKey::new([7; 32]),
+        marks: Reader { marks: MarkKey::new([7; 32]), rules: RuleSet::bundled().clone() },
         seen: Seen::default(),
         marking: Mutex::default(),
         own: Arc::default(),

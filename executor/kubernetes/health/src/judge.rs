@@ -64,6 +64,10 @@ pub(crate) fn by_rule(rule: &KindRule, object: &Value) -> Judged {
         Form::Data => Judged::new(Health::Healthy, &rule.label, "exists"),
         Form::Conventions => conventions::judge(object, &rule.label),
         Form::Judged(judging) => by_states(judging, object, &rule.label),
+        Form::Broken(place) => {
+            let health = Health::Unknown(format!("its health rule cannot be read ({place})"));
+            Judged::new(health, &rule.label, "broken rule")
+        }
     }
 }
 

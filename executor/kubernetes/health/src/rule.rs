@@ -25,6 +25,8 @@ pub(crate) enum Form {
     /// Known, and judged by the API conventions like any other.
     Conventions,
     Judged(Box<Judging>),
+    /// Something is wrong with it, and this says where: nothing is known of what the kind's statuses mean.
+    Broken(Arc<str>),
 }
 
 /// Looked at in this order; what decides first, decides.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::health_rules::AllHealthRules;
 use naksha_environments::object::Health;
 use naksha_environments::source::TreePath;
 use serde_json::Value;
@@ -22,12 +23,12 @@ pub struct RuleSet {
 }
 
 /// Rules that were read together. No two are for the same kind.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Layer {
     /// By group, then by kind; the kind `*` stands for all others of its group.
-    pub(crate) groups: BTreeMap<String, HashMap<String, KindRule>>,
+    pub(crate) groups: Kinds,
     /// Groups that end in this, such as `.services.k8s.aws`.
-    pub(crate) endings: BTreeMap<String, HashMap<String, KindRule>>,
+    pub(crate) endings: Kinds,
 }
 
 /// Every kind of a group or of an ending.
@@ -51,10 +52,29 @@ impl RuleSet {
         bundled::rules()
     }
 
-    /// The rules of a file, and everything that is wrong with it. What is wrong is left out.
+    /// The rules of a file, and everything that is wrong with it. An object whose kind has a wrong rule is Unknown.
     pub fn parse(text: &str, path: &TreePath) -> (Self, Vec<Diagnostic>) {
         let (layer, diagnostics) = read::read([(path.clone(), text)]);
-        (Self { layers: vec![Arc::new(layer)] }, diagnostics)
+        (Self::of(layer), diagnostics)
+    }
+
+    /// The rules of a repository, as [`Self::parse`].
+    pub fn of_repository(rules: &AllHealthRules) -> (Self, Vec<Diagnostic>) {
+        if rules.is_empty() {
+            return (Self::default(), Vec::new());
+        }
+        let (layer, diagnostics) = read::definitions(rules.values().map(AsRef::as_ref));
+        (Self::of(layer), diagnostics)
+    }
+
+    /// These rules, where a broken one is what it was in `before`, if it was good there.
+    #[must_use]
+    pub fn mended_by(&self, before: &Self) -> Self {
+        let layers = self.layers.iter().map(|layer| match layer.mended_by(before) {
+            Some(mended) => Arc::new(mended),
+            None => Arc::clone(layer),
+        });
+        Self { layers: layers.collect() }
     }
 
     pub(crate) fn of(layer: Layer) -> Self {
@@ -103,7 +123,7 @@ impl RuleSet {
         let known = |((group, kind), rule): ((String, String), &KindRule)| {
             let states = match &rule.form {
                 Form::Judged(judging) => judge::names(judging),
-                Form::Data | Form::Conventions => Vec::new(),
+                Form::Data | Form::Conventions | Form::Broken(_) => Vec::new(),
             };
             KindRules { group, kind, data: matches!(rule.form, Form::Data), states }
         };
@@ -116,12 +136,51 @@ impl RuleSet {
 }
 
 impl Layer {
+    /// Absent: nothing can be mended.
+    fn mended_by(&self, before: &RuleSet) -> Option<Self> {
+        let of_group = |group: &str| before.layers.iter().find_map(|layer| layer.groups.get(group));
+        let of_ending = |ending: &str| before.layers.iter().find_map(|layer| layer.endings.get(ending));
+        let (groups, endings) = (good(&self.groups, of_group), good(&self.endings, of_ending));
+        (!groups.is_empty() || !endings.is_empty()).then(|| {
+            let mut mended = self.clone();
+            mend(&mut mended.groups, groups);
+            mend(&mut mended.endings, endings);
+            mended
+        })
+    }
+
     fn find(&self, group: &str, kind: &str) -> Option<&KindRule> {
         let own = self.groups.get(group).and_then(|kinds| of_kinds(kinds, kind));
         own.or_else(|| {
             let mut endings = self.endings.iter().filter(|(ending, _)| group.ends_with(ending.as_str()));
             endings.find_map(|(_, kinds)| of_kinds(kinds, kind))
         })
+    }
+}
+
+/// By group or ending, then by kind.
+type Kinds = BTreeMap<String, HashMap<String, KindRule>>;
+
+/// Rules that were good before and are broken now.
+fn good<'r>(
+    kinds: &Kinds,
+    before: impl Fn(&str) -> Option<&'r HashMap<String, KindRule>>,
+) -> Vec<(String, String, KindRule)> {
+    let is_broken = |rule: &KindRule| matches!(rule.form, Form::Broken(_));
+    let mut good = Vec::new();
+    for (group, kinds) in kinds {
+        let Some(before) = before(group) else { continue };
+        let broken = kinds.iter().filter(|(_, rule)| is_broken(rule));
+        let was =
+            broken.filter_map(|(kind, _)| Some((kind, before.get(kind).filter(|was| !is_broken(was))?)));
+        good.extend(was.map(|(kind, was)| (group.clone(), kind.clone(), was.clone())));
+    }
+    good
+}
+
+fn mend(kinds: &mut Kinds, good: Vec<(String, String, KindRule)>) {
+    for (group, kind, rule) in good {
+        kinds.entry(group).or_default().insert(kind, rule);
     }
 }
 

@@ -26,7 +26,7 @@ fn layer() -> Vec<KindRule> {
 fn judging(rule: &KindRule) -> Option<&Judging> {
     match &rule.form {
         Form::Judged(judging) => Some(judging),
-        Form::Data | Form::Conventions => None,
+        Form::Data | Form::Conventions | Form::Broken(_) => None,
     }
 }
 

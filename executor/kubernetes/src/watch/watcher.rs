@@ -7,9 +7,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::object::ObjectKey;
-use naksha_environments::secret::MarkKey;
 use naksha_executor::retry::spread;
-use naksha_kubernetes_health::RuleSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -18,7 +16,7 @@ use tracing::{debug, info};
 
 use super::cache::{Cache, Scope, State};
 use crate::connect::{Api, Lines};
-use crate::live::{Seen, head, resource_version, seen_whole};
+use crate::live::{Reader, Seen, head, resource_version, seen_whole};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
 use crate::send::ENVIRONMENT_LABEL;
@@ -45,12 +43,12 @@ pub(crate) struct Watchers {
     api: Api,
     cache: Arc<Cache>,
     environment: EnvironmentName,
-    marks: MarkKey,
+    marks: Reader,
     running: Mutex<BTreeMap<Scope, Running>>,
 }
 
 impl Watchers {
-    pub(crate) fn new(api: Api, cache: Arc<Cache>, environment: EnvironmentName, marks: MarkKey) -> Self {
+    pub(crate) fn new(api: Api, cache: Arc<Cache>, environment: EnvironmentName, marks: Reader) -> Self {
         Self { api, cache, environment, marks, running: Mutex::default() }
     }
 
@@ -68,7 +66,7 @@ impl Watchers {
             cache: Arc::clone(&self.cache),
             marks: self.marks.clone(),
             selector: format!("{ENVIRONMENT_LABEL}%3D{}", self.environment),
-            whole: RuleSet::bundled().has_status_rules(&resource.group, &resource.kind),
+            whole: self.marks.rules().has_status_rules(&resource.group, &resource.kind),
             resource: Arc::clone(resource),
             scope: scope.clone(),
         };
@@ -93,7 +91,7 @@ async fn kept(watcher: Watcher) {
 struct Watcher {
     api: Api,
     cache: Arc<Cache>,
-    marks: MarkKey,
+    marks: Reader,
     selector: String,
     /// Whether objects are told as a whole: their health is in their status.
     whole: bool,

@@ -9,7 +9,7 @@ use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::{Mark, ObjectKey};
 
 use super::samples::{PLACE, begin, end, intent, key, lease, owned, scope, start, step};
-use crate::port::store::{ApplyId, ApplyOutcome, ApplyStart, Effect, Scope, SharedStore};
+use crate::port::store::{ApplyId, ApplyOutcome, ApplyStart, Effect, Scope, SharedStore, StoreError};
 
 async fn read(store: &SharedStore, scope: &Scope) -> Inventory {
     Inventory::clone(&*store.inventory(scope).await.expect("should read"))
@@ -110,4 +110,17 @@ pub async fn inventories_are_apart(store: SharedStore) {
     let dev = read(&store, &scope("dev")).await;
     assert_eq!(dev, objects([(key("dev"), owned("dev")), (key("web"), owned("dev"))]));
     assert!(read(&store, &scope("staging")).await.is_empty());
+}
+
+pub async fn what_was_found_is_taken_in(store: SharedStore) {
+    let dev = scope("dev");
+    let generation = lease(&store, &dev).await;
+    let found = arcs([(key("web"), owned("web")), (key("api"), owned("api"))]);
+    let audit = end(ApplyOutcome::Succeeded).audit;
+    store.recover(&dev, generation, PLACE, &found, &audit).await.expect("should recover");
+    let expected = objects([(key("web"), owned("web")), (key("api"), owned("api"))]);
+    assert_eq!(read(&store, &dev).await, expected);
+    assert_eq!(store.audit(Some(&dev), 1).await.expect("should read")[0].entry, audit);
+    let stale = store.recover(&dev, Generation(generation.0 + 1), PLACE, &found, &audit).await;
+    assert!(matches!(stale, Err(StoreError::Fenced { .. })), "another owner's");
 }

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod observing;
 pub mod ownership;
 pub mod quiet;
+pub mod recovery;
 pub mod samples;
 pub mod secrecy;
 
@@ -86,6 +87,9 @@ macro_rules! target_contract {
         $crate::target_contract!($fresh, quiet:
             nothing_is_told_of_what_is_quiet, what_happens_to_the_quiet_is_told, health_of_the_quiet_is_told,
             other_questions_between_hide_nothing, a_target_that_begins_anew_looks_at_everything);
+        $crate::target_contract!($fresh, recovery:
+            what_was_written_is_found_with_its_identity, a_copy_is_not_proven,
+            a_signature_of_the_old_form_is_not_proven, what_is_of_others_is_nobodys_business);
         $crate::target_contract!($fresh, secrecy:
             values_are_written_where_they_belong, values_never_come_back, changed_values_are_seen,
             equal_values_have_equal_marks, values_of_others_are_masked_and_kept);

@@ -93,7 +93,7 @@ pub async fn the_owner_is_written_down(fixture: &impl Fixture) {
     create(&*fixture.target(), &key, &config(&key, &json!({}))).await;
     let there = fixture.peek(&key).await.expect("should exist");
     let annotation = &there["metadata"]["annotations"][OWNER_ANNOTATION];
-    assert_eq!(annotation, &json!(owner_of(&environment(), &unit())));
+    assert_eq!(annotation, &json!(owner_of(&environment(), &unit(), &key)));
 }
 
 pub async fn writes_side_by_side(fixture: &impl Fixture) {

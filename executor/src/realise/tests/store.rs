@@ -184,6 +184,16 @@ impl Store for FakeStore {
         })
     }
 
+    async fn recover(
+        &self,
+        _: &Scope,
+        _: Generation,
+        _: &str,
+        _: &BTreeMap<ObjectKey, Arc<Owned>>,
+        _: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        absent()
+    }
     async fn lease(&self, _: &Scope, _: &str, _: Duration) -> Result<Generation, StoreError> {
         self.call(|state| Ok(state.owner))
     }

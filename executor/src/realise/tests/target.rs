@@ -17,9 +17,10 @@ use tokio::sync::watch;
 
 use super::fuse::{Fate, Fuse};
 use crate::contract::target::Fixture;
+use crate::port::recovery::{Recovered, Recovery, Search, Unproven};
 use crate::port::target::{
     OWNER_ANNOTATION, Question, Removal, SharedTarget, Target, TargetError, Wanted, Write, WriteError,
-    WriteMode, Written, owner_of,
+    WriteMode, Written, owner_of, signer_of,
 };
 use naksha_kubernetes_health::RuleSet;
 
@@ -176,7 +177,7 @@ impl State {
         let object = there.as_ref().map(|stored| &stored.object);
         let mut object = merge(&key.kind, object, previous.as_ref(), &desired, &write.leave);
         object["metadata"]["annotations"][OWNER_ANNOTATION] =
-            json!(owner_of(&write.environment, &write.unit));
+            json!(owner_of(&write.environment, &write.unit, &write.key));
         self.counter += 1;
         let uid = there.and_then(|stored| stored.uid).or(Some(self.counter));
         let stored = Stored { uid, version: self.counter, object };
@@ -258,6 +259,24 @@ impl Target for FakeTarget {
         let removed = self.state().remove(removal);
         self.changes.send_modify(|count| *count += 1);
         if fate == Fate::AnswerLost { Err(lost(&removal.key)) } else { removed }
+    }
+
+    async fn recover(&self, search: &Search) -> Result<Recovery, TargetError> {
+        let mut found = Recovery::default();
+        for (key, stored) in &self.state().objects {
+            let text = stored.object["metadata"]["annotations"][OWNER_ANNOTATION].as_str();
+            let Some(text) = text else { continue };
+            let key = key.clone();
+            match signer_of(text, &key).filter(|(environment, _)| *environment == search.environment) {
+                Some((_, unit)) => {
+                    let api_version = stored.object["apiVersion"].as_str().unwrap_or_default().into();
+                    let live = live(stored);
+                    found.objects.push(Recovered { key, unit, api_version, live, applied: None });
+                }
+                None => found.unproven.push(Unproven { key, reason: "it is signed for another".to_owned() }),
+            }
+        }
+        Ok(found)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

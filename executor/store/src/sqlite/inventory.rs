@@ -8,13 +8,13 @@ use naksha_environments::ids::{Generation, UnitName, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::{Body, KeyParts, Mark, ObjectKey, Uid};
 use naksha_environments::secret::SecretMark;
-use naksha_executor::port::store::Scope;
+use naksha_executor::port::store::{AuditEntry, Scope};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Row as _, SqliteConnection};
 
 use super::cache::{Cache, Change};
-use super::{row, scope};
+use super::{audit, row, scope};
 use crate::failure::Failure;
 
 const INTEND: &str =
@@ -156,6 +156,28 @@ pub(super) async fn refresh(
         for (key, owned) in &objects {
             inventory.renew(key, owned);
         }
+    });
+    Ok(((), Some(change)))
+}
+
+pub(super) async fn recover(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    generation: Generation,
+    (place, objects): (&str, &BTreeMap<ObjectKey, Arc<Owned>>),
+    entry: &AuditEntry,
+) -> Result<((), Option<Change>), Failure> {
+    let environment = scope::fence(conn, scope, generation).await?;
+    for (key, owned) in objects {
+        own(conn, environment, key, owned).await?;
+    }
+    is_at(conn, environment, place).await?;
+    audit::write(conn, environment, None, entry).await?;
+    let (version, objects) = (moved(conn, environment).await?, objects.clone());
+    let place: Arc<str> = place.into();
+    let change = Change::new(scope, version, move |inventory| {
+        inventory.place = Some(place);
+        inventory.extend(objects);
     });
     Ok(((), Some(change)))
 }

@@ -1,0 +1,78 @@
+//! The database is lost, and the inventory is recovered from a directory.
+
+use std::fs;
+
+use naksha_tests::{DaemonProcess, Installation};
+use serde_json::{Value, json};
+
+use crate::{DEPLOYMENT_FILE, SETTINGS_FILE, running};
+
+fn lose_the_database(shop: &Installation, daemon: DaemonProcess) -> DaemonProcess {
+    daemon.kill();
+    for entry in fs::read_dir(shop.root().join("state")).expect("should list the state") {
+        let path = entry.expect("should list the state").path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().contains(".db")) {
+            fs::remove_file(path).expect("should remove the database");
+        }
+    }
+    shop.start()
+}
+
+fn rebuild(shop: &Installation, arguments: &[&str]) -> Value {
+    let all = [&["inventory", "rebuild", "dev", "--format", "json"], arguments].concat();
+    shop.program.run(shop.root(), &all).expect_code(0).json()
+}
+
+#[test]
+fn what_files_say_is_taken_and_nothing_is_deleted_without_a_word() {
+    let (shop, daemon) = running();
+    let daemon = lose_the_database(&shop, daemon);
+    daemon.await_state("dev", "held");
+    let before = shop.objects("dev");
+    // Somebody copied a file of ours.
+    let copy = before[SETTINGS_FILE].replace("name: settings", "name: copy");
+    fs::write(shop.target("dev").join("shop/configmap/copy.yaml"), copy).expect("should write a copy");
+
+    let text = shop.program.run(shop.root(), &["inventory", "rebuild", "dev"]).expect_code(0).out;
+    assert!(text.contains("infra/dev: 2 objects would be taken into the inventory"), "{text}");
+    assert!(text.contains("  ConfigMap shop/settings  of settings, as wanted"), "{text}");
+    assert!(text.contains("  ConfigMap shop/copy: its signature is not of this object"), "{text}");
+    assert!(text.contains("`naksha inventory rebuild dev --yes` takes it"), "{text}");
+
+    // Git went on: a unit is not listed any more, and one is changed.
+    shop.repository.edit("environments/dev/environment.yaml", "[web, settings]", "[web]");
+    shop.repository.edit("environments/dev/environment.yaml", "replicas: 2", "replicas: 3");
+    let commit = shop.repository.commit("no settings, more web");
+    let rebuilt = rebuild(&shop, &["--yes"]);
+    assert_eq!(rebuilt["taken"], true);
+    let held = daemon.await_status("dev", "held for what would go", |status| {
+        status["state"] == "held" && status["why"].to_string().contains("guard-recovered")
+    });
+    assert!(held["why"].to_string().contains("would be deleted: ConfigMap shop/settings"), "{held}");
+    assert_eq!(shop.objects("dev")[SETTINGS_FILE], before[SETTINGS_FILE]);
+    assert_eq!(shop.objects("dev")[DEPLOYMENT_FILE], before[DEPLOYMENT_FILE]);
+
+    let plan = held["plan"].as_str().expect("should have a plan");
+    shop.program.run(shop.root(), &["ack", plan, "--reason", "not needed"]).expect_code(0);
+    daemon.await_applied("dev", &commit);
+    let after = shop.objects("dev");
+    assert!(!after.contains_key(SETTINGS_FILE) && after.contains_key("shop/configmap/copy.yaml"));
+    assert!(after[DEPLOYMENT_FILE].contains("replicas: 3"));
+    let again = rebuild(&shop, &[]);
+    assert_eq!((&again["known"], &again["objects"]), (&json!(1), &json!([])), "{again:#}");
+}
+
+#[test]
+fn what_is_as_wanted_is_in_sync_without_a_write() {
+    let (shop, daemon) = running();
+    let before = shop.objects("dev");
+    let daemon = lose_the_database(&shop, daemon);
+    daemon.await_state("dev", "held");
+    assert_eq!(rebuild(&shop, &["--yes"])["objects"].as_array().map(Vec::len), Some(2));
+    daemon.await_applied("dev", &shop.repository.head());
+    assert_eq!(shop.objects("dev"), before);
+    let history = crate::history_of(&shop);
+    let applied =
+        history["entries"].as_array().into_iter().flatten().filter(|entry| !entry["apply"].is_null());
+    assert_eq!(applied.count(), 0, "{history}");
+}
