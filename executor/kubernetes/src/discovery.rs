@@ -3,6 +3,8 @@
 //! A group whose own server does not answer is *unknown*: its kinds are neither there nor gone, and nothing of them is
 //! changed or pruned. What is not served is asked for again, because a definition may just have been made.
 
+mod absence;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use serde::de::DeserializeOwned;
 use crate::connect::{Api, NoAnswer};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
+
+pub(crate) use absence::doubt;
 
 /// Aggregated discovery first; servers before 1.30 answer with the plain list of groups.
 const AGGREGATED: &str =
@@ -62,6 +66,14 @@ pub(crate) enum DiscoveryError {
 }
 
 impl DiscoveryError {
+    fn words(&self) -> String {
+        match self {
+            Self::NoAnswer(error) => error.to_string(),
+            Self::Refused(refusal) => refusal.words(),
+            Self::Strange(reason) => reason.clone(),
+        }
+    }
+
     /// What it means to a write of `key`.
     pub(crate) fn to_write_error(&self, key: &ObjectKey) -> WriteError {
         let transient = |reason: String| WriteError::Transient { key: key.clone(), reason, after: None };
@@ -110,6 +122,11 @@ impl Discovery {
     ) -> Result<Arc<Catalogue>, DiscoveryError> {
         let known = self.younger_than(api, BELIEVED).await?;
         if has(&known) { Ok(known) } else { self.younger_than(api, LOOK_AGAIN).await }
+    }
+
+    /// What is known as of now: something does not go as it did.
+    pub(crate) async fn fresh(&self, api: &Api) -> Result<Arc<Catalogue>, DiscoveryError> {
+        self.younger_than(api, LOOK_AGAIN).await
     }
 
     async fn younger_than(&self, api: &Api, age: Duration) -> Result<Arc<Catalogue>, DiscoveryError> {

@@ -24,5 +24,5 @@ mod version;
 mod watch;
 mod write;
 
-pub use connect::{Access, AccessError, Identity, Source};
+pub use connect::{Access, AccessError, Identity, Pressure, Source, pressures};
 pub use target::{ClusterTarget, OpenError};

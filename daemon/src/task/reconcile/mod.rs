@@ -91,8 +91,8 @@ pub struct Reconciler {
     owned: usize,
     last_apply: last_apply::LastApply,
     fights: fights::Fights,
-    /// The last status of a pass that ended well.
-    last: Option<Arc<EnvironmentStatus>>,
+    /// The last status of a pass that ended well, and when that was.
+    last: Option<(Arc<EnvironmentStatus>, Timestamp)>,
 }
 
 impl Reconciler {
