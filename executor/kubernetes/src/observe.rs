@@ -38,8 +38,7 @@ pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observa
         |catalogue: &Catalogue| wanted.iter().all(|one| served(catalogue, &one.key, None) != Served::No);
     let catalogue = inner.discovery.having(&inner.api, has_all).await;
     let catalogue = catalogue.map_err(|error| unreachable(inner, error))?;
-    let mut round =
-        Round { inner, catalogue, doubts: HashMap::new(), found: Vec::new(), reads: Vec::new() };
+    let mut round = Round { inner, catalogue, doubts: HashMap::new(), found: Vec::new(), reads: Vec::new() };
     // Of what was compared before, every kind is watched.
     let asked = wanted.iter().filter(|one| one.mark.is_some()).map(|one| &one.key);
     let again = !inner.cache.has_compared() || inner.cache.states().borrow().any_forbidden();

@@ -1,6 +1,6 @@
 //! Starting a control plane, and what its users get from it.
 
-mod outage;
+mod trouble;
 
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -122,7 +122,12 @@ impl ControlPlane {
 
     /// The API server, as this user.
     pub fn api(&self, user: &str) -> anyhow::Result<Api> {
-        Api::new(&self.url(), &self.authority, &self.credential(user)?.token)
+        self.api_with(&self.credential(user)?.token)
+    }
+
+    /// The API server, as whoever this token says.
+    pub fn api_with(&self, token: &str) -> anyhow::Result<Api> {
+        Api::new(&self.url(), &self.authority, token)
     }
 
     /// The kubeconfig of `admin` or of a user of the setup. It needs no other file.

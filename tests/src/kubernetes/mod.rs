@@ -39,4 +39,4 @@ pub use credentials::User;
 pub use gate::{Asked, Gate, Verdict};
 pub use setup::{Parts, Server, Setup, Tuning};
 pub use shared::can_start;
-pub use wire::{Wire, Weather};
+pub use wire::{Weather, Wire};

@@ -124,7 +124,8 @@ impl Access {
     /// kube reads a token file again every minute, and sends it as it is. Most editors end a file with a line break, which no
     /// header may have: such a token is taken as it is now, and read again when it is refused.
     async fn take_in_token(&self, config: &mut Config) -> Result<(), AccessError> {
-        let Some(file) = config.auth_info.token_file.clone().filter(|_| config.auth_info.token.is_none()) else {
+        let Some(file) = config.auth_info.token_file.clone().filter(|_| config.auth_info.token.is_none())
+        else {
             return Ok(());
         };
         let text = tokio::fs::read_to_string(&file).await.map_err(|error| AccessError::Credentials {

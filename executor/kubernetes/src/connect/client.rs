@@ -104,7 +104,8 @@ fn client(config: &Config) -> Result<Client, kube::Error> {
     };
     let connector = builder.enable_http1().enable_http2().wrap_connector(tcp);
     // The time for TCP alone ends where somebody accepts connections and says nothing.
-    let connector = ServiceBuilder::new().map_future(|connecting| Box::pin(in_time(connecting))).service(connector);
+    let connector =
+        ServiceBuilder::new().map_future(|connecting| Box::pin(in_time(connecting))).service(connector);
     let hyper = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())

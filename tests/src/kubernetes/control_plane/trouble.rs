@@ -15,8 +15,7 @@ impl ControlPlane {
     pub fn start_api_server(&self) -> anyhow::Result<()> {
         let mut servers = self.servers();
         let admin = self.layout.kubeconfig(ADMIN);
-        servers
-            .start(Server::ApiServer, command(Server::ApiServer, &self.programs, &self.layout, &admin))?;
+        servers.start(Server::ApiServer, command(Server::ApiServer, &self.programs, &self.layout, &admin))?;
         wait_for_api(&mut servers, &self.layout, &self.credentials)?;
         Ok(())
     }
