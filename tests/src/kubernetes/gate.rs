@@ -29,9 +29,9 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Whether it writes an object or lets one go.
+    /// Whether it applies an object or lets one go.
     pub fn is_write(&self) -> bool {
-        matches!(self.method, Method::PATCH | Method::DELETE | Method::POST | Method::PUT)
+        matches!(self.method, Method::PATCH | Method::DELETE)
     }
 }
 

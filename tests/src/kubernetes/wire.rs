@@ -30,6 +30,8 @@ pub enum Weather {
 pub struct Wire {
     port: u16,
     weather: watch::Sender<Weather>,
+    /// Counts: fair weather may follow at once.
+    cuts: watch::Sender<u64>,
     /// Aborted when dropped, and every connection with it.
     _carrying: JoinSet<()>,
 }
@@ -41,10 +43,10 @@ impl Wire {
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listener = on_runtime(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let port = listener.local_addr()?.port();
-        let (weather, told) = watch::channel(Weather::Fair);
+        let ((weather, told), (cuts, cut)) = (watch::channel(Weather::Fair), watch::channel(0));
         let mut carrying = JoinSet::new();
-        carrying.spawn_on(accept(listener, server, told), RUNTIME.handle());
-        Ok(Self { port, weather, _carrying: carrying })
+        carrying.spawn_on(accept(listener, server, told, cut), RUNTIME.handle());
+        Ok(Self { port, weather, cuts, _carrying: carrying })
     }
 
     pub fn url(&self) -> String {
@@ -54,31 +56,45 @@ impl Wire {
     /// Holds from now on, for connections that there are and for new ones.
     pub fn set(&self, weather: Weather) {
         self.weather.send_replace(weather);
+        if weather == Weather::Cut {
+            self.cuts.send_modify(|cuts| *cuts += 1);
+        }
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, weather: watch::Receiver<Weather>) {
+async fn accept(
+    listener: TcpListener,
+    server: SocketAddr,
+    weather: watch::Receiver<Weather>,
+    mut cut: watch::Receiver<u64>,
+) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
+        // Before it looks: a cut from now on is one of this connection.
+        cut.mark_unchanged();
         if *weather.borrow() != Weather::Cut {
-            connections.spawn(carry(client, server, weather.clone()));
+            connections.spawn(carry(client, server, weather.clone(), cut.clone()));
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// One connection, until one side closes it or the wire is cut.
-async fn carry(client: TcpStream, server: SocketAddr, mut weather: watch::Receiver<Weather>) {
+async fn carry(
+    client: TcpStream,
+    server: SocketAddr,
+    weather: watch::Receiver<Weather>,
+    mut cut: watch::Receiver<u64>,
+) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let there = one_way(from_client, to_server, weather.clone());
-    let back = one_way(from_server, to_client, weather.clone());
-    let cut = async { drop(weather.wait_for(|weather| *weather == Weather::Cut).await) };
+    let back = one_way(from_server, to_client, weather);
     tokio::select! {
         () = there => {}
         () = back => {}
-        () = cut => {}
+        _ = cut.changed() => {}
     }
 }
 

@@ -5,6 +5,7 @@ mod answers;
 mod contract;
 mod credentials;
 mod daemon;
+mod installations;
 mod kill;
 mod outage;
 mod pods;

@@ -36,7 +36,23 @@ impl<'p> Site<'p> {
     /// `as_whom`: as the daemon's configuration says it.
     pub(crate) fn as_whom(plane: &'p ControlPlane, kubeconfig: &Path, as_whom: &str) -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let (environment, namespace) = (format!("storm-{number}"), must(plane.fresh_namespace()));
+        Self::named(plane, kubeconfig, as_whom, format!("storm-{number}"), must(plane.fresh_namespace()))
+    }
+
+    /// Another installation for the same environment.
+    pub(crate) fn beside(&self) -> Self {
+        let (environment, namespace) = (self.environment.clone(), self.namespace.clone());
+        let kubeconfig = must(self.plane.kubeconfig("admin"));
+        Self::named(self.plane, &kubeconfig, "own_rights = true", environment, namespace)
+    }
+
+    fn named(
+        plane: &'p ControlPlane,
+        kubeconfig: &Path,
+        as_whom: &str,
+        environment: String,
+        namespace: String,
+    ) -> Self {
         let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
         installation.configure(&format!(
             "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"infra/{environment}\"]\n{as_whom}\n",
