@@ -225,10 +225,10 @@ impl Watcher {
             let line = match tokio::time::timeout(SILENCE, lines.next()).await {
                 Ok(Some(Ok(line))) => line,
                 Ok(Some(Err(error))) => {
-                    return version.map_or_else(|| End::Broken(error.to_string()), End::Resume);
+                    return version.map_or_else(|| End::Away(error.to_string()), End::Resume);
                 }
                 Ok(None) => return version.map_or(End::Anew, End::Resume),
-                Err(_) => return End::Broken("it fell silent".to_owned()),
+                Err(_) => return End::Away("it fell silent".to_owned()),
             };
             let Ok(event) = serde_json::from_str::<Event<'_>>(&line) else {
                 return End::Broken("what it tells cannot be read".to_owned());
