@@ -16,6 +16,7 @@ mod connect;
 mod discovery;
 mod fields;
 mod live;
+mod lookout;
 mod observe;
 mod refusal;
 mod remove;

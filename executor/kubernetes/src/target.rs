@@ -14,6 +14,7 @@ use tracing::debug;
 use crate::claim::{Claim, NotOurs};
 use crate::connect::{Access, AccessError, Api};
 use crate::discovery::Discovery;
+use crate::lookout::Lookout;
 use crate::watch::{Cache, Watchers};
 use crate::{observe, remove, write};
 
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) watchers: Watchers,
     /// Absent: nobody else applies this environment, or who opened it does not mind.
     claim: Option<Claim>,
+    lookout: Lookout,
 }
 
 impl Inner {
@@ -75,7 +77,8 @@ impl ClusterTarget {
         let cache = Arc::new(Cache::default());
         let watchers = Watchers::new(api.clone(), Arc::clone(&cache), environment.clone(), marks.clone());
         let discovery = Discovery::default();
-        Ok(Self { inner: Inner { api, marks, discovery, cache, watchers, claim: None } })
+        let lookout = Lookout::default();
+        Ok(Self { inner: Inner { api, marks, discovery, cache, watchers, claim: None, lookout } })
     }
 
     /// Claims the environment for this installation, in the namespace that it is applied to: while another one holds it,
@@ -101,11 +104,21 @@ impl fmt::Debug for ClusterTarget {
 #[async_trait]
 impl Target for ClusterTarget {
     async fn observe(&self, question: Question) -> Result<Observation, TargetError> {
-        let cluster = || self.inner.api.cluster.to_string();
-        self.inner.hold().await.map_err(|error| error.to_target_error(cluster()))?;
-        let observation = observe::observe(&self.inner, question).await?;
-        debug!(cluster = %self.inner.api.cluster, answers = observation.objects.len(), "observed");
-        Ok(observation)
+        let inner = &self.inner;
+        let observation = match inner.hold().await {
+            Ok(()) => observe::observe(inner, question).await,
+            Err(error) => Err(error.to_target_error(inner.api.cluster.to_string())),
+        };
+        match &observation {
+            Ok(observation) => {
+                debug!(cluster = %inner.api.cluster, answers = observation.objects.len(), "observed");
+            }
+            Err(TargetError::Unreachable { .. } | TargetError::Denied { .. }) => {
+                inner.lookout.begin(&inner.api, &inner.cache);
+            }
+            Err(TargetError::Taken { .. }) => {}
+        }
+        observation
     }
 
     fn doubt(&self) {

@@ -171,12 +171,7 @@ impl Reconciler {
         let inventory = self.inventory().await?;
         let inventory = self.placed(inventory, &renders);
         let quiet = self.memory.quiet(rendered, &inventory);
-        let observed = target.observe(rendered, &inventory, &quiet).await;
-        if matches!(observed, Err(TargetError::Denied { .. })) {
-            // Credentials may have been renewed in the meantime: they are read when it is opened.
-            self.target = None;
-        }
-        let observed = observed.map_err(PassError::Observe)?;
+        let observed = target.observe(rendered, &inventory, &quiet).await.map_err(PassError::Observe)?;
         let quiet = Arc::new(self.memory.learn(rendered, quiet, &observed));
         let observation = Arc::new(observed);
         self.pulse.beat();

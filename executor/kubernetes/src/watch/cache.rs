@@ -161,7 +161,8 @@ impl Cache {
         })
     }
 
-    fn wake(&self) {
+    /// Something is to be looked at.
+    pub(crate) fn wake(&self) {
         self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
