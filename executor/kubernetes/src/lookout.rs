@@ -19,20 +19,34 @@ const VERSION: &str = "/version";
 
 /// At most one at a time; ended when dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Lookout(Mutex<Option<AbortOnDropHandle<()>>>);
+pub(crate) struct Lookout(Mutex<Looking>);
+
+#[derive(Debug, Default)]
+struct Looking {
+    task: Option<AbortOnDropHandle<()>>,
+    /// How often it was begun since something could be observed: a server may answer to this and to nothing else.
+    begun: u32,
+}
 
 impl Lookout {
     /// Looks until the server answers with more than a refusal.
     pub(crate) fn begin(&self, api: &Api, cache: &Arc<Cache>) {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.as_ref().is_none_or(AbortOnDropHandle::is_finished) {
-            *running = Some(AbortOnDropHandle::new(tokio::spawn(look(api.clone(), Arc::clone(cache)))));
+        let mut looking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if looking.task.as_ref().is_none_or(AbortOnDropHandle::is_finished) {
+            let pause = PAUSE.0.saturating_mul(1 << looking.begun.min(8)).min(PAUSE.1);
+            looking.begun += 1;
+            looking.task =
+                Some(AbortOnDropHandle::new(tokio::spawn(look(api.clone(), Arc::clone(cache), pause))));
         }
+    }
+
+    /// Something was observed.
+    pub(crate) fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Looking::default();
     }
 }
 
-async fn look(api: Api, cache: Arc<Cache>) {
-    let mut pause = PAUSE.0;
+async fn look(api: Api, cache: Arc<Cache>, mut pause: Duration) {
     loop {
         tokio::time::sleep(pause.mul_f64(0.5 + spread())).await;
         pause = (pause * 2).min(PAUSE.1);

@@ -111,6 +111,7 @@ impl Target for ClusterTarget {
         };
         match &observation {
             Ok(observation) => {
+                inner.lookout.end();
                 debug!(cluster = %inner.api.cluster, answers = observation.objects.len(), "observed");
             }
             Err(TargetError::Unreachable { .. } | TargetError::Denied { .. }) => {
