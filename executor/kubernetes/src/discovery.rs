@@ -124,29 +124,40 @@ impl Discovery {
         if has(&known) { Ok(known) } else { self.younger_than(api, LOOK_AGAIN).await }
     }
 
-    /// What is known as of now: something does not go as it did.
+    /// What is served as of now: something does not go as it did.
     pub(crate) async fn fresh(&self, api: &Api) -> Result<Arc<Catalogue>, DiscoveryError> {
-        self.younger_than(api, LOOK_AGAIN).await
+        let now = Instant::now();
+        self.known_or_asked(api, |since| since >= now).await
     }
 
     async fn younger_than(&self, api: &Api, age: Duration) -> Result<Arc<Catalogue>, DiscoveryError> {
-        if let Some(known) = self.known(age) {
+        self.known_or_asked(api, |since| since.elapsed() < age).await
+    }
+
+    async fn known_or_asked(
+        &self,
+        api: &Api,
+        will_do: impl Fn(Instant) -> bool,
+    ) -> Result<Arc<Catalogue>, DiscoveryError> {
+        if let Some(known) = self.known(&will_do) {
             return Ok(known);
         }
         // One asks, the others wait for its answer.
         let _asking = self.asking.lock().await;
-        if let Some(known) = self.known(age) {
+        if let Some(known) = self.known(&will_do) {
             return Ok(known);
         }
+        // As of before it was asked.
+        let since = Instant::now();
         let found = Arc::new(discover(api).await?);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        *known = Some((Instant::now(), Arc::clone(&found)));
+        *known = Some((since, Arc::clone(&found)));
         Ok(found)
     }
 
-    fn known(&self, age: Duration) -> Option<Arc<Catalogue>> {
+    fn known(&self, will_do: impl Fn(Instant) -> bool) -> Option<Arc<Catalogue>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|(since, _)| since.elapsed() < age).map(|(_, known)| Arc::clone(known))
+        known.as_ref().filter(|(since, _)| will_do(*since)).map(|(_, known)| Arc::clone(known))
     }
 }
 

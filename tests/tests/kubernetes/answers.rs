@@ -244,7 +244,7 @@ async fn a_kind_that_is_not_served_may_be_in_a_moment() {
     let Some(case) = Case::new("admin").await else { return };
     let group = "answers.storm.test";
     let widget = json!({"apiVersion": format!("{group}/v1"), "kind": "Widget", "metadata": {"name": "one"}});
-    let words = format!("the server does not serve Widget.{group}");
+    let words = format!("the server does not serve {group}/Widget");
     let unknown = case.refused(widget.clone()).await;
     assert!(matches!(&unknown, WriteError::Transient { reason, .. } if *reason == words), "{unknown}");
 

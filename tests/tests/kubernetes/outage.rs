@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use naksha_tests::kubernetes::{ControlPlane, Parts, can_start};
+use naksha_tests::kubernetes::{ControlPlane, Parts, Server, can_start};
 use naksha_tests::{await_true, must};
 use serde_json::json;
 
@@ -16,7 +16,12 @@ fn plane() -> Option<(&'static ControlPlane, MutexGuard<'static, ()>)> {
         return None;
     }
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    Some((PLANE.get_or_init(|| must(ControlPlane::start(Parts::Api))), turn))
+    let plane = PLANE.get_or_init(|| must(ControlPlane::start(Parts::Api)));
+    // A test that failed left it as it was then.
+    if plane.process_id(Server::ApiServer).is_none() {
+        must(plane.start_api_server());
+    }
+    Some((plane, turn))
 }
 
 #[test]
@@ -74,8 +79,7 @@ fn a_daemon_that_starts_while_nobody_answers_waits() {
     site.commit(&[("web", &[], config_maps(many(2), "one"))]);
     must(plane.stop_api_server());
     let daemon = site.start();
-    let status = daemon.await_state(&site.environment, "unknown");
-    assert!(status["why"].to_string().contains("NK0601"), "{status}");
+    site.await_told(&daemon, "NK0601");
     must(plane.start_api_server());
     site.await_applied(&daemon);
 }

@@ -107,10 +107,6 @@ spec:
         format!("/api/v1/namespaces/{}/configmaps", self.namespace)
     }
 
-    pub(crate) fn config_map(&self, name: &str) -> Option<Value> {
-        self.get(&format!("{}/{name}", self.config_maps_path()))
-    }
-
     /// The ConfigMaps of the environment.
     pub(crate) fn config_maps(&self) -> Vec<Value> {
         let path = format!(

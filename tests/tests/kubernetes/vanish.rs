@@ -64,7 +64,7 @@ fn a_definition_that_is_deleted_is_told_and_the_rest_goes_on() {
     assert_eq!(widgets(&site, group).len(), 2);
 
     must(plane.admin().delete(&format!("{DEFINITIONS}/widgets.{group}")));
-    let status = site.await_told(&daemon, "the server does not serve Widget");
+    let status = site.await_told(&daemon, "the server does not serve deleted.storm.test/Widget");
     assert_eq!(status["units"]["web"]["state"], "synced", "{status}");
     site.edit(&format!("{}/many-0", site.config_maps_path()), |one| one["data"]["value"] = json!("theirs"));
     await_true("the rest to be healed", || site.config_maps_with("one") == 2);
@@ -76,7 +76,7 @@ fn a_definition_that_is_deleted_is_told_and_the_rest_goes_on() {
 
     // And goes for good, with what Git drops.
     must(plane.admin().delete(&format!("{DEFINITIONS}/widgets.{group}")));
-    site.await_told(&daemon, "the server does not serve Widget");
+    site.await_told(&daemon, "the server does not serve deleted.storm.test/Widget");
     site.commit(&[("web", &[], config_maps(many(2), "one")), ("widgets", &[], config_map("left", "one"))]);
     let status = site.await_applied(&daemon);
     assert_eq!(status["objects"], 3, "{status}");

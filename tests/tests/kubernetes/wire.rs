@@ -91,7 +91,7 @@ fn a_connection_that_freezes_is_noticed_and_told() {
     // Pings without an answer, then a connection that does not come about. Nothing was asked meanwhile.
     let status = daemon.await_state(&site.environment, "unknown");
     assert!(status["why"].to_string().contains("NK0601"), "{status}");
-    assert!(frozen.elapsed() < Duration::from_secs(45), "{:?}", frozen.elapsed());
+    assert!(frozen.elapsed() < Duration::from_secs(60), "{:?}", frozen.elapsed());
     wire.set(Weather::Fair);
     daemon.await_state(&site.environment, "synced");
     site.edit(&format!("{}/many-0", site.config_maps_path()), |one| one["data"]["value"] = json!("theirs"));
