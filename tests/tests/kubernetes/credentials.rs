@@ -156,7 +156,7 @@ fn rights_that_are_taken_away_are_told_and_taken_up_again() {
     let binding = must(plane.admin().get(&format!("{BINDINGS}/deprived")));
     must(plane.admin().delete(&format!("{BINDINGS}/deprived")));
     let commit = site.commit(&[("web", &[], config_maps(many(2), "two"))]);
-    let status = site.await_told(&daemon, "cannot patch");
+    let status = site.await_told(&daemon, "is forbidden: User");
     assert_ne!(status["applied"], commit, "{status}");
     assert_eq!(site.config_maps_with("one"), 3, "nothing is written and nothing pruned");
 

@@ -6,7 +6,7 @@ use naksha_tests::kubernetes::{ControlPlane, Parts, Server, can_start};
 use naksha_tests::{await_true, must};
 use serde_json::json;
 
-use crate::site::{Site, config_map, config_maps, many};
+use crate::site::{Site, config_map, config_maps, many, unit};
 
 /// One that may be stopped, by one test at a time.
 fn plane() -> Option<(&'static ControlPlane, MutexGuard<'static, ()>)> {
@@ -38,7 +38,7 @@ fn while_nobody_answers_the_last_words_stand_and_say_since_when() {
     assert!(why.contains("NK0601") && why.contains("target test is unreachable"), "{status}");
     assert!(why.contains("what is said of its units is as of 20"), "{status}");
     assert_eq!((&status["applied"], &status["objects"]), (&json!(commit), &json!(3)), "{status}");
-    assert_eq!(status["units"]["web"]["state"], "synced", "{status}");
+    assert_eq!(unit(&status, "web")["state"], "synced", "{status}");
 
     // A commit that drops one is no reason to think that it is gone.
     let wanted = config_maps(many(2), "two");

@@ -147,6 +147,12 @@ spec:
     }
 }
 
+/// What a status says of a unit.
+pub(crate) fn unit(status: &Value, name: &str) -> Value {
+    let units = status["units"].as_array().into_iter().flatten();
+    units.into_iter().find(|unit| unit["unit"] == name).cloned().unwrap_or_default()
+}
+
 pub(crate) fn config_map(name: &str, value: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: {value}}}\n")
 }

@@ -1,22 +1,15 @@
 //! A network that loses, delays and cuts, and answers of something that stands between us and the server.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use naksha_tests::kubernetes::{Asked, ControlPlane, Parts, Verdict, Weather, can_start};
+use naksha_tests::kubernetes::{Asked, ControlPlane, Parts, Verdict, Weather};
 use naksha_tests::{await_true, must};
 use serde_json::json;
 
 use crate::site::{Site, config_map, config_maps, many};
 
 const COUNT: usize = 120;
-
-/// One of our own: its requests are counted.
-fn plane() -> Option<&'static ControlPlane> {
-    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
-    can_start(Parts::Api).then(|| PLANE.get_or_init(|| must(ControlPlane::start(Parts::Api))))
-}
 
 /// Nothing was made twice: no object of the environment was written again after it was made.
 fn assert_made_once(site: &Site<'_>) {
@@ -29,7 +22,7 @@ fn assert_made_once(site: &Site<'_>) {
 
 #[test]
 fn a_wave_that_is_cut_in_the_middle_ends_with_everything_applied_once() {
-    let Some(plane) = plane() else { return };
+    let Some(plane) = ControlPlane::shared(Parts::Api) else { return };
     let wire = must(plane.wire());
     let site = Site::through(plane, &wire.url());
     let commit = site.commit(&[
@@ -62,7 +55,7 @@ fn a_wave_that_is_cut_in_the_middle_ends_with_everything_applied_once() {
 
 #[test]
 fn what_was_changed_behind_a_cut_is_healed_when_it_is_over() {
-    let Some(plane) = plane() else { return };
+    let Some(plane) = ControlPlane::shared(Parts::Api) else { return };
     let wire = must(plane.wire());
     let site = Site::through(plane, &wire.url());
     site.commit(&[("web", &[], config_maps(many(3), "one"))]);
@@ -80,7 +73,7 @@ fn what_was_changed_behind_a_cut_is_healed_when_it_is_over() {
 
 #[test]
 fn a_connection_that_freezes_is_noticed_and_told() {
-    let Some(plane) = plane() else { return };
+    let Some(plane) = ControlPlane::shared(Parts::Api) else { return };
     let wire = must(plane.wire());
     let site = Site::through(plane, &wire.url());
     site.commit(&[("web", &[], config_maps(many(3), "one"))]);
@@ -100,7 +93,7 @@ fn a_connection_that_freezes_is_noticed_and_told() {
 
 #[test]
 fn a_slow_network_only_takes_longer() {
-    let Some(plane) = plane() else { return };
+    let Some(plane) = ControlPlane::shared(Parts::Api) else { return };
     let wire = must(plane.wire());
     wire.set(Weather::Slow(Duration::from_millis(300)));
     let site = Site::through(plane, &wire.url());
@@ -113,7 +106,7 @@ fn a_slow_network_only_takes_longer() {
 
 #[test]
 fn what_fails_for_a_while_is_tried_again_and_what_something_in_between_says_is_not_believed() {
-    let Some(plane) = plane() else { return };
+    let Some(plane) = ControlPlane::shared(Parts::Api) else { return };
     let gate = must(plane.gate());
     let site = Site::through(plane, &gate.url());
     let writes = AtomicUsize::new(0);
