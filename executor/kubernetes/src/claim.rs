@@ -174,20 +174,20 @@ impl Claimant {
         }
     }
 
+    /// Says what is new.
     fn tell(&self, before: &State, now: &State) {
-        let environment = &self.environment;
-        match (before, now) {
-            (State::Ours { .. }, State::Ours { .. }) | (State::Unguarded { .. }, State::Unguarded { .. }) => {
+        if std::mem::discriminant(before) == std::mem::discriminant(now) {
+            return;
+        }
+        let (environment, lease) = (&self.environment, &self.name);
+        match now {
+            State::Unknown => {}
+            State::Ours { .. } => info!(%environment, lease, "claimed"),
+            State::Theirs { who, .. } => warn!(%environment, lease, who, "somebody else's"),
+            State::Unguarded { .. } => {
+                let why = "no Lease can be used: another installation would not be seen";
+                warn!(%environment, lease, why, "not claimed");
             }
-            (State::Theirs { .. }, State::Theirs { .. }) => {}
-            (_, State::Ours { .. }) => info!(%environment, lease = self.name, "claimed"),
-            (_, State::Theirs { who, .. }) => {
-                warn!(%environment, lease = self.name, who, "claimed by others")
-            }
-            (_, State::Unguarded { .. }) => {
-                warn!(%environment, lease = self.name, "no Lease can be used: another installation would not be seen");
-            }
-            (_, State::Unknown) => {}
         }
     }
 
@@ -252,14 +252,11 @@ impl Claimant {
     }
 
     async fn send(&self, method: Method, body: Option<String>) -> Result<Answer, NotOurs> {
-        let path = match method {
-            Method::POST => self.collection.clone(),
-            _ => {
-                let mut path = format!("{}/", self.collection);
-                escape(&self.name, &mut path);
-                path
-            }
-        };
+        let mut path = self.collection.clone();
+        if method != Method::POST {
+            path.push('/');
+            escape(&self.name, &mut path);
+        }
         let request = Request::builder()
             .method(method)
             .uri(path)

@@ -72,6 +72,7 @@ pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observa
         }
     }
     round.look_for(unmarked).await;
+    round.look_out();
     round.read().await
 }
 
@@ -130,13 +131,24 @@ impl Round<'_> {
         Ok(if self.inner.watchers.hurry(is_served) { self.begun().await } else { states })
     }
 
-    /// Looks closer at kinds that are not listed: what is of them would be gone.
+    /// Looks closer at kinds that are not listed: what is of them would be gone. Those of which nothing is wanted either are
+    /// watched no more.
     async fn doubt<'k>(&mut self, keys: impl Iterator<Item = &'k ObjectKey>) {
         let unlisted = keys.filter(|key| served(&self.catalogue, key, None) == Served::No);
-        let unlisted: HashSet<(&Arc<str>, &Arc<str>)> = unlisted.map(|key| (&key.group, &key.kind)).collect();
-        for (group, kind) in unlisted {
-            if let Some(reason) = doubt(&self.inner.api, group, kind).await {
-                self.doubts.insert((Arc::clone(group), Arc::clone(kind)), reason);
+        let unlisted: HashSet<GroupKind> =
+            unlisted.map(|key| (Arc::clone(&key.group), Arc::clone(&key.kind))).collect();
+        let is_listed = |kind: &GroupKind| self.catalogue.find(&kind.0, &kind.1, None) != Served::No;
+        for kind in self.inner.watchers.kinds() {
+            if !is_listed(&kind)
+                && !unlisted.contains(&kind)
+                && doubt(&self.inner.api, &kind.0, &kind.1).await.is_none()
+            {
+                self.inner.watchers.end(&kind);
+            }
+        }
+        for kind in unlisted {
+            if let Some(reason) = doubt(&self.inner.api, &kind.0, &kind.1).await {
+                self.doubts.insert(kind, reason);
             }
         }
     }
@@ -202,6 +214,17 @@ impl Round<'_> {
                     Some(_) | None => self.reads.push((key, None)),
                 }
             }
+        }
+    }
+
+    /// Of some kind it is not known whether it is served: nobody tells when that is over.
+    fn look_out(&self) {
+        let Self { inner, catalogue, found, .. } = self;
+        let is_open = |key: &ObjectKey| matches!(self.served(key), Served::Unknown(_));
+        if found.iter().any(|(key, one)| is_unknown(one) && is_open(key)) {
+            inner.lookout.for_kinds(&inner.cache, &inner.api, (&inner.discovery, catalogue));
+        } else {
+            inner.lookout.end();
         }
     }
 

@@ -27,12 +27,12 @@ pub struct ClusterTarget {
 pub(crate) struct Inner {
     pub(crate) api: Api,
     pub(crate) marks: MarkKey,
-    pub(crate) discovery: Discovery,
+    pub(crate) discovery: Arc<Discovery>,
     pub(crate) cache: Arc<Cache>,
     pub(crate) watchers: Watchers,
     /// Absent: nobody else applies this environment, or who opened it does not mind.
     claim: Option<Claim>,
-    lookout: Lookout,
+    pub(crate) lookout: Lookout,
 }
 
 impl Inner {
@@ -76,7 +76,7 @@ impl ClusterTarget {
         let api = api.map_err(|source| OpenError::Access { cluster: cluster(), source })?;
         let cache = Arc::new(Cache::default());
         let watchers = Watchers::new(api.clone(), Arc::clone(&cache), environment.clone(), marks.clone());
-        let discovery = Discovery::default();
+        let discovery = Arc::default();
         let lookout = Lookout::default();
         Ok(Self { inner: Inner { api, marks, discovery, cache, watchers, claim: None, lookout } })
     }
@@ -111,11 +111,10 @@ impl Target for ClusterTarget {
         };
         match &observation {
             Ok(observation) => {
-                inner.lookout.end();
                 debug!(cluster = %inner.api.cluster, answers = observation.objects.len(), "observed");
             }
             Err(TargetError::Unreachable { .. } | TargetError::Denied { .. }) => {
-                inner.lookout.begin(&inner.api, &inner.cache);
+                inner.lookout.for_server(&inner.cache, &inner.api);
             }
             Err(TargetError::Taken { .. }) => {}
         }

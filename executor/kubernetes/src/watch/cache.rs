@@ -161,6 +161,11 @@ impl Cache {
         })
     }
 
+    /// A kind is watched no more.
+    pub(super) fn forget_states(&self, kind: &GroupKind) {
+        self.states.send_modify(|states| states.0.retain(|(watched, _), _| watched != kind));
+    }
+
     /// Something is to be looked at.
     pub(crate) fn wake(&self) {
         self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));

@@ -1,6 +1,6 @@
 //! The watch of one kind: begun, followed, begun anew when it breaks.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use super::cache::{Cache, Scope, State};
 use crate::connect::{Api, Lines};
 use crate::live::{Seen, head, resource_version, seen_whole};
 use crate::refusal::Refusal;
-use crate::resource::Resource;
+use crate::resource::{GroupKind, Resource};
 use crate::send::ENVIRONMENT_LABEL;
 
 const FULL: &str = "application/json";
@@ -62,6 +62,19 @@ impl Watchers {
     pub(crate) fn new(api: Api, cache: Arc<Cache>, environment: EnvironmentName, marks: MarkKey) -> Self {
         let (running, hurry, hurried) = (Mutex::default(), Arc::default(), Mutex::default());
         Self { api, cache, environment, marks, running, hurry, hurried }
+    }
+
+    /// Every kind that is watched.
+    pub(crate) fn kinds(&self) -> BTreeSet<GroupKind> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.keys().map(|(kind, _)| kind.clone()).collect()
+    }
+
+    /// Ends the watches of a kind.
+    pub(crate) fn end(&self, kind: &GroupKind) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|(watched, _), _| watched != kind);
+        self.cache.forget_states(kind);
     }
 
     /// The server answers, and what is served is known: watches that wait for just that are begun now. False: there are
