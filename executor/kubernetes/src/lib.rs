@@ -4,7 +4,8 @@
 //! Access ── connect ──> Api ──┬── discovery ─> Catalogue      which kinds there are, and where they lie
 //!                             ├── watch ─────> Cache          one watch per kind: what is there, a few numbers per object
 //!                             ├── observe: Cache + marks      no call for what is as our last write left it
-//!                             └── write, remove               server-side apply; deletion by uid
+//!                             ├── write, remove               server-side apply; deletion by uid
+//!                             └── claim                       a Lease: no second installation applies the same environment
 //! ```
 //!
 //! Invariants: what is not known is never absent; an object is compared with what the server answered to our own
@@ -12,11 +13,13 @@
 
 mod anew;
 mod autoscaler;
+mod claim;
 mod connect;
 mod discovery;
 mod fields;
 mod hand;
 mod live;
+mod lookout;
 mod managers;
 mod observe;
 mod owned_part;
@@ -30,6 +33,6 @@ mod version;
 mod watch;
 mod write;
 
-pub use connect::{Access, AccessError, Identity, Source};
+pub use connect::{Access, AccessError, Identity, Pressure, Source, pressures};
 pub use hand::{Hand, HandError};
 pub use target::{ClusterTarget, OpenError};
