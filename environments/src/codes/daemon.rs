@@ -20,4 +20,5 @@ codes! {
     ANSWER_LATE = "NK0915" Error "daemon did not answer in time";
     ACKNOWLEDGED_IN_VAIN = "NK0916" Error "acknowledgement lifts nothing";
     SUSPENDED = "NK0917" Error "environment is suspended";
+    NOT_OPEN = "NK0918" Error "environment cannot be looked into";
 }

@@ -91,7 +91,12 @@ impl Catalogue {
         }
     }
 
-    fn add(&mut self, resource: Resource) {
+    /// Every kind, in the version that the server prefers.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.groups.values().flat_map(HashMap::values).filter_map(|versions| versions.first())
+    }
+
+    pub(crate) fn add(&mut self, resource: Resource) {
         let kinds = self.groups.entry(Arc::clone(&resource.group)).or_default();
         let versions = kinds.entry(Arc::clone(&resource.kind)).or_default();
         // The first resource of a kind is the kind itself; others of its name are views of it.

@@ -4,7 +4,8 @@
 //! Access ── connect ──> Api ──┬── discovery ─> Catalogue      which kinds there are, and where they lie
 //!                             ├── watch ─────> Cache          one watch per kind: what is there, a few numbers per object
 //!                             ├── observe: Cache + marks      no call for what is as our last write left it
-//!                             └── write, remove               server-side apply; deletion by uid
+//!                             ├── write, remove               server-side apply; deletion by uid
+//!                             └── look                        what became of our objects, for those who ask or wait
 //! ```
 //!
 //! Invariants: what is not known is never absent; an object is compared with what the server answered to our own
@@ -14,6 +15,7 @@ mod connect;
 mod discovery;
 mod fields;
 mod live;
+mod look;
 mod observe;
 mod refusal;
 mod remove;

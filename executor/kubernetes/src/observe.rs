@@ -315,7 +315,7 @@ pub(crate) fn served(catalogue: &Catalogue, key: &ObjectKey, version: Option<&st
 }
 
 /// Why nothing could be observed at all.
-fn unreachable(inner: &Inner, error: DiscoveryError) -> TargetError {
+pub(crate) fn unreachable(inner: &Inner, error: DiscoveryError) -> TargetError {
     let target = inner.api.cluster.to_string();
     match error {
         DiscoveryError::NoAnswer(error) => TargetError::Unreachable { target, reason: error.to_string() },

@@ -4,17 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use naksha_environments::ids::EnvironmentName;
-use naksha_environments::object::Observation;
+use naksha_environments::object::{ObjectKey, Observation};
 use naksha_environments::secret::MarkKey;
-use naksha_executor::port::target::{Question, Removal, Target, TargetError, Write, WriteError, Written};
+use naksha_executor::port::look::{Events, Family};
+use naksha_executor::port::target::{
+    Question, Removal, Target, TargetError, Wanted, Write, WriteError, Written,
+};
 use tokio::sync::watch;
 use tracing::debug;
 
 use crate::connect::{Access, AccessError, Api};
 use crate::discovery::Discovery;
 use crate::watch::{Cache, Watchers};
-use crate::{observe, remove, write};
+use crate::{look, observe, remove, write};
 
 /// A cluster, as one environment uses it.
 pub struct ClusterTarget {
@@ -93,5 +97,17 @@ impl Target for ClusterTarget {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.inner.cache.changes()
+    }
+
+    async fn explain(&self, key: &ObjectKey) -> Option<String> {
+        look::explain(&self.inner, key).await
+    }
+
+    async fn family(&self, of: &[Wanted]) -> Result<Family, TargetError> {
+        look::family(&self.inner, of).await
+    }
+
+    async fn events(&self, of: &[Wanted], since: Timestamp) -> Result<Events, TargetError> {
+        look::events(&self.inner, of, since).await
     }
 }

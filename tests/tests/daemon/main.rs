@@ -8,6 +8,7 @@ mod danger;
 mod drift;
 mod failures;
 mod history;
+mod looking;
 mod people;
 mod promotion;
 mod refusals;

@@ -17,14 +17,14 @@ const UNIT: &str =
 /// Prefixed with a number each: environments of one name on one cluster would hear of each other's objects.
 static INSTALLATIONS: LazyLock<std::sync::atomic::AtomicUsize> = LazyLock::new(Default::default);
 
-struct Shop {
-    plane: &'static ControlPlane,
-    namespace: String,
-    installation: Installation,
-    environment: String,
+pub(crate) struct Shop {
+    pub(crate) plane: &'static ControlPlane,
+    pub(crate) namespace: String,
+    pub(crate) installation: Installation,
+    pub(crate) environment: String,
 }
 
-fn manifests(image: &str, replicas: u32, level: &str) -> String {
+pub(crate) fn manifests(image: &str, replicas: u32, level: &str) -> String {
     format!(
         "apiVersion: v1
 kind: ConfigMap
@@ -54,7 +54,7 @@ spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
     )
 }
 
-fn shop(parts: Parts) -> Option<Shop> {
+pub(crate) fn shop(parts: Parts) -> Option<Shop> {
     let plane = ControlPlane::shared(parts)?;
     let number = INSTALLATIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let kubeconfig = must(plane.kubeconfig("admin"));
@@ -62,7 +62,12 @@ fn shop(parts: Parts) -> Option<Shop> {
 }
 
 /// `as_whom`: as the daemon's configuration says it.
-fn shop_as(plane: &'static ControlPlane, environment: &str, kubeconfig: &Path, as_whom: &str) -> Shop {
+pub(crate) fn shop_as(
+    plane: &'static ControlPlane,
+    environment: &str,
+    kubeconfig: &Path,
+    as_whom: &str,
+) -> Shop {
     let namespace = must(plane.fresh_namespace());
     let environment = environment.to_owned();
     let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
@@ -90,35 +95,35 @@ spec:
 }
 
 impl Shop {
-    fn running(&self) -> DaemonProcess {
+    pub(crate) fn running(&self) -> DaemonProcess {
         let daemon = self.installation.start();
         self.await_applied(&daemon);
         daemon
     }
 
-    fn await_applied(&self, daemon: &DaemonProcess) -> Value {
+    pub(crate) fn await_applied(&self, daemon: &DaemonProcess) -> Value {
         daemon.await_applied(&self.environment, &self.installation.repository.head())
     }
 
-    fn path(&self, root: &str, rest: &str) -> String {
+    pub(crate) fn path(&self, root: &str, rest: &str) -> String {
         format!("{root}/namespaces/{}/{rest}", self.namespace)
     }
 
-    fn deployment(&self) -> String {
+    pub(crate) fn deployment(&self) -> String {
         self.path("/apis/apps/v1", "deployments/web")
     }
 
-    fn settings(&self) -> String {
+    pub(crate) fn settings(&self) -> String {
         self.path("/api/v1", "configmaps/settings")
     }
 
-    fn get(&self, path: &str) -> Option<Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
         let answer = must(self.plane.admin().send(Method::GET, path, None));
         (answer.status == 200).then_some(answer.body)
     }
 
     /// As kubectl edit does.
-    fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
+    pub(crate) fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
         let mut object = self.get(path).expect("should be there");
         change(&mut object);
         let path = format!("{path}?fieldManager=kubectl-edit");
@@ -126,7 +131,7 @@ impl Shop {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
-    fn replicas(&self) -> Value {
+    pub(crate) fn replicas(&self) -> Value {
         self.get(&self.deployment()).expect("should be there")["spec"]["replicas"].clone()
     }
 }
@@ -247,6 +252,9 @@ fn the_rights_that_the_manifests_give_are_enough_and_no_others_are_had() {
     await_true("the edit to be healed", || {
         shop.get(&shop.settings()).is_some_and(|object| object["data"]["level"] == "info")
     });
+    let root = shop.installation.root();
+    let tree = shop.installation.program.run(root, &["tree", "staging", "--format", "json"]).expect_code(0);
+    assert_eq!(tree.json()[0].get("gaps"), None, "everything may be looked at: {}", tree.out);
     // A kind that the role does not name.
     let repository = &shop.installation.repository;
     let text = manifests("nginx:1.27", 2, "info")

@@ -3,6 +3,8 @@
 
 mod contract;
 mod daemon;
+mod looking;
 mod pods;
 mod remains;
 mod users;
+mod why;

@@ -12,6 +12,7 @@ mod last_apply;
 mod ownership;
 mod report;
 mod sources;
+mod whys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,10 +30,11 @@ use tokio_util::sync::CancellationToken;
 use super::{Feed, Shared};
 use crate::git::GitError;
 use crate::registry::Pulse;
+use crate::scene::{Scene, Window};
 use crate::target::{OpenTarget, TargetOpenError};
-use desired::RenderedRevision;
+use desired::{RenderedRevision, Renders};
 use ownership::Lease;
-use sources::Sources;
+use sources::{Ready, Sources};
 
 /// Where a loop tells how far it is.
 pub type StatusSender = crate::registry::Voice;
@@ -73,6 +75,8 @@ pub struct Reconciler {
     feed: Feed,
     scope: Scope,
     pulse: Arc<Pulse>,
+    /// Where it shows what it works on.
+    window: Window,
     lease: Lease,
     target: Option<OpenTarget>,
     inventory: Option<Arc<Inventory>>,
@@ -91,12 +95,13 @@ pub struct Reconciler {
     owned: usize,
     last_apply: last_apply::LastApply,
     fights: fights::Fights,
+    whys: whys::Whys,
     /// The last status of a pass that ended well.
     last: Option<Arc<EnvironmentStatus>>,
 }
 
 impl Reconciler {
-    pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>) -> Self {
+    pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>, window: Window) -> Self {
         let lease = Lease::default();
         let (target, inventory, proposed, state, said, last) = (None, None, None, None, None, None);
         let findings = Arc::new(FindingCache::new());
@@ -105,6 +110,7 @@ impl Reconciler {
             feed,
             scope,
             pulse,
+            window,
             lease,
             target,
             inventory,
@@ -116,6 +122,7 @@ impl Reconciler {
             said,
             last_apply: last_apply::LastApply::default(),
             fights: fights::Fights::default(),
+            whys: whys::Whys::default(),
             last,
             owned: 0,
         }
@@ -168,6 +175,7 @@ impl Reconciler {
         let rendered = &renders.wanted.rendered;
         // I/O: what is
         let target = self.open(&sources.environment).await?;
+        self.show(&sources, &renders, &target);
         let inventory = self.inventory().await?;
         let inventory = self.placed(inventory, &renders);
         let quiet = self.memory.quiet(rendered, &inventory);
@@ -193,6 +201,9 @@ impl Reconciler {
         let applied = apply::apply(self, generation, &situation, &target, cancel, progress).await?;
         if applied.is_some() {
             self.inventory = None;
+        } else {
+            // I/O only where something is unwell: why it is
+            self.whys.look_up(target.target().as_ref(), &observation, cancel).await;
         }
         // I/O: nothing to do is worth remembering too
         self.remember(generation, &situation, applied.as_ref()).await?;
@@ -211,11 +222,27 @@ impl Reconciler {
             self.memory.forget();
             let opened =
                 OpenTarget::open(environment, &shared.config, &self.feed.config, shared.key.clone()).await;
+            if opened.is_err() {
+                self.window.close();
+            }
             self.target = Some(opened.map_err(PassError::Open)?);
         }
         let open = self.target.as_mut().expect("should be open: it was opened above");
         open.mark_observed();
         Ok(open.clone())
+    }
+
+    /// Lets those who ask look at what this pass looks at.
+    fn show(&self, sources: &Ready, renders: &Renders, target: &OpenTarget) {
+        let shared = &self.shared;
+        self.window.show(Scene {
+            environment: Arc::clone(&sources.environment),
+            revisions: sources.revisions(),
+            rendered: Arc::clone(&renders.wanted.rendered),
+            target: Arc::clone(target.target()),
+            secrets: Arc::clone(&shared.secrets),
+            key: shared.key.clone(),
+        });
     }
 
     /// Gives up the lease, so that another process need not wait for it to run out.

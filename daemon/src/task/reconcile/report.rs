@@ -24,6 +24,7 @@ use super::fights::Fights;
 use super::judge::Judgement;
 use super::last_apply::Failures;
 use super::sources::{Idle, Ready};
+use super::whys::Whys;
 use super::{Pass, PassError, Reconciler};
 use crate::failure::{chain, code_of};
 use crate::git::RefName;
@@ -104,7 +105,7 @@ impl Reconciler {
             // What it consisted of is not ours any more, or not there.
             BTreeMap::new()
         } else {
-            let seen = Seen { observation, inventory: &inventory };
+            let seen = Seen { observation, inventory: &inventory, whys: &self.whys };
             units(rendered, &judgement.plan, seen, applied, &failures, &self.fights)
         };
         let (state, mut why) = state(situation, &units, applied, &failures);
@@ -433,6 +434,8 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
 struct Seen<'a> {
     observation: &'a Observation,
     inventory: &'a Inventory,
+    /// What keeps objects from being healthy, as far as it was looked up.
+    whys: &'a Whys,
 }
 
 /// Every unit: what of it is applied, and how it does.
@@ -450,7 +453,10 @@ fn units(
         .observation
         .objects
         .iter()
-        .filter_map(|(key, observed)| Some((key, health_of(observed).filter(|health| !health.is_healthy())?)))
+        .filter_map(|(key, observed)| {
+            let health = health_of(observed).filter(|health| !health.is_healthy())?;
+            Some((key, health.because(seen.whys.of(key))))
+        })
         .collect();
     let to_do = to_do(plan, applied);
     for (name, unit) in &rendered.units {
