@@ -27,7 +27,7 @@ pub async fn tree(scope: &Scope, scene: &Scene, store: &dyn Store) -> Result<Tre
         let Some(unit) = unit_of(scene, &inventory, &wanted.key) else { continue };
         units.entry(unit).or_default().push((wanted.key.clone(), health_of(&observation, wanted)));
     }
-    let units = units.into_iter().map(|(unit, objects)| unit_tree(unit, objects, &mut family)).collect();
+    let units = units.into_iter().map(|(unit, objects)| unit_tree(unit, &objects, &mut family)).collect();
     Ok(TreeDocument {
         version: TREE_VERSION,
         repository: scope.repository.to_string(),
@@ -46,7 +46,7 @@ pub(super) fn unit_of<'a>(
     scene.rendered.makers().get(key).or_else(|| inventory.owner(key))
 }
 
-fn unit_tree(unit: &UnitName, objects: Vec<(ObjectKey, Health)>, family: &mut Family) -> UnitTreeDocument {
+fn unit_tree(unit: &UnitName, objects: &[(ObjectKey, Health)], family: &mut Family) -> UnitTreeDocument {
     let more = objects.len().saturating_sub(MAX_OBJECTS);
     let unwell = objects.iter().filter(|(_, health)| !health.is_healthy());
     let well = objects.iter().filter(|(_, health)| health.is_healthy());

@@ -5,16 +5,18 @@ mod broken;
 mod commit;
 mod crash;
 mod danger;
+mod diff;
 mod drift;
+mod events;
 mod failures;
 mod history;
-mod looking;
 mod people;
 mod promotion;
 mod refusals;
 mod repositories;
 mod show;
 mod shutdown;
+mod tree;
 
 use std::fs;
 

@@ -43,7 +43,9 @@ fn tree_of(shop: &Shop) -> Vec<String> {
     let documents = shop.run_json("tree");
     let units = documents[0]["units"].as_array().cloned().unwrap_or_default();
     let mut out = Vec::new();
-    units.iter().for_each(|unit| lines(&unit["objects"], 0, &mut out));
+    for unit in &units {
+        lines(&unit["objects"], 0, &mut out);
+    }
     out
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
@@ -137,6 +137,9 @@ impl Reconciler {
         let now = Timestamp::now();
         if let Some(end) = self.fights.ends(now) {
             next = next.min(Duration::try_from(now.duration_until(end)).unwrap_or(next));
+        }
+        if let Some(due) = self.whys.due_in(Instant::now()) {
+            next = next.min(due);
         }
         // What healed beside a plan that waits changed that plan: it is told anew soon.
         if applied.is_some() && !complete && !failed {

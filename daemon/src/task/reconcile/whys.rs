@@ -17,6 +17,10 @@ const MOMENT: Duration = Duration::from_secs(3);
 const PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 /// Objects that are asked about in one pass.
 const MAX_ASKED: usize = 8;
+/// Objects that are asked about at all: a status tells of no more units, and a broken cluster has other worries.
+const MAX_KNOWN: usize = 20;
+/// What was not asked about yet makes the loop look again no sooner than after this.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What is known of why objects are unwell.
 #[derive(Debug, Default)]
@@ -28,6 +32,7 @@ struct Why {
     /// When it may be asked next.
     next: Instant,
     pause: Duration,
+    asked: bool,
     words: Option<String>,
 }
 
@@ -52,18 +57,22 @@ impl Whys {
 
     /// Takes in what was observed. What is to be asked about now: what is broken before what is on its way.
     fn due(&mut self, observation: &Observation, now: Instant) -> Vec<ObjectKey> {
-        let unwell: BTreeMap<&ObjectKey, &Health> =
+        let mut unwell: Vec<(&ObjectKey, &Health)> =
             observation.objects.iter().filter_map(|(key, observed)| Some((key, unwell(observed)?))).collect();
+        unwell.sort_by_key(|(key, health)| (!matches!(health, Health::Degraded(_)), *key));
+        let unwell: BTreeMap<&ObjectKey, &Health> = unwell.into_iter().take(MAX_KNOWN).collect();
         self.0.retain(|key, _| unwell.contains_key(key));
         for (key, health) in unwell {
-            let next = if matches!(health, Health::Degraded(_)) { now } else { now + MOMENT };
-            let new = || Why { health: health.clone(), next, pause: PAUSE.0, words: None };
+            let is_broken = matches!(health, Health::Degraded(_));
+            let next = if is_broken { now } else { now + MOMENT };
+            let new = || Why { health: health.clone(), next, pause: PAUSE.0, asked: false, words: None };
             let why = self.0.entry(key.clone()).or_insert_with(new);
             if why.health != *health {
                 // Something moved: what was found before may not hold any more, and is soon looked up again.
                 why.health = health.clone();
                 why.pause = PAUSE.0;
-                why.next = why.next.min(now + PAUSE.0);
+                let soon = if is_broken && !why.asked { now } else { now + PAUSE.0 };
+                why.next = why.next.min(soon);
             }
         }
         let mut due: Vec<_> = self.0.iter().filter(|(_, why)| why.next <= now).collect();
@@ -74,11 +83,18 @@ impl Whys {
     fn learn(&mut self, asked: Vec<ObjectKey>, words: Vec<Option<String>>, now: Instant) {
         for (key, words) in asked.into_iter().zip(words) {
             if let Some(why) = self.0.get_mut(&key) {
+                why.asked = true;
                 why.next = now + why.pause;
                 why.pause = (why.pause * 2).min(PAUSE.1);
                 why.words = words;
             }
         }
+    }
+
+    /// When something is to be asked about that was not asked about yet.
+    pub(super) fn due_in(&self, now: Instant) -> Option<Duration> {
+        let open = self.0.values().filter(|why| !why.asked).map(|why| why.next);
+        open.min().map(|next| next.saturating_duration_since(now).max(SOON))
     }
 
     /// Why an object is unwell, as far as it was looked up.
@@ -161,13 +177,28 @@ mod tests {
     }
 
     #[test]
+    fn what_breaks_on_its_way_is_asked_about_at_once() {
+        let (mut whys, now) = (Whys::default(), Instant::now());
+        assert!(whys.due(&seen(&[("a", progressing(0))]), now).is_empty());
+        assert_eq!(whys.due_in(now), Some(MOMENT), "nobody else may wake the loop");
+        let broken = seen(&[("a", Health::Degraded("it failed".to_owned()))]);
+        let due = whys.due(&broken, now);
+        assert_eq!(due, [key("a")]);
+        told(&mut whys, due, now);
+        assert_eq!(whys.due_in(now), None);
+    }
+
+    #[test]
     fn what_is_broken_goes_first_and_few_are_asked_about() {
         let (mut whys, now) = (Whys::default(), Instant::now());
-        let names: Vec<String> = (0..20).map(|number| format!("p{number:02}")).collect();
+        let names: Vec<String> = (0..50).map(|number| format!("p{number:02}")).collect();
         let mut objects: Vec<(&str, Health)> = names.iter().map(|name| (&**name, progressing(0))).collect();
         objects.push(("z", Health::Degraded("it failed".to_owned())));
         assert_eq!(whys.due(&seen(&objects), now), [key("z")], "at once");
         let due = whys.due(&seen(&objects), now + MOMENT);
         assert_eq!((due.len(), &due[0], &due[1]), (MAX_ASKED, &key("z"), &key("p00")));
+        assert_eq!(whys.0.len(), MAX_KNOWN);
+        told(&mut whys, due, now + MOMENT);
+        assert_eq!(whys.due_in(now + MOMENT), Some(SOON), "the others go next");
     }
 }

@@ -75,13 +75,13 @@ not looked at: pods of namespace shop: forbidden";
     assert_eq!(tree(&[], plain()), "no environments");
 }
 
-fn event(at: &str, subject: Option<ObjectKey>, reason: &str, message: &str, count: u64) -> EventDocument {
+fn event(at: &str, subject: Option<&ObjectKey>, reason: &str, message: &str, count: u64) -> EventDocument {
     EventDocument {
         at: at.to_owned(),
         repository: "infra".to_owned(),
         environment: "dev".to_owned(),
         source: "target".to_owned(),
-        subject: subject.as_ref().map(SubjectDocument::of_key),
+        subject: subject.map(SubjectDocument::of_key),
         of: None,
         unit: None,
         warning: false,
@@ -97,8 +97,8 @@ fn events_are_a_table() {
         version: EVENTS_VERSION,
         since: "2030-01-01T00:00:00Z".to_owned(),
         events: vec![
-            event("2030-01-01T00:00:01Z", Some(key("Deployment", "web")), "Scaled", "up", 1),
-            event("2030-01-01T00:00:02Z", Some(key("Pod", "web-1-a")), "BackOff", "it waits", 7),
+            event("2030-01-01T00:00:01Z", Some(&key("Deployment", "web")), "Scaled", "up", 1),
+            event("2030-01-01T00:00:02Z", Some(&key("Pod", "web-1-a")), "BackOff", "it waits", 7),
             event("2030-01-01T00:00:03Z", None, "Applied", "plan 0123", 1),
         ],
         more: 0,

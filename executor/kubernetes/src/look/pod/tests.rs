@@ -117,7 +117,10 @@ fn a_pod_without_a_place_is_told_in_the_words_of_the_scheduler() {
 fn what_runs_and_is_not_ready_is_told() {
     let open =
         json!({"name": "web", "ready": false, "started": true, "restartCount": 0, "state": {"running": {}}});
-    assert_eq!(said(&containers(&[open.clone()])), "NotReady: container `web` runs and is not ready");
+    assert_eq!(
+        said(&containers(std::slice::from_ref(&open))),
+        "NotReady: container `web` runs and is not ready"
+    );
     assert_eq!(
         said(&containers(&[open.clone(), open])),
         "NotReady: container `web` and one more run and are not ready"
