@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join_all;
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{Health, ObjectKey};
@@ -14,18 +15,22 @@ use crate::scene::Scene;
 
 /// Objects of one unit that are told; those that are not well first.
 const MAX_OBJECTS: usize = 200;
+/// Objects that are asked why they are not well. What was made for the others says it beneath them.
+const MAX_EXPLAINED: usize = 10;
 
 pub async fn tree(scope: &Scope, scene: &Scene, store: &dyn Store) -> Result<TreeDocument, LookError> {
     let inventory = store.inventory(scope).await.map_err(LookError::Store)?;
     let wanted = objects(scene, &inventory);
-    let (observed, family) =
-        tokio::join!(scene.target.observe(wanted.clone().into()), scene.target.family(&wanted));
-    let observation = observed.map_err(LookError::Target)?;
+    let observation = scene.target.observe(wanted.clone().into()).await.map_err(LookError::Target)?;
+    let healths = wanted.iter().map(|wanted| (&wanted.key, health_of(&observation, wanted)));
+    let healths: Vec<(&ObjectKey, Health)> = healths.collect();
+    let (family, mut whys) = tokio::join!(scene.target.family(&wanted), whys(scene, &healths));
     let mut family = family.map_err(LookError::Target)?;
     let mut units: BTreeMap<&UnitName, Vec<(ObjectKey, Health)>> = BTreeMap::new();
-    for wanted in &wanted {
-        let Some(unit) = unit_of(scene, &inventory, &wanted.key) else { continue };
-        units.entry(unit).or_default().push((wanted.key.clone(), health_of(&observation, wanted)));
+    for (key, health) in healths {
+        let Some(unit) = unit_of(scene, &inventory, key) else { continue };
+        let health = health.because(whys.remove(key).flatten().as_deref());
+        units.entry(unit).or_default().push((key.clone(), health));
     }
     let units = units.into_iter().map(|(unit, objects)| unit_tree(unit, &objects, &mut family)).collect();
     Ok(TreeDocument {
@@ -35,6 +40,14 @@ pub async fn tree(scope: &Scope, scene: &Scene, store: &dyn Store) -> Result<Tre
         units,
         gaps: family.gaps,
     })
+}
+
+/// Why those that are not healthy are not, where more can be said than their own status does.
+async fn whys(scene: &Scene, healths: &[(&ObjectKey, Health)]) -> BTreeMap<ObjectKey, Option<String>> {
+    let unwell = |health: &Health| matches!(health, Health::Progressing(_) | Health::Degraded(_));
+    let unwell = healths.iter().filter(|(_, health)| unwell(health)).take(MAX_EXPLAINED);
+    let whys = unwell.map(|(key, _)| async move { ((*key).clone(), scene.target.explain(key).await) });
+    join_all(whys).await.into_iter().collect()
 }
 
 /// The unit that wants an object, else the one that owns it.

@@ -82,6 +82,7 @@ fn a_tree_says_why_while_an_apply_waits() {
     await_true("the pods to be in the tree with the reason", || {
         let tree = shop.run("tree", &[]);
         tree.code == 0
+            && tree.out.contains("  Progressing: 0 of 2 replicas ready; pod web-")
             && tree.out.contains(
                 "Degraded: container `web` is in a crash loop (5 restarts); it ended with exit code 1",
             )
