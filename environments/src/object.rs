@@ -416,6 +416,21 @@ impl Health {
         }
     }
 
+    /// The same, with what keeps it from being healthy where that is known.
+    pub fn because(self, why: Option<&str>) -> Self {
+        let Some(why) = why else { return self };
+        // What a status says itself need not be said twice.
+        let said = why.split_once(": ").map_or(why, |(_, said)| said);
+        if self.message().is_some_and(|message| message.contains(said)) {
+            return self;
+        }
+        match self {
+            Self::Progressing(message) => Self::Progressing(format!("{message}; {why}")),
+            Self::Degraded(message) => Self::Degraded(format!("{message}; {why}")),
+            Self::Healthy | Self::Suspended | Self::Missing | Self::Unknown(_) => self,
+        }
+    }
+
     /// The words behind the word, where there are any.
     pub fn message(&self) -> Option<&str> {
         match self {

@@ -103,15 +103,19 @@ impl Catalogue {
         }
     }
 
-    /// Every kind, in its preferred version; and the groups of which that is not known, with the reason.
+    /// Every kind, in the version that the server prefers.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.groups.values().flat_map(HashMap::values).filter_map(|versions| versions.first())
+    }
+
+    /// The same in order; and the groups of which that is not known, with the reason.
     pub(crate) fn all(&self) -> (Vec<Arc<Resource>>, &BTreeMap<Arc<str>, String>) {
-        let kinds = self.groups.values().flat_map(HashMap::values);
-        let mut all: Vec<_> = kinds.filter_map(|versions| versions.first()).cloned().collect();
+        let mut all: Vec<_> = self.kinds().cloned().collect();
         all.sort();
         (all, &self.unknown)
     }
 
-    fn add(&mut self, resource: Resource) {
+    pub(crate) fn add(&mut self, resource: Resource) {
         let kinds = self.groups.entry(Arc::clone(&resource.group)).or_default();
         let versions = kinds.entry(Arc::clone(&resource.kind)).or_default();
         // The first resource of a kind is the kind itself; others of its name are views of it.

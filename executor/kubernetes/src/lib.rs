@@ -6,6 +6,7 @@
 //!                             ├── observe: Cache + marks      no call for what is as our last write left it
 //!                             ├── write, remove               server-side apply; deletion by uid
 //!                             └── claim                       a Lease: no second installation applies the same environment
+//!                             └── look                        what became of our objects, for those who ask or wait
 //! ```
 //!
 //! Invariants: what is not known is never absent; an object is compared with what the server answered to our own
@@ -19,6 +20,7 @@ mod discovery;
 mod fields;
 mod hand;
 mod live;
+mod look;
 mod lookout;
 mod managers;
 mod observe;

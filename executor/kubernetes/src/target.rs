@@ -5,13 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
 use naksha_environments::kubernetes::Scope;
-use naksha_environments::object::Observation;
+use naksha_environments::object::{ObjectKey, Observation};
 use naksha_environments::secret::MarkKey;
+use naksha_executor::port::look::{Events, Family};
 use naksha_executor::port::recovery::{Recovery, Search};
 use naksha_executor::port::target::{
-    GroupKind, Question, Removal, Target, TargetError, Write, WriteError, Written,
+    GroupKind, Question, Removal, Target, TargetError, Wanted, Write, WriteError, Written,
 };
 use naksha_kubernetes_health::RuleSet;
 use tokio::sync::watch;
@@ -23,7 +25,7 @@ use crate::discovery::Discovery;
 use crate::live::Reader;
 use crate::lookout::Lookout;
 use crate::watch::{Cache, Watchers};
-use crate::{observe, recover, remove, write};
+use crate::{look, observe, recover, remove, write};
 
 /// A cluster, as one environment uses it.
 pub struct ClusterTarget {
@@ -168,5 +170,17 @@ impl Target for ClusterTarget {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.inner.cache.changes()
+    }
+
+    async fn explain(&self, key: &ObjectKey) -> Option<String> {
+        look::explain(&self.inner, key).await
+    }
+
+    async fn family(&self, of: &[Wanted]) -> Result<Family, TargetError> {
+        look::family(&self.inner, of).await
+    }
+
+    async fn events(&self, of: &[Wanted], since: Timestamp) -> Result<Events, TargetError> {
+        look::events(&self.inner, of, since).await
     }
 }

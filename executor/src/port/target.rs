@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, UnitName};
@@ -21,6 +22,7 @@ use naksha_environments::quiet::Quiet;
 use naksha_environments::secret::{Secret, SecretMark};
 use tokio::sync::watch;
 
+use super::look::{Events, Family};
 use super::recovery::{Recovery, Search};
 
 /// The annotation that says which unit of which environment wrote an object, and which object that was:
@@ -86,6 +88,24 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// Counts up whenever something under the target may have changed without us: the reconciler wakes on it.
     /// A hint only; observation decides.
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Why an object is not healthy, where more can be said than its own status does: which pod, and what keeps it from
+    /// its work. Looked up each time, so that it is only for who waits, or found something unwell. On one line, and
+    /// nothing of it is secret.
+    async fn explain(&self, _key: &ObjectKey) -> Option<String> {
+        None
+    }
+
+    /// What was made in the target for these objects of ours; proven by their identities in the marks, so that one
+    /// without a mark has nothing.
+    async fn family(&self, _of: &[Wanted]) -> Result<Family, TargetError> {
+        Ok(Family::default())
+    }
+
+    /// What happened to these objects of ours, and to what was made for them, since a moment.
+    async fn events(&self, _of: &[Wanted], _since: Timestamp) -> Result<Events, TargetError> {
+        Ok(Events::default())
+    }
 }
 
 /// What is to be observed.

@@ -7,6 +7,7 @@
 //! run        I/O   fence, begin with intents (a superset of what will be owned), ..., finish
 //! units      I/O   every unit as soon as what it depends on is applied and healthy; waves ascending
 //! health     I/O   waits for a unit's objects before its dependents start
+//! why        I/O   what keeps them from being healthy, looked up now and then
 //! workflows  I/O   retire and register, after the units
 //! deletions  I/O   last, in reverse order, with proof of ownership
 //! step       I/O   one action, carried out and recorded
@@ -45,6 +46,7 @@ mod settle;
 mod step;
 mod try_out;
 mod units;
+mod why;
 mod workflows;
 mod write;
 

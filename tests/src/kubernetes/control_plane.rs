@@ -292,7 +292,8 @@ fn wait_for_server(
 }
 
 fn create_node(admin: &Api) -> anyhow::Result<()> {
-    let room = json!({"cpu": "32", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "10000"});
+    // For the pods of all tests of a binary, which nobody takes away; a pod that fits nowhere asks for 1000 CPUs.
+    let room = json!({"cpu": "500", "memory": "4Ti", "ephemeral-storage": "1Ti", "pods": "10000"});
     let node = json!({
         "apiVersion": "v1",
         "kind": "Node",

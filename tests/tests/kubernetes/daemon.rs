@@ -125,6 +125,9 @@ fn the_rights_that_the_manifests_give_are_enough_and_no_others_are_had() {
     await_true("the edit to be healed", || {
         shop.get(&shop.settings()).is_some_and(|object| object["data"]["level"] == "info")
     });
+    let root = shop.installation.root();
+    let tree = shop.installation.program.run(root, &["tree", "staging", "--format", "json"]).expect_code(0);
+    assert_eq!(tree.json()[0].get("gaps"), None, "everything may be looked at: {}", tree.out);
     // A kind that the role does not name.
     let repository = &shop.installation.repository;
     let text = manifests("nginx:1.27", 2, "info")

@@ -15,14 +15,14 @@ const UNIT: &str =
 /// Prefixed with a number each: environments of one name on one cluster would hear of each other's objects.
 static INSTALLATIONS: LazyLock<std::sync::atomic::AtomicUsize> = LazyLock::new(Default::default);
 
-pub(super) struct Shop {
-    pub(super) plane: &'static ControlPlane,
-    pub(super) namespace: String,
-    pub(super) installation: Installation,
-    pub(super) environment: String,
+pub(crate) struct Shop {
+    pub(crate) plane: &'static ControlPlane,
+    pub(crate) namespace: String,
+    pub(crate) installation: Installation,
+    pub(crate) environment: String,
 }
 
-pub(super) fn manifests(image: &str, replicas: u32, level: &str) -> String {
+pub(crate) fn manifests(image: &str, replicas: u32, level: &str) -> String {
     format!(
         "apiVersion: v1
 kind: ConfigMap
@@ -52,7 +52,7 @@ spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
     )
 }
 
-pub(super) fn shop(parts: Parts) -> Option<Shop> {
+pub(crate) fn shop(parts: Parts) -> Option<Shop> {
     let plane = ControlPlane::shared(parts)?;
     let number = INSTALLATIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let kubeconfig = must(plane.kubeconfig("admin"));
@@ -60,7 +60,7 @@ pub(super) fn shop(parts: Parts) -> Option<Shop> {
 }
 
 /// `as_whom`: as the daemon's configuration says it.
-pub(super) fn shop_as(
+pub(crate) fn shop_as(
     plane: &'static ControlPlane,
     environment: &str,
     kubeconfig: &Path,
@@ -93,39 +93,39 @@ spec:
 }
 
 impl Shop {
-    pub(super) fn running(&self) -> DaemonProcess {
+    pub(crate) fn running(&self) -> DaemonProcess {
         let daemon = self.installation.start();
         self.await_applied(&daemon);
         daemon
     }
 
-    pub(super) fn await_applied(&self, daemon: &DaemonProcess) -> Value {
+    pub(crate) fn await_applied(&self, daemon: &DaemonProcess) -> Value {
         daemon.await_applied(&self.environment, &self.installation.repository.head())
     }
 
-    pub(super) fn path(&self, root: &str, rest: &str) -> String {
+    pub(crate) fn path(&self, root: &str, rest: &str) -> String {
         format!("{root}/namespaces/{}/{rest}", self.namespace)
     }
 
-    pub(super) fn deployment(&self) -> String {
+    pub(crate) fn deployment(&self) -> String {
         self.path("/apis/apps/v1", "deployments/web")
     }
 
-    pub(super) fn settings(&self) -> String {
+    pub(crate) fn settings(&self) -> String {
         self.path("/api/v1", "configmaps/settings")
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
         let answer = must(self.plane.admin().send(Method::GET, path, None));
         (answer.status == 200).then_some(answer.body)
     }
 
     /// As kubectl edit does.
-    pub(super) fn edit(&self, path: &str, change: impl Fn(&mut Value)) {
+    pub(crate) fn edit(&self, path: &str, change: impl Fn(&mut Value)) {
         self.edit_as("kubectl-edit", path, change);
     }
 
-    pub(super) fn edit_as(&self, manager: &str, path: &str, change: impl Fn(&mut Value)) {
+    pub(crate) fn edit_as(&self, manager: &str, path: &str, change: impl Fn(&mut Value)) {
         let to = format!("{path}?fieldManager={manager}");
         // A controller may write the status in between.
         await_true("the edit to be taken", || {
@@ -138,21 +138,21 @@ impl Shop {
     }
 
     /// As somebody else makes an object.
-    pub(super) fn create_as(&self, manager: &str, collection: &str, object: &Value) {
+    pub(crate) fn create_as(&self, manager: &str, collection: &str, object: &Value) {
         let path = format!("{}?fieldManager={manager}", self.path_of(collection));
         let answer = must(self.plane.admin().send(Method::POST, &path, Some(object)));
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
 
     /// `apps/v1 deployments` or `v1 configmaps`, in the shop's namespace.
-    pub(super) fn path_of(&self, collection: &str) -> String {
+    pub(crate) fn path_of(&self, collection: &str) -> String {
         let (version, rest) = collection.split_once(' ').expect("should be a version and a plural");
         let root = if version.contains('/') { "/apis" } else { "/api" };
         self.path(&format!("{root}/{version}"), rest)
     }
 
     /// Who owns which fields of an object, as the server keeps it.
-    pub(super) fn fields_of(&self, path: &str, manager: &str) -> Option<Value> {
+    pub(crate) fn fields_of(&self, path: &str, manager: &str) -> Option<Value> {
         let object = self.get(path).expect("should be there");
         let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
         let entry =
@@ -160,12 +160,12 @@ impl Shop {
         entry.map(|entry| entry["fieldsV1"].clone())
     }
 
-    pub(super) fn naksha(&self, arguments: &[&str]) -> String {
+    pub(crate) fn naksha(&self, arguments: &[&str]) -> String {
         let printed = self.installation.program.run(self.installation.root(), arguments);
         printed.expect_code(0).out
     }
 
-    pub(super) fn replicas(&self) -> Value {
+    pub(crate) fn replicas(&self) -> Value {
         self.get(&self.deployment()).expect("should be there")["spec"]["replicas"].clone()
     }
 }

@@ -9,10 +9,9 @@ use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::Generation;
 use naksha_environments::inventory::Inventory;
-use naksha_environments::object::{ObjectKey, Observation, SecretValue};
+use naksha_environments::object::{ObjectKey, Observation};
 use naksha_environments::plan::{Plan, PlanId, Preconditions};
 use naksha_environments::quiet::Quiet;
-use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::verdict::{Acknowledgement, Admission, HoldReason, Shown, Verdict};
@@ -30,6 +29,7 @@ use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::judgement::{Base, Begun, BegunPlan, Bench, judge as judge_plan, planner};
+use crate::secret_marks::current_marks;
 use crate::target::OpenTarget;
 
 /// Applies that are looked through for one that was begun and is not done: a failing step is tried every two minutes.
@@ -131,8 +131,8 @@ pub(super) async fn judge(
     (observation, quiet): (&Arc<Observation>, &Arc<Quiet>),
     inventory: &Arc<Inventory>,
 ) -> Result<Judgement, PassError> {
-    let (store, now) = (&this.shared.store, Timestamp::now());
-    let acknowledgements = store.acknowledgements(&this.scope).await.map_err(PassError::Store)?;
+    let (shared, now) = (&this.shared, Timestamp::now());
+    let acknowledgements = shared.store.acknowledgements(&this.scope).await.map_err(PassError::Store)?;
     let case = Case {
         begun: begun(this, sources, &acknowledgements).await?,
         sources: Arc::clone(sources),
@@ -141,7 +141,7 @@ pub(super) async fn judge(
         quiet: Arc::clone(quiet),
         inventory: Arc::clone(inventory),
         acknowledgements,
-        secrets: current_marks(this, &renders.wanted.rendered, quiet).await,
+        secrets: current_marks(shared.secrets.as_ref(), &shared.key, &renders.wanted.rendered, quiet).await,
         findings: Arc::clone(&this.findings),
         resting: this.fights.resting(now),
         now,
@@ -251,29 +251,6 @@ async fn begun(
     // Whichever of them did it.
     begun.0.values_mut().for_each(|plan| plan.done.clone_from(&done));
     Ok(begun)
-}
-
-/// What the sources of secrets hold now, as marks: a value that changed there is rotated. One that cannot be read is
-/// left out; its step says so when it is written.
-async fn current_marks(
-    this: &Reconciler,
-    rendered: &Rendered,
-    quiet: &Quiet,
-) -> BTreeMap<SecretRef, SecretMark> {
-    let mut marks = BTreeMap::new();
-    // A unit with secrets is never quiet.
-    let units = rendered.units.values().filter(|unit| !quiet.has(&unit.name));
-    for object in units.flat_map(RenderedUnit::objects) {
-        for value in object.secrets.values() {
-            if let SecretValue::Reference(reference) = value
-                && !marks.contains_key(reference)
-                && let Ok(secret) = this.shared.secrets.resolve(reference).await
-            {
-                marks.insert(reference.clone(), this.shared.key.mark(secret.expose().as_bytes()));
-            }
-        }
-    }
-    marks
 }
 
 /// Records what was decided, unless it was recorded already. The part that heals is a plan of its own.

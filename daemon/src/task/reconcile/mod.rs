@@ -14,6 +14,7 @@ mod rebuild;
 mod report;
 mod scopes;
 mod sources;
+mod whys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +32,9 @@ use super::{Feed, Shared};
 use crate::git::GitError;
 use crate::registry::Pulse;
 use crate::rules::HealthRulesInForce;
+use crate::scene::{Scene, Window};
 use crate::target::{OpenTarget, TargetOpenError};
-use desired::RenderedRevision;
+use desired::{RenderedRevision, Renders};
 use ownership::Lease;
 use sources::{Ready, Sources};
 
@@ -75,6 +77,8 @@ pub struct Reconciler {
     feed: Feed,
     scope: Scope,
     pulse: Arc<Pulse>,
+    /// Where it shows what it works on.
+    window: Window,
     lease: Lease,
     target: Option<OpenTarget>,
     /// By what the target judges health.
@@ -96,12 +100,13 @@ pub struct Reconciler {
     last_apply: last_apply::LastApply,
     fights: fights::Fights,
     scopes: scopes::Scopes,
+    whys: whys::Whys,
     /// The last status of a pass that ended well, and when that was.
     last: Option<(Arc<EnvironmentStatus>, Timestamp)>,
 }
 
 impl Reconciler {
-    pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>) -> Self {
+    pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>, window: Window) -> Self {
         let lease = Lease::default();
         let (target, inventory, proposed, state, said, last) = (None, None, None, None, None, None);
         let findings = Arc::new(FindingCache::new());
@@ -110,6 +115,7 @@ impl Reconciler {
             feed,
             scope,
             pulse,
+            window,
             lease,
             target,
             health: HealthRulesInForce::default(),
@@ -123,6 +129,7 @@ impl Reconciler {
             last_apply: last_apply::LastApply::default(),
             fights: fights::Fights::default(),
             scopes: scopes::Scopes::default(),
+            whys: whys::Whys::default(),
             last,
             owned: 0,
         }
@@ -177,6 +184,7 @@ impl Reconciler {
         if self.learn_scopes(&target, &renders).await? {
             renders = desired::render(self, &record, &sources).await?;
         }
+        self.show(&sources, &renders, &target);
         let rendered = &renders.wanted.rendered;
         let inventory = self.inventory().await?;
         let inventory = self.placed(inventory, &renders);
@@ -202,6 +210,9 @@ impl Reconciler {
         let applied = apply::apply(self, generation, &situation, &target, cancel, progress).await?;
         if applied.is_some() {
             self.inventory = None;
+        } else {
+            // I/O only where something is unwell: why it is
+            self.whys.look_up(target.target().as_ref(), &observation, cancel).await;
         }
         // I/O: nothing to do is worth remembering too
         self.remember(generation, &situation, applied.as_ref()).await?;
@@ -223,11 +234,27 @@ impl Reconciler {
             self.scopes.forget();
             let (config, key, rules) = (&shared.config, shared.key.clone(), self.health.rules());
             let opened = OpenTarget::open(environment, config, &self.feed.config, key, rules).await;
+            if opened.is_err() {
+                self.window.close();
+            }
             self.target = Some(opened.map_err(PassError::Open)?);
         }
         let open = self.target.as_mut().expect("should be open: it was opened above");
         open.mark_observed();
         Ok(open.clone())
+    }
+
+    /// Lets those who ask look at what this pass looks at.
+    fn show(&self, sources: &Ready, renders: &Renders, target: &OpenTarget) {
+        let shared = &self.shared;
+        self.window.show(Scene {
+            environment: Arc::clone(&sources.environment),
+            revisions: sources.revisions(),
+            rendered: Arc::clone(&renders.wanted.rendered),
+            target: Arc::clone(target.target()),
+            secrets: Arc::clone(&shared.secrets),
+            key: shared.key.clone(),
+        });
     }
 
     /// Gives up the lease, so that another process need not wait for it to run out.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
@@ -25,6 +25,7 @@ use super::fights::Fights;
 use super::judge::Judgement;
 use super::last_apply::Failures;
 use super::sources::{Idle, Ready};
+use super::whys::Whys;
 use super::{Pass, PassError, Reconciler};
 use crate::failure::{chain, code_of};
 use crate::git::RefName;
@@ -105,7 +106,7 @@ impl Reconciler {
             // What it consisted of is not ours any more, or not there.
             BTreeMap::new()
         } else {
-            let seen = Seen { observation, inventory: &inventory };
+            let seen = Seen { observation, inventory: &inventory, whys: &self.whys };
             units(rendered, &judgement.plan, seen, applied, &failures, &self.fights)
         };
         let (state, mut why) = state(situation, &units, applied, &failures);
@@ -137,6 +138,9 @@ impl Reconciler {
         let now = Timestamp::now();
         if let Some(end) = self.fights.ends(now) {
             next = next.min(Duration::try_from(now.duration_until(end)).unwrap_or(next));
+        }
+        if let Some(due) = self.whys.due_in(Instant::now()) {
+            next = next.min(due);
         }
         // What healed beside a plan that waits changed that plan: it is told anew soon.
         if applied.is_some() && !complete && !failed {
@@ -435,6 +439,8 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
 struct Seen<'a> {
     observation: &'a Observation,
     inventory: &'a Inventory,
+    /// What keeps objects from being healthy, as far as it was looked up.
+    whys: &'a Whys,
 }
 
 /// Every unit: what of it is applied, and how it does.
@@ -452,7 +458,10 @@ fn units(
         .observation
         .objects
         .iter()
-        .filter_map(|(key, observed)| Some((key, health_of(observed).filter(|health| !health.is_healthy())?)))
+        .filter_map(|(key, observed)| {
+            let health = health_of(observed).filter(|health| !health.is_healthy())?;
+            Some((key, health.because(seen.whys.of(key))))
+        })
         .collect();
     let to_do = to_do(plan, applied);
     for (name, unit) in &rendered.units {
