@@ -13,6 +13,7 @@ use naksha_executor::port::store::{AuditEntry, Scope};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::http::api::Rebuilt;
+use crate::scene::Window;
 
 /// One environment's loop, from outside.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub struct Handle {
     pub scope: Scope,
     pub pulse: Arc<Pulse>,
     pub voice: Voice,
+    pub window: Window,
     wake: Arc<Notify>,
     halts: watch::Sender<u64>,
     order: Arc<Mutex<Option<Order>>>,
@@ -49,8 +51,9 @@ pub struct ForgetOrder {
 
 impl Handle {
     pub fn new(scope: Scope) -> Self {
-        let (pulse, voice, wake) = (Arc::default(), Voice::default(), Arc::default());
-        Self { scope, pulse, voice, wake, halts: watch::Sender::new(0), order: Arc::default() }
+        let (pulse, voice, window, wake) =
+            (Arc::default(), Voice::default(), Window::default(), Arc::default());
+        Self { scope, pulse, voice, window, wake, halts: watch::Sender::new(0), order: Arc::default() }
     }
 
     /// What it said last; absent until its first reconcile ended.

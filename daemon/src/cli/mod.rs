@@ -8,6 +8,8 @@ mod check;
 mod completion;
 mod config;
 mod daemon;
+mod diff;
+mod events;
 mod explain;
 mod forget;
 mod goal;
@@ -24,6 +26,7 @@ mod show;
 mod status;
 mod suspend;
 mod sync;
+mod tree;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -101,6 +104,12 @@ enum Command {
     Daemon(daemon::Daemon),
     /// Show every environment, and why something is not applied
     Status(status::Status),
+    /// Show the objects of environments, what was made for them, their health, and why
+    Tree(tree::Tree),
+    /// List what happened to objects, and what the daemon did
+    Events(events::Events),
+    /// Show what is not as Git wants it, and who set what is there
+    Diff(diff::Diff),
     /// List what was planned and applied
     History(history::History),
     /// Print a plan that was made
@@ -198,6 +207,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Plan(command) => command.run(context),
         Command::Daemon(command) => command.run(context),
         Command::Status(command) => command.run(context),
+        Command::Tree(command) => command.run(context),
+        Command::Events(command) => command.run(context),
+        Command::Diff(command) => command.run(context),
         Command::History(command) => command.run(context),
         Command::Show(command) => command.run(context),
         Command::Sync(command) => command.run(context),

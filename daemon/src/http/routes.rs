@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::auth::{Peer, TokenFile};
 use super::refusal::{Panicked, Refused, in_time, unknown_method, unknown_path};
-use super::{acknowledging, acting, reading, repositories};
+use super::{acknowledging, acting, looking, reading, repositories};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::Heads;
@@ -45,6 +45,9 @@ fn api_routes() -> Router<ApiState> {
         .route("/api/v1/status", get(reading::status))
         .route("/api/v1/repositories", get(repositories::repositories))
         .route("/api/v1/history", get(reading::history_of))
+        .route("/api/v1/tree", get(looking::tree))
+        .route("/api/v1/events", get(looking::events))
+        .route("/api/v1/diff", get(looking::diff))
         .route("/api/v1/plans/{plan}", get(reading::plan))
         .route("/api/v1/plans/{plan}/ack", post(acknowledging::acknowledge))
         .route("/api/v1/sync", post(acting::sync))

@@ -58,6 +58,23 @@ impl Server {
 }
 
 #[tokio::test]
+async fn looking_at_what_is_not_there_is_refused() {
+    let server = Server::start(socket_routes).await;
+    let cases = [
+        ("GET", "/api/v1/tree?environment=dev", "", 404, "NK0911", "no environment `dev`"),
+        ("GET", "/api/v1/diff?environment=dev", "", 404, "NK0911", "no environment `dev`"),
+        ("GET", "/api/v1/diff?since=3", "", 400, "NK0910", "unknown field `since`"),
+        ("GET", "/api/v1/events?since=soon", "", 400, "NK0910", "since"),
+        ("GET", "/api/v1/events?since=18446744073709551615", "", 400, "NK0910", "`since` is seconds"),
+    ];
+    for (method, path, body, status, code, message) in cases {
+        let (answered, body) = server.ask(method, path, body).await;
+        assert_eq!((answered.as_u16(), &body["error"]["code"]), (status, &code.into()), "{path}: {body}");
+        assert!(body["error"]["message"].as_str().unwrap().contains(message), "{path}: {body}");
+    }
+}
+
+#[tokio::test]
 async fn every_error_is_json_with_a_code() {
     let server = Server::start(socket_routes).await;
     let long = format!("{{\"reason\": \"{}\"}}", "x".repeat(70_000));

@@ -54,8 +54,9 @@ impl EnvironmentTask {
     async fn run(mut self, stop: CancellationToken) {
         let span = info_span!("environment", scope = %self.handle.scope);
         async {
-            let Handle { scope, pulse, .. } = self.handle.clone();
-            let mut reconciler = Reconciler::new(Arc::clone(&self.shared), self.feed.clone(), scope, pulse);
+            let Handle { scope, pulse, window, .. } = self.handle.clone();
+            let (shared, feed) = (Arc::clone(&self.shared), self.feed.clone());
+            let mut reconciler = Reconciler::new(shared, feed, scope, pulse, window);
             let mut failures = 0_u32;
             while !stop.is_cancelled() {
                 self.feed.state.mark_unchanged();

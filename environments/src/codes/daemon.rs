@@ -21,4 +21,5 @@ codes! {
     ACKNOWLEDGED_IN_VAIN = "NK0916" Error "acknowledgement lifts nothing";
     SUSPENDED = "NK0917" Error "environment is suspended";
     NOT_REBUILT = "NK0918" Error "inventory cannot be recovered";
+    NOT_OPEN = "NK0919" Error "environment cannot be looked into";
 }

@@ -7,6 +7,8 @@
 //! A document has a `version`. Fields are added within a version; a reader ignores those it does not know.
 
 mod diagnostic;
+mod diff;
+mod events;
 mod plan;
 mod plan_of;
 mod schema;
@@ -14,9 +16,12 @@ mod scrub;
 mod shown;
 mod status;
 mod stored;
+mod tree;
 mod workflow;
 
 pub use diagnostic::{DiagnosticDocument, NoteDocument, PlaceDocument};
+pub use diff::{DIFF_VERSION, DiffDocument};
+pub use events::{EVENTS_VERSION, EventDocument, EventsDocument};
 pub use plan::{
     AcknowledgementDocument, ActionDocument, BlockedDocument, ChangeDocument, ConflictDocument,
     CountsDocument, DecisionDocument, DriftDocument, FindingDocument, HoldDocument, PLAN_VERSION,
@@ -27,6 +32,7 @@ pub use scrub::{is_sensitive_name, scrub, scrub_value};
 pub use shown::{MAX_TEXT, ShownDocument};
 pub use status::{STATUS_VERSION, StatusDocument, UnitStatusDocument, why_document};
 pub use stored::{ApplyDocument, STORED_PLAN_VERSION, StepDocument, StoredPlanDocument};
+pub use tree::{TREE_VERSION, TreeDocument, TreeNodeDocument, UnitTreeDocument};
 pub use workflow::{
     EdgeDocument, GrantDocument, NodeDocument, PictureDocument, PictureEdge, PictureNode, SettingDocument,
     WorkflowChangeDocument,

@@ -139,6 +139,9 @@ pub struct ChangeDocument {
     /// What will be there; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<ShownDocument>,
+    /// Who set what is there now. Only `naksha diff` says it, where the target knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<String>,
 }
 
 /// A field that somebody else set, and what the unit's policy makes of it.

@@ -173,6 +173,7 @@ fn changes(changes: &[Change], marks: &mut Marks) -> Vec<ChangeDocument> {
         path: text_document(&change.path.to_string()),
         before: change.before.as_ref().map(|shown| marks.shown(shown)),
         after: change.after.as_ref().map(|shown| marks.shown(shown)),
+        set_by: None,
     };
     changes.iter().map(&mut document).collect()
 }
@@ -182,6 +183,8 @@ fn conflict(conflict: &Conflict) -> ConflictDocument {
         Resolution::Refuse => "refuse",
         Resolution::Take => "take",
         Resolution::Leave => "leave",
+        Resolution::Immutable => "immutable",
+        Resolution::HandOver => "hand-over",
     };
     ConflictDocument {
         path: text_document(&conflict.path.to_string()),
@@ -299,7 +302,7 @@ impl SubjectDocument {
         }
     }
 
-    fn of_key(key: &ObjectKey) -> Self {
+    pub fn of_key(key: &ObjectKey) -> Self {
         let KeyParts { group, kind, namespace, name } = &**key;
         Self {
             group: group.to_string(),

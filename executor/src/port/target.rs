@@ -5,21 +5,24 @@
 //!
 //! Every adapter runs the suite in [`crate::contract`]: it says in code what these comments say in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::kubernetes::Scope;
 use naksha_environments::object::{Body, Health, Mark, ObjectKey, Observation};
 use naksha_environments::plan::FieldPath;
 use naksha_environments::quiet::Quiet;
 use naksha_environments::secret::{Secret, SecretMark};
 use tokio::sync::watch;
 
+use super::look::{Events, Family};
 use super::recovery::{Recovery, Search};
 
 /// The annotation that says which unit of which environment wrote an object, and which object that was:
@@ -42,6 +45,9 @@ pub fn signer_of(annotation: &str, key: &ObjectKey) -> Option<(EnvironmentName, 
     (object == key.to_string()).then_some(signer)
 }
 
+/// A kind, whatever its version: group and kind.
+pub type GroupKind = (Arc<str>, Arc<str>);
+
 /// One place to apply to, as one environment sees it. Cheap to share.
 #[async_trait]
 pub trait Target: Send + Sync + fmt::Debug {
@@ -51,11 +57,25 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// observed at all.
     async fn observe(&self, question: Question) -> Result<Observation, TargetError>;
 
+    /// Which of these custom kinds (group, kind) lie in no namespace, and which in one. What is not in the answer is not
+    /// known: it may come to be served. A target that knows no kinds knows none.
+    async fn scopes(&self, kinds: &BTreeSet<GroupKind>) -> Result<BTreeMap<GroupKind, Scope>, TargetError> {
+        let _ = kinds;
+        Ok(BTreeMap::new())
+    }
+
     /// Somebody insists: the next observation takes nothing for granted that an earlier one found.
     fn doubt(&self);
 
     /// Writes one object: creates, updates or adopts it, as `write.mode` says.
     async fn write(&self, write: &Write) -> Result<Written, WriteError>;
+
+    /// Whether the target would take this write: what only it can refuse (a quota, a webhook, its own rules). Nothing is
+    /// changed. A target that refuses nothing takes everything.
+    async fn try_out(&self, write: &Write) -> Result<(), WriteError> {
+        let _ = write;
+        Ok(())
+    }
 
     /// Deletes one object that is ours, and returns when it is gone. Deleting what is gone already is success;
     /// what does not go within the adapter's timeout is [`WriteError::Transient`] and says what holds it.
@@ -68,6 +88,24 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// Counts up whenever something under the target may have changed without us: the reconciler wakes on it.
     /// A hint only; observation decides.
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Why an object is not healthy, where more can be said than its own status does: which pod, and what keeps it from
+    /// its work. Looked up each time, so that it is only for who waits, or found something unwell. On one line, and
+    /// nothing of it is secret.
+    async fn explain(&self, _key: &ObjectKey) -> Option<String> {
+        None
+    }
+
+    /// What was made in the target for these objects of ours; proven by their identities in the marks, so that one
+    /// without a mark has nothing.
+    async fn family(&self, _of: &[Wanted]) -> Result<Family, TargetError> {
+        Ok(Family::default())
+    }
+
+    /// What happened to these objects of ours, and to what was made for them, since a moment.
+    async fn events(&self, _of: &[Wanted], _since: Timestamp) -> Result<Events, TargetError> {
+        Ok(Events::default())
+    }
 }
 
 /// What is to be observed.
@@ -163,6 +201,9 @@ pub enum TargetError {
     /// Blocked until somebody changes a right or the configuration.
     #[error("target {target} refuses us: {reason}")]
     Denied { target: String, reason: String },
+    /// Another installation applies the environment there: blocked until one of the two gives way.
+    #[error("another installation applies this environment to target {target}: {owner}")]
+    Taken { target: String, owner: String },
 }
 
 /// Why one write did not happen. The variants decide what the driver does next.
@@ -188,6 +229,7 @@ impl TargetError {
         match self {
             Self::Unreachable { .. } => codes::TARGET_UNREACHABLE,
             Self::Denied { .. } => codes::TARGET_DENIED,
+            Self::Taken { .. } => codes::TARGET_TAKEN,
         }
     }
 
@@ -197,6 +239,9 @@ impl TargetError {
                 "nothing is written or deleted until it is back; it is looked for again"
             }
             Self::Denied { .. } => "give the daemon the right to use it, or correct its configuration",
+            Self::Taken { .. } => {
+                "let one of the two go, or name their environments differently; one that is silent for a minute is replaced"
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Waiting for health: until a unit's objects do their work, so that what depends on them may start.
 //!
-//! Wakes when the target says that something changed, and by timer. Says what it waits for, once per reason.
+//! Wakes when the target says that something changed, and by timer. Says what it waits for, once per reason, and what keeps
+//! that from being healthy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use naksha_environments::run_once::is_run_once;
 use tokio::time::Instant;
 
 use super::run::Run;
+use super::why::Whys;
 use crate::port::target::Wanted;
 
 /// How often health is looked at when the target does not say that anything changed: its changes are a hint only.
@@ -41,15 +43,17 @@ pub(super) async fn await_healthy(
     }
     let deadline = Instant::now() + timeout;
     let mut changes = run.input.target.changes();
-    let mut ends = Ends::new();
+    let (mut whys, mut ends) = (Whys::new(), Ends::new());
     loop {
         // Before looking: what changes meanwhile must wake us again.
         changes.borrow_and_update();
-        let health = look(run, &open, &mut ends).await;
+        let sick = look(run, &open, &mut ends).await;
+        let health = whole(&sick);
         if matches!(health, Health::Healthy | Health::Suspended) {
             tell_no_more(run, awaited);
             return health;
         }
+        let health = health.because(whys.of(run, &sick).await.as_deref());
         tell(run, awaited, &words(&health));
         let timer = tokio::time::sleep_until(deadline.min(Instant::now() + POLL_INTERVAL));
         let woken = async {
@@ -64,7 +68,10 @@ pub(super) async fn await_healthy(
             () = timer => {}
         }
         if Instant::now() >= deadline {
-            return gave_up(run, awaited, look(run, &open, &mut ends).await, timeout);
+            let sick = look(run, &open, &mut ends).await;
+            let health = whole(&sick);
+            let why = if sick.is_empty() { None } else { whys.now(run, &sick).await };
+            return gave_up(run, awaited, health.because(why.as_deref()), timeout);
         }
     }
 }
@@ -97,22 +104,23 @@ fn wanted(run: &Run<'_>, key: &ObjectKey) -> Option<Wanted> {
 /// How objects were that may be gone when they are done.
 type Ends = BTreeMap<ObjectKey, Health>;
 
-async fn look(run: &Run<'_>, open: &[Wanted], ends: &mut Ends) -> Health {
+/// What is not healthy, worst first.
+async fn look(run: &Run<'_>, open: &[Wanted], ends: &mut Ends) -> Vec<(ObjectKey, Health)> {
     let observation = match run.input.target.observe(open.to_vec().into()).await {
         Ok(observation) => observation,
-        Err(error) => return Health::Unknown(error.to_string()),
+        Err(error) => {
+            let unknown = |wanted: &Wanted| (wanted.key.clone(), Health::Unknown(error.to_string()));
+            return open.first().map(unknown).into_iter().collect();
+        }
     };
-    let healths: Vec<(&ObjectKey, Health)> = open
-        .iter()
-        .map(|wanted| {
-            let health = health_of(&observation, wanted);
-            (&wanted.key, if health == Health::Missing { ended(run, &wanted.key, ends) } else { health })
-        })
-        .collect();
-    for (key, health) in healths.iter().filter(|(_, health)| is_end(health)) {
-        ends.insert((*key).clone(), health.clone());
-    }
-    worst(healths.iter().map(|(key, health)| (*key, health)))
+    let health = |wanted: &Wanted| {
+        let health = health_of(&observation, wanted);
+        let health = if health == Health::Missing { ended(run, &wanted.key, ends) } else { health };
+        (wanted.key.clone(), health)
+    };
+    let healths: Vec<(ObjectKey, Health)> = open.iter().map(health).collect();
+    ends.extend(healths.iter().filter(|(_, health)| is_end(health)).cloned());
+    sick(healths.into_iter())
 }
 
 fn is_end(health: &Health) -> bool {
@@ -149,11 +157,15 @@ fn health_of(observation: &Observation, wanted: &Wanted) -> Health {
     }
 }
 
-/// The health of a whole: that of its sickest object, in words that say how many more there are.
-pub(super) fn worst<'a>(healths: impl Iterator<Item = (&'a ObjectKey, &'a Health)>) -> Health {
-    let mut sick: Vec<(&ObjectKey, &Health)> = healths.filter(|(_, health)| rank(health) > 0).collect();
-    // Stable: among equals the first object in order speaks.
+/// What is not healthy, worst first. Among equals the first in order speaks for the others.
+pub(super) fn sick(healths: impl Iterator<Item = (ObjectKey, Health)>) -> Vec<(ObjectKey, Health)> {
+    let mut sick: Vec<_> = healths.filter(|(_, health)| rank(health) > 0).collect();
     sick.sort_by_key(|(_, health)| std::cmp::Reverse(rank(health)));
+    sick
+}
+
+/// The health of a whole: that of its sickest object, in words that say how many more there are.
+pub(super) fn whole(sick: &[(ObjectKey, Health)]) -> Health {
     let Some((key, health)) = sick.first() else { return Health::Healthy };
     let more = match sick.len() - 1 {
         0 => String::new(),

@@ -7,10 +7,12 @@
 //! run        I/O   fence, begin with intents (a superset of what will be owned), ..., finish
 //! units      I/O   every unit as soon as what it depends on is applied and healthy; waves ascending
 //! health     I/O   waits for a unit's objects before its dependents start
+//! why        I/O   what keeps them from being healthy, looked up now and then
 //! workflows  I/O   retire and register, after the units
 //! deletions  I/O   last, in reverse order, with proof of ownership
 //! step       I/O   one action, carried out and recorded
 //! write      I/O   fence, secrets, write or remove, with retries
+//! try_out    I/O   instead of all that: what the target would say
 //! ```
 //!
 //! # Why a kill at any point is harmless
@@ -42,7 +44,9 @@ mod run;
 mod schedule;
 mod settle;
 mod step;
+mod try_out;
 mod units;
+mod why;
 mod workflows;
 mod write;
 
@@ -53,3 +57,4 @@ pub use self::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 pub use self::progress::Progress;
 pub use self::run::{Conclusion, Input, MAX_WRITES_IN_FLIGHT, Timeouts, realise};
 pub use self::settle::{confirm, settle};
+pub use self::try_out::try_out;

@@ -183,6 +183,6 @@ async fn await_foundations(run: &Run<'_>, name: &UnitName, actions: &[&Action]) 
 
 /// The worst of what the target answered to the writes of this apply.
 fn written_health(run: &Run<'_>, unit: &UnitSchedule<'_>) -> Health {
-    let healths = unit.objects.iter().filter_map(|key| Some((key, run.written(key)?.1)));
-    health::worst(healths.collect::<Vec<_>>().iter().map(|(key, health)| (*key, health)))
+    let healths = unit.objects.iter().filter_map(|key| Some((key.clone(), run.written(key)?.1)));
+    health::whole(&health::sick(healths))
 }

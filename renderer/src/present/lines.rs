@@ -124,21 +124,23 @@ pub(super) fn change_lines(changes: &[ChangeDocument], is_new: bool, detail: Det
 
 fn field_lines(change: &ChangeDocument, detail: Detail) -> Vec<Line> {
     let path = clean_line(&change.path);
+    let set_by = change.set_by.as_deref().map(|who| format!(" (set by {})", clean_line(who)));
+    let set_by = set_by.unwrap_or_default();
     if let Some((before, after)) = text_sides(change.before.as_ref(), change.after.as_ref()) {
-        return text_lines(&path, before, after, detail);
+        return text_lines(&format!("{path}{set_by}"), before, after, detail);
     }
     let room = detail.width.saturating_sub(path.chars().count() + 12);
     let side = |shown, limit: usize| value_line(shown, limit.max(LEAST_VALUE));
     let (before, after) = (change.before.as_ref(), change.after.as_ref());
     let line = match (before, after) {
         (None, after) => Line::with(3, Tone::Add, "+", format!("{path}: {}", side(after, room))),
-        (before, None) => Line::with(3, Tone::Remove, "-", format!("{path}: {}", side(before, room))),
+        (before, None) => Line::with(3, Tone::Remove, "-", format!("{path}: {}{set_by}", side(before, room))),
         (before, after) if before == after => {
-            let text = format!("{path}: {} (changed where it is masked)", side(after, room));
+            let text = format!("{path}: {} (changed where it is masked){set_by}", side(after, room));
             Line::with(3, Tone::Change, "~", text)
         }
         (before, after) => {
-            let text = format!("{path}: {} → {}", side(before, room / 2), side(after, room / 2));
+            let text = format!("{path}: {} → {}{set_by}", side(before, room / 2), side(after, room / 2));
             Line::with(3, Tone::Change, "~", text)
         }
     };
@@ -168,13 +170,24 @@ fn text_lines(path: &str, before: &str, after: &str, detail: Detail) -> Vec<Line
 }
 
 fn conflict_line(conflict: &ConflictDocument) -> Line {
+    let path = clean_line(&conflict.path);
+    match conflict.resolution.as_str() {
+        "hand-over" => {
+            return Line::with(3, Tone::Dim, "!", format!("{path} is not set any more, and stays as it is"));
+        }
+        "immutable" => {
+            let text = format!("{path} cannot be changed in place; the action is refused");
+            return Line::with(3, Tone::Danger, "!", text);
+        }
+        _ => {}
+    }
     let who = conflict.manager.as_deref().map_or_else(|| "somebody else".to_owned(), clean_line);
     let (tone, what) = match conflict.resolution.as_str() {
         "take" => (Tone::Change, "it is taken over"),
         "leave" => (Tone::Dim, "it is left to them"),
         _ => (Tone::Danger, "the action is refused"),
     };
-    Line::with(3, tone, "!", format!("conflict: {} was set by {who}; {what}", clean_line(&conflict.path)))
+    Line::with(3, tone, "!", format!("conflict: {path} was set by {who}; {what}"))
 }
 
 /// A workflow's change, node by node, at depth 3 and below.

@@ -11,7 +11,9 @@
 
 mod clean;
 mod diagnostics;
+mod diff;
 mod escape;
+mod events;
 mod lines;
 mod markdown;
 mod mermaid;
@@ -20,10 +22,13 @@ mod status;
 mod stored;
 mod style;
 mod text;
+mod tree;
 mod value;
 
 pub use clean::{clean_block, clean_line, clean_time};
 pub use diagnostics::{diagnostics, summary};
+pub use diff::diff;
+pub use events::events;
 pub use markdown::{COMMENT_BUDGET, markdown};
 pub use mermaid::mermaid;
 pub use naksha_environments::wire::scrub;
@@ -31,6 +36,7 @@ pub use status::status;
 pub use stored::{stored, stored_markdown};
 pub use style::Style;
 pub use text::{counts, text, text_after};
+pub use tree::tree;
 
 #[cfg(test)]
 mod tests;

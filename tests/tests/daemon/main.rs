@@ -5,7 +5,9 @@ mod broken;
 mod commit;
 mod crash;
 mod danger;
+mod diff;
 mod drift;
+mod events;
 mod failures;
 mod history;
 mod people;
@@ -15,6 +17,7 @@ mod refusals;
 mod repositories;
 mod show;
 mod shutdown;
+mod tree;
 
 use std::fs;
 

@@ -12,7 +12,9 @@ mod last_apply;
 mod ownership;
 mod rebuild;
 mod report;
+mod scopes;
 mod sources;
+mod whys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +32,9 @@ use super::{Feed, Shared};
 use crate::git::GitError;
 use crate::registry::Pulse;
 use crate::rules::HealthRulesInForce;
+use crate::scene::{Scene, Window};
 use crate::target::{OpenTarget, TargetOpenError};
-use desired::RenderedRevision;
+use desired::{RenderedRevision, Renders};
 use ownership::Lease;
 use sources::{Ready, Sources};
 
@@ -74,6 +77,8 @@ pub struct Reconciler {
     feed: Feed,
     scope: Scope,
     pulse: Arc<Pulse>,
+    /// Where it shows what it works on.
+    window: Window,
     lease: Lease,
     target: Option<OpenTarget>,
     /// By what the target judges health.
@@ -94,12 +99,14 @@ pub struct Reconciler {
     owned: usize,
     last_apply: last_apply::LastApply,
     fights: fights::Fights,
-    /// The last status of a pass that ended well.
-    last: Option<Arc<EnvironmentStatus>>,
+    scopes: scopes::Scopes,
+    whys: whys::Whys,
+    /// The last status of a pass that ended well, and when that was.
+    last: Option<(Arc<EnvironmentStatus>, Timestamp)>,
 }
 
 impl Reconciler {
-    pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>) -> Self {
+    pub fn new(shared: Arc<Shared>, feed: Feed, scope: Scope, pulse: Arc<Pulse>, window: Window) -> Self {
         let lease = Lease::default();
         let (target, inventory, proposed, state, said, last) = (None, None, None, None, None, None);
         let findings = Arc::new(FindingCache::new());
@@ -108,6 +115,7 @@ impl Reconciler {
             feed,
             scope,
             pulse,
+            window,
             lease,
             target,
             health: HealthRulesInForce::default(),
@@ -120,6 +128,8 @@ impl Reconciler {
             said,
             last_apply: last_apply::LastApply::default(),
             fights: fights::Fights::default(),
+            scopes: scopes::Scopes::default(),
+            whys: whys::Whys::default(),
             last,
             owned: 0,
         }
@@ -168,28 +178,31 @@ impl Reconciler {
         };
         self.pulse.beat();
         // pure: what should be
-        let renders = desired::render(self, &record, &sources).await?;
-        let rendered = &renders.wanted.rendered;
+        let mut renders = desired::render(self, &record, &sources).await?;
         // I/O: what is
         let target = self.open(&sources).await?;
+        if self.learn_scopes(&target, &renders).await? {
+            renders = desired::render(self, &record, &sources).await?;
+        }
+        self.show(&sources, &renders, &target);
+        let rendered = &renders.wanted.rendered;
         let inventory = self.inventory().await?;
         let inventory = self.placed(inventory, &renders);
         let quiet = self.memory.quiet(rendered, &inventory);
-        let observed = target.observe(rendered, &inventory, &quiet).await;
-        if matches!(observed, Err(TargetError::Denied { .. })) {
-            // Credentials may have been renewed in the meantime: they are read when it is opened.
-            self.target = None;
-        }
-        let observed = observed.map_err(PassError::Observe)?;
+        let observed = target.observe(rendered, &inventory, &quiet).await.map_err(PassError::Observe)?;
         let quiet = Arc::new(self.memory.learn(rendered, quiet, &observed));
         let observation = Arc::new(observed);
         self.pulse.beat();
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
         // pure: what to do about it, and whether it may be done
-        let judgement = judge::judge(self, &sources, &renders, (&observation, &quiet), &inventory).await?;
+        let mut judgement =
+            judge::judge(self, &sources, &renders, (&observation, &quiet), &inventory).await?;
         self.settle(generation, &judgement.plan, rendered, &observation, &inventory).await?;
-        // I/O: record the plan, once
+        // I/O: record the plan, once, with what the target would say where somebody has to decide about it
+        if self.is_news(&judgement) {
+            judgement.diagnostics.extend(self.try_out(&judgement, &inventory, &target).await);
+        }
         judge::propose(self, generation, &record, &sources, &judgement).await?;
         let situation =
             report::Situation { sources: &sources, record: &record, rendered, judgement: &judgement };
@@ -197,6 +210,9 @@ impl Reconciler {
         let applied = apply::apply(self, generation, &situation, &target, cancel, progress).await?;
         if applied.is_some() {
             self.inventory = None;
+        } else {
+            // I/O only where something is unwell: why it is
+            self.whys.look_up(target.target().as_ref(), &observation, cancel).await;
         }
         // I/O: nothing to do is worth remembering too
         self.remember(generation, &situation, applied.as_ref()).await?;
@@ -215,13 +231,30 @@ impl Reconciler {
         if self.target.is_none() {
             // It was asked about nothing yet.
             self.memory.forget();
+            self.scopes.forget();
             let (config, key, rules) = (&shared.config, shared.key.clone(), self.health.rules());
             let opened = OpenTarget::open(environment, config, &self.feed.config, key, rules).await;
+            if opened.is_err() {
+                self.window.close();
+            }
             self.target = Some(opened.map_err(PassError::Open)?);
         }
         let open = self.target.as_mut().expect("should be open: it was opened above");
         open.mark_observed();
         Ok(open.clone())
+    }
+
+    /// Lets those who ask look at what this pass looks at.
+    fn show(&self, sources: &Ready, renders: &Renders, target: &OpenTarget) {
+        let shared = &self.shared;
+        self.window.show(Scene {
+            environment: Arc::clone(&sources.environment),
+            revisions: sources.revisions(),
+            rendered: Arc::clone(&renders.wanted.rendered),
+            target: Arc::clone(target.target()),
+            secrets: Arc::clone(&shared.secrets),
+            key: shared.key.clone(),
+        });
     }
 
     /// Gives up the lease, so that another process need not wait for it to run out.

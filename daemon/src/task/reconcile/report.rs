@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
@@ -10,6 +10,7 @@ use naksha_environments::environment::Lifecycle;
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::load::told_once;
+use naksha_environments::moment::to_the_second;
 use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Action, Blocked, Plan};
 use naksha_environments::rendered::Rendered;
@@ -24,6 +25,7 @@ use super::fights::Fights;
 use super::judge::Judgement;
 use super::last_apply::Failures;
 use super::sources::{Idle, Ready};
+use super::whys::Whys;
 use super::{Pass, PassError, Reconciler};
 use crate::failure::{chain, code_of};
 use crate::git::RefName;
@@ -104,7 +106,7 @@ impl Reconciler {
             // What it consisted of is not ours any more, or not there.
             BTreeMap::new()
         } else {
-            let seen = Seen { observation, inventory: &inventory };
+            let seen = Seen { observation, inventory: &inventory, whys: &self.whys };
             units(rendered, &judgement.plan, seen, applied, &failures, &self.fights)
         };
         let (state, mut why) = state(situation, &units, applied, &failures);
@@ -136,6 +138,9 @@ impl Reconciler {
         let now = Timestamp::now();
         if let Some(end) = self.fights.ends(now) {
             next = next.min(Duration::try_from(now.duration_until(end)).unwrap_or(next));
+        }
+        if let Some(due) = self.whys.due_in(Instant::now()) {
+            next = next.min(due);
         }
         // What healed beside a plan that waits changed that plan: it is told anew soon.
         if applied.is_some() && !complete && !failed {
@@ -178,9 +183,10 @@ impl Reconciler {
         let bare = self.bare(state);
         let status = match &self.last {
             None => EnvironmentStatus { why: vec![reason], ..bare },
-            Some(last) => {
+            Some((last, at)) => {
                 let last = EnvironmentStatus::clone(last);
-                EnvironmentStatus { state: bare.state, since: bare.since, why: vec![reason], ..last }
+                let stale = format!("what is said of its units is as of {}", to_the_second(*at));
+                EnvironmentStatus { state: bare.state, since: bare.since, why: vec![reason, stale], ..last }
             }
         };
         // The store itself may be what failed; the next pass says it again.
@@ -218,7 +224,7 @@ impl Reconciler {
             self.shared.outbox.notify_one();
         }
         if !matches!(status.state, State::Unknown { .. }) {
-            self.last = Some(Arc::clone(&status));
+            self.last = Some((Arc::clone(&status), Timestamp::now()));
         }
         Ok(status)
     }
@@ -433,6 +439,8 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
 struct Seen<'a> {
     observation: &'a Observation,
     inventory: &'a Inventory,
+    /// What keeps objects from being healthy, as far as it was looked up.
+    whys: &'a Whys,
 }
 
 /// Every unit: what of it is applied, and how it does.
@@ -450,7 +458,10 @@ fn units(
         .observation
         .objects
         .iter()
-        .filter_map(|(key, observed)| Some((key, health_of(observed).filter(|health| !health.is_healthy())?)))
+        .filter_map(|(key, observed)| {
+            let health = health_of(observed).filter(|health| !health.is_healthy())?;
+            Some((key, health.because(seen.whys.of(key))))
+        })
         .collect();
     let to_do = to_do(plan, applied);
     for (name, unit) in &rendered.units {

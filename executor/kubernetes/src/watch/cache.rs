@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use naksha_environments::object::{Health, KeyMap, Mark, ObjectKey};
+use naksha_environments::object::{Health, KeyMap, Mark, ObjectKey, RefusedInPlace};
 use naksha_environments::quiet::Quiet;
+use naksha_executor::port::target::GroupKind;
 use tokio::sync::watch;
 
 use crate::live::{Seen, Whole};
-use crate::resource::GroupKind;
 use crate::version::{Version, is_older};
 
 /// What one watch is about: a kind, everywhere or in one namespace.
@@ -28,6 +28,8 @@ struct Inner {
     stirred: HashSet<ObjectKey>,
     /// Must be read before they are called in order: a write met fields of others there.
     suspected: HashSet<ObjectKey>,
+    /// What cannot be done in place with an object.
+    refused: KeyMap<RefusedInPlace>,
     /// Being written by us, with what was told of them meanwhile: mostly our own doing.
     in_flight: KeyMap<Option<Meanwhile>>,
     /// Every quiet object was compared since the cache began, or since somebody doubted.
@@ -49,6 +51,8 @@ pub(crate) enum State {
     Synced,
     /// We may not watch there. What may be watched is smaller, or nothing.
     Forbidden(String),
+    /// Nobody answers, or the kind is not served: looked at again as soon as that may be over.
+    Away(String),
     Failing(String),
 }
 
@@ -70,6 +74,11 @@ impl States {
         self.0.values().any(|state| *state != State::Synced)
     }
 
+    /// Whether some watch broke and is not begun anew yet.
+    pub(crate) fn any_broken(&self) -> bool {
+        self.0.values().any(|state| matches!(state, State::Away(_) | State::Failing(_)))
+    }
+
     /// Whether some kind may not be watched everywhere: then it is watched where its objects are.
     pub(crate) fn any_forbidden(&self) -> bool {
         self.0.values().any(|state| matches!(state, State::Forbidden(_)))
@@ -87,7 +96,7 @@ impl States {
         };
         match state {
             Some(State::Synced) => None,
-            Some(State::Failing(reason) | State::Forbidden(reason)) => {
+            Some(State::Failing(reason) | State::Forbidden(reason) | State::Away(reason)) => {
                 Some(format!("its watch fails: {reason}"))
             }
             Some(State::Starting) | None => Some("its watch has told nothing yet".to_owned()),
@@ -140,7 +149,27 @@ impl Cache {
         }
     }
 
-    fn wake(&self) {
+    /// Those of these watches that wait for the server begin now. False: none does.
+    pub(super) fn begin_anew<'s>(&self, scopes: impl Iterator<Item = &'s Scope>) -> bool {
+        self.states.send_if_modified(|states| {
+            let mut any = false;
+            for scope in scopes {
+                if let Some(state @ State::Away(_)) = states.0.get_mut(scope) {
+                    *state = State::Starting;
+                    any = true;
+                }
+            }
+            any
+        })
+    }
+
+    /// A kind is watched no more.
+    pub(super) fn forget_states(&self, kind: &GroupKind) {
+        self.states.send_modify(|states| states.0.retain(|(watched, _), _| watched != kind));
+    }
+
+    /// Something is to be looked at.
+    pub(crate) fn wake(&self) {
         self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
@@ -248,6 +277,7 @@ impl Cache {
             return None;
         }
         inner.suspected.remove(key);
+        inner.refused.remove(key);
         // The watch may be ahead of the answer: then somebody else wrote right after us.
         let ahead = inner
             .objects
@@ -270,6 +300,7 @@ impl Cache {
         inner.objects.remove(key);
         inner.stirred.remove(key);
         inner.suspected.remove(key);
+        inner.refused.remove(key);
     }
 
     /// The object must be read before anything is said of it.
@@ -277,6 +308,15 @@ impl Cache {
         let mut inner = self.lock();
         inner.suspected.insert(key.clone());
         inner.stirred.insert(key.clone());
+    }
+
+    /// The server refuses this as a change, and would take it as a new object.
+    pub(crate) fn refused_in_place(&self, key: &ObjectKey, refused: RefusedInPlace) {
+        self.lock().refused.insert(key.clone(), refused);
+    }
+
+    pub(crate) fn refusal(&self, key: &ObjectKey) -> Option<RefusedInPlace> {
+        self.lock().refused.get(key).cloned()
     }
 
     pub(crate) fn is_suspected(&self, key: &ObjectKey) -> bool {

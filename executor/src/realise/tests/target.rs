@@ -47,6 +47,9 @@ struct State {
     /// Successful writes and removals, in order.
     log: Vec<String>,
     garbled: Vec<ObjectKey>,
+    /// Why objects are not healthy, and how often that was asked.
+    whys: BTreeMap<ObjectKey, String>,
+    asked_why: usize,
 }
 
 impl fmt::Debug for FakeTarget {
@@ -78,6 +81,16 @@ impl FakeTarget {
 
     pub(super) fn cut_off(&self, unreachable: bool) {
         self.state().unreachable = unreachable;
+    }
+
+    /// From now on it says why the object is not healthy.
+    pub(super) fn say_why(&self, key: &ObjectKey, why: &str) {
+        self.state().whys.insert(key.clone(), why.to_owned());
+    }
+
+    /// How often somebody asked why something is not healthy.
+    pub(super) fn asked_why(&self) -> usize {
+        self.state().asked_why
     }
 
     /// Objects without their identities: what two runs can be compared by.
@@ -281,6 +294,12 @@ impl Target for FakeTarget {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    async fn explain(&self, key: &ObjectKey) -> Option<String> {
+        let mut state = self.state();
+        state.asked_why += 1;
+        state.whys.get(key).cloned()
     }
 }
 

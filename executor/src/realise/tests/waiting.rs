@@ -88,6 +88,45 @@ async fn waiting_ends_and_says_for_what() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_that_lasts_says_why_and_asks_rarely() {
+    let mut world = applied().await;
+    world.inventory_timeout = Duration::from_secs(60);
+    let why = "pod postgres-1: it cannot be scheduled: 0/1 nodes are available";
+    world.target.say_why(&key("StatefulSet", "postgres"), why);
+    let outcome = world.reconcile(desired("2").rendered()).await.unwrap().expect("should apply");
+    let reason = format!("waiting for postgres: 1 of 2 replicas ready; {why}");
+    assert_eq!(outcome.outcome, ApplyOutcome::Failed { reason: reason.clone() });
+    let told = world.told();
+    let told: Vec<_> = told.iter().filter(|told| told.starts_with("waiting for postgres: 1 of 2")).collect();
+    assert_eq!(
+        told,
+        ["waiting for postgres: 1 of 2 replicas ready", &reason],
+        "first without, then with why"
+    );
+    let message = format!("unit `postgres` is not healthy after 60 s: 1 of 2 replicas ready; {why}");
+    assert_eq!(outcome.diagnostics[0].message, message);
+    // Every five seconds of a minute, and at its end.
+    assert!((10..=14).contains(&world.target.asked_why()), "{}", world.target.asked_why());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_healthy_soon_is_not_asked_about() {
+    let world = Arc::new(applied().await);
+    world.target.say_why(&key("StatefulSet", "postgres"), "no reason");
+    let apply = tokio::spawn({
+        let world = world.clone();
+        async move { world.reconcile(desired("2").rendered()).await }
+    });
+    while !world.told().iter().any(|told| told.starts_with("waiting for postgres: 1 of 2")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    report(&world, 2);
+    let outcome = apply.await.unwrap().unwrap().expect("should apply");
+    assert_eq!(outcome.outcome, ApplyOutcome::Succeeded);
+    assert_eq!(world.target.asked_why(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_newer_revision_ends_the_waiting_at_once() {
     let mut world = applied().await;
     let cancel = world.cancel.clone();

@@ -132,7 +132,7 @@ fn action() -> impl Strategy<Value = ActionDocument> {
                 place: None,
                 changes: changes
                     .into_iter()
-                    .map(|(path, before, after)| ChangeDocument { path, before, after })
+                    .map(|(path, before, after)| ChangeDocument { path, before, after, set_by: None })
                     .collect(),
                 conflicts: manager
                     .map(|who| ConflictDocument {

@@ -3,4 +3,5 @@
 mod canary;
 mod golden;
 mod hostile;
+mod looking;
 mod sample;

@@ -1,0 +1,156 @@
+//! Reading what is not ours: single objects, and lists up to a limit. Nothing of it is kept.
+
+use std::sync::Arc;
+
+use naksha_environments::object::ObjectKey;
+use naksha_executor::live::is_secret;
+use naksha_executor::port::target::TargetError;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::happening::{Happening, happening};
+use crate::connect::NoAnswer;
+use crate::discovery::{Catalogue, Served};
+use crate::observe::{served, unreachable};
+use crate::refusal::Refusal;
+use crate::resource::{Resource, escape};
+use crate::target::Inner;
+
+const FULL: &str = "application/json";
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+/// Objects in one answer.
+const PAGE: usize = 500;
+/// Objects of one list that are looked at. What more there is is not looked at, and said to be there.
+pub(super) const MAX_LISTED: usize = 5_000;
+
+/// How much of the objects of a list is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    Whole,
+    Metadata,
+}
+
+/// What a list gave.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) items: Vec<Value>,
+    /// There are more than are looked at.
+    pub(super) has_more: bool,
+}
+
+/// What may not be looked at, or could not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AskError {
+    #[error("{0}")]
+    NoAnswer(NoAnswer),
+    #[error("{}", .0.words())]
+    Refused(Refusal),
+    #[error("what the server says cannot be read")]
+    Strange,
+}
+
+/// What is served, as it was found last.
+pub(super) async fn catalogue(inner: &Inner) -> Result<Arc<Catalogue>, TargetError> {
+    let known = inner.discovery.having(&inner.api, |_| true).await;
+    known.map_err(|error| unreachable(inner, error))
+}
+
+/// A whole object. `None`: it is not there, its kind is not served, or it is a Secret.
+pub(super) async fn object(
+    inner: &Inner,
+    catalogue: &Catalogue,
+    key: &ObjectKey,
+) -> Result<Option<Value>, AskError> {
+    let Served::Yes(resource) = served(catalogue, key, None) else { return Ok(None) };
+    if is_secret(key) || resource.namespaced != key.namespace.is_some() {
+        return Ok(None);
+    }
+    let answer = inner.api.get(&resource.object(key), FULL).await.map_err(AskError::NoAnswer)?;
+    match Refusal::of(&answer) {
+        None => serde_json::from_slice(&answer.body).map(Some).map_err(|_| AskError::Strange),
+        Some(Refusal::Missing | Refusal::NamespaceMissing | Refusal::NotServed) => Ok(None),
+        Some(refusal) => Err(AskError::Refused(refusal)),
+    }
+}
+
+/// The objects of a kind in a namespace that a query fits (`labelSelector=…`), page by page.
+pub(super) async fn list(
+    inner: &Inner,
+    resource: &Resource,
+    namespace: Option<&str>,
+    query: &str,
+    depth: Depth,
+) -> Result<Listed, AskError> {
+    #[derive(Deserialize)]
+    struct List {
+        #[serde(default)]
+        metadata: Page,
+        #[serde(default)]
+        items: Vec<Value>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Page {
+        #[serde(default, rename = "continue")]
+        next: String,
+    }
+    let accept = if depth == Depth::Whole { FULL } else { METADATA };
+    let (mut listed, mut next) = (Listed::default(), String::new());
+    loop {
+        let path = format!("{}?limit={PAGE}{query}{next}", resource.collection(namespace));
+        let answer = inner.api.get(&path, accept).await.map_err(AskError::NoAnswer)?;
+        match Refusal::of(&answer) {
+            None => {}
+            Some(Refusal::NotServed | Refusal::NamespaceMissing) => return Ok(listed),
+            Some(refusal) => return Err(AskError::Refused(refusal)),
+        }
+        let List { metadata, items } = serde_json::from_slice(&answer.body).map_err(|_| AskError::Strange)?;
+        listed.items.extend(items);
+        if metadata.next.is_empty() {
+            return Ok(listed);
+        }
+        if listed.items.len() >= MAX_LISTED {
+            listed.has_more = true;
+            return Ok(listed);
+        }
+        next.clear();
+        next.push_str("&continue=");
+        escape(&metadata.next, &mut next);
+    }
+}
+
+/// `&labelSelector=…`, as a query has it.
+pub(super) fn query(name: &str, value: &str) -> String {
+    let mut query = format!("&{name}=");
+    escape(value, &mut query);
+    query
+}
+
+/// The events about one object of a namespace.
+pub(super) async fn events_about(
+    inner: &Inner,
+    catalogue: &Catalogue,
+    namespace: Option<&str>,
+    uid: &str,
+) -> Vec<Happening> {
+    let query = query("fieldSelector", &format!("involvedObject.uid={uid}"));
+    let listed = events(inner, catalogue, namespace.unwrap_or(DEFAULT), &query).await;
+    listed.map(|(events, _)| events).unwrap_or_default()
+}
+
+/// Where events about objects without a namespace are.
+pub(super) const DEFAULT: &str = "default";
+
+/// The events of a namespace, and whether there are more.
+pub(super) async fn events(
+    inner: &Inner,
+    catalogue: &Catalogue,
+    namespace: &str,
+    query: &str,
+) -> Result<(Vec<Happening>, bool), AskError> {
+    // The core group's, whose fields can be asked for; the other group has the same objects.
+    let Served::Yes(resource) = catalogue.find("", "Event", Some("v1")) else {
+        return Ok((Vec::new(), false));
+    };
+    let Listed { items, has_more } = list(inner, &resource, Some(namespace), query, Depth::Whole).await?;
+    Ok((items.iter().filter_map(happening).collect(), has_more))
+}
