@@ -1,16 +1,18 @@
 //! The target port over a cluster.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use naksha_environments::ids::EnvironmentName;
+use naksha_environments::kubernetes::Scope;
 use naksha_environments::object::{ObjectKey, Observation};
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::look::{Events, Family};
 use naksha_executor::port::target::{
-    Question, Removal, Target, TargetError, Wanted, Write, WriteError, Written,
+    GroupKind, Question, Removal, Target, TargetError, Wanted, Write, WriteError, Written,
 };
 use tokio::sync::watch;
 use tracing::debug;
@@ -83,12 +85,20 @@ impl Target for ClusterTarget {
         Ok(observation)
     }
 
+    async fn scopes(&self, kinds: &BTreeSet<GroupKind>) -> Result<BTreeMap<GroupKind, Scope>, TargetError> {
+        observe::scopes(&self.inner, kinds).await
+    }
+
     fn doubt(&self) {
         self.inner.cache.doubt();
     }
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {
         write::write(&self.inner, write).await
+    }
+
+    async fn try_out(&self, write: &Write) -> Result<(), WriteError> {
+        write::try_out(&self.inner, write).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<(), WriteError> {

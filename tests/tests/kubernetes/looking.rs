@@ -5,7 +5,7 @@ use naksha_tests::program::Printed;
 use naksha_tests::{await_true, must};
 use serde_json::{Value, json};
 
-use crate::daemon::{Shop, shop};
+use crate::shop::{Shop, shop};
 
 impl Shop {
     fn run(&self, command: &str, arguments: &[&str]) -> Printed {

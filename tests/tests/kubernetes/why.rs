@@ -4,7 +4,7 @@ use naksha_tests::kubernetes::{ControlPlane, Parts};
 use naksha_tests::{DaemonProcess, await_true, must};
 use serde_json::{Value, json};
 
-use crate::daemon::{Shop, manifests, shop, shop_as};
+use crate::shop::{Shop, manifests, shop, shop_as};
 
 /// The shop whose pods fail as asked, with the settings that come after them when `depends`.
 fn failing(shop: &Shop, fails: &str, last_words: &str) -> String {

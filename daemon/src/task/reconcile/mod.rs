@@ -11,6 +11,7 @@ mod judge;
 mod last_apply;
 mod ownership;
 mod report;
+mod scopes;
 mod sources;
 mod whys;
 
@@ -96,6 +97,7 @@ pub struct Reconciler {
     last_apply: last_apply::LastApply,
     fights: fights::Fights,
     whys: whys::Whys,
+    scopes: scopes::Scopes,
     /// The last status of a pass that ended well.
     last: Option<Arc<EnvironmentStatus>>,
 }
@@ -123,6 +125,7 @@ impl Reconciler {
             last_apply: last_apply::LastApply::default(),
             fights: fights::Fights::default(),
             whys: whys::Whys::default(),
+            scopes: scopes::Scopes::default(),
             last,
             owned: 0,
         }
@@ -171,10 +174,13 @@ impl Reconciler {
         };
         self.pulse.beat();
         // pure: what should be
-        let renders = desired::render(self, &record, &sources).await?;
-        let rendered = &renders.wanted.rendered;
+        let mut renders = desired::render(self, &record, &sources).await?;
         // I/O: what is
         let target = self.open(&sources.environment).await?;
+        if self.learn_scopes(&target, &renders).await? {
+            renders = desired::render(self, &record, &sources).await?;
+        }
+        let rendered = &renders.wanted.rendered;
         self.show(&sources, &renders, &target);
         let inventory = self.inventory().await?;
         let inventory = self.placed(inventory, &renders);
@@ -191,9 +197,13 @@ impl Reconciler {
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
         // pure: what to do about it, and whether it may be done
-        let judgement = judge::judge(self, &sources, &renders, (&observation, &quiet), &inventory).await?;
+        let mut judgement =
+            judge::judge(self, &sources, &renders, (&observation, &quiet), &inventory).await?;
         self.settle(generation, &judgement.plan, rendered, &observation, &inventory).await?;
-        // I/O: record the plan, once
+        // I/O: record the plan, once, with what the target would say where somebody has to decide about it
+        if self.is_news(&judgement) {
+            judgement.diagnostics.extend(self.try_out(&judgement, &inventory, &target).await);
+        }
         judge::propose(self, generation, &record, &sources, &judgement).await?;
         let situation =
             report::Situation { sources: &sources, record: &record, rendered, judgement: &judgement };
@@ -220,6 +230,7 @@ impl Reconciler {
         if self.target.is_none() {
             // It was asked about nothing yet.
             self.memory.forget();
+            self.scopes.forget();
             let opened =
                 OpenTarget::open(environment, &shared.config, &self.feed.config, shared.key.clone()).await;
             if opened.is_err() {
