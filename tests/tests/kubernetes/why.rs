@@ -1,7 +1,7 @@
 //! Why something is not healthy: the status names the pod and its cause, and so does what failed because of it.
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
-use naksha_tests::{DaemonProcess, must};
+use naksha_tests::{DaemonProcess, await_true, must};
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, manifests, shop, shop_as};
@@ -154,6 +154,48 @@ spec:
     shop.installation.repository.write("units/web/web.yaml", database).commit("a database");
     let daemon = shop.installation.start();
     await_words(&shop, &daemon, &format!("0 of 1 replicas ready; a pod cannot be made: {QUOTA}"));
+}
+
+#[test]
+fn what_an_operator_made_is_found_by_its_owner() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let (admin, namespace) = (shop.plane.admin(), &shop.namespace);
+    // A kind of its own, so that no other test hears of it.
+    let group = format!("{namespace}.example");
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("databases.{group}")},
+        "spec": {
+            "group": group, "scope": "Namespaced", "names": {"kind": "Database", "plural": "databases"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}],
+        },
+    });
+    must(admin.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition));
+    let all = shop.path(&format!("/apis/{group}/v1"), "databases");
+    await_true("the kind to be served", || admin.get(&all).is_ok());
+    let database = format!(
+        "apiVersion: {group}/v1\nkind: Database\nmetadata: {{name: db, namespace: {namespace}}}\nspec: {{size: 1}}\n"
+    );
+    shop.installation.repository.write("units/web/web.yaml", &database).commit("a database");
+    let daemon = shop.running();
+    let path = format!("{all}/db");
+    let uid = shop.get(&path).expect("should be there")["metadata"]["uid"].clone();
+    let owner = json!({"apiVersion": format!("{group}/v1"), "kind": "Database", "name": "db", "uid": uid, "controller": true});
+    let pod = |name: &str, owners: Value| {
+        json!({
+            "metadata": {"name": name, "labels": {"naksha.test/fails": "crash-loop"}, "ownerReferences": owners},
+            "spec": {"containers": [{"name": "db", "image": "db:1"}]},
+        })
+    };
+    post(&shop, "/api/v1", "pods", &pod("db-0", json!([owner])));
+    post(&shop, "/api/v1", "pods", &pod("a-stranger", json!([])));
+    shop.edit(&path, |object| {
+        object["status"] =
+            json!({"conditions": [{"type": "Ready", "status": "False", "message": "no primary"}]});
+    });
+    let said = await_words(&shop, &daemon, "pod db-0: container `db` is in a crash loop (5 restarts)");
+    assert!(!said.contains("more pod"), "what it did not make is none of its: {said}");
 }
 
 #[test]

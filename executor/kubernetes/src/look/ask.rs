@@ -30,12 +30,12 @@ pub(super) enum Depth {
     Metadata,
 }
 
-/// What a list gave.
-#[derive(Debug, Default)]
-pub(super) struct Listed {
-    pub(super) items: Vec<Value>,
-    /// There are more than are looked at.
-    pub(super) has_more: bool,
+/// Whether a list was looked at to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Reached,
+    /// There are more than [`MAX_LISTED`].
+    Cut,
 }
 
 /// What may not be looked at, or could not.
@@ -73,14 +73,16 @@ pub(super) async fn object(
     }
 }
 
-/// The objects of a kind in a namespace that a query fits (`labelSelector=…`), page by page.
+/// Gives the objects of a kind in a namespace that a query fits (`labelSelector=…`) to `take`, page by page: no more than a
+/// page of them is in memory at a time.
 pub(super) async fn list(
     inner: &Inner,
     resource: &Resource,
     namespace: Option<&str>,
     query: &str,
     depth: Depth,
-) -> Result<Listed, AskError> {
+    mut take: impl FnMut(Value),
+) -> Result<End, AskError> {
     #[derive(Deserialize)]
     struct List {
         #[serde(default)]
@@ -94,23 +96,23 @@ pub(super) async fn list(
         next: String,
     }
     let accept = if depth == Depth::Whole { FULL } else { METADATA };
-    let (mut listed, mut next) = (Listed::default(), String::new());
+    let (mut listed, mut next) = (0, String::new());
     loop {
         let path = format!("{}?limit={PAGE}{query}{next}", resource.collection(namespace));
         let answer = inner.api.get(&path, accept).await.map_err(AskError::NoAnswer)?;
         match Refusal::of(&answer) {
             None => {}
-            Some(Refusal::NotServed | Refusal::NamespaceMissing) => return Ok(listed),
+            Some(Refusal::NotServed | Refusal::NamespaceMissing) => return Ok(End::Reached),
             Some(refusal) => return Err(AskError::Refused(refusal)),
         }
         let List { metadata, items } = serde_json::from_slice(&answer.body).map_err(|_| AskError::Strange)?;
-        listed.items.extend(items);
+        listed += items.len();
+        items.into_iter().for_each(&mut take);
         if metadata.next.is_empty() {
-            return Ok(listed);
+            return Ok(End::Reached);
         }
-        if listed.items.len() >= MAX_LISTED {
-            listed.has_more = true;
-            return Ok(listed);
+        if listed >= MAX_LISTED {
+            return Ok(End::Cut);
         }
         next.clear();
         next.push_str("&continue=");
@@ -140,17 +142,19 @@ pub(super) async fn events_about(
 /// Where events about objects without a namespace are.
 pub(super) const DEFAULT: &str = "default";
 
-/// The events of a namespace, and whether there are more.
+/// The events of a namespace.
 pub(super) async fn events(
     inner: &Inner,
     catalogue: &Catalogue,
     namespace: &str,
     query: &str,
-) -> Result<(Vec<Happening>, bool), AskError> {
+) -> Result<(Vec<Happening>, End), AskError> {
     // The core group's, whose fields can be asked for; the other group has the same objects.
+    let mut found = Vec::new();
     let Served::Yes(resource) = catalogue.find("", "Event", Some("v1")) else {
-        return Ok((Vec::new(), false));
+        return Ok((found, End::Reached));
     };
-    let Listed { items, has_more } = list(inner, &resource, Some(namespace), query, Depth::Whole).await?;
-    Ok((items.iter().filter_map(happening).collect(), has_more))
+    let take = |event: Value| found.extend(happening(&event));
+    let end = list(inner, &resource, Some(namespace), query, Depth::Whole, take).await?;
+    Ok((found, end))
 }

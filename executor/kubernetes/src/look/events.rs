@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use naksha_executor::port::look::{Event, Events};
 use naksha_executor::port::target::{TargetError, Wanted};
 
-use super::ask::{DEFAULT, MAX_LISTED, catalogue, events as list};
+use super::ask::{DEFAULT, End, MAX_LISTED, catalogue, events as list};
 use super::happening::Happening;
 use super::kin::kin;
 use super::words::words;
@@ -44,8 +44,8 @@ pub(crate) async fn events(inner: &Inner, of: &[Wanted], since: Timestamp) -> Re
     for (namespace, listed) in looks {
         let gap = |why: &str| format!("events of namespace {namespace}: {why}");
         match listed {
-            Ok(Ok((events, has_more))) => {
-                if has_more {
+            Ok(Ok((events, end))) => {
+                if end == End::Cut {
                     found.gaps.push(gap(&format!("there are more than {MAX_LISTED}")));
                 }
                 let told = events.into_iter().filter(|event| event.at >= since);

@@ -16,7 +16,7 @@ use naksha_kubernetes_health::RuleSet;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::ask::{AskError, Depth, Listed, catalogue, list};
+use super::ask::{AskError, Depth, End, MAX_LISTED, catalogue, list};
 use super::pod::{text, trouble};
 use super::words::words;
 use crate::discovery::{Catalogue, Served};
@@ -27,7 +27,7 @@ use crate::target::Inner;
 /// All lists of one look. Whoever asked waits for ten seconds at most.
 const WITHIN: Duration = Duration::from_secs(7);
 /// Lists at a time.
-const LISTS: usize = 8;
+const LISTS: usize = 4;
 /// Namespaces that are looked at.
 const MAX_NAMESPACES: usize = 20;
 /// Children of one object that are told; those that are not well first.
@@ -169,18 +169,22 @@ pub(super) async fn kin(inner: &Inner, of: &[Wanted]) -> Result<Kin, TargetError
     let ask = |(namespace, resource): (Arc<str>, Arc<Resource>)| async move {
         let whole = RuleSet::bundled().has_status_rules(&resource.group, &resource.kind);
         let depth = if whole { Depth::Whole } else { Depth::Metadata };
-        let listed = list(inner, &resource, Some(&namespace), "", depth);
-        let listed = tokio::time::timeout_at(deadline, listed).await;
-        (namespace, resource, listed)
+        // What was taken before the time is up, or something fails, is told all the same.
+        let mut found = Vec::new();
+        let take = |item: Value| found.extend(kinsman(&resource, item));
+        let end = list(inner, &resource, Some(&namespace), "", depth, take);
+        let end = tokio::time::timeout_at(deadline, end).await;
+        (namespace, resource, found, end)
     };
     let mut answers: Vec<_> = futures::stream::iter(lists).map(ask).buffer_unordered(LISTS).collect().await;
     // Whatever answers first: the same is told each time.
-    answers.sort_by(|(one, its, _), (other, others, _)| (one, its).cmp(&(other, others)));
-    for (namespace, resource, listed) in answers {
+    answers.sort_by(|(one, its, ..), (other, others, ..)| (one, its).cmp(&(other, others)));
+    for (namespace, resource, found, end) in answers {
+        kin.take(found);
         let what = format!("{} of namespace {namespace}", resource.plural);
-        match listed {
-            Ok(Ok(listed)) => kin.take(&resource, listed, &what),
-            Ok(Err(AskError::Refused(Refusal::Invalid { .. }))) => {}
+        match end {
+            Ok(Ok(End::Reached) | Err(AskError::Refused(Refusal::Invalid { .. }))) => {}
+            Ok(Ok(End::Cut)) => kin.gaps.push(format!("{what}: there are more than {MAX_LISTED}")),
             Ok(Err(error)) => kin.gaps.push(format!("{what}: {}", words(&error.to_string()))),
             Err(_) => kin.gaps.push(format!("{what}: no answer within {} s", WITHIN.as_secs())),
         }
@@ -189,13 +193,8 @@ pub(super) async fn kin(inner: &Inner, of: &[Wanted]) -> Result<Kin, TargetError
 }
 
 impl Kin {
-    fn take(&mut self, resource: &Resource, listed: Listed, what: &str) {
-        let Listed { items, has_more } = listed;
-        if has_more {
-            self.gaps.push(format!("{what}: there are more than {}", items.len()));
-        }
-        for item in items {
-            let Some(kinsman) = kinsman(resource, item) else { continue };
+    fn take(&mut self, found: Vec<Kinsman>) {
+        for kinsman in found {
             for owner in &kinsman.owners {
                 self.by_owner.entry(owner.clone()).or_default().push(kinsman.clone());
             }

@@ -13,7 +13,7 @@ use naksha_executor::live::is_secret;
 use serde_json::Value;
 use tracing::debug;
 
-use super::ask::{AskError, Depth, Listed, catalogue, events_about, list, object, query};
+use super::ask::{AskError, Depth, catalogue, events_about, list, object, query};
 use super::happening::{Happening, last, of_owner, of_pod, refusal};
 use super::pod::{Cause, Trouble, controller, text, trouble};
 use super::selector;
@@ -61,18 +61,18 @@ async fn why(inner: &Inner, key: &ObjectKey) -> Result<Option<String>, AskError>
     let Some(owner) = object(inner, &catalogue, key).await? else { return Ok(None) };
     let ask = Ask { inner, catalogue: &catalogue, namespace: key.namespace.as_deref() };
     if is_pod(key) {
-        return Ok(match trouble(&owner) {
-            Some(trouble) => Some(ask.refined(&owner, trouble).await),
+        return Ok(match Sick::of(&owner) {
+            Some(pod) => Some(ask.refined(&pod).await),
             None => None,
         });
     }
     let pods = if has_pods(key) { ask.troubled(&owner).await? } else { Vec::new() };
     let refused = condition_refusal(&owner);
-    let worst = pods.first().map(|(_, trouble)| trouble.cause);
+    let worst = pods.first().map(|pod| pod.trouble.cause);
     // A pod that is only on its way says less than why the others are not made.
-    if let Some((pod, trouble)) = pods.first().filter(|_| refused.is_none() || worst >= Some(Cause::Lost)) {
-        let name = words(text(pod, "/metadata/name"));
-        let said = ask.refined(pod, trouble.clone()).await;
+    if let Some(pod) = pods.first().filter(|_| refused.is_none() || worst >= Some(Cause::Lost)) {
+        let name = words(&pod.name);
+        let said = ask.refined(pod).await;
         let more = match pods.len() - 1 {
             0 => String::new(),
             1 => " (and one more pod)".to_owned(),
@@ -83,7 +83,7 @@ async fn why(inner: &Inner, key: &ObjectKey) -> Result<Option<String>, AskError>
     if let Some(refused) = refused {
         return Ok(Some(not_made(&refused)));
     }
-    let events = ask.events(&owner).await;
+    let events = ask.events(text(&owner, "/metadata/uid")).await;
     let said = if has_pods(key) { of_owner(&events).map(|why| not_made(&why)) } else { None };
     Ok(said.or_else(|| last(&events)))
 }
@@ -108,6 +108,29 @@ fn condition_refusal(owner: &Value) -> Option<String> {
     (text(failure, "/status") == "True").then(|| refusal(text(failure, "/message")))
 }
 
+/// A pod that does not do its work, and no more of it than is told: there may be thousands.
+struct Sick {
+    name: String,
+    uid: String,
+    made: String,
+    controller: Option<Value>,
+    trouble: Trouble,
+}
+
+impl Sick {
+    fn of(pod: &Value) -> Option<Self> {
+        let trouble = trouble(pod)?;
+        let part = |pointer: &str| text(pod, pointer).to_owned();
+        Some(Self {
+            name: part("/metadata/name"),
+            uid: part("/metadata/uid"),
+            made: part("/metadata/creationTimestamp"),
+            controller: controller(pod).cloned(),
+            trouble,
+        })
+    }
+}
+
 /// One explanation.
 struct Ask<'a> {
     inner: &'a Inner,
@@ -117,49 +140,43 @@ struct Ask<'a> {
 
 impl Ask<'_> {
     /// The pods of an owner that do not do their work, the one that says most first.
-    async fn troubled(&self, owner: &Value) -> Result<Vec<(Value, Trouble)>, AskError> {
+    async fn troubled(&self, owner: &Value) -> Result<Vec<Sick>, AskError> {
         let Served::Yes(pods) = self.catalogue.find("", "Pod", Some("v1")) else { return Ok(Vec::new()) };
         let selector = selector::of_owner(owner).map(|selector| query("labelSelector", &selector));
         let selector = selector.unwrap_or_default();
-        let listed = list(self.inner, &pods, self.namespace, &selector, Depth::Whole).await?;
-        let Listed { items, has_more: _ } = listed;
-        let troubled = items.into_iter().filter_map(|pod| {
-            let trouble = trouble(&pod)?;
-            Some((pod, trouble))
-        });
+        let mut sick = Vec::new();
+        let take = |pod: Value| sick.extend(Sick::of(&pod));
+        list(self.inner, &pods, self.namespace, &selector, Depth::Whole, take).await?;
         let mut parents = Parents { ask: self, known: BTreeMap::new() };
         let uid = text(owner, "/metadata/uid");
         let mut found = Vec::new();
-        for (pod, trouble) in troubled {
-            if parents.descends(&pod, uid).await {
-                found.push((pod, trouble));
+        for pod in sick {
+            if parents.descends(pod.controller.as_ref(), uid).await {
+                found.push(pod);
             }
         }
-        found.sort_by(|(one, its), (other, others)| {
-            let made = |pod: &Value| text(pod, "/metadata/creationTimestamp").to_owned();
-            let name = |pod: &Value| text(pod, "/metadata/name").to_owned();
-            let order = others.cause.cmp(&its.cause);
-            order.then_with(|| made(other).cmp(&made(one))).then_with(|| name(one).cmp(&name(other)))
+        // The newest of those that say most: it is of what Git wants now.
+        found.sort_by(|one, other| {
+            let order = other.trouble.cause.cmp(&one.trouble.cause).then_with(|| other.made.cmp(&one.made));
+            order.then_with(|| one.name.cmp(&other.name))
         });
         Ok(found)
     }
 
     /// What a pod's trouble is, with what its events add to it.
-    async fn refined(&self, pod: &Value, trouble: Trouble) -> String {
-        let Trouble { cause, words } = trouble;
+    async fn refined(&self, pod: &Sick) -> String {
+        let Trouble { cause, words } = &pod.trouble;
         if !matches!(cause, Cause::NotReady | Cause::Starting | Cause::Crash) {
-            return words;
+            return words.clone();
         }
-        let added = of_pod(cause, &self.events(pod).await);
-        match added {
+        match of_pod(*cause, &self.events(&pod.uid).await) {
             Some(added) => format!("{words}; {added}"),
-            None => words,
+            None => words.clone(),
         }
     }
 
     /// What happened to an object lately.
-    async fn events(&self, object: &Value) -> Vec<Happening> {
-        let uid = text(object, "/metadata/uid");
+    async fn events(&self, uid: &str) -> Vec<Happening> {
         let mut events = events_about(self.inner, self.catalogue, self.namespace, uid).await;
         let since = Timestamp::now().checked_sub(RECENT).unwrap_or(Timestamp::MIN);
         events.retain(|event| event.at >= since);
@@ -175,9 +192,9 @@ struct Parents<'a> {
 }
 
 impl Parents<'_> {
-    /// Whether an object was made by the one with this uid, or by one that it made.
-    async fn descends(&mut self, object: &Value, uid: &str) -> bool {
-        let mut next = controller(object).cloned();
+    /// Whether what this controller made was made by the one with this uid, or by one that it made.
+    async fn descends(&mut self, controller: Option<&Value>, uid: &str) -> bool {
+        let mut next = controller.cloned();
         for _ in 0..MAX_DEPTH {
             let Some(owner) = next else { return false };
             let its = text(&owner, "/uid").to_owned();

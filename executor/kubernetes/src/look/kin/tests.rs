@@ -34,7 +34,7 @@ fn item(name: &str, uid: &str, owners: &[&str], rest: &Value) -> Value {
 fn kin_of(lists: &[(Resource, Vec<Value>)]) -> Kin {
     let mut kin = Kin::default();
     for (resource, items) in lists {
-        kin.take(resource, Listed { items: items.clone(), has_more: false }, "all");
+        kin.take(items.iter().filter_map(|item| kinsman(resource, item.clone())).collect());
     }
     kin
 }
