@@ -106,7 +106,8 @@ async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut weather: w
             return;
         };
         if let Weather::Slow(later) = now {
-            tokio::time::sleep(later).await;
+            // Or until the weather is another one.
+            let _ = tokio::time::timeout(later, weather.changed()).await;
         }
         if to.write_all(&bytes[..count]).await.is_err() {
             return;

@@ -69,7 +69,7 @@ fn config_map(name: &str, value: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": value}})
 }
 
-fn deployment(spec: Value) -> Value {
+fn deployment(spec: &Value) -> Value {
     let mut whole = json!({
         "replicas": 0,
         "selector": {"matchLabels": {"app": "web"}},
@@ -117,7 +117,7 @@ async fn an_unknown_field_and_a_key_twice_are_the_authors_errors_and_sent_once()
     let gate = must(plane.gate());
     let target = open(must(plane.kubeconfig_through("admin", &gate.url()))).await;
     let case = Case { plane, namespace: must(plane.fresh_namespace()), target };
-    let unknown = case.refused(deployment(json!({"replicaz": 3}))).await;
+    let unknown = case.refused(deployment(&json!({"replicaz": 3}))).await;
     let WriteError::Invalid { reason, .. } = &unknown else { panic!("{unknown}") };
     assert!(reason.contains("replicaz"), "{reason}");
     let port = json!({"port": 80, "protocol": "TCP"});
@@ -135,13 +135,13 @@ async fn an_unknown_field_and_a_key_twice_are_the_authors_errors_and_sent_once()
 #[tokio::test]
 async fn what_is_invalid_is_told_with_its_field_and_nothing_of_the_object() {
     let Some(case) = Case::new("admin").await else { return };
-    let negative = case.refused(deployment(json!({"revisionHistoryLimit": -1}))).await;
+    let negative = case.refused(deployment(&json!({"revisionHistoryLimit": -1}))).await;
     let WriteError::Invalid { field, reason, .. } = &negative else { panic!("{negative}") };
     assert_eq!(field.as_deref(), Some("spec.revisionHistoryLimit"));
     assert!(reason.contains("greater than or equal to 0"), "{reason}");
 
-    let mark = case.write(deployment(json!({})), None).await.expect("should be written");
-    let selector = deployment(json!({
+    let mark = case.write(deployment(&json!({})), None).await.expect("should be written");
+    let selector = deployment(&json!({
         "selector": {"matchLabels": {"app": "other"}},
         "template": {
             "metadata": {"labels": {"app": "other"}},

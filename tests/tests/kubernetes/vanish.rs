@@ -39,10 +39,10 @@ fn code(plane: &ControlPlane, path: &str) -> u16 {
     must(plane.admin().send(Method::GET, path, None)).status
 }
 
-fn widget(site: &Site<'_>, group: &str, name: &str, size: u32) -> String {
+fn widget(site: &Site<'_>, group: &str, name: &str) -> String {
     let namespace = &site.namespace;
     format!(
-        "apiVersion: {group}/v1\nkind: Widget\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {{size: {size}}}\n"
+        "apiVersion: {group}/v1\nkind: Widget\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {{size: 1}}\n"
     )
 }
 
@@ -57,8 +57,8 @@ fn a_definition_that_is_deleted_is_told_and_the_rest_goes_on() {
     let group = "deleted.storm.test";
     define(plane, group);
     let site = Site::new(plane);
-    let both = |size: u32| widget(&site, group, "one", size) + "---\n" + &widget(&site, group, "two", size);
-    site.commit(&[("web", &[], config_maps(many(2), "one")), ("widgets", &[], both(1))]);
+    let both = widget(&site, group, "one") + "---\n" + &widget(&site, group, "two");
+    site.commit(&[("web", &[], config_maps(many(2), "one")), ("widgets", &[], both)]);
     let daemon = site.start();
     site.await_applied(&daemon);
     assert_eq!(widgets(&site, group).len(), 2);
@@ -89,8 +89,8 @@ fn of_a_group_whose_server_is_broken_nothing_is_known_and_nothing_pruned() {
     let group = "broken.storm.test";
     define(plane, group);
     let site = Site::new(plane);
-    let one = widget(&site, group, "one", 1);
-    let two = widget(&site, group, "two", 1);
+    let one = widget(&site, group, "one");
+    let two = widget(&site, group, "two");
     site.commit(&[("web", &[], config_maps(many(2), "one")), ("widgets", &[], one.clone() + "---\n" + &two)]);
     let daemon = site.start();
     site.await_applied(&daemon);
@@ -148,7 +148,7 @@ fn a_namespace_on_its_way_out_is_told_and_one_that_is_back_is_filled_again() {
     await_true("ours to be gone", || site.config_maps().is_empty());
 
     site.edit(&format!("{}/keeper", site.config_maps_path()), |one| {
-        one["metadata"]["finalizers"] = json!([])
+        one["metadata"]["finalizers"] = json!([]);
     });
     await_true("the namespace to be gone", || code(plane, &namespace) == 404);
     site.await_told(&daemon, &format!("namespace `{}` does not exist", site.namespace));

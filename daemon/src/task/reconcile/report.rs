@@ -185,8 +185,8 @@ impl Reconciler {
             None => EnvironmentStatus { why: vec![reason], ..bare },
             Some((last, at)) => {
                 let last = EnvironmentStatus::clone(last);
-                let stale = format!("what is said of its units is as of {}", to_the_second(*at));
-                EnvironmentStatus { state: bare.state, since: bare.since, why: vec![reason, stale], ..last }
+                let as_of = format!("what is said of its units is as of {}", to_the_second(*at));
+                EnvironmentStatus { state: bare.state, since: bare.since, why: vec![reason, as_of], ..last }
             }
         };
         // The store itself may be what failed; the next pass says it again.
