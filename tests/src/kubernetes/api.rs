@@ -7,16 +7,30 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Certificate, Client, Method};
+use reqwest::{Certificate, Client, ClientBuilder, Method};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 /// An API server that starts may keep a request waiting; one that is asked again answers.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("should start a runtime")
 });
+
+/// What comes of it, from a plain thread and from within an async test alike.
+pub(super) fn on_runtime<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> anyhow::Result<T>
+where
+    T: Send + 'static,
+    E: Into<anyhow::Error> + Send + 'static,
+{
+    let (tell, told) = mpsc::channel();
+    RUNTIME.spawn(async move {
+        // Who asked waits for it.
+        let _ = tell.send(work.await);
+    });
+    told.recv().context("the runtime is gone")?.map_err(Into::into)
+}
 
 /// The API server, as one user.
 #[derive(Clone)]
@@ -42,11 +56,7 @@ pub struct Answer {
 impl Api {
     /// `authority` is PEM, and the only one that is believed.
     pub(super) fn new(url: &str, authority: &str, token: &str) -> anyhow::Result<Self> {
-        // Another test may have installed it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let roots =
-            Certificate::from_pem_bundle(authority.as_bytes()).context("cannot read a certificate")?;
-        let client = Client::builder().no_proxy().tls_certs_only(roots).timeout(REQUEST_TIMEOUT).build()?;
+        let client = trusting(authority)?.timeout(REQUEST_TIMEOUT).build()?;
         Ok(Self { client, url: url.to_owned(), token: token.to_owned() })
     }
 
@@ -57,13 +67,7 @@ impl Api {
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        let (tell, told) = mpsc::channel();
-        RUNTIME.spawn(async move {
-            // Who asked waits for it.
-            let _ = tell.send(receive(request).await);
-        });
-        let answer = told.recv().context("the runtime is gone")?;
-        answer.with_context(|| what)
+        on_runtime(receive(request)).with_context(|| what)
     }
 
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -89,6 +93,14 @@ impl Api {
         }
         Ok(body)
     }
+}
+
+/// A client that believes this authority (PEM) and no other.
+pub(super) fn trusting(authority: &str) -> anyhow::Result<ClientBuilder> {
+    // Another test may have installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let roots = Certificate::from_pem_bundle(authority.as_bytes()).context("cannot read a certificate")?;
+    Ok(Client::builder().no_proxy().tls_certs_only(roots))
 }
 
 async fn receive(request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {

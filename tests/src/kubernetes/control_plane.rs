@@ -1,5 +1,7 @@
 //! Starting a control plane, and what its users get from it.
 
+mod trouble;
+
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,6 +35,7 @@ pub struct ControlPlane {
     // Stopped before the folder goes.
     servers: Mutex<Servers>,
     _temporary: Option<TempDir>,
+    programs: Programs,
     layout: Layout,
     credentials: Vec<Credential>,
     authority: String,
@@ -94,8 +97,8 @@ impl ControlPlane {
         if setup.parts >= Parts::Nodes {
             wait_for_server(&mut servers, Server::Kwok, || node_is_ready(&admin))?;
         }
-        let servers = Mutex::new(servers);
-        Ok(Self { servers, _temporary: temporary, layout, credentials, authority, admin })
+        let (servers, programs) = (Mutex::new(servers), programs.clone());
+        Ok(Self { servers, _temporary: temporary, programs, layout, credentials, authority, admin })
     }
 
     /// Where the API server is.
@@ -119,7 +122,12 @@ impl ControlPlane {
 
     /// The API server, as this user.
     pub fn api(&self, user: &str) -> anyhow::Result<Api> {
-        Api::new(&self.url(), &self.authority, &self.credential(user)?.token)
+        self.api_with(&self.credential(user)?.token)
+    }
+
+    /// The API server, as whoever this token says.
+    pub fn api_with(&self, token: &str) -> anyhow::Result<Api> {
+        Api::new(&self.url(), &self.authority, token)
     }
 
     /// The kubeconfig of `admin` or of a user of the setup. It needs no other file.
@@ -153,6 +161,15 @@ impl ControlPlane {
         let token = answer["status"]["token"].as_str().context("a token request has a token")?;
         let file = self.layout.kubeconfig(&format!("{namespace}.{name}"));
         write_private(&file, &kubeconfig(&self.url(), &self.authority, name, token))?;
+        Ok(file)
+    }
+
+    /// The kubeconfig of a user, with another address for the server: that of something in between.
+    pub fn kubeconfig_through(&self, user: &str, url: &str) -> anyhow::Result<PathBuf> {
+        let text = fs::read_to_string(self.kubeconfig(user)?)?;
+        let port = url.rsplit(':').next().context("an address has a port")?;
+        let file = self.layout.kubeconfig(&format!("{user}.{port}"));
+        write_private(&file, &text.replace(&self.url(), url))?;
         Ok(file)
     }
 

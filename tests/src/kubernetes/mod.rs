@@ -16,6 +16,9 @@
 //! static, which Rust never drops; the keeper makes that sound. The signal that Linux sends at a parent's death would
 //! not: it is sent when the *thread* that started a child ends, and each test has a thread of its own.
 //!
+//! A test that wants trouble has a control plane of its own and stops its API server, or puts something in between: a
+//! [`Wire`] carries bytes until it is cut or freezes, a [`Gate`] sees each request and may hold it or answer itself.
+//!
 //! Everything blocks, in plain threads and within an async test alike. What is applied and how is left to the tests;
 //! [`Api`] is only JSON over HTTPS.
 
@@ -23,13 +26,17 @@ mod api;
 mod commands;
 mod control_plane;
 mod credentials;
+mod gate;
 pub mod programs;
 mod servers;
 mod setup;
 mod shared;
+mod wire;
 
 pub use api::{Answer, Api};
 pub use control_plane::{ControlPlane, NODE};
 pub use credentials::User;
+pub use gate::{Asked, Gate, Verdict};
 pub use setup::{Parts, Server, Setup, Tuning};
 pub use shared::can_start;
+pub use wire::{Weather, Wire};

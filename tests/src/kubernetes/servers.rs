@@ -11,7 +11,7 @@
 //! A number of a process or group is used again only after its last member is reaped. That is why the group's
 //! leader is reaped last, when the keeper is gone: no signal goes to a stranger.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -54,7 +54,8 @@ impl Servers {
 
     /// Starts a server in the group, with its log in the folder of logs.
     pub(super) fn start(&mut self, server: Server, mut command: Command) -> anyhow::Result<()> {
-        let log = File::create(self.log(server)).context("cannot write a log")?;
+        let log = OpenOptions::new().create(true).append(true).open(self.log(server));
+        let log = log.context("cannot write a log")?;
         let group = match self.running.first() {
             Some((_, leader)) => leader.id().cast_signed(),
             None => 0,
@@ -65,6 +66,16 @@ impl Servers {
         if self.keeper.is_none() {
             self.keeper = Some(self.start_keeper()?);
         }
+        Ok(())
+    }
+
+    /// Kills a server, and waits for its end. Not the one that leads the group.
+    pub(super) fn stop(&mut self, server: Server) -> anyhow::Result<()> {
+        let found = self.running.iter().skip(1).position(|(running, _)| *running == server);
+        let place = 1 + found.with_context(|| format!("{} does not run, or leads", server.name()))?;
+        let (_, mut child) = self.running.remove(place);
+        child.kill()?;
+        child.wait()?;
         Ok(())
     }
 
