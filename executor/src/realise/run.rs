@@ -13,7 +13,7 @@ use naksha_environments::object::{Health, Mark, ObjectKey};
 use naksha_environments::plan::{Action, ApprovedPlan, Cause, Payload, Plan, Subject, Verb};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 use super::progress::Progress;
@@ -24,7 +24,7 @@ use crate::port::store::{
     ApplyEnd, ApplyId, ApplyOutcome, ApplyStart, AuditEntry, NewMessage, Revisions, Scope, StepOutcome,
     StepRecord, Store, StoreError,
 };
-use crate::port::target::Target;
+use crate::port::target::{Question, Target};
 use crate::retry;
 
 /// Writes to one target at a time, over all units. A directory gains nothing beyond the queue depth of a disk. An API server
@@ -240,6 +240,8 @@ pub(super) struct Run<'a> {
     permits: Semaphore,
     /// Cancelled with the input's token, and when the store cannot be written: nothing further starts.
     pub halt: CancellationToken,
+    /// Held while somebody looks whether the target is there at all.
+    looking: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -256,7 +258,8 @@ impl<'a> Run<'a> {
     fn new(input: Input<'a>, apply: ApplyId) -> Self {
         let halt = input.cancel.child_token();
         let permits = Semaphore::new(MAX_WRITES_IN_FLIGHT);
-        Self { input, apply, permits, halt, state: Mutex::default() }
+        let (looking, state) = (tokio::sync::Mutex::default(), Mutex::default());
+        Self { input, apply, permits, halt, looking, state }
     }
 
     /// Waits for one's turn to write.
@@ -278,6 +281,19 @@ impl<'a> Run<'a> {
     pub(super) fn fail(&self, error: RealiseError) {
         self.state().failure.get_or_insert(error);
         self.halt.cancel();
+    }
+
+    /// A write was tried as often as it may be, and what kept it may pass. When the target does not even let itself be looked
+    /// at, all others would end like this, one after the other: nothing further starts.
+    pub(super) async fn suspect_loss(&self) {
+        let Ok(_looking) = self.looking.try_lock() else { return };
+        if self.halt.is_cancelled() {
+            return;
+        }
+        if let Err(error) = self.input.target.observe(Question::default()).await {
+            warn!(%error, "the target is lost; the apply ends here");
+            self.halt.cancel();
+        }
     }
 
     pub(super) fn ended(&self, step: StepRecord) {

@@ -252,7 +252,11 @@ async fn pause(
     };
     let (code, reason, hint) = refusal;
     let own = retry::WRITES.pause(attempt, retry::spread());
+    let is_transient = asked.is_some();
     let (Some(asked), Some(own)) = (asked.filter(|asked| *asked <= retry::MAX_ASKED), own) else {
+        if is_transient {
+            run.suspect_loss().await;
+        }
         return Err(failed(code, reason, hint));
     };
     let pause = own.max(asked);

@@ -3,6 +3,7 @@
 mod crash;
 mod failures;
 mod fuse;
+mod lost;
 mod order;
 mod planner;
 mod store;
