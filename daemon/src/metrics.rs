@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Mutex, PoisonError};
 
 use naksha_executor::port::store::Scope;
+use naksha_executor_kubernetes::{Pressure, pressures};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -45,6 +46,11 @@ pub struct FetchLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ClusterLabels {
+    pub cluster: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TaskLabels {
     pub task: String,
 }
@@ -64,6 +70,9 @@ pub struct Metrics {
     pub held: Family<EnvironmentLabels, Gauge>,
     pub fetches: Family<FetchLabels, Counter>,
     pub fetch_failing: Family<FetchLabels, Gauge>,
+    cluster_allowed: Family<ClusterLabels, Gauge>,
+    cluster_in_flight: Family<ClusterLabels, Gauge>,
+    cluster_throttled: Family<ClusterLabels, Counter>,
     pub outbox_pending: Gauge,
     pub task_panics: Family<TaskLabels, Counter>,
     pub resident_bytes: Gauge<i64, AtomicI64>,
@@ -96,6 +105,9 @@ impl Metrics {
             held: Family::default(),
             fetches: Family::default(),
             fetch_failing: Family::default(),
+            cluster_allowed: Family::default(),
+            cluster_in_flight: Family::default(),
+            cluster_throttled: Family::default(),
             outbox_pending: Gauge::default(),
             task_panics: Family::default(),
             resident_bytes: Gauge::default(),
@@ -119,6 +131,9 @@ impl Metrics {
             held,
             fetches,
             fetch_failing,
+            cluster_allowed,
+            cluster_in_flight,
+            cluster_throttled,
             outbox_pending,
             task_panics,
             resident_bytes,
@@ -141,6 +156,21 @@ impl Metrics {
             "naksha_git_failing",
             "1 while a repository cannot be fetched",
             fetch_failing.clone(),
+        );
+        registry.register(
+            "naksha_cluster_requests_allowed",
+            "Requests that a cluster is sent at a time at most, by what it says to them",
+            cluster_allowed.clone(),
+        );
+        registry.register(
+            "naksha_cluster_requests_in_flight",
+            "Requests that a cluster has not answered yet",
+            cluster_in_flight.clone(),
+        );
+        registry.register(
+            "naksha_cluster_throttled",
+            "Answers of a cluster that said: too many requests",
+            cluster_throttled.clone(),
         );
         registry.register(
             "naksha_outbox_pending",
@@ -185,12 +215,24 @@ impl Metrics {
             drop(counter);
             self.fetch_failing.get_or_create(&labels).set(i64::from(feed.trouble().is_some()));
         }
+        self.read_pressures();
         if let Some(bytes) = resident_bytes() {
             self.resident_bytes.set(bytes);
         }
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("should write to a string");
         text
+    }
+
+    fn read_pressures(&self) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        for Pressure { cluster, allowed, in_flight, throttled } in pressures() {
+            let labels = ClusterLabels { cluster: cluster.to_string() };
+            self.cluster_allowed.get_or_create(&labels).set(number(allowed));
+            self.cluster_in_flight.get_or_create(&labels).set(number(in_flight));
+            let counter = self.cluster_throttled.get_or_create(&labels);
+            counter.inc_by(throttled.saturating_sub(counter.get()));
+        }
     }
 }
 

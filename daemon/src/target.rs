@@ -99,11 +99,13 @@ impl OpenTarget {
                 let opened = opened.map_err(TargetOpenError::Abnormal)?;
                 Arc::new(opened.map_err(|source| TargetOpenError::Directory { path, source })?)
             }
-            TargetRef::Kubernetes { cluster, .. } => {
+            TargetRef::Kubernetes { cluster, namespace } => {
                 let access = access(&config.clusters, cluster, &repository.name, &environment.name);
                 let access = access.map_err(TargetOpenError::NotGiven)?;
                 let opened = ClusterTarget::open(&access, &environment.name, key).await;
-                Arc::new(opened.map_err(TargetOpenError::Cluster)?)
+                let opened = opened.map_err(TargetOpenError::Cluster)?;
+                let namespace = namespace.as_deref().unwrap_or("default");
+                Arc::new(opened.claiming(namespace, &repository.name, &environment.name))
             }
             TargetRef::FromUnit { unit, .. } => {
                 return Err(TargetOpenError::Unsupported { unit: unit.clone() });

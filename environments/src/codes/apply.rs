@@ -19,4 +19,5 @@ codes! {
     TARGET_UNSUPPORTED = "NK0615" Error "target of a kind that this version cannot apply to";
     TARGET_NOT_GIVEN = "NK0616" Error "target that this environment may not use";
     CLUSTER_ACCESS = "NK0617" Error "cluster cannot be connected to";
+    TARGET_TAKEN = "NK0618" Error "another installation applies the environment";
 }

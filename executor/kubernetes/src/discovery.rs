@@ -3,6 +3,8 @@
 //! A group whose own server does not answer is *unknown*: its kinds are neither there nor gone, and nothing of them is
 //! changed or pruned. What is not served is asked for again, because a definition may just have been made.
 
+mod absence;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use serde::de::DeserializeOwned;
 use crate::connect::{Api, NoAnswer};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
+
+pub(crate) use absence::doubt;
 
 /// Aggregated discovery first; servers before 1.30 answer with the plain list of groups.
 const AGGREGATED: &str =
@@ -62,6 +66,14 @@ pub(crate) enum DiscoveryError {
 }
 
 impl DiscoveryError {
+    fn words(&self) -> String {
+        match self {
+            Self::NoAnswer(error) => error.to_string(),
+            Self::Refused(refusal) => refusal.words(),
+            Self::Strange(reason) => reason.clone(),
+        }
+    }
+
     /// What it means to a write of `key`.
     pub(crate) fn to_write_error(&self, key: &ObjectKey) -> WriteError {
         let transient = |reason: String| WriteError::Transient { key: key.clone(), reason, after: None };
@@ -112,24 +124,40 @@ impl Discovery {
         if has(&known) { Ok(known) } else { self.younger_than(api, LOOK_AGAIN).await }
     }
 
+    /// What is served as of now: something does not go as it did.
+    pub(crate) async fn fresh(&self, api: &Api) -> Result<Arc<Catalogue>, DiscoveryError> {
+        let now = Instant::now();
+        self.known_or_asked(api, |since| since >= now).await
+    }
+
     async fn younger_than(&self, api: &Api, age: Duration) -> Result<Arc<Catalogue>, DiscoveryError> {
-        if let Some(known) = self.known(age) {
+        self.known_or_asked(api, |since| since.elapsed() < age).await
+    }
+
+    async fn known_or_asked(
+        &self,
+        api: &Api,
+        will_do: impl Fn(Instant) -> bool,
+    ) -> Result<Arc<Catalogue>, DiscoveryError> {
+        if let Some(known) = self.known(&will_do) {
             return Ok(known);
         }
         // One asks, the others wait for its answer.
         let _asking = self.asking.lock().await;
-        if let Some(known) = self.known(age) {
+        if let Some(known) = self.known(&will_do) {
             return Ok(known);
         }
+        // As of before it was asked.
+        let since = Instant::now();
         let found = Arc::new(discover(api).await?);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        *known = Some((Instant::now(), Arc::clone(&found)));
+        *known = Some((since, Arc::clone(&found)));
         Ok(found)
     }
 
-    fn known(&self, age: Duration) -> Option<Arc<Catalogue>> {
+    fn known(&self, will_do: impl Fn(Instant) -> bool) -> Option<Arc<Catalogue>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|(since, _)| since.elapsed() < age).map(|(_, known)| Arc::clone(known))
+        known.as_ref().filter(|(since, _)| will_do(*since)).map(|(_, known)| Arc::clone(known))
     }
 }
 

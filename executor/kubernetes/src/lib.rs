@@ -4,16 +4,19 @@
 //! Access ── connect ──> Api ──┬── discovery ─> Catalogue      which kinds there are, and where they lie
 //!                             ├── watch ─────> Cache          one watch per kind: what is there, a few numbers per object
 //!                             ├── observe: Cache + marks      no call for what is as our last write left it
-//!                             └── write, remove               server-side apply; deletion by uid
+//!                             ├── write, remove               server-side apply; deletion by uid
+//!                             └── claim                       a Lease: no second installation applies the same environment
 //! ```
 //!
 //! Invariants: what is not known is never absent; an object is compared with what the server answered to our own
 //! write, never with the manifest; nothing of a Secret's data is kept or leaves this crate in clear.
 
+mod claim;
 mod connect;
 mod discovery;
 mod fields;
 mod live;
+mod lookout;
 mod observe;
 mod refusal;
 mod remove;
@@ -24,5 +27,5 @@ mod version;
 mod watch;
 mod write;
 
-pub use connect::{Access, AccessError, Identity, Source};
+pub use connect::{Access, AccessError, Identity, Pressure, Source, pressures};
 pub use target::{ClusterTarget, OpenError};

@@ -14,7 +14,7 @@ use naksha_executor::port::target::{Question, TargetError, Wanted};
 use serde::Deserialize;
 
 use crate::connect::NoAnswer;
-use crate::discovery::{Catalogue, DiscoveryError, Served};
+use crate::discovery::{Catalogue, DiscoveryError, Served, doubt};
 use crate::live::{Told, told};
 use crate::refusal::Refusal;
 use crate::resource::{GroupKind, Resource, escape};
@@ -38,12 +38,16 @@ pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observa
         |catalogue: &Catalogue| wanted.iter().all(|one| served(catalogue, &one.key, None) != Served::No);
     let catalogue = inner.discovery.having(&inner.api, has_all).await;
     let catalogue = catalogue.map_err(|error| unreachable(inner, error))?;
-    let mut round = Round { inner, catalogue, found: Vec::new(), reads: Vec::new() };
+    let mut round = Round { inner, catalogue, doubts: HashMap::new(), found: Vec::new(), reads: Vec::new() };
     // Of what was compared before, every kind is watched.
     let asked = wanted.iter().filter(|one| one.mark.is_some()).map(|one| &one.key);
     let again = !inner.cache.has_compared() || inner.cache.states().borrow().any_forbidden();
     let quiet_keys = quiet.objects().map(|(key, _)| key).filter(|_| again);
-    let states = round.watch(asked.chain(quiet_keys)).await;
+    let mut states = round.watch(asked.chain(quiet_keys)).await;
+    if states.any_broken() {
+        states = round.look_again(states).await.map_err(|error| unreachable(inner, error))?;
+    }
+    round.doubt(wanted.iter().map(|one| &one.key)).await;
     if states.any_silent() {
         let silent = quiet.objects().filter_map(|(key, _)| Some((key, states.silent(key)?)));
         round.found.extend(silent.map(|(key, reason)| (key.clone(), Observed::Unknown { reason })));
@@ -68,6 +72,7 @@ pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observa
         }
     }
     round.look_for(unmarked).await;
+    round.look_out();
     round.read().await
 }
 
@@ -78,6 +83,8 @@ type Place = (Arc<Resource>, Option<Arc<str>>);
 struct Round<'a> {
     inner: &'a Inner,
     catalogue: Arc<Catalogue>,
+    /// Kinds that are not listed, and may be served all the same.
+    doubts: HashMap<GroupKind, String>,
     found: Vec<(ObjectKey, Observed)>,
     /// Objects that have to be read, with their marks.
     reads: Vec<(ObjectKey, Option<Mark>)>,
@@ -115,6 +122,46 @@ impl Round<'_> {
         if smaller { self.begun().await } else { states }
     }
 
+    /// Some watch broke: the server may be away, or serve something else than before. An error: nobody is there.
+    async fn look_again(&mut self, states: States) -> Result<States, DiscoveryError> {
+        self.catalogue = self.inner.discovery.fresh(&self.inner.api).await?;
+        let is_served = |one: &Resource| {
+            matches!(self.catalogue.find(&one.group, &one.kind, Some(&one.version)), Served::Yes(_))
+        };
+        Ok(if self.inner.watchers.hurry(is_served) { self.begun().await } else { states })
+    }
+
+    /// Looks closer at kinds that are not listed: what is of them would be gone. Those of which nothing is wanted either are
+    /// watched no more.
+    async fn doubt<'k>(&mut self, keys: impl Iterator<Item = &'k ObjectKey>) {
+        let unlisted = keys.filter(|key| served(&self.catalogue, key, None) == Served::No);
+        let unlisted: HashSet<GroupKind> =
+            unlisted.map(|key| (Arc::clone(&key.group), Arc::clone(&key.kind))).collect();
+        let is_listed = |kind: &GroupKind| self.catalogue.find(&kind.0, &kind.1, None) != Served::No;
+        for kind in self.inner.watchers.kinds() {
+            if !is_listed(&kind)
+                && !unlisted.contains(&kind)
+                && doubt(&self.inner.api, &kind.0, &kind.1).await.is_none()
+            {
+                self.inner.watchers.end(&kind);
+            }
+        }
+        for kind in unlisted {
+            if let Some(reason) = doubt(&self.inner.api, &kind.0, &kind.1).await {
+                self.doubts.insert(kind, reason);
+            }
+        }
+    }
+
+    fn served(&self, key: &ObjectKey) -> Served {
+        let found = served(&self.catalogue, key, None);
+        if found != Served::No || self.doubts.is_empty() {
+            return found;
+        }
+        let kind = (Arc::clone(&key.group), Arc::clone(&key.kind));
+        self.doubts.get(&kind).map_or(Served::No, |reason| Served::Unknown(reason.clone()))
+    }
+
     /// The states, once no watch is only starting; or after a time.
     async fn begun(&self) -> States {
         let mut states = self.inner.cache.states();
@@ -126,7 +173,7 @@ impl Round<'_> {
 
     /// What the watch's word is worth: an answer, or a read.
     fn judged(&mut self, key: ObjectKey, mark: Mark, judged: Judged, states: &States) {
-        match served(&self.catalogue, &key, None) {
+        match self.served(&key) {
             Served::Yes(_) => {}
             // Its kind is gone, and everything of it with it.
             Served::No => return self.found.push((key, Observed::Absent)),
@@ -146,7 +193,7 @@ impl Round<'_> {
     async fn look_for(&mut self, keys: Vec<ObjectKey>) {
         let mut places: BTreeMap<Place, Vec<ObjectKey>> = BTreeMap::new();
         for key in keys {
-            match served(&self.catalogue, &key, None) {
+            match self.served(&key) {
                 Served::Yes(resource) => {
                     let namespace = key.namespace.clone().filter(|_| resource.namespaced);
                     places.entry((resource, namespace)).or_default().push(key);
@@ -170,9 +217,20 @@ impl Round<'_> {
         }
     }
 
+    /// Of some kind it is not known whether it is served: nobody tells when that is over.
+    fn look_out(&self) {
+        let Self { inner, catalogue, found, .. } = self;
+        let is_open = |key: &ObjectKey| matches!(self.served(key), Served::Unknown(_));
+        if found.iter().any(|(key, one)| is_unknown(one) && is_open(key)) {
+            inner.lookout.for_kinds(&inner.cache, &inner.api, (&inner.discovery, catalogue));
+        } else {
+            inner.lookout.end();
+        }
+    }
+
     /// Reads what has to be read.
     async fn read(self) -> Result<Observation, TargetError> {
-        let Self { inner, catalogue, mut found, reads } = self;
+        let Self { inner, catalogue, doubts: _, mut found, reads } = self;
         let read = |(key, mark): (ObjectKey, Option<Mark>)| {
             let catalogue = &catalogue;
             async move {
@@ -291,7 +349,10 @@ pub(crate) async fn get(
         // Where it is that version that is served no more, the server translates.
         Served::No | Served::Unknown(_) => match served(catalogue, key, None) {
             Served::Yes(resource) => resource,
-            Served::No => return Ok(Got::Nothing),
+            Served::No => {
+                let doubt = doubt(&inner.api, &key.group, &key.kind).await;
+                return Ok(doubt.map_or(Got::Nothing, Got::Unknown));
+            }
             Served::Unknown(reason) => return Ok(Got::Unknown(reason)),
         },
     };

@@ -17,6 +17,9 @@ use crate::connect::{Answer, NoAnswer};
 /// Longest reason that is passed on.
 const MAX_WORDS: usize = 400;
 
+/// Said of the server, when it does not know who we are. They were read anew before that is said.
+const CREDENTIALS: &str = "does not accept our credentials: they are expired, revoked or wrong";
+
 /// An answer that is not what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -145,7 +148,7 @@ impl Refusal {
         let moved = |reason: String| WriteError::Moved { key: key.clone(), reason };
         let transient = |reason: String, after| WriteError::Transient { key: key.clone(), reason, after };
         match self {
-            Self::Unauthorized => blocked("the server does not accept our credentials".to_owned()),
+            Self::Unauthorized => blocked(format!("the server {CREDENTIALS}")),
             Self::Forbidden(reason) => blocked(said(reason)),
             Self::Quota(reason) => blocked(said(reason)),
             Self::NamespaceTerminating => blocked("its namespace is being deleted".to_owned()),
@@ -170,7 +173,7 @@ impl Refusal {
     /// In a few words, where no object is meant.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::Unauthorized => "it does not accept our credentials".to_owned(),
+            Self::Unauthorized => format!("it {CREDENTIALS}"),
             Self::Forbidden(reason)
             | Self::Quota(reason)
             | Self::Unavailable(reason)

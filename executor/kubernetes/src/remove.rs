@@ -57,7 +57,7 @@ async fn remove_it(inner: &Inner, removal: &Removal) -> Result<(), WriteError> {
         }
         match delete(inner, &catalogue, key, &now).await? {
             None => return await_gone(inner, &catalogue, key, expect).await,
-            Some(Refusal::Missing | Refusal::NotServed) => return Ok(()),
+            Some(Refusal::Missing) => return Ok(()),
             // The status moved meanwhile, or something that matters: the next look tells.
             Some(Refusal::Stale(_)) => {}
             Some(refusal) => return Err(refusal.to_write_error(key)),

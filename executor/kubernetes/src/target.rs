@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use naksha_environments::ids::EnvironmentName;
+use naksha_environments::ids::{EnvironmentName, RepositoryName};
 use naksha_environments::object::Observation;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::target::{Question, Removal, Target, TargetError, Write, WriteError, Written};
 use tokio::sync::watch;
 use tracing::debug;
 
+use crate::claim::{Claim, NotOurs};
 use crate::connect::{Access, AccessError, Api};
 use crate::discovery::Discovery;
+use crate::lookout::Lookout;
 use crate::watch::{Cache, Watchers};
 use crate::{observe, remove, write};
 
@@ -25,9 +27,22 @@ pub struct ClusterTarget {
 pub(crate) struct Inner {
     pub(crate) api: Api,
     pub(crate) marks: MarkKey,
-    pub(crate) discovery: Discovery,
+    pub(crate) discovery: Arc<Discovery>,
     pub(crate) cache: Arc<Cache>,
     pub(crate) watchers: Watchers,
+    /// Absent: nobody else applies this environment, or who opened it does not mind.
+    claim: Option<Claim>,
+    pub(crate) lookout: Lookout,
+}
+
+impl Inner {
+    /// Whether no other installation applies the environment.
+    async fn hold(&self) -> Result<(), NotOurs> {
+        match &self.claim {
+            Some(claim) => claim.hold().await,
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +76,22 @@ impl ClusterTarget {
         let api = api.map_err(|source| OpenError::Access { cluster: cluster(), source })?;
         let cache = Arc::new(Cache::default());
         let watchers = Watchers::new(api.clone(), Arc::clone(&cache), environment.clone(), marks.clone());
-        Ok(Self { inner: Inner { api, marks, discovery: Discovery::default(), cache, watchers } })
+        let discovery = Arc::default();
+        let lookout = Lookout::default();
+        Ok(Self { inner: Inner { api, marks, discovery, cache, watchers, claim: None, lookout } })
+    }
+
+    /// Claims the environment for this installation, in the namespace that it is applied to: while another one holds it,
+    /// nothing is observed and nothing written.
+    pub fn claiming(
+        mut self,
+        namespace: &str,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+    ) -> Self {
+        let Inner { api, marks, .. } = &self.inner;
+        self.inner.claim = Some(Claim::new(api.clone(), namespace, (repository, environment), marks));
+        self
     }
 }
 
@@ -74,9 +104,21 @@ impl fmt::Debug for ClusterTarget {
 #[async_trait]
 impl Target for ClusterTarget {
     async fn observe(&self, question: Question) -> Result<Observation, TargetError> {
-        let observation = observe::observe(&self.inner, question).await?;
-        debug!(cluster = %self.inner.api.cluster, answers = observation.objects.len(), "observed");
-        Ok(observation)
+        let inner = &self.inner;
+        let observation = match inner.hold().await {
+            Ok(()) => observe::observe(inner, question).await,
+            Err(error) => Err(error.to_target_error(inner.api.cluster.to_string())),
+        };
+        match &observation {
+            Ok(observation) => {
+                debug!(cluster = %inner.api.cluster, answers = observation.objects.len(), "observed");
+            }
+            Err(TargetError::Unreachable { .. } | TargetError::Denied { .. }) => {
+                inner.lookout.for_server(&inner.cache, &inner.api);
+            }
+            Err(TargetError::Taken { .. }) => {}
+        }
+        observation
     }
 
     fn doubt(&self) {
@@ -84,10 +126,12 @@ impl Target for ClusterTarget {
     }
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {
+        self.inner.hold().await.map_err(|error| error.to_write_error(&write.key))?;
         write::write(&self.inner, write).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<(), WriteError> {
+        self.inner.hold().await.map_err(|error| error.to_write_error(&removal.key))?;
         remove::remove(&self.inner, removal).await
     }
 

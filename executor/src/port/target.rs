@@ -146,6 +146,9 @@ pub enum TargetError {
     /// Blocked until somebody changes a right or the configuration.
     #[error("target {target} refuses us: {reason}")]
     Denied { target: String, reason: String },
+    /// Another installation applies the environment there: blocked until one of the two gives way.
+    #[error("another installation applies this environment to target {target}: {owner}")]
+    Taken { target: String, owner: String },
 }
 
 /// Why one write did not happen. The variants decide what the driver does next.
@@ -171,6 +174,7 @@ impl TargetError {
         match self {
             Self::Unreachable { .. } => codes::TARGET_UNREACHABLE,
             Self::Denied { .. } => codes::TARGET_DENIED,
+            Self::Taken { .. } => codes::TARGET_TAKEN,
         }
     }
 
@@ -180,6 +184,9 @@ impl TargetError {
                 "nothing is written or deleted until it is back; it is looked for again"
             }
             Self::Denied { .. } => "give the daemon the right to use it, or correct its configuration",
+            Self::Taken { .. } => {
+                "let one of the two go, or name their environments differently; one that is silent for a minute is replaced"
+            }
         }
     }
 

@@ -91,8 +91,8 @@ pub struct Reconciler {
     owned: usize,
     last_apply: last_apply::LastApply,
     fights: fights::Fights,
-    /// The last status of a pass that ended well.
-    last: Option<Arc<EnvironmentStatus>>,
+    /// The last status of a pass that ended well, and when that was.
+    last: Option<(Arc<EnvironmentStatus>, Timestamp)>,
 }
 
 impl Reconciler {
@@ -171,12 +171,7 @@ impl Reconciler {
         let inventory = self.inventory().await?;
         let inventory = self.placed(inventory, &renders);
         let quiet = self.memory.quiet(rendered, &inventory);
-        let observed = target.observe(rendered, &inventory, &quiet).await;
-        if matches!(observed, Err(TargetError::Denied { .. })) {
-            // Credentials may have been renewed in the meantime: they are read when it is opened.
-            self.target = None;
-        }
-        let observed = observed.map_err(PassError::Observe)?;
+        let observed = target.observe(rendered, &inventory, &quiet).await.map_err(PassError::Observe)?;
         let quiet = Arc::new(self.memory.learn(rendered, quiet, &observed));
         let observation = Arc::new(observed);
         self.pulse.beat();

@@ -10,6 +10,7 @@ use naksha_environments::environment::Lifecycle;
 use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::load::told_once;
+use naksha_environments::moment::to_the_second;
 use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
 use naksha_environments::plan::{Action, Blocked, Plan};
 use naksha_environments::rendered::Rendered;
@@ -178,9 +179,10 @@ impl Reconciler {
         let bare = self.bare(state);
         let status = match &self.last {
             None => EnvironmentStatus { why: vec![reason], ..bare },
-            Some(last) => {
+            Some((last, at)) => {
                 let last = EnvironmentStatus::clone(last);
-                EnvironmentStatus { state: bare.state, since: bare.since, why: vec![reason], ..last }
+                let as_of = format!("what is said of its units is as of {}", to_the_second(*at));
+                EnvironmentStatus { state: bare.state, since: bare.since, why: vec![reason, as_of], ..last }
             }
         };
         // The store itself may be what failed; the next pass says it again.
@@ -218,7 +220,7 @@ impl Reconciler {
             self.shared.outbox.notify_one();
         }
         if !matches!(status.state, State::Unknown { .. }) {
-            self.last = Some(Arc::clone(&status));
+            self.last = Some((Arc::clone(&status), Timestamp::now()));
         }
         Ok(status)
     }

@@ -117,7 +117,26 @@ impl Access {
         }
         // Retrying is the driver's business: it knows what a write may cost.
         config.default_retry = false;
+        self.take_in_token(&mut config).await?;
         Ok(config)
+    }
+
+    /// kube reads a token file again every minute, and sends it as it is. Most editors end a file with a line break, which no
+    /// header may have: such a token is taken as it is now, and read again when it is refused.
+    async fn take_in_token(&self, config: &mut Config) -> Result<(), AccessError> {
+        let Some(file) = config.auth_info.token_file.clone().filter(|_| config.auth_info.token.is_none())
+        else {
+            return Ok(());
+        };
+        let text = tokio::fs::read_to_string(&file).await.map_err(|error| AccessError::Credentials {
+            cluster: Arc::clone(&self.cluster),
+            reason: format!("token file {file}: {error}"),
+        })?;
+        let token = text.trim();
+        if token != text {
+            config.auth_info.token = Some(token.to_owned().into());
+        }
+        Ok(())
     }
 
     async fn of_kubeconfig(

@@ -1,4 +1,7 @@
-//! One request, one answer. Requests and watches have connections of their own: a server allows 100 streams on each.
+//! One request, one answer. How many are in flight is up to the server: see [`super::limit`].
+//!
+//! Two answers are no answers to the request, and are dealt with here: "too many requests" (it is sent again, within a
+//! bounded time) and "who are you?" (credentials are read anew, and it is sent again once). Neither did anything.
 
 use std::error::Error;
 use std::fmt;
@@ -10,21 +13,28 @@ use futures::TryStreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use kube::client::{Body, ClientBuilder, ConfigExt as _};
-use kube::{Client, Config};
+use kube::Client;
+use kube::client::Body;
+use naksha_executor::retry::spread;
+use tokio::time::Instant;
 use tokio_util::codec::{FramedRead, LinesCodec};
 use tokio_util::io::StreamReader;
-use tower::{BoxError, ServiceBuilder};
+use tracing::debug;
 
 use super::access::{Access, AccessError};
+use super::client::{Clients, Connections};
+use super::limit::pause;
+use super::permits::Permits;
 
 /// One request and its answer. The server itself gives up after a minute; a webhook may take half of one.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection that is dead without anybody saying so is found out after two of these.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long "too many requests" is taken for an answer to wait, and not for one to give. Whoever asks for a write checked its
+/// lease before, and a lease holds three times as long.
+const ABSORBED: Duration = Duration::from_secs(20);
+/// Credentials that are refused are read anew at most this often: while they are wrong, every request is refused.
+const RENEW: Duration = Duration::from_secs(5);
+/// And so often while nobody answers: address, authority or certificate may be others now.
+const RENEW_UNANSWERED: Duration = Duration::from_secs(30);
 /// An answer larger than this is none of ours: objects end at 1.5 MiB, lists are asked for in pages.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 
@@ -35,8 +45,8 @@ pub(crate) type Lines = futures::stream::BoxStream<'static, Result<String, NoAns
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) cluster: Arc<str>,
-    requests: Client,
-    watches: Client,
+    connections: Arc<Connections>,
+    permits: Arc<Permits>,
 }
 
 impl fmt::Debug for Api {
@@ -68,54 +78,122 @@ pub(crate) enum NoAnswer {
 
 impl Api {
     pub(crate) async fn connect(access: &Access) -> Result<Self, AccessError> {
-        let config = access.config().await?;
+        let (connections, address) = Connections::open(access).await?;
         let cluster = Arc::clone(&access.cluster);
-        let refused = |error: kube::Error| AccessError::Credentials {
-            cluster: Arc::clone(&access.cluster),
-            reason: root_cause(&error),
-        };
-        let requests = client(&config).map_err(refused)?;
-        let watches = client(&config).map_err(refused)?;
-        Ok(Self { cluster, requests, watches })
+        let permits = Permits::of(&cluster, &address);
+        Ok(Self { cluster, connections: Arc::new(connections), permits })
     }
 
-    /// One request within a time of its own.
+    /// One request within a time of its own; waiting for its turn does not count.
     pub(crate) async fn call(&self, request: Request<Vec<u8>>, within: Duration) -> Result<Answer, NoAnswer> {
-        let call = async {
-            let response =
-                self.requests.send(request.map(Body::from)).await.map_err(|error| no_answer(&error))?;
-            let (parts, body) = response.into_parts();
-            let limited = http_body_util::Limited::new(body, MAX_ANSWER_BYTES);
-            let body = limited.collect().await.map_err(|error| {
-                NoAnswer::Unreachable(format!("its answer broke off: {}", root_cause(&*error)))
-            })?;
-            Ok(answer(&parts, body.to_bytes()))
-        };
-        tokio::time::timeout(within, call).await.unwrap_or(Err(NoAnswer::TimedOut(within)))
+        let request = request.map(Bytes::from);
+        let mut again = Again::default();
+        loop {
+            let place = self.permits.place().await;
+            let clients = self.connections.now();
+            let sent = Instant::now();
+            let answer = send(&clients.requests, request.clone(), within).await;
+            match &answer {
+                Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => place.throttled(),
+                Ok(_) => place.answered(sent.elapsed()),
+                Err(NoAnswer::TimedOut(_)) => place.timed_out(),
+                Err(NoAnswer::Unreachable(_)) => drop(place),
+            }
+            if !self.is_to_ask_again(&answer, &clients, &mut again).await {
+                return answer;
+            }
+        }
     }
 
     pub(crate) async fn get(&self, path: &str, accept: &str) -> Result<Answer, NoAnswer> {
         self.call(get(path, accept), REQUEST_TIMEOUT).await
     }
 
-    /// A watch: its lines as they come, or what the server said instead.
+    /// A watch: its lines as they come, or what the server said instead. It takes no place: it lasts.
     pub(crate) async fn watch(&self, path: &str, accept: &str) -> Result<Result<Lines, Answer>, NoAnswer> {
-        let open = async {
-            let request = get(path, accept).map(Body::from);
-            let response = self.watches.send(request).await.map_err(|error| no_answer(&error))?;
-            let (parts, body) = response.into_parts();
-            if parts.status != StatusCode::OK {
-                let body = body.collect().await.map_err(|error| no_answer(&error))?;
-                return Ok(Err(answer(&parts, body.to_bytes())));
+        let mut again = Again::default();
+        loop {
+            let clients = self.connections.now();
+            let open = open(&clients.watches, get(path, accept).map(Body::from));
+            let opened = tokio::time::timeout(REQUEST_TIMEOUT, open).await;
+            let answer = match opened.unwrap_or(Err(NoAnswer::TimedOut(REQUEST_TIMEOUT))) {
+                Ok(Ok(lines)) => return Ok(Ok(lines)),
+                Ok(Err(answer)) => Ok(answer),
+                Err(error) => Err(error),
+            };
+            if !self.is_to_ask_again(&answer, &clients, &mut again).await {
+                return answer.map(Err);
             }
-            let body = body.into_data_stream().map_err(std::io::Error::other);
-            let lines =
-                FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_ANSWER_BYTES));
-            let lines = lines.map_err(|error| NoAnswer::Unreachable(root_cause(&error)));
-            Ok(Ok(Box::pin(lines) as Lines))
-        };
-        tokio::time::timeout(REQUEST_TIMEOUT, open).await.unwrap_or(Err(NoAnswer::TimedOut(REQUEST_TIMEOUT)))
+        }
     }
+
+    /// Whether the same request is worth another try now; waits until it is.
+    async fn is_to_ask_again(
+        &self,
+        answer: &Result<Answer, NoAnswer>,
+        used: &Arc<Clients>,
+        again: &mut Again,
+    ) -> bool {
+        match answer {
+            Ok(Answer { status: StatusCode::TOO_MANY_REQUESTS, retry_after, .. }) => {
+                let pause = pause(*retry_after, spread());
+                if again.since.elapsed() + pause > ABSORBED {
+                    return false;
+                }
+                debug!(cluster = %self.cluster, ?pause, "the server has enough; waiting");
+                tokio::time::sleep(pause).await;
+                true
+            }
+            Ok(Answer { status: StatusCode::UNAUTHORIZED, .. }) if !again.renewed => {
+                again.renewed = true;
+                self.connections.renew(used, RENEW).await
+            }
+            Ok(_) | Err(NoAnswer::TimedOut(_)) => false,
+            Err(NoAnswer::Unreachable(_)) => {
+                // It may have been done, so that it is for the caller to ask again.
+                self.connections.renew(used, RENEW_UNANSWERED).await;
+                false
+            }
+        }
+    }
+}
+
+/// What was tried for one request.
+struct Again {
+    since: Instant,
+    renewed: bool,
+}
+
+impl Default for Again {
+    fn default() -> Self {
+        Self { since: Instant::now(), renewed: false }
+    }
+}
+
+async fn send(client: &Client, request: Request<Bytes>, within: Duration) -> Result<Answer, NoAnswer> {
+    let call = async {
+        let response = client.send(request.map(Body::from)).await.map_err(|error| no_answer(&error))?;
+        let (parts, body) = response.into_parts();
+        let limited = http_body_util::Limited::new(body, MAX_ANSWER_BYTES);
+        let body = limited.collect().await.map_err(|error| {
+            NoAnswer::Unreachable(format!("its answer broke off: {}", root_cause(&*error)))
+        })?;
+        Ok(answer(&parts, body.to_bytes()))
+    };
+    tokio::time::timeout(within, call).await.unwrap_or(Err(NoAnswer::TimedOut(within)))
+}
+
+async fn open(client: &Client, request: Request<Body>) -> Result<Result<Lines, Answer>, NoAnswer> {
+    let response = client.send(request).await.map_err(|error| no_answer(&error))?;
+    let (parts, body) = response.into_parts();
+    if parts.status != StatusCode::OK {
+        let body = body.collect().await.map_err(|error| no_answer(&error))?;
+        return Ok(Err(answer(&parts, body.to_bytes())));
+    }
+    let body = body.into_data_stream().map_err(std::io::Error::other);
+    let lines = FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_ANSWER_BYTES));
+    let lines = lines.map_err(|error| NoAnswer::Unreachable(root_cause(&error)));
+    Ok(Ok(Box::pin(lines) as Lines))
 }
 
 fn get(path: &str, accept: &str) -> Request<Vec<u8>> {
@@ -131,46 +209,12 @@ fn answer(parts: &http::response::Parts, body: Bytes) -> Answer {
     Answer { status: parts.status, is_json, content_type, retry_after, body }
 }
 
-/// Over HTTP/2 where the server speaks it, so that many requests share a connection. Behind a proxy kube's own stack
-/// stands in, which speaks HTTP/1.1.
-fn client(config: &Config) -> Result<Client, kube::Error> {
-    if config.proxy_url.is_some() {
-        return Ok(ClientBuilder::try_from(config.clone())?.build());
-    }
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config.rustls_client_config()?);
-    let builder = builder.https_or_http();
-    let builder = match config.tls_server_name.clone().map(TryInto::try_into) {
-        Some(Ok(name)) => builder.with_server_name_resolver(hyper_rustls::FixedServerNameResolver::new(name)),
-        Some(Err(_)) | None => builder,
-    };
-    let connector = builder.enable_http1().enable_http2().wrap_connector(tcp);
-    let hyper = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .http2_adaptive_window(true)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .http2_keep_alive_timeout(KEEP_ALIVE)
-        .http2_keep_alive_while_idle(true)
-        .build(connector);
-    let service = ServiceBuilder::new()
-        .layer(config.base_uri_layer())
-        .option_layer(config.auth_layer()?)
-        .layer(config.extra_headers_layer()?)
-        .map_err(BoxError::from)
-        .service(hyper);
-    Ok(Client::new(service, config.default_namespace.clone()))
-}
-
 fn no_answer(error: &kube::Error) -> NoAnswer {
     NoAnswer::Unreachable(root_cause(error))
 }
 
 /// The words of the innermost error: those around it say "error sending request" in many ways.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
+pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;

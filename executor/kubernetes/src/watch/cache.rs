@@ -49,6 +49,8 @@ pub(crate) enum State {
     Synced,
     /// We may not watch there. What may be watched is smaller, or nothing.
     Forbidden(String),
+    /// Nobody answers, or the kind is not served: looked at again as soon as that may be over.
+    Away(String),
     Failing(String),
 }
 
@@ -70,6 +72,11 @@ impl States {
         self.0.values().any(|state| *state != State::Synced)
     }
 
+    /// Whether some watch broke and is not begun anew yet.
+    pub(crate) fn any_broken(&self) -> bool {
+        self.0.values().any(|state| matches!(state, State::Away(_) | State::Failing(_)))
+    }
+
     /// Whether some kind may not be watched everywhere: then it is watched where its objects are.
     pub(crate) fn any_forbidden(&self) -> bool {
         self.0.values().any(|state| matches!(state, State::Forbidden(_)))
@@ -87,7 +94,7 @@ impl States {
         };
         match state {
             Some(State::Synced) => None,
-            Some(State::Failing(reason) | State::Forbidden(reason)) => {
+            Some(State::Failing(reason) | State::Forbidden(reason) | State::Away(reason)) => {
                 Some(format!("its watch fails: {reason}"))
             }
             Some(State::Starting) | None => Some("its watch has told nothing yet".to_owned()),
@@ -140,7 +147,27 @@ impl Cache {
         }
     }
 
-    fn wake(&self) {
+    /// Those of these watches that wait for the server begin now. False: none does.
+    pub(super) fn begin_anew<'s>(&self, scopes: impl Iterator<Item = &'s Scope>) -> bool {
+        self.states.send_if_modified(|states| {
+            let mut any = false;
+            for scope in scopes {
+                if let Some(state @ State::Away(_)) = states.0.get_mut(scope) {
+                    *state = State::Starting;
+                    any = true;
+                }
+            }
+            any
+        })
+    }
+
+    /// A kind is watched no more.
+    pub(super) fn forget_states(&self, kind: &GroupKind) {
+        self.states.send_modify(|states| states.0.retain(|(watched, _), _| watched != kind));
+    }
+
+    /// Something is to be looked at.
+    pub(crate) fn wake(&self) {
         self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 

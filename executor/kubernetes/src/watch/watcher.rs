@@ -1,6 +1,6 @@
 //! The watch of one kind: begun, followed, begun anew when it breaks.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use naksha_executor::retry::spread;
 use naksha_kubernetes_health::RuleSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info};
@@ -20,7 +21,7 @@ use super::cache::{Cache, Scope, State};
 use crate::connect::{Api, Lines};
 use crate::live::{Seen, head, resource_version, seen_whole};
 use crate::refusal::Refusal;
-use crate::resource::Resource;
+use crate::resource::{GroupKind, Resource};
 use crate::send::ENVIRONMENT_LABEL;
 
 const FULL: &str = "application/json";
@@ -31,6 +32,11 @@ const INITIAL_END: &str = "k8s.io/initial-events-end";
 const NO_STREAMS: &str = "the server does not stream lists; Kubernetes 1.34 and later do";
 /// First and longest pause after a watch broke.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// Longest pause while nobody answers: a server that is back is seen by it, and asking costs it nothing.
+const AWAY: Duration = Duration::from_secs(5);
+/// Watches that wait for a server that is back are begun at once, but not more often than this: where a server answers to
+/// everything but watches, each try would ask for the next.
+const HURRY: Duration = Duration::from_secs(2);
 /// A watch that lasts longer than this was a good one: servers end each after half an hour or so.
 const LASTING: Duration = Duration::from_secs(30);
 /// After this long without a word, bookmarks included, a watch is begun anew: the server tells one about every minute.
@@ -47,11 +53,45 @@ pub(crate) struct Watchers {
     environment: EnvironmentName,
     marks: MarkKey,
     running: Mutex<BTreeMap<Scope, Running>>,
+    /// Wakes those that wait for the server.
+    hurry: Arc<Notify>,
+    hurried: Mutex<Option<Instant>>,
 }
 
 impl Watchers {
     pub(crate) fn new(api: Api, cache: Arc<Cache>, environment: EnvironmentName, marks: MarkKey) -> Self {
-        Self { api, cache, environment, marks, running: Mutex::default() }
+        let (running, hurry, hurried) = (Mutex::default(), Arc::default(), Mutex::default());
+        Self { api, cache, environment, marks, running, hurry, hurried }
+    }
+
+    /// Every kind that is watched.
+    pub(crate) fn kinds(&self) -> BTreeSet<GroupKind> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.keys().map(|(kind, _)| kind.clone()).collect()
+    }
+
+    /// Ends the watches of a kind.
+    pub(crate) fn end(&self, kind: &GroupKind) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|(watched, _), _| watched != kind);
+        self.cache.forget_states(kind);
+    }
+
+    /// The server answers, and what is served is known: watches that wait for just that are begun now. False: there are
+    /// none, or that was tried a moment ago.
+    pub(crate) fn hurry(&self, is_served: impl Fn(&Resource) -> bool) -> bool {
+        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        if hurried.is_some_and(|hurried| hurried.elapsed() < HURRY) {
+            return false;
+        }
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let served = running.iter().filter(|(_, (resource, _))| is_served(resource)).map(|(scope, _)| scope);
+        if !self.cache.begin_anew(served) {
+            return false;
+        }
+        *hurried = Some(Instant::now());
+        self.hurry.notify_waiters();
+        true
     }
 
     /// Watches a kind, everywhere or in a namespace, unless it is watched already.
@@ -71,6 +111,7 @@ impl Watchers {
             whole: RuleSet::bundled().has_status_rules(&resource.group, &resource.kind),
             resource: Arc::clone(resource),
             scope: scope.clone(),
+            hurry: Arc::clone(&self.hurry),
         };
         let task = AbortOnDropHandle::new(tokio::spawn(kept(watcher)));
         running.insert(scope, (Arc::clone(resource), task));
@@ -99,6 +140,7 @@ struct Watcher {
     whole: bool,
     resource: Arc<Resource>,
     scope: Scope,
+    hurry: Arc<Notify>,
 }
 
 /// Why a watch ended.
@@ -108,6 +150,8 @@ enum End {
     /// What happened meanwhile is not known: everything is told anew.
     Anew,
     Broken(String),
+    /// Nobody answers, or the kind is not served.
+    Away(String),
     /// We may not watch there. Tried again now and then: rights may be given.
     Forbidden(String),
 }
@@ -142,13 +186,20 @@ impl Watcher {
                     self.cache.set_state(&self.scope, State::Failing(reason));
                     from = None;
                 }
+                End::Away(reason) => {
+                    debug!(kind = %self.scope.0.1, reason, "the watch has nobody to ask");
+                    self.cache.set_state(&self.scope, State::Away(reason));
+                    (from, pause) = (None, pause.min(AWAY));
+                }
                 End::Forbidden(reason) => {
                     self.cache.set_state(&self.scope, State::Forbidden(reason));
                     (from, pause) = (None, PAUSE.1);
                 }
             }
-            tokio::time::sleep(pause.mul_f64(0.5 + spread())).await;
-            pause = (pause * 2).min(PAUSE.1);
+            tokio::select! {
+                () = tokio::time::sleep(pause.mul_f64(0.5 + spread())) => pause = (pause * 2).min(PAUSE.1),
+                () = self.hurry.notified() => pause = PAUSE.0,
+            }
         }
     }
 
@@ -169,11 +220,12 @@ impl Watcher {
                     Some(Refusal::Expired) => End::Anew,
                     Some(refusal @ Refusal::Forbidden(_)) => End::Forbidden(refusal.words()),
                     Some(Refusal::Invalid { .. }) if from.is_none() => End::Broken(NO_STREAMS.to_owned()),
+                    Some(refusal @ Refusal::NotServed) => End::Away(refusal.words()),
                     Some(refusal) => End::Broken(refusal.words()),
                     None => End::Anew,
                 };
             }
-            Err(error) => return End::Broken(error.to_string()),
+            Err(error) => return End::Away(error.to_string()),
         };
         self.follow(lines, from.map(str::to_owned)).await
     }
@@ -186,10 +238,10 @@ impl Watcher {
             let line = match tokio::time::timeout(SILENCE, lines.next()).await {
                 Ok(Some(Ok(line))) => line,
                 Ok(Some(Err(error))) => {
-                    return version.map_or_else(|| End::Broken(error.to_string()), End::Resume);
+                    return version.map_or_else(|| End::Away(error.to_string()), End::Resume);
                 }
                 Ok(None) => return version.map_or(End::Anew, End::Resume),
-                Err(_) => return End::Broken("it fell silent".to_owned()),
+                Err(_) => return End::Away("it fell silent".to_owned()),
             };
             let Ok(event) = serde_json::from_str::<Event<'_>>(&line) else {
                 return End::Broken("what it tells cannot be read".to_owned());

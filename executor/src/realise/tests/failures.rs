@@ -323,6 +323,7 @@ async fn every_failure_has_its_code() {
     for (error, code) in [
         (TargetError::Unreachable { target: target(), reason: reason() }, codes::TARGET_UNREACHABLE),
         (TargetError::Denied { target: target(), reason: reason() }, codes::TARGET_DENIED),
+        (TargetError::Taken { target: target(), owner: reason() }, codes::TARGET_TAKEN),
     ] {
         assert_eq!(error.diagnostic().code, code);
     }
