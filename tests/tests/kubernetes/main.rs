@@ -1,8 +1,17 @@
-//! The control plane that other tests stand on: it starts, its users may do what they may, pods live and fail as
-//! asked, and nothing of it is left.
+//! A real control plane. What other tests stand on: it starts, its users may do what they may, pods live and fail as asked, and
+//! nothing of it is left. Then the contract of targets on it, the daemon in fair weather, and everything that goes wrong.
 
+mod answers;
 mod contract;
+mod credentials;
 mod daemon;
+mod installations;
+mod kill;
+mod outage;
 mod pods;
 mod remains;
+mod site;
+mod storm;
 mod users;
+mod vanish;
+mod wire;
