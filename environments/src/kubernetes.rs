@@ -4,7 +4,11 @@
 //! Its own groups are closed: nobody else can add a kind to them, and nobody else can make a group without a dot (the API
 //! server refuses such a CustomResourceDefinition). Every other group is somebody's, and is never judged.
 
+mod defaults;
 mod table;
+mod well_known;
+
+pub use defaults::is_default;
 
 use crate::diagnostic::did_you_mean;
 use table::{GONE, GROUPS, Gone, Group, Instead, Kind};
@@ -32,9 +36,9 @@ pub fn scope(group: &str, kind: &str) -> Option<Scope> {
     served.or_else(|| find_gone(group, kind).map(|gone| gone.scope))
 }
 
-/// Whether objects of this built-in kind have no namespace.
+/// Whether objects of this kind have no namespace: a built-in one, or one of a well-known project.
 pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
-    scope(group, kind) == Some(Scope::Cluster)
+    scope(group, kind) == Some(Scope::Cluster) || well_known::is_cluster_scoped(group, kind)
 }
 
 /// What is wrong with a kind and its version.

@@ -119,6 +119,12 @@ impl ObjectKey {
         KeyParts { group: group.into(), kind: kind.into(), namespace, name: name.into() }.into()
     }
 
+    /// The key of another object of the same kind and namespace.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        KeyParts { name: name.into(), ..KeyParts::clone(self) }.into()
+    }
+
     /// `apps/Deployment` or `Service`.
     pub fn group_kind(&self) -> String {
         if self.group.is_empty() { self.kind.to_string() } else { format!("{}/{}", self.group, self.kind) }
@@ -288,6 +294,20 @@ pub struct Managed {
     /// The version that a write expects which was planned with the whole object in sight: it may take fields of others,
     /// while the object is just that.
     pub in_sight: Arc<str>,
+    /// What was tried with the object and cannot be done in place.
+    pub refused: Option<RefusedInPlace>,
+    /// What was set by those whose work is taken over when the object is adopted: earlier tools, or ourselves. It is what
+    /// was applied before. Absent: there is nobody.
+    pub inherited: Option<Body>,
+}
+
+/// A desired object that the target refuses as a change, and would take as a new object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedInPlace {
+    /// [`DesiredObject::digest`].
+    pub desired: Digest,
+    /// Which field cannot be changed, as far as the target said it.
+    pub field: Option<Arc<str>>,
 }
 
 /// Who else owns which field of an object, as far as its target says it.
@@ -301,6 +321,11 @@ impl FieldOwners {
     /// Of several owners of a field the first is told.
     pub fn add(&mut self, path: FieldPath, manager: Arc<str>) {
         self.0.entry(path).or_insert(manager);
+    }
+
+    /// Nobody owns this very field any more.
+    pub fn release(&mut self, path: &FieldPath) {
+        self.0.remove(path);
     }
 
     /// Who owns the field, something that it lies in, or something that lies in it.

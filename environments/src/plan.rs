@@ -320,6 +320,17 @@ pub enum Resolution {
     Take,
     /// Our value is left out of what is sent.
     Leave,
+    /// It cannot be changed in place, and the unit's policy is not to make the object anew: the action is not executed.
+    Immutable,
+    /// It was ours, Git does not set it any more, and it stays as it is.
+    HandOver,
+}
+
+impl Resolution {
+    /// Whether the action is not executed because of it.
+    pub fn refuses(self) -> bool {
+        matches!(self, Self::Refuse | Self::Immutable)
+    }
 }
 
 /// A path to a field: `spec.template.spec.containers[name=app].image`.

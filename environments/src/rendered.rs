@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::digest::Digest;
 use crate::ids::{EnvironmentName, UnitName, WorkflowName};
 use crate::object::{DesiredObject, KeyMap, ObjectKey, SharedObjects};
-use crate::unit::{ConflictPolicy, IgnoreRule};
+use crate::unit::{ConflictPolicy, IgnoreRule, ImmutablePolicy};
 use crate::variables::Variables;
 use crate::workflow::WorkflowGraph;
 
@@ -88,6 +88,7 @@ pub struct RenderedUnit {
     /// With their origins; for `--explain-values`.
     pub variables: Arc<Variables>,
     pub conflicts: ConflictPolicy,
+    pub immutable: ImmutablePolicy,
     pub ignore: Arc<[IgnoreRule]>,
     /// Digest of the objects; of nothing when broken.
     pub digest: Digest,

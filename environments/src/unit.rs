@@ -31,6 +31,7 @@ pub struct Unit {
     /// What other units may refer to as `units.<name>.outputs.<key>`.
     pub outputs: IndexMap<String, Text>,
     pub conflicts: ConflictPolicy,
+    pub immutable: ImmutablePolicy,
     pub ignore: Arc<[IgnoreRule]>,
     /// How long its objects may take to become healthy.
     pub timeout: Duration,
@@ -111,6 +112,16 @@ impl From<ConflictPolicy> for Resolution {
     }
 }
 
+/// What happens to an object of which a field changed that cannot be changed in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImmutablePolicy {
+    /// The change is refused.
+    #[default]
+    Fail,
+    /// The object is deleted and made again.
+    Recreate,
+}
+
 /// Fields that are left to somebody else: neither drift nor conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoreRule {
@@ -120,5 +131,7 @@ pub struct IgnoreRule {
     pub names: Vec<String>,
     /// JSON pointers (RFC 6901): `/spec/replicas`.
     pub fields: Vec<String>,
+    /// Field managers whose fields are theirs.
+    pub managers: Vec<String>,
     pub reason: String,
 }

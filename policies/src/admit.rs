@@ -79,7 +79,7 @@ fn healing(waits: &Plan, applied: &Plan) -> Option<Arc<Plan>> {
 }
 
 fn refused(action: &Action) -> impl Iterator<Item = &naksha_environments::plan::Conflict> {
-    action.conflicts.iter().filter(|conflict| conflict.resolution == Resolution::Refuse)
+    action.conflicts.iter().filter(|conflict| conflict.resolution.refuses())
 }
 
 fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
@@ -138,6 +138,15 @@ fn conflict_reasons(action: &Action) -> impl Iterator<Item = HoldReason> {
     refused(action).map(|conflict| {
         let who = conflict.manager.as_deref().unwrap_or("somebody else");
         let unit = action.unit.as_ref().map_or("the unit", |unit| unit.as_str());
+        if conflict.resolution == Resolution::Immutable {
+            return HoldReason {
+                kind: HoldKind::Conflict,
+                message: format!("{}: field `{}` cannot be changed in place", action.subject, conflict.path),
+                lift: format!(
+                    "undo the change, or set `immutable: recreate` in unit.yaml of `{unit}`: the object is deleted and made again"
+                ),
+            };
+        }
         HoldReason {
             kind: HoldKind::Conflict,
             message: format!("{}: field `{}` was set by `{who}`", action.subject, conflict.path),

@@ -21,7 +21,7 @@ use naksha_environments::policy::{Policy, PolicyMatch};
 use naksha_environments::rendered::{ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::repository::{Definitions, PolicySettings, Repository};
 use naksha_environments::source::{SourceTree, TreePath};
-use naksha_environments::unit::ConflictPolicy;
+use naksha_environments::unit::{ConflictPolicy, ImmutablePolicy};
 use naksha_environments::variables::Variables;
 use naksha_environments::verdict::{Acknowledgement, Finding, Standing, Verdict};
 use naksha_environments::yaml::{self, Dialect};
@@ -294,6 +294,7 @@ pub(crate) fn rendered_unit(name: &str, state: UnitState) -> RenderedUnit {
         depends_on: BTreeMap::new(),
         variables: Arc::new(Variables::default()),
         conflicts: ConflictPolicy::default(),
+        immutable: ImmutablePolicy::Fail,
         ignore: Vec::new().into(),
         digest: digest.finish(),
     }

@@ -20,6 +20,12 @@ use super::refs::RefName;
 /// More objects than this are written as one pack. A commit that touches a hundred files stays below it.
 const MAX_LOOSE: usize = 500;
 
+/// Up to this many objects are packed as they are. Looking for likenesses among them takes longer than everything else of
+/// a fetch, and a compaction does it later; the first copy of a large history is too large without.
+const MAX_PLAIN: usize = 20_000;
+/// libgit2 takes this key for the size of the largest object that is compared with others.
+const NO_LIKENESSES: &str = "[pack]\n\tdeltaCacheSize = 1\n";
+
 /// What a remote has: the tracked refs, and the branch that its HEAD names.
 #[derive(Debug, Default)]
 pub(super) struct RemoteRefs {
@@ -193,12 +199,25 @@ impl Copy<'_> {
             }
             return Ok(());
         }
+        if self.order.len() <= MAX_PLAIN {
+            self.pack_plainly(mirror)?;
+        }
         let mut pack = self.source.repository.packbuilder().map_err(|error| self.failed(&error))?;
         for id in &self.order {
             pack.insert_object(*id, None).map_err(|error| self.failed(&error))?;
         }
         // The mirror's objects become readable by all at once, when the pack's index is renamed into place.
         pack.write(&mirror.path().join("objects/pack"), 0).map_err(|error| self.failed(&error))
+    }
+
+    /// A setting of this handle, not of the source: it is read from a file of the mirror's.
+    fn pack_plainly(&self, mirror: &Repository) -> Result<(), GitError> {
+        let setting = mirror.path().join("naksha-pack.config");
+        std::fs::write(&setting, NO_LIKENESSES)
+            .map_err(|error| GitError::from_io(&setting, "write a setting of the mirror", &error))?;
+        let config = self.source.repository.config();
+        let added = config.and_then(|mut config| config.add_file(&setting, git2::ConfigLevel::App, true));
+        added.map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &git2::Error) -> GitError {

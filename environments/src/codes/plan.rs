@@ -8,4 +8,7 @@ codes! {
     NOT_DELETED = "NK0404" Warning "an object is no longer in Git and is not deleted";
     DRIFT = "NK0405" Warning "an object drifted and is not healed";
     BLOCKED_BY_DEPENDENCY = "NK0406" Warning "a unit waits for one that cannot be applied";
+    FIELD_IMMUTABLE = "NK0407" Error "a field changed that cannot be changed in place";
+    WOULD_BE_REFUSED = "NK0408" Warning "the target would refuse an object of the plan";
+    NOT_TRIED = "NK0409" Info "an object of the plan was not tried on the target";
 }

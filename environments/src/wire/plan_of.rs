@@ -182,6 +182,8 @@ fn conflict(conflict: &Conflict) -> ConflictDocument {
         Resolution::Refuse => "refuse",
         Resolution::Take => "take",
         Resolution::Leave => "leave",
+        Resolution::Immutable => "immutable",
+        Resolution::HandOver => "hand-over",
     };
     ConflictDocument {
         path: text_document(&conflict.path.to_string()),

@@ -3,6 +3,8 @@
 //! A set is a tree: `f:NAME` is a field, `k:{…}` an item of a list by its key, `v:…` a member of a set, `.` the node
 //! itself. A leaf is `{}`. What we own is compared by value at the leaves; what others own names who is in conflict.
 
+pub(crate) mod set;
+
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use serde_json::{Map, Value};
 
 /// Under which name we write.
 pub(crate) const MANAGER: &str = "naksha";
+/// Under which name a field of ours is kept that we stop sending and that is to stay as it is. Nobody's, to a plan.
+pub(crate) const HAND_OVER: &str = "naksha-handover";
 
 /// One entry of `managedFields`, its fields as they came.
 #[derive(Debug, Clone, Deserialize)]
@@ -143,7 +147,7 @@ fn child<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
 /// Who else owns which field of the main resource.
 pub(crate) fn owners(entries: &[Entry<'_>]) -> FieldOwners {
     let mut owners = FieldOwners::default();
-    for entry in entries.iter().filter(|entry| !entry.is_ours()) {
+    for entry in entries.iter().filter(|entry| !entry.is_ours() && entry.manager != HAND_OVER) {
         let manager: Arc<str> = match &*entry.subresource {
             "" => entry.manager.as_str().into(),
             // A status is its controller's own; what a scaler sets is a field of the main resource.

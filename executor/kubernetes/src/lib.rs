@@ -11,12 +11,15 @@
 //! Invariants: what is not known is never absent; an object is compared with what the server answered to our own
 //! write, never with the manifest; nothing of a Secret's data is kept or leaves this crate in clear.
 
+mod anew;
+mod autoscaler;
 mod claim;
 mod connect;
 mod discovery;
 mod fields;
 mod live;
 mod lookout;
+mod managers;
 mod observe;
 mod refusal;
 mod remove;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::fields::{Entry, entry_hash, fingerprint, owners};
+use crate::managers::inherited;
 use crate::send::ENVIRONMENT_LABEL;
 use crate::version::Version;
 
@@ -148,6 +149,8 @@ pub(crate) fn told(key: &ObjectKey, text: &str, marks: &MarkKey) -> Option<Told>
         by_us: our_entry(&read.metadata).is_some(),
         signed: read.metadata.labels.contains_key(ENVIRONMENT_LABEL),
         in_sight: Version { whole: Some(whole), ..version }.to_string().into(),
+        refused: None,
+        inherited: inherited(&read.metadata.managed_fields, &read.masked).as_ref().map(Body::new),
     };
     let live = Live { mark, body, health: read.health, managed: Some(Arc::new(managed)) };
     Some(Told { seen: read.seen, live, whole })

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use naksha_environments::kubernetes::Scope;
 use naksha_environments::object::{Health, Mark, ObjectKey, Observation, Observed};
 use naksha_executor::live::is_secret;
-use naksha_executor::port::target::{Question, TargetError, Wanted};
+use naksha_executor::port::target::{GroupKind, Question, TargetError, Wanted};
 use serde::Deserialize;
 
+use crate::autoscaler::release_replicas;
 use crate::connect::NoAnswer;
 use crate::discovery::{Catalogue, DiscoveryError, Served, doubt};
 use crate::live::{Told, told};
 use crate::refusal::Refusal;
-use crate::resource::{GroupKind, Resource, escape};
+use crate::resource::{Resource, escape};
 use crate::target::Inner;
 use crate::version::Version;
 use crate::watch::{Judged, State, States};
@@ -74,6 +76,24 @@ pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observa
     round.look_for(unmarked).await;
     round.look_out();
     round.read().await
+}
+
+/// Where kinds lie, as far as the server serves them.
+pub(crate) async fn scopes(
+    inner: &Inner,
+    kinds: &BTreeSet<GroupKind>,
+) -> Result<BTreeMap<GroupKind, Scope>, TargetError> {
+    let has_all = |catalogue: &Catalogue| {
+        kinds.iter().all(|(group, kind)| catalogue.find(group, kind, None) != Served::No)
+    };
+    let catalogue = inner.discovery.having(&inner.api, has_all).await;
+    let catalogue = catalogue.map_err(|error| unreachable(inner, error))?;
+    let scope = |(group, kind): &GroupKind| match catalogue.find(group, kind, None) {
+        Served::Yes(resource) if resource.namespaced => Some(Scope::Namespace),
+        Served::Yes(_) => Some(Scope::Cluster),
+        Served::No | Served::Unknown(_) => None,
+    };
+    Ok(kinds.iter().filter_map(|one| Some((one.clone(), scope(one)?))).collect())
 }
 
 /// A kind, everywhere or in a namespace.
@@ -309,7 +329,7 @@ async fn read_one(
     key: &ObjectKey,
     mark: Option<&Mark>,
 ) -> Result<Option<Observed>, NoAnswer> {
-    let told = match get(inner, catalogue, key, mark).await? {
+    let mut told = match get(inner, catalogue, key, mark).await? {
         Got::Object(told) => *told,
         Got::Nothing => return Ok(Some(Observed::Absent)),
         Got::Unknown(reason) => return Ok(Some(Observed::Unknown { reason })),
@@ -322,6 +342,10 @@ async fn read_one(
     let as_marked = mark
         .is_some_and(|mark| mark.uid == told.live.mark.uid && mark.fingerprint == told.live.mark.fingerprint);
     if !as_marked || inner.cache.is_suspected(key) {
+        release_replicas(inner, catalogue, key, &mut told.live).await;
+        if let (Some(refused), Some(managed)) = (inner.cache.refusal(key), &mut told.live.managed) {
+            Arc::make_mut(managed).refused = Some(refused);
+        }
         return Ok(Some(Observed::Live(told.live)));
     }
     Ok(Some(Observed::InSync { mark: told.live.mark, health: told.live.health }))

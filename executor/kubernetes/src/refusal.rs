@@ -42,7 +42,7 @@ pub(crate) enum Refusal {
     /// 409 without causes: it moved, or is another object.
     Stale(String),
     /// 422, 400 and others that only another object helps against.
-    Invalid { field: Option<String>, reason: String, immutable: bool },
+    Invalid { field: Option<String>, reason: String },
     /// 410: what is asked about is older than what the server remembers.
     Expired,
     /// 429, and 5xx that name a time.
@@ -115,7 +115,7 @@ impl Refusal {
             StatusCode::TOO_MANY_REQUESTS => Self::Throttled(pause(answer, details)),
             // The author's error, in the guise of the server's: an unknown field, a key twice.
             StatusCode::INTERNAL_SERVER_ERROR if message.contains("failed to create typed patch object") => {
-                Self::Invalid { field: None, reason: typed(message), immutable: false }
+                Self::Invalid { field: None, reason: typed(message) }
             }
             code if code.is_server_error() => pause(answer, details)
                 .map_or_else(|| Self::Unavailable(last()), |after| Self::Throttled(Some(after))),
@@ -131,7 +131,7 @@ impl Refusal {
             StatusCode::GONE => Self::Expired,
             StatusCode::TOO_MANY_REQUESTS => Self::Throttled(answer.retry_after),
             StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::Invalid { field: None, reason: "it is too large".to_owned(), immutable: false }
+                Self::Invalid { field: None, reason: "it is too large".to_owned() }
             }
             code => Self::Unavailable(format!("it answered {}", code.as_u16())),
         }
@@ -164,7 +164,7 @@ impl Refusal {
             Self::Expired => transient("the server asks to begin anew".to_owned(), None),
             Self::Throttled(after) => transient("the server asks to wait".to_owned(), *after),
             Self::Unavailable(reason) => transient(format!("the server failed: {}", said(reason)), None),
-            Self::Invalid { field, reason, immutable: _ } => {
+            Self::Invalid { field, reason } => {
                 WriteError::Invalid { key: key.clone(), field: field.clone(), reason: said(reason) }
             }
         }
@@ -228,7 +228,7 @@ fn pause(answer: &Answer, details: &Details) -> Option<Duration> {
 fn invalid(message: &str, details: &Details) -> Refusal {
     let named = details.causes.iter().find(|cause| !cause.field.is_empty() && cause.field != "<nil>");
     let Some(cause) = named.or(details.causes.first()) else {
-        return Refusal::Invalid { field: None, reason: last_clause(message), immutable: false };
+        return Refusal::Invalid { field: None, reason: last_clause(message) };
     };
     let field = (!cause.field.is_empty() && cause.field != "<nil>").then(|| cause.field.clone());
     if field.as_deref() == Some("metadata.uid") {
@@ -237,10 +237,7 @@ fn invalid(message: &str, details: &Details) -> Refusal {
     // A policy's words name it and its binding in the message, the cause only says that it was refused.
     let words = if cause.message.is_empty() || field.is_none() { message } else { &cause.message };
     let reason = if field.is_none() { short(words) } else { last_clause(words) };
-    let immutable =
-        ["immutable", "may not change", "may not be changed", "may not update", "may not be updated"];
-    let immutable = immutable.iter().any(|word| cause.message.contains(word));
-    Refusal::Invalid { field, reason, immutable }
+    Refusal::Invalid { field, reason }
 }
 
 /// `…: exceeded quota: NAME, requested: …, used: …, limited: …`

@@ -5,9 +5,6 @@ use std::sync::Arc;
 
 use naksha_environments::object::ObjectKey;
 
-/// A kind, whatever its version: group and name.
-pub(crate) type GroupKind = (Arc<str>, Arc<str>);
-
 /// One kind in one version, as the server serves it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Resource {

@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 /// Says to whose environment an object belongs, so that a watch tells of no others. A filter, never proof.
 pub(crate) const ENVIRONMENT_LABEL: &str = "naksha.dev/environment";
 /// No object has this version: who sends it makes an object, or fails where one is.
-const NO_VERSION: &str = "1";
+pub(crate) const NO_VERSION: &str = "1";
+/// The content type of a server-side apply.
+pub(crate) const APPLY: &str = "application/apply-patch+yaml";
 /// What etcd takes, less some room for what the server adds. Clients of other tools stop at the same size.
 const MAX_BYTES: usize = 1_500_000;
 

@@ -1,13 +1,17 @@
 //! The target port over a cluster.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use naksha_environments::kubernetes::Scope;
 use naksha_environments::object::Observation;
 use naksha_environments::secret::MarkKey;
-use naksha_executor::port::target::{Question, Removal, Target, TargetError, Write, WriteError, Written};
+use naksha_executor::port::target::{
+    GroupKind, Question, Removal, Target, TargetError, Write, WriteError, Written,
+};
 use tokio::sync::watch;
 use tracing::debug;
 
@@ -42,6 +46,14 @@ impl Inner {
             Some(claim) => claim.hold().await,
             None => Ok(()),
         }
+    }
+
+    /// What was answered. When nobody did, somebody looks out for the server.
+    fn looked_out_for<T>(&self, answer: Result<T, TargetError>) -> Result<T, TargetError> {
+        if let Err(TargetError::Unreachable { .. } | TargetError::Denied { .. }) = &answer {
+            self.lookout.for_server(&self.cache, &self.api);
+        }
+        answer
     }
 }
 
@@ -109,16 +121,13 @@ impl Target for ClusterTarget {
             Ok(()) => observe::observe(inner, question).await,
             Err(error) => Err(error.to_target_error(inner.api.cluster.to_string())),
         };
-        match &observation {
-            Ok(observation) => {
-                debug!(cluster = %inner.api.cluster, answers = observation.objects.len(), "observed");
-            }
-            Err(TargetError::Unreachable { .. } | TargetError::Denied { .. }) => {
-                inner.lookout.for_server(&inner.cache, &inner.api);
-            }
-            Err(TargetError::Taken { .. }) => {}
-        }
-        observation
+        let observation = inner.looked_out_for(observation)?;
+        debug!(cluster = %inner.api.cluster, answers = observation.objects.len(), "observed");
+        Ok(observation)
+    }
+
+    async fn scopes(&self, kinds: &BTreeSet<GroupKind>) -> Result<BTreeMap<GroupKind, Scope>, TargetError> {
+        self.inner.looked_out_for(observe::scopes(&self.inner, kinds).await)
     }
 
     fn doubt(&self) {
@@ -128,6 +137,10 @@ impl Target for ClusterTarget {
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {
         self.inner.hold().await.map_err(|error| error.to_write_error(&write.key))?;
         write::write(&self.inner, write).await
+    }
+
+    async fn try_out(&self, write: &Write) -> Result<(), WriteError> {
+        write::try_out(&self.inner, write).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<(), WriteError> {

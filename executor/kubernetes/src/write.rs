@@ -5,19 +5,24 @@
 //! again with the object in sight.
 
 use std::collections::BTreeMap;
+use std::slice;
 use std::sync::Arc;
 
 use http::Request;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use naksha_environments::merge::without;
 use naksha_environments::object::{Health, Mark, ObjectKey};
+use naksha_environments::plan::FieldPath;
 use naksha_environments::secret::SecretMark;
 use naksha_executor::port::target::{Write, WriteError, WriteMode, Written};
 use serde_json::Value;
 
+use crate::anew::look_into;
 use crate::connect::REQUEST_TIMEOUT;
 use crate::discovery::{Catalogue, DiscoveryError, Served};
 use crate::fields::MANAGER;
 use crate::live::{Seen, answered, seen_whole};
+use crate::managers::{Transfer, Transferred, transfer};
 use crate::observe::{Got, get, served};
 use crate::refusal::{FieldConflict, Refusal, unanswered};
 use crate::resource::Resource;
@@ -25,7 +30,6 @@ use crate::send;
 use crate::target::Inner;
 use crate::version::Version;
 
-const APPLY: &str = "application/apply-patch+yaml";
 /// How often a forced write is sent again because the status moved between the read and the write.
 const BOUND_TRIES: u32 = 5;
 
@@ -44,6 +48,26 @@ pub(crate) async fn write(inner: &Inner, write: &Write) -> Result<Written, Write
         .collect();
     let health = seen.whole.map_or(Health::Healthy, |whole| whole.health);
     Ok(Written { mark, secrets: marks, health })
+}
+
+/// Asks whether the server would take it, fields of others included: whose they are is known from the plan.
+pub(crate) async fn try_out(inner: &Inner, write: &Write) -> Result<(), WriteError> {
+    let body = send::body(write)?;
+    let (_, resource) = resource(inner, &write.key, &body).await?;
+    match send_once(inner, write, &resource, &body, Sending::DryRun).await? {
+        Sent::Done(_) => Ok(()),
+        Sent::Refused(refusal) => Err(refusal.to_write_error(&write.key)),
+    }
+}
+
+/// How a body is sent.
+#[derive(Debug, Clone, Copy)]
+enum Sending {
+    /// It takes no field from anybody.
+    Gently,
+    ByForce,
+    /// By force, and nothing is kept.
+    DryRun,
 }
 
 /// What came of one request.
@@ -68,7 +92,8 @@ async fn send_all(inner: &Inner, write: &Write) -> Result<(Seen, Mark), WriteErr
     if adopts {
         return send_bound(inner, write, &catalogue, &resource, body, expect).await;
     }
-    match send_once(inner, write, &resource, &body, false).await? {
+    hand_over(inner, write, &resource).await?;
+    match send_once(inner, write, &resource, &body, Sending::Gently).await? {
         Sent::Done(answered) => Ok(*answered),
         Sent::Refused(Refusal::Stale(_)) if expect.is_none() => {
             Err(WriteError::Moved { key: key.clone(), reason: "it exists already".to_owned() })
@@ -80,8 +105,40 @@ async fn send_all(inner: &Inner, write: &Write) -> Result<(Seen, Mark), WriteErr
             }
             Err(unseen(inner, key, conflicts))
         }
-        Sent::Refused(refusal) => Err(refused(inner, key, &refusal)),
+        Sent::Refused(refusal) => {
+            let refusal = if expect.is_some() {
+                look_into(inner, write, &resource, &body, refusal).await
+            } else {
+                refusal
+            };
+            Err(refused(inner, key, &refusal))
+        }
     }
+}
+
+/// Fields of ours that are not sent any more and stay as they are get another owner first.
+async fn hand_over(inner: &Inner, write: &Write, resource: &Resource) -> Result<(), WriteError> {
+    let Some(previous) = write.previous.as_ref().filter(|_| !write.leave.is_empty()) else { return Ok(()) };
+    let previous = previous.value();
+    let was_ours = |path: &&FieldPath| without(&previous, slice::from_ref(*path)) != previous;
+    let fields: Vec<FieldPath> = write.leave.iter().filter(was_ours).cloned().collect();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let change = Transfer::HandOver { fields: &fields };
+    for _ in 0..BOUND_TRIES {
+        match transfer(inner, &write.key, resource, None, change).await? {
+            Transferred::At(_) => return Ok(()),
+            Transferred::Refused(Refusal::Stale(_)) => {}
+            Transferred::Refused(refusal) => return Err(refused(inner, &write.key, &refusal)),
+        }
+    }
+    Err(restless(&write.key))
+}
+
+fn restless(key: &ObjectKey) -> WriteError {
+    let reason = "it moves faster than it can be written".to_owned();
+    WriteError::Transient { key: key.clone(), reason, after: None }
 }
 
 /// Fields of others that the plan did not see: it is made again, with the object in sight.
@@ -131,16 +188,27 @@ async fn send_bound(
             inner.cache.suspect(key);
             return Err(moved("somebody changed it"));
         }
-        send::bind(&mut body, &now.seen.resource_version);
-        match send_once(inner, write, resource, &body, true).await? {
+        let mut version = now.seen.resource_version.to_string();
+        if matches!(write.mode, WriteMode::Adopt { .. }) {
+            let change = Transfer::TakeOver { leave: &write.leave };
+            match transfer(inner, key, resource, Some(&version), change).await? {
+                Transferred::At(moved_to) => version = moved_to,
+                Transferred::Refused(Refusal::Stale(_)) => continue,
+                Transferred::Refused(refusal) => return Err(refused(inner, key, &refusal)),
+            }
+        }
+        send::bind(&mut body, &version);
+        match send_once(inner, write, resource, &body, Sending::ByForce).await? {
             Sent::Done(answered) => return Ok(*answered),
             // The status moved meanwhile, or something that matters: the next read tells.
             Sent::Refused(Refusal::Stale(_)) => {}
-            Sent::Refused(refusal) => return Err(refused(inner, key, &refusal)),
+            Sent::Refused(refusal) => {
+                let refusal = look_into(inner, write, resource, &body, refusal).await;
+                return Err(refused(inner, key, &refusal));
+            }
         }
     }
-    let reason = "it moves faster than it can be written".to_owned();
-    Err(WriteError::Transient { key: key.clone(), reason, after: None })
+    Err(restless(key))
 }
 
 async fn send_once(
@@ -148,13 +216,17 @@ async fn send_once(
     write: &Write,
     resource: &Resource,
     body: &Value,
-    force: bool,
+    sending: Sending,
 ) -> Result<Sent, WriteError> {
     let key = &write.key;
     let path = resource.object(key);
-    let force = if force { "&force=true" } else { "" };
-    let request = Request::patch(format!("{path}?fieldManager={MANAGER}&fieldValidation=Strict{force}"))
-        .header(CONTENT_TYPE, APPLY)
+    let how = match sending {
+        Sending::Gently => "",
+        Sending::ByForce => "&force=true",
+        Sending::DryRun => "&force=true&dryRun=All",
+    };
+    let request = Request::patch(format!("{path}?fieldManager={MANAGER}&fieldValidation=Strict{how}"))
+        .header(CONTENT_TYPE, send::APPLY)
         .header(ACCEPT, "application/json")
         .body(send::text(write, body)?)
         .expect("should be a request: its path is escaped");

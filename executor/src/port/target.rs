@@ -5,7 +5,7 @@
 //!
 //! Every adapter runs the suite in [`crate::contract`]: it says in code what these comments say in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::kubernetes::Scope;
 use naksha_environments::object::{Body, Health, Mark, ObjectKey, Observation};
 use naksha_environments::plan::FieldPath;
 use naksha_environments::quiet::Quiet;
@@ -29,6 +30,9 @@ pub fn owner_of(environment: &EnvironmentName, unit: &UnitName) -> String {
     format!("{environment}/{unit}")
 }
 
+/// A kind, whatever its version: group and kind.
+pub type GroupKind = (Arc<str>, Arc<str>);
+
 /// One place to apply to, as one environment sees it. Cheap to share.
 #[async_trait]
 pub trait Target: Send + Sync + fmt::Debug {
@@ -38,11 +42,25 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// observed at all.
     async fn observe(&self, question: Question) -> Result<Observation, TargetError>;
 
+    /// Which of these custom kinds (group, kind) lie in no namespace, and which in one. What is not in the answer is not
+    /// known: it may come to be served. A target that knows no kinds knows none.
+    async fn scopes(&self, kinds: &BTreeSet<GroupKind>) -> Result<BTreeMap<GroupKind, Scope>, TargetError> {
+        let _ = kinds;
+        Ok(BTreeMap::new())
+    }
+
     /// Somebody insists: the next observation takes nothing for granted that an earlier one found.
     fn doubt(&self);
 
     /// Writes one object: creates, updates or adopts it, as `write.mode` says.
     async fn write(&self, write: &Write) -> Result<Written, WriteError>;
+
+    /// Whether the target would take this write: what only it can refuse (a quota, a webhook, its own rules). Nothing is
+    /// changed. A target that refuses nothing takes everything.
+    async fn try_out(&self, write: &Write) -> Result<(), WriteError> {
+        let _ = write;
+        Ok(())
+    }
 
     /// Deletes one object that is ours, and returns when it is gone. Deleting what is gone already is success;
     /// what does not go within the adapter's timeout is [`WriteError::Transient`] and says what holds it.

@@ -11,6 +11,7 @@
 //! deletions  I/O   last, in reverse order, with proof of ownership
 //! step       I/O   one action, carried out and recorded
 //! write      I/O   fence, secrets, write or remove, with retries
+//! try_out    I/O   instead of all that: what the target would say
 //! ```
 //!
 //! # Why a kill at any point is harmless
@@ -42,6 +43,7 @@ mod run;
 mod schedule;
 mod settle;
 mod step;
+mod try_out;
 mod units;
 mod workflows;
 mod write;
@@ -53,3 +55,4 @@ pub use self::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 pub use self::progress::Progress;
 pub use self::run::{Conclusion, Input, MAX_WRITES_IN_FLIGHT, Timeouts, realise};
 pub use self::settle::{confirm, settle};
+pub use self::try_out::try_out;

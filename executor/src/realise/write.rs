@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
+use naksha_environments::ids::{EnvironmentName, UnitName};
 use naksha_environments::inventory::Owned;
 use naksha_environments::merge;
 use naksha_environments::object::{Body, DesiredObject, Mark, ObjectKey, SecretValue};
@@ -39,13 +40,10 @@ pub(super) async fn write(
     let Some(unit) = &action.unit else { return (0, Err(Refusal::Halted)) };
     let owned = run.input.inventory.get(key).map(AsRef::as_ref);
     let owned = owned.filter(|owned| owned.mark.is_some());
-    let (mode, previous) = match (expect.cloned(), &action.verb) {
-        (None, _) => (WriteMode::Create, None),
-        (Some(expect), Verb::Adopt) => (WriteMode::Adopt { expect }, None),
-        (Some(expect), _) => (WriteMode::Update { expect }, owned.map(|owned| owned.applied.clone())),
-    };
+    let environment = &run.input.scope.environment;
+    let request = request(environment, unit, key, desired, (expect, &action.verb), owned, leave);
     let intended = intent(unit, desired, leave, action.stateful);
-    let announced = match announce(run, key, owned, &mode, &intended).await {
+    let announced = match announce(run, key, owned, &request.mode, &intended).await {
         Ok(announced) => announced,
         Err(refusal) => return (0, Err(refusal)),
     };
@@ -55,16 +53,7 @@ pub(super) async fn write(
         attempt += 1;
         let trouble = match ready(run, desired).await {
             Ok(secrets) => {
-                let write = Write {
-                    key: key.clone(),
-                    environment: run.input.scope.environment.clone(),
-                    unit: unit.clone(),
-                    mode: mode.clone(),
-                    previous: previous.clone(),
-                    body: desired.body.clone(),
-                    secrets,
-                    leave: leave.to_vec(),
-                };
+                let write = Write { secrets, ..request.clone() };
                 match run.input.target.write(&write).await {
                     Ok(written) => return (attempt, Ok(confirmed(run, key, intended, written))),
                     Err(error) => Trouble::Write(error),
@@ -78,6 +67,33 @@ pub(super) async fn write(
             let known = owned.filter(|_| announced && certain);
             return (attempt, Err(restoring(refusal, key, known)));
         }
+    }
+}
+
+/// What is asked of the target, but for the values of secrets.
+pub(super) fn request(
+    environment: &EnvironmentName,
+    unit: &UnitName,
+    key: &ObjectKey,
+    desired: &DesiredObject,
+    (expect, verb): (Option<&Mark>, &Verb),
+    owned: Option<&Owned>,
+    leave: &[FieldPath],
+) -> Write {
+    let (mode, previous) = match (expect.cloned(), verb) {
+        (None, _) => (WriteMode::Create, None),
+        (Some(expect), Verb::Adopt) => (WriteMode::Adopt { expect }, None),
+        (Some(expect), _) => (WriteMode::Update { expect }, owned.map(|owned| owned.applied.clone())),
+    };
+    Write {
+        key: key.clone(),
+        environment: environment.clone(),
+        unit: unit.clone(),
+        mode,
+        previous,
+        body: desired.body.clone(),
+        secrets: BTreeMap::new(),
+        leave: leave.to_vec(),
     }
 }
 
@@ -171,7 +187,13 @@ pub(super) async fn remove(
 
 /// Conflicts that the unit's policy refuses are held back before an apply; this is the last door.
 pub(super) fn refused_conflict(action: &Action) -> Option<Refusal> {
-    let conflict = action.conflicts.iter().find(|conflict| conflict.resolution == Resolution::Refuse)?;
+    let conflict = action.conflicts.iter().find(|conflict| conflict.resolution.refuses())?;
+    if conflict.resolution == Resolution::Immutable {
+        let reason =
+            format!("`{}` cannot be changed in place, and the unit does not recreate", conflict.path);
+        let hint = "set `immutable: recreate` in the unit, or undo the change";
+        return Some(failed(codes::OBJECT_INVALID, reason, hint));
+    }
     let who = conflict.manager.as_deref().unwrap_or("somebody else");
     let reason = format!("`{}` is set by {who}, and the unit does not take it", conflict.path);
     let hint = "set `conflicts: take` or `conflicts: leave` in the unit, or remove the field";

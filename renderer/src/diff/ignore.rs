@@ -24,6 +24,13 @@ pub fn ignored_fields(rules: &[IgnoreRule], key: &ObjectKey, sides: &[&Value]) -
     fields
 }
 
+/// Whether whatever `manager` set in the object is left to it.
+pub fn is_ignored_manager(rules: &[IgnoreRule], key: &ObjectKey, manager: &str) -> bool {
+    // `NAME (scale)`: what it set through a subresource is its as well.
+    let name = manager.split_once(" (").map_or(manager, |(name, _)| name);
+    rules.iter().any(|rule| applies(rule, key) && rule.managers.iter().any(|one| one == name))
+}
+
 fn applies(rule: &IgnoreRule, key: &ObjectKey) -> bool {
     let kind = || rule.kinds.iter().any(|kind| **kind == *key.kind || *kind == key.group_kind());
     let name = || rule.names.iter().any(|name| **name == *key.name);

@@ -167,7 +167,13 @@ fn a_map_that_we_give_up_keeps_what_others_put_into_it() {
 
 fn rule(fields: &[&str]) -> IgnoreRule {
     let fields = fields.iter().map(|field| (*field).to_owned()).collect();
-    IgnoreRule { kinds: vec!["apps/Deployment".to_owned()], names: vec![], fields, reason: "test".to_owned() }
+    IgnoreRule {
+        kinds: vec!["apps/Deployment".to_owned()],
+        names: vec![],
+        fields,
+        managers: vec![],
+        reason: "test".to_owned(),
+    }
 }
 
 #[test]

@@ -66,13 +66,20 @@ fn conflicts(action: &Action) -> Vec<Diagnostic> {
         Payload::Write { desired, .. } => Some(&desired.provenance),
         Payload::Remove { .. } | Payload::Register { .. } | Payload::Retire { .. } => None,
     };
-    let refused = action.conflicts.iter().filter(|conflict| conflict.resolution == Resolution::Refuse);
+    let refused = action.conflicts.iter().filter(|conflict| conflict.resolution.refuses());
     let diagnostic = |conflict: &naksha_environments::plan::Conflict| {
         let who =
             conflict.manager.as_deref().map_or_else(|| "somebody else".to_owned(), |it| format!("`{it}`"));
-        let message = format!("`{}` of `{}` was set by {who}", conflict.path, action.subject);
-        let hint = "remove the field from Git, or set `conflicts: take` or `conflicts: leave` in the unit";
-        let mut found = Diagnostic::new(codes::FIELD_CONFLICT, message).hint(hint);
+        let field = format!("`{}` of `{}`", conflict.path, action.subject);
+        let mut found = if conflict.resolution == Resolution::Immutable {
+            let hint =
+                "undo the change, or set `immutable: recreate` in the unit: it is deleted and made again";
+            Diagnostic::new(codes::FIELD_IMMUTABLE, format!("{field} cannot be changed in place")).hint(hint)
+        } else {
+            let hint =
+                "remove the field from Git, or set `conflicts: take` or `conflicts: leave` in the unit";
+            Diagnostic::new(codes::FIELD_CONFLICT, format!("{field} was set by {who}")).hint(hint)
+        };
         found.unit.clone_from(&action.unit);
         found.place = place.map(|place| Place::at_line(&place.path, place.line, 1));
         found

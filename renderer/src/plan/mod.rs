@@ -7,7 +7,8 @@
 //! ```text
 //! blocked   which units are planned at all
 //! joined    one row per object: wanted, owned, observed, joined by key in one pass over sorted sequences
-//! object    the decision for one row          (immutable: which changes need delete and create)
+//! object    the decision for one row
+//! existing  the same for a wanted object that is there (immutable: which changes need delete and create)
 //! workflow  the same for graphs
 //! make      puts the plan together
 //! between   the same planner with a base revision in place of a target, for a laptop
@@ -16,6 +17,7 @@
 mod between;
 mod blocked;
 mod diagnose;
+mod existing;
 mod immutable;
 mod joined;
 mod make;

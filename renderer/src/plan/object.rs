@@ -5,20 +5,16 @@ use std::sync::Arc;
 
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
-use naksha_environments::object::{
-    DesiredObject, FieldOwners, Mark, ObjectKey, SecretValue, mark_placeholder,
-};
-use naksha_environments::plan::{
-    Action, Cause, Change, Conflict, FieldPath, Payload, Resolution, Shown, Subject, Verb,
-};
+use naksha_environments::object::{DesiredObject, Mark, ObjectKey, SecretValue, mark_placeholder};
+use naksha_environments::plan::{Action, Cause, Change, Conflict, FieldPath, Payload, Shown, Subject, Verb};
 use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::stateful::is_stateful;
 use serde_json::Value;
 
-use super::immutable::needs_replace;
+use super::existing::Existing;
 use super::joined::{Seen, Wanted};
 use super::wave::wave_of_applied;
-use crate::diff::{FieldDiff, Origin, Sides, compare, ignored_fields, shown, translate_secrets, without};
+use crate::diff::{FieldDiff, Sides, compare, shown, translate_secrets};
 
 /// Why nothing is known of an object that nobody answered for.
 const NOT_OBSERVED: &str = "it was not observed";
@@ -71,8 +67,7 @@ pub(super) fn decide_wanted(
         }
         (Seen::InSync(mark), Some(owned)) => {
             let live = owned.applied.value();
-            Existing { key, wanted, owned: Some(owned), mark, live, owners: None, signed: true }
-                .decide(wishes)
+            Existing { key, wanted, owned: Some(owned), mark, live, managed: None }.decide(wishes)
         }
         (Seen::Live(live), owned) => {
             let body = live.body.value();
@@ -81,9 +76,8 @@ pub(super) fn decide_wanted(
                 Some(owned) => translate_secrets(body, owned),
                 None => recognise_secrets(body, wanted.object, wishes),
             };
-            let (mark, owners) = (&live.expected(), live.owners());
-            let signed = live.managed.as_ref().is_none_or(|managed| managed.signed);
-            Existing { key, wanted, owned, mark, live: body, owners, signed }.decide(wishes)
+            let (mark, managed) = (&live.expected(), live.managed.as_deref());
+            Existing { key, wanted, owned, mark, live: body, managed }.decide(wishes)
         }
     }
 }
@@ -136,97 +130,7 @@ fn create(wishes: Wishes<'_>, wanted: &Wanted<'_>, owned: Option<&Owned>) -> Dec
     act(wanted, Verb::Create, cause, changes, Vec::new(), payload)
 }
 
-/// A wanted object that is there.
-struct Existing<'a> {
-    key: &'a ObjectKey,
-    wanted: &'a Wanted<'a>,
-    /// Present only when the live object is that one.
-    owned: Option<&'a Owned>,
-    mark: &'a Mark,
-    live: Value,
-    /// Who else set what, where that is known.
-    owners: Option<&'a FieldOwners>,
-    /// See [`naksha_environments::object::Managed::signed`].
-    signed: bool,
-}
-
-impl Existing<'_> {
-    fn decide(&self, wishes: Wishes<'_>) -> Decision {
-        let Self { key, wanted, owned, mark, live, owners, signed } = self;
-        let object = wanted.object;
-        let desired = object.body.value();
-        let applied = owned.map(|owned| owned.applied.value());
-        let mut ignored = ignored_fields(&wanted.rendered.ignore, key, &[&desired, live]);
-        ignored.extend(owners.and_then(autoscaled));
-        let sides = Sides { desired: &desired, live: Some(live), applied: applied.as_ref() };
-        let diffs = compare(&key.kind, sides, &ignored);
-        let (conflicts, left) = conflicts_of(&diffs, wanted.rendered.conflicts.into(), *owners);
-        let diffs: Vec<FieldDiff> = diffs.into_iter().filter(|diff| !left.contains(&diff.path)).collect();
-        let leave: Vec<FieldPath> = ignored.into_iter().chain(left).collect();
-        let changes = changes_of(key, &diffs);
-
-        let is_recorded = || {
-            let applied = applied.as_ref().filter(|_| owned.is_some_and(|owned| owned.mark.is_some()));
-            applied.is_some_and(|applied| without(&desired, &leave) == without(applied, &leave))
-        };
-        let moves_from = owned.filter(|owned| owned.unit != *wanted.unit).map(|owned| owned.unit.clone());
-        if *signed && owned.is_some() && moves_from.is_none() && changes.is_empty() && is_recorded() {
-            let rotated = rotated(wishes, object, *owned);
-            return if rotated.is_empty() { Decision::Unchanged } else { rotate(wanted, mark, rotated) };
-        }
-        let replaces = owned.is_some() && changes.iter().any(|change| needs_replace(key, live, change));
-        let verb = match (owned, moves_from) {
-            (None, _) => Verb::Adopt,
-            (Some(_), _) if replaces => Verb::Replace,
-            (Some(_), Some(from)) => Verb::Move { from },
-            (Some(_), None) => Verb::Update,
-        };
-        let cause = cause_of(&verb, &diffs);
-        if cause == Cause::Drift && !changes.is_empty() && !wishes.self_heal {
-            return Decision::Drifted(changes);
-        }
-        let payload = Payload::Write { desired: Arc::clone(object), expect: Some((*mark).clone()), leave };
-        act(wanted, verb, cause, changes, conflicts, payload)
-    }
-}
-
-/// The field that an autoscaler sets: what Git says of it was only the beginning.
-fn autoscaled(owners: &FieldOwners) -> Option<FieldPath> {
-    let replicas = FieldPath::default().key("spec").key("replicas");
-    (owners.of(&replicas) == Some(FieldOwners::AUTOSCALER)).then_some(replicas)
-}
-
-/// Changes that heal are drift; so is an update without any, which only records what is already so.
-fn cause_of(verb: &Verb, diffs: &[FieldDiff]) -> Cause {
-    let in_place = matches!(verb, Verb::Update | Verb::Replace);
-    if in_place && diffs.iter().all(|diff| diff.origin == Origin::Drift) {
-        Cause::Drift
-    } else {
-        Cause::Change
-    }
-}
-
-/// The conflicts, and the fields that are left to whoever set them. Where the target knows who set what, a field that
-/// nobody owns is in nobody's way: it is a default.
-fn conflicts_of(
-    diffs: &[FieldDiff],
-    resolution: Resolution,
-    owners: Option<&FieldOwners>,
-) -> (Vec<Conflict>, BTreeSet<FieldPath>) {
-    let paths = diffs.iter().filter(|diff| diff.origin == Origin::Conflict).map(|diff| &diff.path);
-    let manager = |path: &FieldPath| match owners {
-        None => Some(None),
-        Some(owners) => owners.of(path).map(|manager| Some(manager.to_owned())),
-    };
-    let conflict =
-        |path: &FieldPath| Some(Conflict { path: path.clone(), manager: manager(path)?, resolution });
-    let conflicts: Vec<_> = paths.filter_map(conflict).collect();
-    let left =
-        conflicts.iter().filter(|_| resolution == Resolution::Leave).map(|it| it.path.clone()).collect();
-    (conflicts, left)
-}
-
-fn changes_of(key: &ObjectKey, diffs: &[FieldDiff]) -> Vec<Change> {
+pub(super) fn changes_of(key: &ObjectKey, diffs: &[FieldDiff]) -> Vec<Change> {
     let change = |diff: &FieldDiff| Change {
         path: diff.path.clone(),
         before: diff.live.as_ref().map(|value| shown(key, &diff.path, value)),
@@ -236,7 +140,7 @@ fn changes_of(key: &ObjectKey, diffs: &[FieldDiff]) -> Vec<Change> {
 }
 
 /// Keys of a Secret whose source holds another value than the one that was applied.
-fn rotated(wishes: Wishes<'_>, object: &DesiredObject, owned: Option<&Owned>) -> Vec<Change> {
+pub(super) fn rotated(wishes: Wishes<'_>, object: &DesiredObject, owned: Option<&Owned>) -> Vec<Change> {
     let (Some(sources), Some(owned)) = (wishes.sources, owned) else { return Vec::new() };
     let change = |(name, value): (&String, &SecretValue)| {
         let SecretValue::Reference(reference) = value else { return None };
@@ -250,13 +154,13 @@ fn rotated(wishes: Wishes<'_>, object: &DesiredObject, owned: Option<&Owned>) ->
     object.secrets.iter().filter_map(change).collect()
 }
 
-fn rotate(wanted: &Wanted<'_>, mark: &Mark, changes: Vec<Change>) -> Decision {
+pub(super) fn rotate(wanted: &Wanted<'_>, mark: &Mark, changes: Vec<Change>) -> Decision {
     let payload =
         Payload::Write { desired: Arc::clone(wanted.object), expect: Some(mark.clone()), leave: Vec::new() };
     act(wanted, Verb::Rotate, Cause::Rotation, changes, Vec::new(), payload)
 }
 
-fn act(
+pub(super) fn act(
     wanted: &Wanted<'_>,
     verb: Verb,
     cause: Cause,

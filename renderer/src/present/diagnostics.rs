@@ -63,7 +63,7 @@ fn one(diagnostic: &DiagnosticDocument, style: Style) -> String {
     lines.join("\n")
 }
 
-fn severity_tone(severity: &str) -> Tone {
+pub(super) fn severity_tone(severity: &str) -> Tone {
     match severity {
         "error" => Tone::Danger,
         "warning" => Tone::Change,

@@ -168,13 +168,24 @@ fn text_lines(path: &str, before: &str, after: &str, detail: Detail) -> Vec<Line
 }
 
 fn conflict_line(conflict: &ConflictDocument) -> Line {
+    let path = clean_line(&conflict.path);
+    match conflict.resolution.as_str() {
+        "hand-over" => {
+            return Line::with(3, Tone::Dim, "!", format!("{path} is not set any more, and stays as it is"));
+        }
+        "immutable" => {
+            let text = format!("{path} cannot be changed in place; the action is refused");
+            return Line::with(3, Tone::Danger, "!", text);
+        }
+        _ => {}
+    }
     let who = conflict.manager.as_deref().map_or_else(|| "somebody else".to_owned(), clean_line);
     let (tone, what) = match conflict.resolution.as_str() {
         "take" => (Tone::Change, "it is taken over"),
         "leave" => (Tone::Dim, "it is left to them"),
         _ => (Tone::Danger, "the action is refused"),
     };
-    Line::with(3, tone, "!", format!("conflict: {} was set by {who}; {what}", clean_line(&conflict.path)))
+    Line::with(3, tone, "!", format!("conflict: {path} was set by {who}; {what}"))
 }
 
 /// A workflow's change, node by node, at depth 3 and below.

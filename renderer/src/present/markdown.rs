@@ -100,12 +100,14 @@ fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<String> {
         } else if matches!(action.verb.as_str(), "delete" | "replace") {
             items.push(format!("- {environment}: **{verb}** {subject}"));
         }
-        for conflict in action.conflicts.iter().filter(|conflict| conflict.resolution == "refuse") {
+        for conflict in &action.conflicts {
             let who = conflict.manager.as_deref().map_or_else(|| "somebody else".to_owned(), code);
-            items.push(format!(
-                "- {environment}: {subject} is refused: {} was set by {who}",
-                code(&conflict.path)
-            ));
+            let why = match conflict.resolution.as_str() {
+                "refuse" => format!("was set by {who}"),
+                "immutable" => "cannot be changed in place".to_owned(),
+                _ => continue,
+            };
+            items.push(format!("- {environment}: {subject} is refused: {} {why}", code(&conflict.path)));
         }
     }
     for finding in open.findings.iter().filter(|finding| finding.blocks) {

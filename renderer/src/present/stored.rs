@@ -1,8 +1,11 @@
 //! A stored plan: what it said when it was made, and what became of it. The tense follows the facts.
 
-use naksha_environments::wire::{ApplyDocument, PlanDocument, StepDocument, StoredPlanDocument};
+use naksha_environments::wire::{
+    ApplyDocument, DiagnosticDocument, PlanDocument, StepDocument, StoredPlanDocument,
+};
 
 use super::clean::{clean_line, clean_time};
+use super::diagnostics::severity_tone;
 use super::escape::inline;
 use super::lines::{Line, acknowledgement_lines, hold_lines, plural, waits_until};
 use super::markdown::{cut, markdown};
@@ -12,6 +15,9 @@ use super::text::{plan_lines, render, section};
 /// What a stored plan says for people. `plan`: the document's own, read.
 pub fn stored(document: &StoredPlanDocument, plan: &PlanDocument, style: Style) -> String {
     let mut lines = plan_lines(plan, &[], style);
+    if is_open(document) {
+        section(&mut lines, diagnostic_lines(plan));
+    }
     section(&mut lines, acknowledgement_lines(plan));
     section(&mut lines, fate_lines(document, plan));
     if let Some(apply) = document.apply.as_ref().filter(|_| !document.steps.is_empty()) {
@@ -32,6 +38,17 @@ pub fn stored_markdown(document: &StoredPlanDocument, plan: &PlanDocument, budge
     plan.decision = plan.decision.filter(|_| is_open(document));
     let page = markdown(&[plan], budget.saturating_sub(first.len()));
     format!("{first}{page}")
+}
+
+/// What is wrong besides findings: for whoever has to decide.
+fn diagnostic_lines(plan: &PlanDocument) -> Vec<Line> {
+    let line = |found: &DiagnosticDocument| {
+        let text = format!("{}[{}]: {}", found.severity, found.code, found.message);
+        Line::new(1, severity_tone(&found.severity), clean_line(&text))
+    };
+    let title = Line::new(0, Tone::Heading, "Diagnostics");
+    let title = Some(title).filter(|_| !plan.diagnostics.is_empty());
+    title.into_iter().chain(plan.diagnostics.iter().map(line)).collect()
 }
 
 fn is_open(document: &StoredPlanDocument) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use naksha_environments::codes::render as codes;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
+use naksha_environments::facts::Facts;
 use naksha_environments::ids::UnitName;
 use naksha_environments::object::{DesiredObject, KeyMap, ObjectKey, SharedObjects};
 use naksha_environments::source::SourceTree;
@@ -77,6 +78,7 @@ fn keys(objects: &[Arc<DesiredObject>]) -> impl Iterator<Item = &ObjectKey> {
 pub(super) fn settle(
     tree: &SourceTree,
     units: &[Made<'_>],
+    facts: &Facts,
     last: Option<Makers>,
     found: &mut Vec<Diagnostic>,
 ) -> (Vec<Settled>, Makers) {
@@ -85,6 +87,7 @@ pub(super) fn settle(
         .flat_map(|made| &made.render.custom_kinds)
         .filter(|custom| custom.cluster_scoped)
         .map(|custom| (custom.group.as_str(), custom.kind.as_str()))
+        .chain(facts.cluster_kinds.iter().map(|(group, kind)| (&**group, &**kind)))
         .collect();
     let alone = |Made { render, .. }: &Made<'_>| {
         let (objects, digest) = rescoped(render, &cluster_kinds);

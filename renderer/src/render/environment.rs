@@ -13,7 +13,7 @@ use naksha_environments::rendered::{DependencyReason, ObjectIndex, Rendered, Ren
 use naksha_environments::repository::Definitions;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::SourceTree;
-use naksha_environments::unit::{ConflictPolicy, Unit, UnitSource};
+use naksha_environments::unit::{ConflictPolicy, ImmutablePolicy, Unit, UnitSource};
 use naksha_environments::workflow::WorkflowGraph;
 
 use crate::template::TemplateEngine;
@@ -52,7 +52,7 @@ pub fn render(input: &RenderInput<'_>) -> Rendered {
     let made = make(input, environment, &listed, &mut found);
     found.extend(made.iter().flat_map(|made| made.render.diagnostics.iter().cloned()));
     let last = input.cache.makers(input.environment);
-    let (mut settled, makers) = across::settle(input.tree, &made, last, &mut found);
+    let (mut settled, makers) = across::settle(input.tree, &made, input.facts, last, &mut found);
     input.cache.keep_makers(input.environment, &makers);
     input.cache.end();
     let mut makers = makers.index;
@@ -247,6 +247,7 @@ fn unit_of(
         depends_on,
         variables,
         conflicts: listed.unit.map_or_else(ConflictPolicy::default, |unit| unit.conflicts),
+        immutable: listed.unit.map_or_else(ImmutablePolicy::default, |unit| unit.immutable),
         ignore: listed.unit.map_or_else(|| Arc::from([]), |unit| Arc::clone(&unit.ignore)),
         digest,
     }

@@ -317,6 +317,24 @@ fn custom_kinds_without_a_namespace_get_none() {
 }
 
 #[test]
+fn what_the_target_knows_of_kinds_counts() {
+    let files = tree(&[
+        repository("  trunk: main\n"),
+        dev("[use]"),
+        unit("use", "  manifests: [a.yaml]\n"),
+        file("units/use/a.yaml", "apiVersion: example.com/v1\nkind: Issuer\nmetadata: {name: i}\n"),
+    ]);
+    let mut world = World::new();
+    let key = |world: &World| {
+        let rendered = world.render(&files, "dev");
+        rendered.units[&UnitName::parse("use").unwrap()].objects()[0].key.to_string()
+    };
+    assert_eq!(key(&world), "example.com/Issuer default/i");
+    world.facts.cluster_kinds.insert(("example.com".into(), "Issuer".into()));
+    assert_eq!(key(&world), "example.com/Issuer i");
+}
+
+#[test]
 fn objects_that_become_one_without_their_namespaces_break_their_unit() {
     let issuer = |namespace: &str| {
         format!("apiVersion: example.com/v1\nkind: Issuer\nmetadata: {{name: one, namespace: {namespace}}}\n")

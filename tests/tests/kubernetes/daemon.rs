@@ -1,135 +1,12 @@
 //! The daemon on a real API server: commits become objects, drift is healed, what is dropped goes.
 
-use std::path::Path;
-use std::sync::LazyLock;
-
 use naksha_environments::source::TreePath;
 use naksha_environments::yaml::{Dialect, parse};
 use naksha_tests::kubernetes::{ControlPlane, Parts};
-use naksha_tests::shop::REPOSITORY;
-use naksha_tests::{DaemonProcess, Installation, await_true, must};
-use reqwest::Method;
-use serde_json::{Value, json};
+use naksha_tests::{await_true, must};
+use serde_json::json;
 
-const UNIT: &str =
-    "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {name: web}\nspec: {manifests: [web.yaml]}\n";
-
-/// Prefixed with a number each: environments of one name on one cluster would hear of each other's objects.
-static INSTALLATIONS: LazyLock<std::sync::atomic::AtomicUsize> = LazyLock::new(Default::default);
-
-struct Shop {
-    plane: &'static ControlPlane,
-    namespace: String,
-    installation: Installation,
-    environment: String,
-}
-
-fn manifests(image: &str, replicas: u32, level: &str) -> String {
-    format!(
-        "apiVersion: v1
-kind: ConfigMap
-metadata: {{name: settings}}
-data: {{level: {level}}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: web, labels: {{app: web}}}}
-spec:
-  replicas: {replicas}
-  selector: {{matchLabels: {{app: web}}}}
-  template:
-    metadata: {{labels: {{app: web}}}}
-    spec:
-      containers:
-        - name: web
-          image: {image}
-          resources: {{requests: {{cpu: 1000m, memory: 1024Mi}}}}
-          ports: [{{containerPort: 80}}]
----
-apiVersion: v1
-kind: Service
-metadata: {{name: web}}
-spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
-"
-    )
-}
-
-fn shop(parts: Parts) -> Option<Shop> {
-    let plane = ControlPlane::shared(parts)?;
-    let number = INSTALLATIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let kubeconfig = must(plane.kubeconfig("admin"));
-    Some(shop_as(plane, &format!("dev-{number}"), &kubeconfig, "own_rights = true"))
-}
-
-/// `as_whom`: as the daemon's configuration says it.
-fn shop_as(plane: &'static ControlPlane, environment: &str, kubeconfig: &Path, as_whom: &str) -> Shop {
-    let namespace = must(plane.fresh_namespace());
-    let environment = environment.to_owned();
-    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
-    installation.configure(&format!(
-        "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"infra/{environment}\"]\n{as_whom}\n",
-        kubeconfig.display()
-    ));
-    let definition = format!(
-        "apiVersion: naksha.dev/v1alpha1
-kind: Environment
-metadata: {{name: {environment}}}
-spec:
-  target: {{kubernetes: {{cluster: test, namespace: {namespace}}}}}
-  units: [web]
-"
-    );
-    installation
-        .repository
-        .write("naksha.yaml", REPOSITORY)
-        .write(&format!("environments/{environment}/environment.yaml"), &definition)
-        .write("units/web/unit.yaml", UNIT)
-        .write("units/web/web.yaml", &manifests("nginx:1.27", 2, "info"))
-        .commit("start");
-    Shop { plane, namespace, installation, environment }
-}
-
-impl Shop {
-    fn running(&self) -> DaemonProcess {
-        let daemon = self.installation.start();
-        self.await_applied(&daemon);
-        daemon
-    }
-
-    fn await_applied(&self, daemon: &DaemonProcess) -> Value {
-        daemon.await_applied(&self.environment, &self.installation.repository.head())
-    }
-
-    fn path(&self, root: &str, rest: &str) -> String {
-        format!("{root}/namespaces/{}/{rest}", self.namespace)
-    }
-
-    fn deployment(&self) -> String {
-        self.path("/apis/apps/v1", "deployments/web")
-    }
-
-    fn settings(&self) -> String {
-        self.path("/api/v1", "configmaps/settings")
-    }
-
-    fn get(&self, path: &str) -> Option<Value> {
-        let answer = must(self.plane.admin().send(Method::GET, path, None));
-        (answer.status == 200).then_some(answer.body)
-    }
-
-    /// As kubectl edit does.
-    fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
-        let mut object = self.get(path).expect("should be there");
-        change(&mut object);
-        let path = format!("{path}?fieldManager=kubectl-edit");
-        let answer = must(self.plane.admin().send(Method::PUT, &path, Some(&object)));
-        assert_eq!(answer.status, 200, "{}", answer.body);
-    }
-
-    fn replicas(&self) -> Value {
-        self.get(&self.deployment()).expect("should be there")["spec"]["replicas"].clone()
-    }
-}
+use super::shop::{manifests, shop, shop_as};
 
 #[test]
 fn a_commit_is_applied_and_what_it_drops_is_deleted() {
@@ -309,34 +186,6 @@ fn why_a_pod_does_not_start_is_told() {
 }
 
 #[test]
-fn what_an_autoscaler_sets_is_left_alone_and_what_a_person_scales_is_not() {
-    let Some(shop) = shop(Parts::Nodes) else { return };
-    let daemon = shop.running();
-    let scale = |manager: &str, replicas: u32| {
-        let path = format!("{}/scale", shop.deployment());
-        // Its controller writes the status at the same time.
-        await_true("the scale to be taken", || {
-            let mut scale = shop.get(&path).expect("should have a scale");
-            scale["spec"]["replicas"] = json!(replicas);
-            let path = format!("{path}?fieldManager={manager}");
-            must(shop.plane.admin().send(Method::PUT, &path, Some(&scale))).status == 200
-        });
-    };
-    scale("kubectl", 4);
-    await_true("what a person scaled to be healed", || shop.replicas() == 2);
-    scale("kube-controller-manager", 5);
-    let repository = &shop.installation.repository;
-    repository.edit("units/web/web.yaml", "level: info", "level: debug");
-    repository.commit("something else");
-    shop.await_applied(&daemon);
-    assert_eq!(shop.replicas(), 5);
-    repository.edit("units/web/web.yaml", "nginx:1.27", "nginx:1.28");
-    repository.commit("another image");
-    shop.await_applied(&daemon);
-    assert_eq!(shop.replicas(), 5, "nor is it reset by a write of something else");
-}
-
-#[test]
 fn a_daemon_that_is_killed_amid_its_first_apply_adopts_nothing() {
     let Some(shop) = shop(Parts::Nodes) else { return };
     let one = manifests("nginx:1.27", 0, "info");
@@ -361,4 +210,36 @@ fn a_daemon_that_is_killed_amid_its_first_apply_adopts_nothing() {
     shop.await_applied(&daemon);
     assert_eq!(count(), 60);
     assert!(there < 60, "it was killed amid the apply");
+}
+
+#[test]
+fn kinds_without_a_namespace_are_known_by_the_cluster() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let group = format!("{}.example.com", shop.environment);
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("issuers.{group}")},
+        "spec": {
+            "group": group,
+            "scope": "Cluster",
+            "names": {"kind": "Issuer", "plural": "issuers"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {
+                "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}],
+        },
+    });
+    must(shop.plane.admin().create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition));
+    let text =
+        format!("apiVersion: {group}/v1\nkind: Issuer\nmetadata: {{name: letters}}\nspec: {{by: hand}}\n");
+    shop.installation.repository.write("units/web/web.yaml", &text);
+    shop.installation.repository.commit("an issuer");
+    let daemon = shop.running();
+    let path = format!("/apis/{group}/v1/issuers/letters");
+    let issuer = shop.get(&path).expect("should be made");
+    assert!(issuer["metadata"]["namespace"].is_null());
+    shop.edit(&path, |object| object["spec"]["by"] = json!("nobody"));
+    await_true("the edit to be healed", || {
+        shop.get(&path).is_some_and(|object| object["spec"]["by"] == "hand")
+    });
+    drop(daemon);
 }

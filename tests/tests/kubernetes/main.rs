@@ -1,15 +1,19 @@
 //! A real control plane. What other tests stand on: it starts, its users may do what they may, pods live and fail as asked, and
 //! nothing of it is left. Then the contract of targets on it, the daemon in fair weather, and everything that goes wrong.
 
+mod adoption;
 mod answers;
 mod contract;
 mod credentials;
 mod daemon;
+mod immutable;
 mod installations;
 mod kill;
 mod outage;
 mod pods;
 mod remains;
+mod scaling;
+mod shop;
 mod site;
 mod storm;
 mod users;

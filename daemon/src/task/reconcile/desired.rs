@@ -19,6 +19,7 @@ pub(super) struct RenderedRevision {
     pub(super) rendered: Arc<Rendered>,
     pub(super) control: Arc<LoadedRevision>,
     pub(super) content: Arc<LoadedRevision>,
+    facts: Arc<Facts>,
 }
 
 impl RenderedRevision {
@@ -64,7 +65,9 @@ pub(super) async fn render(
 }
 
 fn kept(this: &Reconciler, revisions: &Revisions) -> Option<Arc<RenderedRevision>> {
-    this.rendered.iter().find(|kept| kept.is_at(revisions)).cloned()
+    let is_kept =
+        |kept: &&Arc<RenderedRevision>| kept.is_at(revisions) && Arc::ptr_eq(&kept.facts, &this.scopes.facts);
+    this.rendered.iter().find(is_kept).cloned()
 }
 
 async fn read_and_render(
@@ -88,8 +91,8 @@ async fn rendered(
     content: Arc<LoadedRevision>,
 ) -> Result<Arc<RenderedRevision>, PassError> {
     let (shared, environment) = (Arc::clone(&this.shared), this.scope.environment.clone());
+    let facts = Arc::clone(&this.scopes.facts);
     let task = tokio::task::spawn_blocking(move || {
-        let facts = Facts::default();
         let rendered = render_environment(&RenderInput {
             control: &control.loaded.definitions,
             content: &content.loaded.definitions,
@@ -100,7 +103,7 @@ async fn rendered(
             cache: &shared.renders,
             key: &shared.key,
         });
-        RenderedRevision { rendered: Arc::new(rendered), control, content }
+        RenderedRevision { rendered: Arc::new(rendered), control, content, facts }
     });
     Ok(Arc::new(task.await.map_err(PassError::Computation)?))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
@@ -20,6 +21,7 @@ use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{
     ApplyOutcome, ApplyRecord, EnvironmentRecord, Proposal, StepOutcome, StoreError,
 };
+use naksha_executor::realise;
 use naksha_policies::{AdmitInput, admit};
 use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
 use serde_json::Value;
@@ -28,9 +30,13 @@ use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::judgement::{Base, Begun, BegunPlan, Bench, judge as judge_plan, planner};
+use crate::target::OpenTarget;
 
 /// Applies that are looked through for one that was begun and is not done: a failing step is tried every two minutes.
 const LOOK_BACK: u32 = 100;
+
+/// Longer than this nobody waits for what a target would say of a plan.
+const TRY_OUT: Duration = Duration::from_secs(60);
 
 /// What is planned, and what may be done about it.
 pub(super) struct Judgement {
@@ -55,6 +61,40 @@ pub(super) struct Proposed {
     plan: PlanId,
     decision: &'static str,
     reasons: Vec<HoldReason>,
+}
+
+impl Proposed {
+    /// Absent: there is nothing to record.
+    fn of(judgement: &Judgement) -> Option<Self> {
+        let (decision, reasons) = match &judgement.admission {
+            Admission::Nothing => return None,
+            Admission::Apply(_) => ("apply", Vec::new()),
+            Admission::Hold { reasons, .. } => ("hold", reasons.clone()),
+            Admission::Wait { .. } => ("wait", Vec::new()),
+        };
+        Some(Self { plan: judgement.plan.id.clone(), decision, reasons })
+    }
+}
+
+impl Reconciler {
+    /// Whether somebody has to decide about a plan that was not recorded yet.
+    pub(super) fn is_news(&self, judgement: &Judgement) -> bool {
+        let proposed = Proposed::of(judgement).filter(|proposed| proposed.decision != "apply");
+        proposed.is_some() && proposed != self.proposed
+    }
+
+    /// What the target would refuse of a plan.
+    pub(super) async fn try_out(
+        &self,
+        judgement: &Judgement,
+        inventory: &Inventory,
+        target: &OpenTarget,
+    ) -> Vec<Diagnostic> {
+        let tried =
+            realise::try_out(&judgement.plan, inventory, &self.scope.environment, target.target().as_ref());
+        // A target that hangs must not keep the plan from being told.
+        tokio::time::timeout(TRY_OUT, tried).await.unwrap_or_default()
+    }
 }
 
 /// Everything that a judgement is made from, owned, so that it can be made on another thread.
@@ -244,18 +284,17 @@ pub(super) async fn propose(
     sources: &Ready,
     judgement: &Judgement,
 ) -> Result<(), PassError> {
-    let (decision, reasons, heal) = match &judgement.admission {
-        Admission::Nothing => {
-            this.proposed = None;
-            return Ok(());
-        }
-        Admission::Apply(_) => ("apply", Vec::new(), None),
-        Admission::Hold { reasons, heal } => ("hold", reasons.clone(), heal.as_ref()),
-        Admission::Wait { heal, .. } => ("wait", Vec::new(), heal.as_ref()),
+    let Some(proposed) = Proposed::of(judgement) else {
+        this.proposed = None;
+        return Ok(());
     };
+    let heal = match &judgement.admission {
+        Admission::Hold { heal, .. } | Admission::Wait { heal, .. } => heal.as_ref(),
+        Admission::Apply(_) | Admission::Nothing => None,
+    };
+    let (plan, decision) = (&judgement.plan, proposed.decision);
     let suspended = record.suspension.is_some();
-    let (plan, approved) = (&judgement.plan, decision == "apply" && !suspended);
-    let proposed = Proposed { plan: plan.id.clone(), decision, reasons };
+    let approved = decision == "apply" && !suspended;
     let proposal = Proposal {
         scope: this.scope.clone(),
         generation,

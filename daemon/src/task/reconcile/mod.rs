@@ -11,6 +11,7 @@ mod judge;
 mod last_apply;
 mod ownership;
 mod report;
+mod scopes;
 mod sources;
 
 use std::sync::Arc;
@@ -91,6 +92,7 @@ pub struct Reconciler {
     owned: usize,
     last_apply: last_apply::LastApply,
     fights: fights::Fights,
+    scopes: scopes::Scopes,
     /// The last status of a pass that ended well, and when that was.
     last: Option<(Arc<EnvironmentStatus>, Timestamp)>,
 }
@@ -116,6 +118,7 @@ impl Reconciler {
             said,
             last_apply: last_apply::LastApply::default(),
             fights: fights::Fights::default(),
+            scopes: scopes::Scopes::default(),
             last,
             owned: 0,
         }
@@ -164,10 +167,13 @@ impl Reconciler {
         };
         self.pulse.beat();
         // pure: what should be
-        let renders = desired::render(self, &record, &sources).await?;
-        let rendered = &renders.wanted.rendered;
+        let mut renders = desired::render(self, &record, &sources).await?;
         // I/O: what is
         let target = self.open(&sources.environment).await?;
+        if self.learn_scopes(&target, &renders).await? {
+            renders = desired::render(self, &record, &sources).await?;
+        }
+        let rendered = &renders.wanted.rendered;
         let inventory = self.inventory().await?;
         let inventory = self.placed(inventory, &renders);
         let quiet = self.memory.quiet(rendered, &inventory);
@@ -178,9 +184,13 @@ impl Reconciler {
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
         // pure: what to do about it, and whether it may be done
-        let judgement = judge::judge(self, &sources, &renders, (&observation, &quiet), &inventory).await?;
+        let mut judgement =
+            judge::judge(self, &sources, &renders, (&observation, &quiet), &inventory).await?;
         self.settle(generation, &judgement.plan, rendered, &observation, &inventory).await?;
-        // I/O: record the plan, once
+        // I/O: record the plan, once, with what the target would say where somebody has to decide about it
+        if self.is_news(&judgement) {
+            judgement.diagnostics.extend(self.try_out(&judgement, &inventory, &target).await);
+        }
         judge::propose(self, generation, &record, &sources, &judgement).await?;
         let situation =
             report::Situation { sources: &sources, record: &record, rendered, judgement: &judgement };
@@ -204,6 +214,7 @@ impl Reconciler {
         if self.target.is_none() {
             // It was asked about nothing yet.
             self.memory.forget();
+            self.scopes.forget();
             let opened =
                 OpenTarget::open(environment, &shared.config, &self.feed.config, shared.key.clone()).await;
             self.target = Some(opened.map_err(PassError::Open)?);

@@ -9,13 +9,17 @@ use crate::codes::definition as codes;
 use crate::definition::expressions::infrastructure_read;
 use crate::definition::reading::{At, Reading};
 use crate::definition::references::{Claim, Mentioned};
-use crate::definition::v1alpha1::{ConflictWord, HelmSpec, IgnoreSpec, TerraformSpec, UnitSpec, ValuesEntry};
+use crate::definition::v1alpha1::{
+    ConflictWord, HelmSpec, IgnoreSpec, ImmutableWord, TerraformSpec, UnitSpec, ValuesEntry,
+};
 use crate::diagnostic::Place;
 use crate::expression::Text;
 use crate::globs::Globs;
 use crate::ids::UnitName;
 use crate::secret::SecretRef;
-use crate::unit::{ConflictPolicy, HelmSource, IgnoreRule, TerraformSource, Unit, UnitSource, ValuesFile};
+use crate::unit::{
+    ConflictPolicy, HelmSource, IgnoreRule, ImmutablePolicy, TerraformSource, Unit, UnitSource, ValuesFile,
+};
 use crate::variables::Layer;
 
 /// How long objects may take to become healthy: image pulls and volumes take minutes, more is a fault.
@@ -29,7 +33,8 @@ pub(in crate::definition) fn unit(
 ) -> Option<Unit> {
     let at = root.key("spec");
     let source = source(reading, &mut spec, at);
-    let UnitSpec { depends_on, variables, secrets, outputs, conflicts, ignore, timeout, .. } = spec;
+    let UnitSpec { depends_on, variables, secrets, outputs, conflicts, immutable, ignore, timeout, .. } =
+        spec;
     let depends_on = dependencies(reading, &name, &depends_on, at.key("dependsOn"));
     let variables = reading.variables(&variables, Layer::Unit, at.key("variables"));
     let secrets = secret_references(reading, &secrets, at.key("secrets"));
@@ -51,6 +56,10 @@ pub(in crate::definition) fn unit(
             ConflictWord::Refuse => ConflictPolicy::Refuse,
             ConflictWord::Take => ConflictPolicy::Take,
             ConflictWord::Leave => ConflictPolicy::Leave,
+        },
+        immutable: match immutable {
+            ImmutableWord::Fail => ImmutablePolicy::Fail,
+            ImmutableWord::Recreate => ImmutablePolicy::Recreate,
         },
         ignore,
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
@@ -322,9 +331,9 @@ fn output_texts(
 }
 
 fn ignore_rule(reading: &mut Reading<'_>, spec: &IgnoreSpec, at: At<'_>) -> Option<IgnoreRule> {
-    let IgnoreSpec { kinds, names, fields, reason } = spec;
+    let IgnoreSpec { kinds, names, fields, managers, reason } = spec;
     let own = at.key("fields");
-    if fields.is_empty() {
+    if fields.is_empty() && managers.is_empty() {
         reading.key_problem(
             codes::EMPTY_TEXT,
             own,
@@ -340,7 +349,8 @@ fn ignore_rule(reading: &mut Reading<'_>, spec: &IgnoreSpec, at: At<'_>) -> Opti
         }
     }
     let reason = reading.filled(reason, "the reason", at.key("reason"))?;
-    Some(IgnoreRule { kinds: kinds.clone(), names: names.clone(), fields: fields.clone(), reason })
+    let (kinds, names) = (kinds.clone(), names.clone());
+    Some(IgnoreRule { kinds, names, fields: fields.clone(), managers: managers.clone(), reason })
 }
 
 /// RFC 6901; the empty pointer would ignore the whole object.

@@ -22,7 +22,9 @@ pub(super) use policy::{MatchSpec, PolicySpec, SeverityWord};
 pub(super) use repository::{
     OwnersSpec, PoliciesSpec, RepositorySpec, SettingWord, UnreviewedWord, WaiverSpec,
 };
-pub(super) use unit::{ConflictWord, HelmSpec, IgnoreSpec, TerraformSpec, UnitSpec, ValuesEntry};
+pub(super) use unit::{
+    ConflictWord, HelmSpec, IgnoreSpec, ImmutableWord, TerraformSpec, UnitSpec, ValuesEntry,
+};
 pub(super) use workflow::{
     BudgetSpec, BudgetsSpec, ConcurrencySpec, EffectWord, NodeSpec, RetrySpec, TriggerSpec, WhenFullWord,
     WorkflowSpec,

@@ -32,6 +32,8 @@ pub(in crate::definition) struct UnitSpec {
     pub outputs: IndexMap<String, String>,
     /// What happens to a field that somebody else set and that we never owned. Default: `refuse`.
     pub conflicts: ConflictWord,
+    /// What happens to an object of which a field changed that cannot be changed in place. Default: `fail`.
+    pub immutable: ImmutableWord,
     /// Fields that are left to somebody else: neither drift nor conflict.
     pub ignore: Vec<IgnoreSpec>,
     /// How long its objects may take to become healthy. Default: `10m`.
@@ -117,6 +119,15 @@ pub(in crate::definition) enum ConflictWord {
     Leave,
 }
 
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(in crate::definition) enum ImmutableWord {
+    #[default]
+    Fail,
+    Recreate,
+}
+
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::definition) struct IgnoreSpec {
@@ -126,8 +137,12 @@ pub(in crate::definition) struct IgnoreSpec {
     /// Names it is about. Default: every name.
     #[serde(default)]
     pub names: Vec<String>,
-    /// JSON pointers: `/spec/replicas`.
+    /// JSON pointers: `/spec/replicas`. Fields, managers or both are given.
+    #[serde(default)]
     pub fields: Vec<String>,
+    /// Field managers: whatever they set is theirs. On targets that keep track of who set what.
+    #[serde(default)]
+    pub managers: Vec<String>,
     /// Who sets them instead.
     pub reason: String,
 }

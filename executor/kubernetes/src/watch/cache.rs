@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use naksha_environments::object::{Health, KeyMap, Mark, ObjectKey};
+use naksha_environments::object::{Health, KeyMap, Mark, ObjectKey, RefusedInPlace};
 use naksha_environments::quiet::Quiet;
+use naksha_executor::port::target::GroupKind;
 use tokio::sync::watch;
 
 use crate::live::{Seen, Whole};
-use crate::resource::GroupKind;
 use crate::version::{Version, is_older};
 
 /// What one watch is about: a kind, everywhere or in one namespace.
@@ -28,6 +28,8 @@ struct Inner {
     stirred: HashSet<ObjectKey>,
     /// Must be read before they are called in order: a write met fields of others there.
     suspected: HashSet<ObjectKey>,
+    /// What cannot be done in place with an object.
+    refused: KeyMap<RefusedInPlace>,
     /// Being written by us, with what was told of them meanwhile: mostly our own doing.
     in_flight: KeyMap<Option<Meanwhile>>,
     /// Every quiet object was compared since the cache began, or since somebody doubted.
@@ -275,6 +277,7 @@ impl Cache {
             return None;
         }
         inner.suspected.remove(key);
+        inner.refused.remove(key);
         // The watch may be ahead of the answer: then somebody else wrote right after us.
         let ahead = inner
             .objects
@@ -297,6 +300,7 @@ impl Cache {
         inner.objects.remove(key);
         inner.stirred.remove(key);
         inner.suspected.remove(key);
+        inner.refused.remove(key);
     }
 
     /// The object must be read before anything is said of it.
@@ -304,6 +308,15 @@ impl Cache {
         let mut inner = self.lock();
         inner.suspected.insert(key.clone());
         inner.stirred.insert(key.clone());
+    }
+
+    /// The server refuses this as a change, and would take it as a new object.
+    pub(crate) fn refused_in_place(&self, key: &ObjectKey, refused: RefusedInPlace) {
+        self.lock().refused.insert(key.clone(), refused);
+    }
+
+    pub(crate) fn refusal(&self, key: &ObjectKey) -> Option<RefusedInPlace> {
+        self.lock().refused.get(key).cloned()
     }
 
     pub(crate) fn is_suspected(&self, key: &ObjectKey) -> bool {

@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::secret::MarkKey;
+use naksha_executor::port::target::GroupKind;
 use naksha_executor::retry::spread;
 use naksha_kubernetes_health::RuleSet;
 use serde::Deserialize;
@@ -21,7 +22,7 @@ use super::cache::{Cache, Scope, State};
 use crate::connect::{Api, Lines};
 use crate::live::{Seen, head, resource_version, seen_whole};
 use crate::refusal::Refusal;
-use crate::resource::{GroupKind, Resource};
+use crate::resource::Resource;
 use crate::send::ENVIRONMENT_LABEL;
 
 const FULL: &str = "application/json";

@@ -15,7 +15,7 @@ use naksha_environments::plan::Plan;
 use naksha_environments::rendered::{DependencyReason, ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::secret::{Secret, SecretRef};
 use naksha_environments::source::TreePath;
-use naksha_environments::unit::ConflictPolicy;
+use naksha_environments::unit::{ConflictPolicy, ImmutablePolicy};
 use naksha_environments::verdict::Admission;
 use naksha_environments::workflow::{Budgets, WorkflowGraph};
 use serde_json::{Value, json};
@@ -214,6 +214,7 @@ impl Desired {
             depends_on: needs.iter().map(|need| (unit(need), DependencyReason::Declared)).collect(),
             variables: Arc::default(),
             conflicts: ConflictPolicy::Refuse,
+            immutable: ImmutablePolicy::Fail,
             ignore: [].into(),
             digest: Digest::of_bytes(name.as_bytes()),
         };

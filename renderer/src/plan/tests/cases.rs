@@ -10,7 +10,7 @@ use naksha_environments::plan::{Payload, Plan, Preconditions, Shown, Verb};
 use naksha_environments::quiet::{Memory, Quiet};
 use naksha_environments::rendered::{Rendered, UnitState};
 use naksha_environments::secret::{MarkKey, SecretRef};
-use naksha_environments::unit::{ConflictPolicy, IgnoreRule};
+use naksha_environments::unit::{ConflictPolicy, IgnoreRule, ImmutablePolicy};
 use naksha_environments::workflow_change::Contexts;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use super::world::{World, environment, graph, key, object, objects, owned, rende
 use crate::plan::{PlanInput, diagnostics, objects_to_observe, plan, plan_between, split};
 
 /// A plan in lines: what a reader of a test needs.
-fn lines(plan: &Plan) -> Vec<String> {
+pub(super) fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for action in &plan.actions {
         let unit = action.unit.as_ref().map_or("-", |unit| unit.as_str());
@@ -53,7 +53,7 @@ fn web(replicas: u32) -> Arc<DesiredObject> {
     object("Deployment", "web", &json!({"spec": {"replicas": replicas, "selector": {"app": "web"}}}))
 }
 
-fn one_unit(list: &[Arc<DesiredObject>]) -> Rendered {
+pub(super) fn one_unit(list: &[Arc<DesiredObject>]) -> Rendered {
     rendered(vec![unit("web", &[], objects(list))])
 }
 
@@ -89,6 +89,16 @@ fn an_immutable_field_needs_a_replacement() {
     let set =
         |service: &str| one_unit(&[object("StatefulSet", "db", &json!({"spec": {"serviceName": service}}))]);
     let world = applied(&set("a"));
+    let mut fails = set("b");
+    fails.units.values_mut().for_each(|unit| unit.immutable = ImmutablePolicy::Fail);
+    let refused = world.plan(&fails, &environment());
+    assert_eq!(
+        lines(&refused),
+        [
+            r#"web: update apps/StatefulSet naksha/db (Change); spec.serviceName "a" "b"; Immutable spec.serviceName"#
+        ]
+    );
+    assert_eq!(diagnostics(&refused, &fails)[0].code.id(), "NK0407");
     let next = world.plan(&set("b"), &environment());
     assert_eq!(
         lines(&next),
@@ -161,6 +171,7 @@ fn ignored_fields_belong_to_somebody_else() {
     let rule = IgnoreRule {
         kinds: vec!["Deployment".to_owned()],
         names: vec![],
+        managers: Vec::new(),
         fields: vec!["/spec/replicas".to_owned()],
         reason: "an autoscaler sets it".to_owned(),
     };

@@ -2,4 +2,5 @@
 
 mod cases;
 mod laws;
+mod managed;
 pub(crate) mod world;

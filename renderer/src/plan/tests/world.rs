@@ -18,7 +18,7 @@ use naksha_environments::rendered::{DependencyReason, ObjectIndex, Rendered, Ren
 use naksha_environments::secret::{MarkKey, SecretRef};
 use naksha_environments::source::TreePath;
 use naksha_environments::stateful::is_stateful;
-use naksha_environments::unit::ConflictPolicy;
+use naksha_environments::unit::{ConflictPolicy, ImmutablePolicy};
 use naksha_environments::variables::Variables;
 use naksha_environments::workflow::{Budgets, WorkflowGraph};
 use serde_json::{Value, json};
@@ -70,6 +70,7 @@ pub(crate) fn unit(name: &str, needs: &[&str], state: UnitState) -> RenderedUnit
         depends_on: needs.iter().map(|name| (unit_name(name), DependencyReason::Declared)).collect(),
         variables: Arc::new(Variables::default()),
         conflicts: ConflictPolicy::Refuse,
+        immutable: ImmutablePolicy::Recreate,
         ignore: Arc::new([]),
         digest: Digest::of_bytes(name.as_bytes()),
     }
