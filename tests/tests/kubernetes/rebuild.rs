@@ -116,6 +116,9 @@ impl Lost {
                 fs::remove_file(path).expect("should remove the database");
             }
         }
+        // With its database an installation loses its name. It would wait for a minute, until the one of before counts as silent.
+        let lease = self.path("/apis/coordination.k8s.io/v1", &format!("leases/naksha-infra-{NAME}"));
+        must(self.plane.admin().delete(&lease));
         self.installation.start()
     }
 }
