@@ -37,8 +37,13 @@ fuzz_target!(|text: &str| {
     }
     let [desired, live, applied] = &versions;
     for kind in ["Deployment", "ConfigMap"] {
-        let rule =
-            IgnoreRule { kinds: vec![], names: vec![], fields: pointers.clone(), managers: vec![], reason: String::new() };
+        let rule = IgnoreRule {
+            kinds: vec![],
+            names: vec![],
+            fields: pointers.clone(),
+            managers: vec![],
+            reason: String::new(),
+        };
         let key = ObjectKey::new("", kind, None, "x");
         let ignored = ignored_fields(&[rule], &key, &[desired, live, applied]);
         check(kind, desired, live, Some(applied), &ignored);
