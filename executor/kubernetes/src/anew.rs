@@ -30,14 +30,15 @@ pub(crate) async fn look_into(
     body: &Value,
     refusal: Refusal,
 ) -> Refusal {
-    let Refusal::Invalid { field, .. } = &refusal else { return refusal };
+    // A policy that forbids every change for a while names no field.
+    let Refusal::Invalid { field: Some(field), .. } = &refusal else { return refusal };
     if NAMES_BOUND.contains(&(&*write.key.group, &*write.key.kind)) {
         return refusal;
     }
     if !is_taken_as_new(inner, write, resource, body).await {
         return refusal;
     }
-    let field = field.as_deref().map(Into::into);
+    let field = Some(field.as_str().into());
     inner.cache.refused_in_place(&write.key, RefusedInPlace { desired: write.body.digest(), field });
     Refusal::Stale("a field cannot be changed in place".to_owned())
 }

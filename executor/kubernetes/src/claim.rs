@@ -157,10 +157,18 @@ impl Claimant {
         };
         if !fresh {
             match self.ask(&state).await {
-                Ok(now) => {
-                    self.tell(&state, &now);
-                    *state = now;
-                }
+                Ok(now) => match (&mut *state, now) {
+                    // Who knows of an owner does not forget him because nothing can be read: he may be at work.
+                    (State::Theirs { since, asked, .. }, State::Unguarded { .. })
+                        if since.elapsed() < EXPIRY =>
+                    {
+                        *asked = Instant::now();
+                    }
+                    (before, now) => {
+                        self.tell(before, &now);
+                        *before = now;
+                    }
+                },
                 // As long as nobody can have taken it over.
                 Err(error) => match &*state {
                     State::Ours { at, .. } if at.elapsed() < EXPIRY => {}

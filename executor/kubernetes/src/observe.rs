@@ -342,6 +342,7 @@ async fn read_one(
     let as_marked = mark
         .is_some_and(|mark| mark.uid == told.live.mark.uid && mark.fingerprint == told.live.mark.fingerprint);
     if !as_marked || inner.cache.is_suspected(key) {
+        inner.cache.trust(key);
         release_replicas(inner, catalogue, key, &mut told.live).await;
         if let (Some(refused), Some(managed)) = (inner.cache.refusal(key), &mut told.live.managed) {
             Arc::make_mut(managed).refused = Some(refused);

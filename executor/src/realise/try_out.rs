@@ -20,8 +20,8 @@ use crate::port::target::{Target, Write, WriteError};
 const IN_FLIGHT: usize = 16;
 /// Of a larger plan the first ones are tried: nobody reads more refusals.
 const MAX_TRIED: usize = 500;
-/// Stands for the value of a secret.
-const PLACEHOLDER: &str = "not read for a dry run";
+/// Stands for the value of a secret. Some types of Secrets must hold JSON.
+const PLACEHOLDER: &str = "{}";
 
 /// Tries the writes of a plan. What would be refused, in the plan's order.
 pub async fn try_out(

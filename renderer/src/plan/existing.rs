@@ -55,10 +55,19 @@ impl Existing<'_> {
         let moves_from = owned.filter(|owned| owned.unit != *wanted.unit).map(|owned| owned.unit.clone());
         if signed && owned.is_some() && moves_from.is_none() && changes.is_empty() && is_recorded() {
             let rotated = rotated(wishes, object, *owned);
-            return if rotated.is_empty() { Decision::Unchanged } else { rotate(wanted, mark, rotated) };
+            return if rotated.is_empty() {
+                Decision::Unchanged
+            } else {
+                rotate(wanted, mark, live, rotated)
+            };
         }
-        let fixed = if owned.is_some() { self.fixed(live, &changes) } else { Vec::new() };
-        let recreates = wanted.rendered.immutable == ImmutablePolicy::Recreate || is_job(key);
+        let (fixed, is_known) = self.fixed(live, &changes);
+        let recreates = match wanted.rendered.immutable {
+            // What is not proven to be ours is never deleted.
+            _ if owned.is_none() => false,
+            ImmutablePolicy::Recreate => true,
+            ImmutablePolicy::Fail => is_known && is_job(key),
+        };
         let verb = match (owned, moves_from) {
             (None, _) => Verb::Adopt,
             (Some(_), _) if !fixed.is_empty() && recreates => Verb::Replace,
@@ -107,13 +116,14 @@ impl Existing<'_> {
     }
 
     /// Changed fields that cannot be changed in place: known ones, or what the target said when it was tried.
-    fn fixed(&self, live: &Value, changes: &[Change]) -> Vec<FieldPath> {
+    /// Says, too, whether they are known ones.
+    fn fixed(&self, live: &Value, changes: &[Change]) -> (Vec<FieldPath>, bool) {
         let known = changes.iter().filter(|change| needs_replace(self.key, live, change));
         let known: Vec<FieldPath> = known.map(|change| change.path.clone()).collect();
         let refused = self.managed.and_then(|managed| managed.refused.as_ref());
         match refused.filter(|refused| refused.desired == self.wanted.object.digest()) {
-            Some(refused) if known.is_empty() => vec![told_field(refused.field.as_deref(), changes)],
-            Some(_) | None => known,
+            Some(refused) if known.is_empty() => (vec![told_field(refused.field.as_deref(), changes)], false),
+            Some(_) | None => (known, true),
         }
     }
 }

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::{DesiredObject, Mark, ObjectKey, SecretValue, mark_placeholder};
-use naksha_environments::plan::{Action, Cause, Change, Conflict, FieldPath, Payload, Shown, Subject, Verb};
+use naksha_environments::plan::{
+    Action, Cause, Change, Conflict, FieldPath, Payload, Resolution, Shown, Subject, Verb,
+};
 use naksha_environments::run_once::is_run_once;
 use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::stateful::is_stateful;
+use naksha_environments::unit::ImmutablePolicy;
 use serde_json::Value;
 
 use super::existing::Existing;
+use super::immutable::needs_replace;
 use super::joined::{Seen, Wanted};
 use super::wave::wave_of_applied;
 use crate::diff::{FieldDiff, Sides, compare, shown, translate_secrets};
@@ -64,7 +68,11 @@ pub(super) fn decide_wanted(
                 && owned.desired == wanted.object.digest() =>
         {
             let rotated = rotated();
-            if rotated.is_empty() { Decision::Unchanged } else { rotate(wanted, mark, rotated) }
+            if rotated.is_empty() {
+                Decision::Unchanged
+            } else {
+                rotate(wanted, mark, &owned.applied.value(), rotated)
+            }
         }
         (Seen::InSync(mark), Some(owned)) => {
             let live = owned.applied.value();
@@ -159,10 +167,21 @@ pub(super) fn rotated(wishes: Wishes<'_>, object: &DesiredObject, owned: Option<
     object.secrets.iter().filter_map(change).collect()
 }
 
-pub(super) fn rotate(wanted: &Wanted<'_>, mark: &Mark, changes: Vec<Change>) -> Decision {
+/// `live`: as it is, or as we applied it.
+pub(super) fn rotate(wanted: &Wanted<'_>, mark: &Mark, live: &Value, changes: Vec<Change>) -> Decision {
+    let key = &wanted.object.key;
+    let fixed: Vec<&Change> = changes.iter().filter(|change| needs_replace(key, live, change)).collect();
+    let recreates = wanted.rendered.immutable == ImmutablePolicy::Recreate;
+    let verb = if !fixed.is_empty() && recreates { Verb::Replace } else { Verb::Rotate };
+    let refused = |change: &&Change| Conflict {
+        path: change.path.clone(),
+        manager: None,
+        resolution: Resolution::Immutable,
+    };
+    let conflicts = if recreates { Vec::new() } else { fixed.iter().map(refused).collect() };
     let payload =
         Payload::Write { desired: Arc::clone(wanted.object), expect: Some(mark.clone()), leave: Vec::new() };
-    act(wanted, Verb::Rotate, Cause::Rotation, changes, Vec::new(), payload)
+    act(wanted, verb, Cause::Rotation, changes, conflicts, payload)
 }
 
 pub(super) fn act(

@@ -27,7 +27,7 @@ fn rebuild(shop: &Installation, arguments: &[&str]) -> Value {
 fn what_files_say_is_taken_and_nothing_is_deleted_without_a_word() {
     let (shop, daemon) = running();
     let daemon = lose_the_database(&shop, daemon);
-    daemon.await_state("dev", "held");
+    let first = daemon.await_state("dev", "held")["plan"].clone();
     let before = shop.objects("dev");
     // Somebody copied a file of ours.
     let copy = before[SETTINGS_FILE].replace("name: settings", "name: copy");
@@ -43,6 +43,10 @@ fn what_files_say_is_taken_and_nothing_is_deleted_without_a_word() {
     shop.repository.edit("environments/dev/environment.yaml", "[web, settings]", "[web]");
     shop.repository.edit("environments/dev/environment.yaml", "replicas: 2", "replicas: 3");
     let commit = shop.repository.commit("no settings, more web");
+    // What is not in Git any more when it is recovered is told as that.
+    daemon.await_status("dev", "held with the commit", |status| {
+        status["state"] == "held" && status["plan"] != first
+    });
     let rebuilt = rebuild(&shop, &["--yes"]);
     assert_eq!(rebuilt["taken"], true);
     let held = daemon.await_status("dev", "held for what would go", |status| {

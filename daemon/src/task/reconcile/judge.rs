@@ -36,7 +36,7 @@ use crate::target::OpenTarget;
 const LOOK_BACK: u32 = 100;
 
 /// Longer than this nobody waits for what a target would say of a plan.
-const TRY_OUT: Duration = Duration::from_secs(60);
+const TRY_OUT: Duration = Duration::from_secs(15);
 
 /// What is planned, and what may be done about it.
 pub(super) struct Judgement {

@@ -203,6 +203,8 @@ impl Reconciler {
         if self.is_news(&judgement) {
             judgement.diagnostics.extend(self.try_out(&judgement, &inventory, &target).await);
         }
+        // I/O: still ours, after all that?
+        let generation = self.own().await?;
         judge::propose(self, generation, &record, &sources, &judgement).await?;
         let situation =
             report::Situation { sources: &sources, record: &record, rendered, judgement: &judgement };

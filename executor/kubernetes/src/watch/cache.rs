@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use naksha_environments::object::{Health, KeyMap, Mark, ObjectKey, RefusedInPlace};
 use naksha_environments::quiet::Quiet;
@@ -10,6 +11,9 @@ use tokio::sync::watch;
 
 use crate::live::{Seen, Whole};
 use crate::version::{Version, is_older};
+
+/// A refusal is believed this long: whatever refused may have been only for a while.
+const REFUSED: Duration = Duration::from_secs(600);
 
 /// What one watch is about: a kind, everywhere or in one namespace.
 pub(crate) type Scope = (GroupKind, Option<Arc<str>>);
@@ -29,11 +33,19 @@ struct Inner {
     /// Must be read before they are called in order: a write met fields of others there.
     suspected: HashSet<ObjectKey>,
     /// What cannot be done in place with an object.
-    refused: KeyMap<RefusedInPlace>,
+    refused: KeyMap<(Instant, RefusedInPlace)>,
     /// Being written by us, with what was told of them meanwhile: mostly our own doing.
-    in_flight: KeyMap<Option<Meanwhile>>,
+    in_flight: KeyMap<Flight>,
     /// Every quiet object was compared since the cache began, or since somebody doubted.
     compared: bool,
+}
+
+/// What happens to an object while it is being written.
+#[derive(Debug, Default)]
+struct Flight {
+    meanwhile: Option<Meanwhile>,
+    /// Something that has to be looked at, whatever comes of the write.
+    news: bool,
 }
 
 /// What a watch told last of an object that is being written, and its version.
@@ -190,7 +202,11 @@ impl Cache {
                 return;
             }
         }
-        let is_ours = inner.in_flight.contains_key(&key);
+        let flight = inner.in_flight.get_mut(&key);
+        let is_ours = flight.is_some();
+        if let Some(flight) = flight {
+            flight.news = true;
+        }
         inner.stirred.insert(key.clone());
         inner.objects.insert(key, seen);
         drop(inner);
@@ -204,11 +220,12 @@ impl Cache {
         let mut inner = self.lock();
         inner.objects.remove(key);
         inner.stirred.insert(key.clone());
-        let in_flight = inner.in_flight.get_mut(key);
-        let is_ours = in_flight.is_some();
-        if let Some(meanwhile) = in_flight {
+        let flight = inner.in_flight.get_mut(key);
+        let is_ours = flight.is_some();
+        if let Some(flight) = flight {
+            flight.news = true;
             // The answer to our write may be on its way still, and must not bring it back.
-            *meanwhile = Some(Meanwhile { resource_version: Arc::clone(resource_version), text: None });
+            flight.meanwhile = Some(Meanwhile { resource_version: Arc::clone(resource_version), text: None });
         }
         drop(inner);
         if !is_ours {
@@ -236,7 +253,7 @@ impl Cache {
 
     /// We begin to write or remove an object. What is told of it until that ends is likely our own doing.
     pub(crate) fn begin_write(self: &Arc<Self>, key: &ObjectKey) -> InFlight {
-        self.lock().in_flight.insert(key.clone(), None);
+        self.lock().in_flight.insert(key.clone(), Flight::default());
         InFlight { cache: Arc::clone(self), key: key.clone(), ended: false }
     }
 
@@ -251,21 +268,20 @@ impl Cache {
     /// not being written.
     pub(super) fn defer(&self, key: &ObjectKey, seen: &Seen, text: &str) -> bool {
         let mut inner = self.lock();
-        let Some(meanwhile) = inner.in_flight.get_mut(key) else { return false };
+        let Some(flight) = inner.in_flight.get_mut(key) else { return false };
         let resource_version = Arc::clone(&seen.resource_version);
-        *meanwhile = Some(Meanwhile { resource_version, text: Some(text.into()) });
+        flight.meanwhile = Some(Meanwhile { resource_version, text: Some(text.into()) });
         true
     }
 
     /// The write is over; `seen`: what the server answered to it. Gives back what was told meanwhile and is newer.
     fn end_write(&self, key: &ObjectKey, seen: Option<Seen>) -> Option<Box<str>> {
         let mut inner = self.lock();
-        let meanwhile = inner.in_flight.remove(key).flatten();
+        let Flight { meanwhile, news } = inner.in_flight.remove(key).unwrap_or_default();
         let Some(seen) = seen else {
-            // Whatever was told meanwhile is news now.
-            let stirred = inner.stirred.contains(key);
+            // Only what happened meanwhile: a write that is refused again and again must not wake anybody.
             drop(inner);
-            if stirred {
+            if news {
                 self.wake();
             }
             return meanwhile.and_then(|meanwhile| meanwhile.text);
@@ -308,15 +324,25 @@ impl Cache {
         let mut inner = self.lock();
         inner.suspected.insert(key.clone());
         inner.stirred.insert(key.clone());
+        if let Some(flight) = inner.in_flight.get_mut(key) {
+            flight.news = true;
+        }
+    }
+
+    /// It was read, and what was read is looked at.
+    pub(crate) fn trust(&self, key: &ObjectKey) {
+        self.lock().suspected.remove(key);
     }
 
     /// The server refuses this as a change, and would take it as a new object.
     pub(crate) fn refused_in_place(&self, key: &ObjectKey, refused: RefusedInPlace) {
-        self.lock().refused.insert(key.clone(), refused);
+        self.lock().refused.insert(key.clone(), (Instant::now(), refused));
     }
 
     pub(crate) fn refusal(&self, key: &ObjectKey) -> Option<RefusedInPlace> {
-        self.lock().refused.get(key).cloned()
+        let inner = self.lock();
+        let (at, refused) = inner.refused.get(key)?;
+        (at.elapsed() < REFUSED).then(|| refused.clone())
     }
 
     pub(crate) fn is_suspected(&self, key: &ObjectKey) -> bool {

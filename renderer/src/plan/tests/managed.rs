@@ -73,6 +73,20 @@ fn adopting_tells_what_goes_and_not_what_stays() {
 }
 
 #[test]
+fn adopting_deletes_nothing_to_change_what_cannot_be_changed() {
+    let there = deployment(&json!({"selector": {"app": "old"}}));
+    let plan =
+        planned(&World::default(), &json!({"selector": {"app": "new"}}), live(&there, &[], Some(&there)));
+    // The units of these tests recreate what is theirs.
+    assert_eq!(
+        lines(&plan),
+        [
+            r#"web: adopt apps/Deployment naksha/web (Change); spec.selector.app "old" "new"; Immutable spec.selector.app"#
+        ]
+    );
+}
+
+#[test]
 fn replicas_that_git_drops_are_handed_over() {
     let before = json!({"replicas": 5, "paused": true});
     let mut world = World::default();

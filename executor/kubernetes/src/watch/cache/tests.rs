@@ -52,6 +52,25 @@ fn our_own_write_is_no_news() {
 }
 
 #[test]
+fn a_write_that_is_refused_wakes_nobody_by_itself() {
+    let cache = Arc::new(Cache::default());
+    cache.told(key(), seen("5", 1, 1));
+    let mut changes = cache.changes();
+    changes.borrow_and_update();
+    // It is drifted, and healing it is refused: whoever plans tries again with backoff.
+    assert_eq!(cache.begin_write(&key()).end(None), None);
+    assert!(!changes.has_changed().unwrap());
+    // It moved: planning anew is worth something at once.
+    let write = cache.begin_write(&key());
+    cache.suspect(&key());
+    write.end(None);
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), Judged::Suspect);
+    cache.trust(&key());
+    assert_eq!(cache.judge(&key(), &mark("5", 1, 1)), in_sync(), "once it was read");
+}
+
+#[test]
 fn an_answer_does_not_bring_back_what_is_gone() {
     let cache = Arc::new(Cache::default());
     let changes = cache.changes();

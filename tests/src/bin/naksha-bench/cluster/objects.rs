@@ -31,6 +31,15 @@ impl Kind {
         }
     }
 
+    /// The address of some of the objects.
+    pub(super) fn collection(self, namespace: &str) -> String {
+        let plural = match self {
+            Self::Applications => "serviceaccounts",
+            Self::ConfigMaps => "configmaps",
+        };
+        format!("/api/v1/namespaces/{namespace}/{plural}")
+    }
+
     fn objects(self, unit: usize, namespace: &str, level: &str) -> Vec<Value> {
         match self {
             Self::Applications => application(unit, namespace, level),
