@@ -139,9 +139,9 @@ fn apply(kind: Kind) -> anyhow::Result<Vec<Measurement>> {
     let (create, create_cpu, first) = std::thread::scope(|scope| {
         let first = scope.spawn(|| first_written(&bench, kind));
         let (took, cpu) = applied(&daemon, &installation, "everything")?;
-        let committed = Instant::now() - Duration::from_secs_f64(took);
+        let ended = Instant::now();
         let first = first.join().map_err(|_| anyhow::anyhow!("who looks for a first object panicked"))??;
-        Ok::<_, anyhow::Error>((took, cpu, first.duration_since(committed).as_secs_f64()))
+        Ok::<_, anyhow::Error>((took, cpu, took - ended.duration_since(first).as_secs_f64()))
     })?;
     objects::write(&installation, kind, "two");
     let (change, change_cpu) = applied(&daemon, &installation, "another everything")?;
