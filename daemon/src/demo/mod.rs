@@ -6,6 +6,7 @@
 mod chapters;
 mod cluster;
 mod playground;
+mod program;
 
 use std::path::PathBuf;
 use std::time::Instant;

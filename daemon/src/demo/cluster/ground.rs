@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use naksha_environments::ids::EnvironmentName;
 
 use super::Asked;
 use super::people::Cast;
+use crate::demo::program;
 use crate::scratch::{DaemonProcess, Repository, Scratch};
 use crate::starter;
 
@@ -152,23 +152,12 @@ spec:
 
     /// The daemon ends with the demo, however that ends.
     pub(super) fn start_daemon(&self) -> anyhow::Result<DaemonProcess> {
-        DaemonProcess::start(&std::env::current_exe()?, &self.scratch, &["--with-parent"])
+        program::start_daemon(&self.scratch)
     }
 
     /// Runs this program in the repository, as a user would; returns what it printed.
     pub(super) fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let output = Command::new(std::env::current_exe()?)
-            .args(arguments)
-            .arg("--config")
-            .arg(self.scratch.config())
-            .current_dir(self.repository.folder())
-            .output()?;
-        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.push_str(&String::from_utf8_lossy(&output.stderr));
-        if output.status.code() == Some(2) {
-            bail!("`naksha {}` failed: {text}", arguments.join(" "));
-        }
-        Ok(text)
+        program::run(&self.scratch, &self.repository, arguments)
     }
 }
 
