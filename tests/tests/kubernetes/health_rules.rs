@@ -2,10 +2,11 @@
 //! call nothing healthy.
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
-use naksha_tests::shop::REPOSITORY;
 use naksha_tests::{DaemonProcess, Installation, await_true, must};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use super::shop::installed;
 
 /// Environment, and the group of the kind: nobody else's.
 const NAME: &str = "ruled";
@@ -49,20 +50,9 @@ struct Teas {
 
 fn teas() -> Option<Teas> {
     let plane = ControlPlane::shared(Parts::Nodes)?;
-    let namespace = must(plane.fresh_namespace());
-    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     let kubeconfig = must(plane.kubeconfig("admin"));
-    installation.configure(&format!(
-        "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"infra/{NAME}\"]\nown_rights = true\n",
-        kubeconfig.display()
-    ));
-    let environment = format!(
-        "apiVersion: naksha.dev/v1alpha1
-kind: Environment
-metadata: {{name: {NAME}}}
-spec: {{target: {{kubernetes: {{cluster: test, namespace: {namespace}}}}}, units: [kinds, teas]}}
-"
-    );
+    let (namespace, installation) =
+        installed(plane, NAME, &kubeconfig, "own_rights = true", &["kinds", "teas"]);
     let unit = |name: &str| {
         format!(
             "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {{name: {name}}}\nspec: {{manifests: [all.yaml]}}\n"
@@ -70,8 +60,6 @@ spec: {{target: {{kubernetes: {{cluster: test, namespace: {namespace}}}}}, units
     };
     installation
         .repository
-        .write("naksha.yaml", REPOSITORY)
-        .write(&format!("environments/{NAME}/environment.yaml"), &environment)
         .write("units/kinds/unit.yaml", &unit("kinds"))
         .write("units/kinds/all.yaml", DEFINITION)
         .write("units/teas/unit.yaml", &unit("teas").replace("spec: {", "spec: {dependsOn: [kinds], "))

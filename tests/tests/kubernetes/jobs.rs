@@ -1,10 +1,11 @@
 //! Objects that run once: done and gone is no drift, and another template is another run.
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
-use naksha_tests::shop::REPOSITORY;
 use naksha_tests::{Installation, await_true, must};
 use reqwest::Method;
 use serde_json::Value;
+
+use super::shop::installed;
 
 const NAME: &str = "runs";
 
@@ -33,25 +34,12 @@ struct Runs {
 
 fn runs() -> Option<Runs> {
     let plane = ControlPlane::shared(Parts::Nodes)?;
-    let namespace = must(plane.fresh_namespace());
-    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     let kubeconfig = must(plane.kubeconfig("admin"));
-    installation.configure(&format!(
-        "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"infra/{NAME}\"]\nown_rights = true\n",
-        kubeconfig.display()
-    ));
-    let environment = format!(
-        "apiVersion: naksha.dev/v1alpha1
-kind: Environment
-metadata: {{name: {NAME}}}
-spec: {{target: {{kubernetes: {{cluster: test, namespace: {namespace}}}}}, units: [migrate, after]}}
-"
-    );
+    let (namespace, installation) =
+        installed(plane, NAME, &kubeconfig, "own_rights = true", &["migrate", "after"]);
     let after = UNIT.replace("NAME", "after").replace("spec: {", "spec: {dependsOn: [migrate], ");
     installation
         .repository
-        .write("naksha.yaml", REPOSITORY)
-        .write(&format!("environments/{NAME}/environment.yaml"), &environment)
         .write("units/migrate/unit.yaml", &UNIT.replace("NAME", "migrate"))
         .write("units/migrate/all.yaml", JOB)
         .write("units/after/unit.yaml", &after)

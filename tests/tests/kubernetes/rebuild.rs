@@ -3,10 +3,11 @@
 use std::fs;
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
-use naksha_tests::shop::REPOSITORY;
 use naksha_tests::{DaemonProcess, Installation, must};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use super::shop::installed;
 
 const NAME: &str = "lost";
 const UNIT: &str =
@@ -47,24 +48,10 @@ struct Lost {
 
 fn lost() -> Option<Lost> {
     let plane = ControlPlane::shared(Parts::Nodes)?;
-    let namespace = must(plane.fresh_namespace());
-    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     let kubeconfig = must(plane.kubeconfig("admin"));
-    installation.configure(&format!(
-        "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"infra/{NAME}\"]\nown_rights = true\n",
-        kubeconfig.display()
-    ));
-    let environment = format!(
-        "apiVersion: naksha.dev/v1alpha1
-kind: Environment
-metadata: {{name: {NAME}}}
-spec: {{target: {{kubernetes: {{cluster: test, namespace: {namespace}}}}}, units: [web, old]}}
-"
-    );
+    let (namespace, installation) = installed(plane, NAME, &kubeconfig, "own_rights = true", &["web", "old"]);
     installation
         .repository
-        .write("naksha.yaml", REPOSITORY)
-        .write(&format!("environments/{NAME}/environment.yaml"), &environment)
         .write("units/web/unit.yaml", &UNIT.replace("NAME", "web").replace("]}", &format!("]{SECRETS}}}")))
         .write("units/web/all.yaml", WEB)
         .write("units/old/unit.yaml", &UNIT.replace("NAME", "old"))

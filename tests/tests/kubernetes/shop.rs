@@ -66,8 +66,25 @@ pub(crate) fn shop_as(
     kubeconfig: &Path,
     as_whom: &str,
 ) -> Shop {
+    let (namespace, installation) = installed(plane, environment, kubeconfig, as_whom, &["web"]);
+    installation
+        .repository
+        .write("units/web/unit.yaml", UNIT)
+        .write("units/web/web.yaml", &manifests("nginx:1.27", 2, "info"))
+        .commit("start");
+    Shop { plane, namespace, installation, environment: environment.to_owned() }
+}
+
+/// A namespace of its own, and an installation with one environment that is applied there. Its units are still to be
+/// written, and all of it to be committed.
+pub(crate) fn installed(
+    plane: &ControlPlane,
+    environment: &str,
+    kubeconfig: &Path,
+    as_whom: &str,
+    units: &[&str],
+) -> (String, Installation) {
     let namespace = must(plane.fresh_namespace());
-    let environment = environment.to_owned();
     let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
     installation.configure(&format!(
         "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"infra/{environment}\"]\n{as_whom}\n",
@@ -79,17 +96,15 @@ kind: Environment
 metadata: {{name: {environment}}}
 spec:
   target: {{kubernetes: {{cluster: test, namespace: {namespace}}}}}
-  units: [web]
-"
+  units: [{}]
+",
+        units.join(", ")
     );
     installation
         .repository
         .write("naksha.yaml", REPOSITORY)
-        .write(&format!("environments/{environment}/environment.yaml"), &definition)
-        .write("units/web/unit.yaml", UNIT)
-        .write("units/web/web.yaml", &manifests("nginx:1.27", 2, "info"))
-        .commit("start");
-    Shop { plane, namespace, installation, environment }
+        .write(&format!("environments/{environment}/environment.yaml"), &definition);
+    (namespace, installation)
 }
 
 impl Shop {
