@@ -47,9 +47,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn lease(&self, scope: &Scope, owner: &str, lasts: Duration) -> Result<Generation, StoreError>;
     /// Gives the lease back: anybody may take it at once, and writes of `generation` are fenced from now on.
     async fn release(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError>;
-    /// Still the owner? Checked before every write to a target. Stricter than the fence of the store's own
-    /// writes: a lease that ran out is [`StoreError::Lapsed`] although nobody took it yet.
-    async fn check(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError>;
+    /// Still the owner? Then for how much longer: nobody else can be it before that. What writes to a target goes by
+    /// it. Stricter than the fence of the store's own writes: a lease that ran out is [`StoreError::Lapsed`] although
+    /// nobody took it yet.
+    async fn check(&self, scope: &Scope, generation: Generation) -> Result<Duration, StoreError>;
 
     // --- environments
     /// What is remembered of an environment; the default for one that was never seen.
@@ -109,14 +110,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// intent never replaces what the inventory has. An older apply that never ended becomes
     /// [`ApplyOutcome::Interrupted`], with an audit row.
     async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError>;
-    /// Records a step's outcome and what it means for the inventory, in one transaction. An apply that ended
-    /// takes no more steps: [`StoreError::NotFound`].
+    /// Records the outcomes of steps and what they mean for the inventory, all in one transaction. An apply that
+    /// ended takes no more steps: [`StoreError::NotFound`].
     async fn record(
         &self,
         scope: &Scope,
         generation: Generation,
         apply: ApplyId,
-        step: &StepRecord,
+        steps: &[StepRecord],
     ) -> Result<(), StoreError>;
     /// Ends an apply; audit and outbox rows are written in the same transaction. One that succeeded sets
     /// [`EnvironmentRecord::applied`] and heads [`EnvironmentRecord::ran`], when it has revisions.

@@ -22,24 +22,23 @@ pub(super) async fn remove(run: &Run<'_>, schedule: &Schedule<'_>, ends: &BTreeM
     // Units one of whose deletions failed or was skipped.
     let mut stuck: BTreeSet<UnitName> = BTreeSet::new();
     for batch in &schedule.deletions {
-        let mut free = Vec::new();
+        let (mut free, mut held) = (Vec::new(), Vec::new());
         for action in batch {
             match obstacle(schedule, action, &unfinished, &stuck) {
                 Some(reason) => {
-                    step::skip(run, action, &reason).await;
+                    held.push((action, reason));
                     stuck.extend(action.unit.clone());
                 }
                 None => free.push(action),
             }
         }
+        join_all(held.iter().map(|(action, reason)| step::skip(run, action, reason))).await;
         let done = join_all(free.iter().map(|action| step::perform(run, action))).await;
         stuck.extend(
             free.iter().zip(done).filter(|(_, done)| !done).filter_map(|(action, _)| action.unit.clone()),
         );
     }
-    for key in &run.input.plan.plan().forget {
-        step::forget(run, key).await;
-    }
+    join_all(run.input.plan.plan().forget.iter().map(|key| step::forget(run, key))).await;
 }
 
 /// Why an object must stay for now.

@@ -11,6 +11,7 @@
 //! workflows  I/O   retire and register, after the units
 //! deletions  I/O   last, in reverse order, with proof of ownership
 //! step       I/O   one action, carried out and recorded
+//! recorder   I/O   what ends close together is recorded together
 //! write      I/O   fence, secrets, write or remove, with retries
 //! try_out    I/O   instead of all that: what the target would say
 //! ```
@@ -40,6 +41,7 @@ mod deletions;
 mod health;
 mod outcome;
 mod progress;
+mod recorder;
 mod run;
 mod schedule;
 mod settle;

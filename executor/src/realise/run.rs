@@ -12,11 +12,13 @@ use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::{Health, Mark, ObjectKey};
 use naksha_environments::plan::{Action, ApprovedPlan, Cause, Payload, Plan, Subject, Verb};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 use super::progress::Progress;
+use super::recorder::Recorder;
 use super::schedule::Schedule;
 use super::{deletions, step, units, workflows};
 use crate::port::secrets::SecretSource;
@@ -30,6 +32,10 @@ use crate::retry;
 /// Writes to one target at a time, over all units. A directory gains nothing beyond the queue depth of a disk. An API server
 /// takes 100 streams on a connection, and is fastest with about this many writes; its adapter may hold back more.
 pub const MAX_WRITES_IN_FLIGHT: usize = 64;
+
+/// For how long the store's word that the environment is ours is enough. A lease lasts far longer and ends by the store's
+/// clock, which is asked how much of it is left; a shorter time would only ask more often.
+const FENCE_HOLDS: Duration = Duration::from_secs(1);
 
 /// What is realised, for whom, and with what.
 #[derive(Clone, Copy)]
@@ -237,7 +243,10 @@ where
 pub(super) struct Run<'a> {
     pub input: Input<'a>,
     pub apply: ApplyId,
+    pub recorder: Recorder,
     permits: Semaphore,
+    /// Until when nobody else can own the environment, by the store's last word.
+    ours_until: Mutex<Option<Instant>>,
     /// Cancelled with the input's token, and when the store cannot be written: nothing further starts.
     pub halt: CancellationToken,
     /// Held while somebody looks whether the target is there at all.
@@ -258,8 +267,25 @@ impl<'a> Run<'a> {
     fn new(input: Input<'a>, apply: ApplyId) -> Self {
         let halt = input.cancel.child_token();
         let permits = Semaphore::new(MAX_WRITES_IN_FLIGHT);
+        let (recorder, ours_until) = (Recorder::default(), Mutex::default());
         let (looking, state) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { input, apply, permits, halt, looking, state }
+        Self { input, apply, recorder, permits, ours_until, halt, looking, state }
+    }
+
+    /// Whether the environment is still ours, and nothing keeps us from writing.
+    pub(super) async fn fence(&self) -> Result<(), RealiseError> {
+        let now = Instant::now();
+        let known = || *self.ours_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().is_some_and(|until| now < until) {
+            return Ok(());
+        }
+        let Input { store, scope, generation, .. } = self.input;
+        let check = || store.check(scope, generation);
+        let left = stored("check the ownership of the environment", check).await?;
+        // Counted from before the question: the answer was true some time after that.
+        let until = now + left.min(FENCE_HOLDS);
+        *self.ours_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        Ok(())
     }
 
     /// Waits for one's turn to write.

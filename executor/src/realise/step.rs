@@ -14,7 +14,8 @@ use naksha_environments::plan::{Action, FieldPath, Payload, Subject, Verb};
 use tracing::warn;
 
 use super::progress::Progress;
-use super::run::{Run, Turn, stored};
+use super::recorder::{AtWork, record};
+use super::run::{Run, Turn};
 use super::write::{refused_conflict, remove, write};
 use crate::port::store::{Effect, StepOutcome, StepRecord};
 
@@ -80,6 +81,7 @@ pub(super) const STOPPED: &str = "the apply was stopped before it";
 
 /// Marks an action as not tried. Cancelled applies do not record every step: their end says it for all.
 pub(super) async fn skip(run: &Run<'_>, action: &Action, reason: &str) {
+    let work = run.recorder.begins();
     let halted = run.halt.is_cancelled();
     let reason = if halted { STOPPED } else { reason };
     let outcome = StepOutcome::Skipped { reason: reason.to_owned() };
@@ -87,7 +89,7 @@ pub(super) async fn skip(run: &Run<'_>, action: &Action, reason: &str) {
     if halted {
         run.ended(record);
     } else {
-        save(run, &action.subject, action.unit.as_ref(), action.verb.as_str(), record).await;
+        save(run, work, &action.subject, action.unit.as_ref(), action.verb.as_str(), record).await;
     }
 }
 
@@ -96,6 +98,7 @@ pub(super) async fn forget(run: &Run<'_>, key: &ObjectKey) {
     if run.halt.is_cancelled() {
         return;
     }
+    let work = run.recorder.begins();
     let now = Timestamp::now();
     let unit = run.input.inventory.get(key).map(|owned| owned.unit.clone());
     let record = StepRecord {
@@ -108,18 +111,24 @@ pub(super) async fn forget(run: &Run<'_>, key: &ObjectKey) {
         ended: now,
         effect: Effect::Forget(key.clone()),
     };
-    save(run, &Subject::Object(key.clone()), unit.as_ref(), "forget", record).await;
+    save(run, work, &Subject::Object(key.clone()), unit.as_ref(), "forget", record).await;
 }
 
 /// How often something was tried, and what it came to.
 pub(super) type Tried = (u32, Result<Effect, Refusal>);
 
-/// Runs `work` as one step and records what it came to, with its effect on the inventory, in one transaction.
-async fn step(run: &Run<'_>, action: &Action, verb: &'static str, work: impl Future<Output = Tried>) -> bool {
+/// Runs `doing` as one step and records what it came to, with its effect on the inventory, in one transaction.
+async fn step(
+    run: &Run<'_>,
+    action: &Action,
+    verb: &'static str,
+    doing: impl Future<Output = Tried>,
+) -> bool {
+    let work = run.recorder.begins();
     let (subject, unit) = (action.subject.clone(), action.unit.clone());
     run.tell(&Progress::StepStarted { subject: subject.clone(), unit, verb });
     let started = Timestamp::now();
-    let (attempts, result) = work.await;
+    let (attempts, result) = doing.await;
     let (outcome, effect) = match result {
         Ok(effect) => {
             run.tell(&Progress::StepWritten { subject, verb });
@@ -143,27 +152,24 @@ async fn step(run: &Run<'_>, action: &Action, verb: &'static str, work: impl Fut
     };
     let done = outcome == StepOutcome::Done;
     let record = record_of(action, verb, outcome, attempts, started, effect);
-    save(run, &action.subject, action.unit.as_ref(), verb, record).await && done
+    save(run, work, &action.subject, action.unit.as_ref(), verb, record).await && done
 }
 
 async fn save(
     run: &Run<'_>,
+    work: AtWork<'_>,
     subject: &Subject,
     unit: Option<&UnitName>,
     verb: &'static str,
-    record: StepRecord,
+    step: StepRecord,
 ) -> bool {
-    let (scope, generation) = (run.input.scope, run.input.generation);
-    let result =
-        stored("record a step", || run.input.store.record(scope, generation, run.apply, &record)).await;
-    if let Err(error) = result {
-        warn!(%subject, %error, "a step could not be recorded; the apply ends here");
-        run.fail(error);
+    let Some(step) = record(run, work, step).await else {
+        warn!(%subject, "a step could not be recorded; the apply ends here");
         return false;
-    }
-    let (subject, unit, outcome) = (subject.clone(), unit.cloned(), record.outcome.clone());
-    let attempts = record.attempts;
-    run.ended(record);
+    };
+    let (subject, unit, outcome) = (subject.clone(), unit.cloned(), step.outcome.clone());
+    let attempts = step.attempts;
+    run.ended(step);
     run.tell(&Progress::StepEnded { subject, unit, verb, outcome, attempts });
     true
 }

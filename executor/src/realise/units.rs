@@ -58,9 +58,7 @@ pub(super) fn is_ready(end: &UnitEnd) -> bool {
 
 async fn apply_one(run: &Run<'_>, name: &UnitName, unit: &UnitSchedule<'_>, board: &Board) -> UnitEnd {
     if let Some(reason) = await_needs(run, name, unit, board).await {
-        for action in unit.waves.values().flatten() {
-            step::skip(run, action, &reason).await;
-        }
+        join_all(unit.waves.values().flatten().map(|action| step::skip(run, action, &reason))).await;
         if !run.halt.is_cancelled() && !unit.waves.is_empty() {
             let message = format!("unit `{name}` is {reason}");
             let hint = "it is applied as soon as that unit is ready";
@@ -142,9 +140,7 @@ async fn write_waves(run: &Run<'_>, name: &UnitName, unit: &UnitSchedule<'_>) ->
     let mut failed: Option<String> = None;
     for actions in unit.waves.values() {
         if let Some(reason) = &failed {
-            for action in actions {
-                step::skip(run, action, reason).await;
-            }
+            join_all(actions.iter().map(|action| step::skip(run, action, reason))).await;
             continue;
         }
         let done = join_all(actions.iter().map(|action| step::perform(run, action))).await;

@@ -1,7 +1,7 @@
 //! Calls to the target: fence, secrets, write, retry.
 //!
 //! Before every try the fence is checked: outside systems know no generation, so that the lease is all that keeps
-//! a daemon that lost it from writing. Secrets are resolved just before they are written and dropped right after.
+//! a daemon that lost it from writing. The store says how much of the lease is left, so that it need not be asked for each. Secrets are resolved just before they are written and dropped right after.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -232,9 +232,7 @@ async fn fence(run: &Run<'_>) -> Result<(), Refusal> {
     if run.halt.is_cancelled() {
         return Err(Refusal::Halted);
     }
-    let check = || run.input.store.check(run.input.scope, run.input.generation);
-    let checked = stored("check the ownership of the environment", check).await;
-    checked.map_err(|error| {
+    run.fence().await.map_err(|error| {
         if error.is_fenced() {
             warn!(scope = %run.input.scope, "another daemon owns the environment; the apply ends here");
         }

@@ -1,6 +1,7 @@
 //! Records steps, many at a time, and tells how long that took: `cargo run --example recording -- [STEPS] [AT ONCE]
 //! [ENVIRONMENTS]`. The database is in a new folder beneath the temporary one, which should be on the disk in question.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,7 @@ async fn record(
         let (name, scope) = (format!("web-{number}"), &scope);
         async move {
             let own = step(&name, Effect::Own(key(&name), Arc::new(owned(&name))));
-            store.record(scope, generation, apply, &own).await
+            store.record(scope, generation, apply, slice::from_ref(&own)).await
         }
     });
     let started = Instant::now();

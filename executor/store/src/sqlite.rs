@@ -137,7 +137,7 @@ impl Store for SqliteStore {
         writing!(self, "release a lease", |conn| lease::release(conn, scope, generation))
     }
 
-    async fn check(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError> {
+    async fn check(&self, scope: &Scope, generation: Generation) -> Result<Duration, StoreError> {
         reading!(self, "check a lease", |conn| lease::check(conn, scope, generation))
     }
 
@@ -226,9 +226,9 @@ impl Store for SqliteStore {
         scope: &Scope,
         generation: Generation,
         apply: ApplyId,
-        step: &StepRecord,
+        steps: &[StepRecord],
     ) -> Result<(), StoreError> {
-        moving!(self, "record a step", |conn| apply::record(conn, scope, (generation, apply), step))
+        moving!(self, "record steps", |conn| apply::record(conn, scope, (generation, apply), steps))
     }
 
     async fn finish(

@@ -1,6 +1,7 @@
 //! Applies: begun from the target, recorded step by step, ended once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 use std::sync::Arc;
 
 use super::samples::{
@@ -42,7 +43,7 @@ pub async fn steps_come_back(store: SharedStore) {
     };
     let done = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
     for step in [&done, &failed, &skipped] {
-        store.record(&dev, generation, apply, step).await.expect("should record");
+        store.record(&dev, generation, apply, slice::from_ref(step)).await.expect("should record");
     }
     let steps = store.steps(apply).await.expect("should read");
     assert_eq!(steps, [StepRecord { effect: Effect::None, ..done }, failed, skipped]);
@@ -56,10 +57,10 @@ pub async fn an_ended_apply_takes_no_steps(store: SharedStore) {
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
     let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
     let elsewhere = lease(&store, &prod).await;
-    let foreign = store.record(&prod, elsewhere, apply, &own).await;
+    let foreign = store.record(&prod, elsewhere, apply, slice::from_ref(&own)).await;
     assert!(matches!(foreign, Err(StoreError::NotFound { .. })), "{foreign:?}");
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should end");
-    let late = store.record(&dev, generation, apply, &own).await;
+    let late = store.record(&dev, generation, apply, slice::from_ref(&own)).await;
     assert!(matches!(late, Err(StoreError::NotFound { .. })), "{late:?}");
     let twice = store.finish(&dev, generation, apply, &end(ApplyOutcome::Superseded)).await;
     assert!(matches!(twice, Err(StoreError::NotFound { .. })), "{twice:?}");
@@ -126,7 +127,7 @@ pub async fn an_unfinished_apply_is_interrupted(store: SharedStore) {
     let generation = lease(&store, &dev).await;
     let first = begin(&store, &dev, generation, (None, 'a')).await;
     store
-        .record(&dev, generation, first, &step("Deployment naksha/web", Effect::None))
+        .record(&dev, generation, first, &[step("Deployment naksha/web", Effect::None)])
         .await
         .expect("should record");
     let second = store.begin(&start(&dev, generation, 'a')).await.expect("should begin again");
@@ -194,7 +195,7 @@ pub async fn applies_are_fenced(store: SharedStore) {
     let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
     let refused = [
         store.begin(&start(&dev, old, 'a')).await.map(|_| ()),
-        store.record(&dev, old, apply, &own).await,
+        store.record(&dev, old, apply, slice::from_ref(&own)).await,
         store.finish(&dev, old, apply, &end(ApplyOutcome::Succeeded)).await,
         store.refresh_marks(&dev, old, &BTreeMap::from([(key("web"), Arc::new(owned("web")))])).await,
     ];
@@ -208,7 +209,10 @@ pub async fn applies_are_fenced(store: SharedStore) {
     assert!(store.steps(apply).await.expect("should read").is_empty());
     assert!(store.audit(Some(&dev), 9).await.expect("should read").is_empty());
     assert_eq!(store.applies(&dev, 9).await.expect("should read")[0].outcome, None);
-    store.record(&dev, new, apply, &own).await.expect("should be the new owner's to go on with");
+    store
+        .record(&dev, new, apply, slice::from_ref(&own))
+        .await
+        .expect("should be the new owner's to go on with");
 }
 
 pub async fn a_revision_without_work_is_remembered(store: SharedStore) {
@@ -216,7 +220,7 @@ pub async fn a_revision_without_work_is_remembered(store: SharedStore) {
     let generation = lease(&store, &dev).await;
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
     let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
-    store.record(&dev, generation, apply, &own).await.expect("should record");
+    store.record(&dev, generation, apply, slice::from_ref(&own)).await.expect("should record");
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should finish");
     let before = store.environment(&dev).await.expect("should read");
     let newer = crate::port::store::Revisions { control: revision('7'), content: revision('8') };

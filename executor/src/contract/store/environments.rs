@@ -1,5 +1,6 @@
 //! What is remembered of an environment besides plans.
 
+use std::slice;
 use std::sync::Arc;
 
 use naksha_environments::ids::{EnvironmentName, Generation};
@@ -87,7 +88,7 @@ pub async fn an_environment_is_forgotten(store: SharedStore) {
         let generation = lease(&store, scope).await;
         let apply = begin(&store, scope, generation, (None, 'a')).await;
         let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
-        store.record(scope, generation, apply, &own).await.expect("should record");
+        store.record(scope, generation, apply, slice::from_ref(&own)).await.expect("should record");
         store.finish(scope, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should end");
         store.acknowledge(scope, &word('b'), &audit("ack")).await.expect("should record");
         store.bar(scope, &revision('b'), "why", &audit("bar")).await.expect("should bar");

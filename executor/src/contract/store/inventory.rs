@@ -26,7 +26,7 @@ fn objects<const N: usize>(owned: [(ObjectKey, Owned); N]) -> Inventory {
 }
 
 async fn record(store: &SharedStore, scope: &Scope, generation: Generation, apply: ApplyId, effect: Effect) {
-    store.record(scope, generation, apply, &step("a step", effect)).await.expect("should record");
+    store.record(scope, generation, apply, &[step("a step", effect)]).await.expect("should record");
 }
 
 pub async fn objects_come_back(store: SharedStore) {

@@ -1,5 +1,6 @@
 //! Retention, backup and the key of marks.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ async fn apply_on(
     let start = crate::port::store::ApplyStart { at: when, ..start(scope, generation, plan) };
     let apply = store.begin(&start).await.expect("should begin");
     let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
-    store.record(scope, generation, apply, &own).await.expect("should record");
+    store.record(scope, generation, apply, slice::from_ref(&own)).await.expect("should record");
     let outcome = ApplyOutcome::Succeeded;
     let end = ApplyEnd { at: when, audit: AuditEntry { at: when, ..audit("apply") }, ..end(outcome) };
     store.finish(scope, generation, apply, &end).await.expect("should end");
@@ -107,7 +108,7 @@ pub async fn what_is_needed_is_kept(store: SharedStore) {
     let audit = store.audit(Some(&dev), 9).await.expect("should read");
     assert_eq!(audit.iter().map(|row| row.entry.what.as_str()).collect::<Vec<_>>(), ["apply"]);
     let own = step("Deployment naksha/web", Effect::None);
-    store.record(&prod, elsewhere, running, &own).await.expect("should still run");
+    store.record(&prod, elsewhere, running, slice::from_ref(&own)).await.expect("should still run");
 }
 
 pub async fn the_mark_key_stays(store: SharedStore) {

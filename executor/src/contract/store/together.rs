@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
+use std::slice;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -32,7 +33,7 @@ async fn running(store: SharedStore, environment: &str) -> Running {
 
 impl Running {
     async fn record(&self, step: &StepRecord) -> Result<(), StoreError> {
-        self.store.record(&self.scope, self.generation, self.apply, step).await
+        self.store.record(&self.scope, self.generation, self.apply, slice::from_ref(step)).await
     }
 
     /// What is recorded, in its order.
@@ -81,8 +82,18 @@ pub async fn a_refused_write_harms_no_other(store: SharedStore) {
     let calls = (0..MANY).map(async |number| {
         let step = own(&format!("web-{number}"));
         match number % 4 {
-            1 => running.store.record(&running.scope, Generation(99), running.apply, &step).await,
-            3 => running.store.record(&running.scope, running.generation, ApplyId(99), &step).await,
+            1 => {
+                running
+                    .store
+                    .record(&running.scope, Generation(99), running.apply, slice::from_ref(&step))
+                    .await
+            }
+            3 => {
+                running
+                    .store
+                    .record(&running.scope, running.generation, ApplyId(99), slice::from_ref(&step))
+                    .await
+            }
             _ => running.record(&step).await,
         }
     });

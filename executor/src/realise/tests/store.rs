@@ -111,7 +111,7 @@ fn absent<T>() -> Result<T, StoreError> {
 
 #[async_trait]
 impl Store for FakeStore {
-    async fn check(&self, scope: &Scope, generation: Generation) -> Result<(), StoreError> {
+    async fn check(&self, scope: &Scope, generation: Generation) -> Result<Duration, StoreError> {
         let mut state = self.state();
         match state.taken_after {
             Some(0) => state.owner = Generation(99),
@@ -119,7 +119,8 @@ impl Store for FakeStore {
             None => {}
         }
         drop(state);
-        self.fenced(scope, generation, |_| Ok(()))
+        // The next write asks again.
+        self.fenced(scope, generation, |_| Ok(Duration::ZERO))
     }
 
     async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError> {
@@ -138,17 +139,19 @@ impl Store for FakeStore {
         scope: &Scope,
         generation: Generation,
         _: ApplyId,
-        step: &StepRecord,
+        steps: &[StepRecord],
     ) -> Result<(), StoreError> {
         self.fenced(scope, generation, |state| {
-            match step.effect.clone() {
-                Effect::None => {}
-                Effect::Own(key, owned) => state.inventory.own(key, owned),
-                Effect::Forget(key) => drop(state.inventory.forget(&key)),
-                Effect::Register(name, version) => drop(state.inventory.workflows.insert(name, version)),
-                Effect::Retire(name) => drop(state.inventory.workflows.remove(&name)),
+            for step in steps {
+                match step.effect.clone() {
+                    Effect::None => {}
+                    Effect::Own(key, owned) => state.inventory.own(key, owned),
+                    Effect::Forget(key) => drop(state.inventory.forget(&key)),
+                    Effect::Register(name, version) => drop(state.inventory.workflows.insert(name, version)),
+                    Effect::Retire(name) => drop(state.inventory.workflows.remove(&name)),
+                }
+                state.steps.push(step.clone());
             }
-            state.steps.push(step.clone());
             Ok(())
         })
     }

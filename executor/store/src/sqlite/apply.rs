@@ -97,27 +97,59 @@ async fn end_running(conn: &mut SqliteConnection, environment: i64, at: Timestam
     audit::write(conn, environment, Some(apply), &entry).await
 }
 
-/// What the step's effect changes.
+/// What the steps' effects change.
 pub(super) async fn record(
     conn: &mut SqliteConnection,
     scope: &Scope,
     (generation, apply): (Generation, ApplyId),
-    step: &StepRecord,
+    steps: &[StepRecord],
 ) -> Result<((), Option<Change>), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
-    let StepRecord { subject, unit, verb, outcome, attempts, started, ended, effect } = step;
+    let running: Option<i64> =
+        sqlx::query_scalar("SELECT id FROM applies WHERE id = ?1 AND environment = ?2 AND outcome IS NULL")
+            .bind(apply.0)
+            .bind(environment)
+            .fetch_optional(&mut *conn)
+            .await?;
+    if running.is_none() {
+        return Err(not_running(scope, apply).into());
+    }
+    let mut effects = Vec::new();
+    for step in steps {
+        write(conn, apply, step).await?;
+        match &step.effect {
+            Effect::None => continue,
+            Effect::Own(key, owned) => inventory::own(conn, environment, key, owned).await?,
+            Effect::Forget(key) => inventory::forget(conn, environment, key).await?,
+            Effect::Register(name, workflow) => {
+                inventory::register(conn, environment, name, workflow).await?;
+            }
+            Effect::Retire(name) => inventory::retire(conn, environment, name).await?,
+        }
+        effects.push(step.effect.clone());
+    }
+    if effects.is_empty() {
+        return Ok(((), None));
+    }
+    let version = inventory::moved(conn, environment).await?;
+    let change = Change::new(scope, version, |inventory| {
+        effects.into_iter().for_each(|effect| cache::apply(inventory, effect));
+    });
+    Ok(((), Some(change)))
+}
+
+async fn write(conn: &mut SqliteConnection, apply: ApplyId, step: &StepRecord) -> Result<(), Failure> {
+    let StepRecord { subject, unit, verb, outcome, attempts, started, ended, effect: _ } = step;
     let (outcome, reason) = match outcome {
         StepOutcome::Done => ("done", None),
         StepOutcome::Failed { reason } => ("failed", Some(reason)),
         StepOutcome::Skipped { reason } => ("skipped", Some(reason)),
     };
-    let written = sqlx::query(
+    sqlx::query(
         "INSERT INTO steps (apply, subject, unit, verb, outcome, reason, attempts, started, ended)
-         SELECT id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM applies
-         WHERE id = ?1 AND environment = ?2 AND outcome IS NULL",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )
     .bind(apply.0)
-    .bind(environment)
     .bind(subject)
     .bind(unit.as_ref().map(UnitName::as_str))
     .bind(verb)
@@ -126,20 +158,9 @@ pub(super) async fn record(
     .bind(attempts)
     .bind(row::micros(*started))
     .bind(row::micros(*ended))
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    if written.rows_affected() == 0 {
-        return Err(not_running(scope, apply).into());
-    }
-    match effect {
-        Effect::None => return Ok(((), None)),
-        Effect::Own(key, owned) => inventory::own(conn, environment, key, owned).await?,
-        Effect::Forget(key) => inventory::forget(conn, environment, key).await?,
-        Effect::Register(name, workflow) => inventory::register(conn, environment, name, workflow).await?,
-        Effect::Retire(name) => inventory::retire(conn, environment, name).await?,
-    }
-    let (version, effect) = (inventory::moved(conn, environment).await?, effect.clone());
-    Ok(((), Some(Change::new(scope, version, |inventory| cache::apply(inventory, effect)))))
+    Ok(())
 }
 
 fn not_running(scope: &Scope, ApplyId(number): ApplyId) -> StoreError {

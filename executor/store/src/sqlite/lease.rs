@@ -30,6 +30,10 @@ impl Lease {
         self.until_ms <= self.now_ms || self.until_ms > self.now_ms.saturating_add(self.lasts_ms)
     }
 
+    fn left(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.until_ms - self.now_ms).unwrap_or_default())
+    }
+
     /// The generation that `owner` gets, unless somebody else holds the lease.
     fn generation_for(&self, owner: &str) -> Option<i64> {
         match &self.owner {
@@ -104,15 +108,15 @@ pub(crate) async fn release(
     Ok(())
 }
 
-/// Still the owner, and not out of time?
+/// Still the owner, and not out of time? What is left of it.
 pub(crate) async fn check(
     conn: &mut SqliteConnection,
     scope: &Scope,
     generation: Generation,
-) -> Result<(), Failure> {
+) -> Result<Duration, Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
     match read(conn, environment).await? {
-        Some(lease) if lease.owner.is_some() && !lease.ran_out() => Ok(()),
+        Some(lease) if lease.owner.is_some() && !lease.ran_out() => Ok(lease.left()),
         _ => Err(StoreError::Lapsed { scope: scope.clone(), generation }.into()),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::slice;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -67,7 +68,7 @@ async fn a_full_disk_stops_and_goes_on() {
     pragma(&store, &format!("PRAGMA max_page_count = {}", pages + 20)).await;
     let mut recorded = 0;
     let error = loop {
-        match store.record(&dev, generation, apply, &large(recorded)).await {
+        match store.record(&dev, generation, apply, &[large(recorded)]).await {
             Ok(()) => recorded += 1,
             Err(error) => break error,
         }
@@ -80,7 +81,7 @@ async fn a_full_disk_stops_and_goes_on() {
 
     // The connection that met the full disk may have been replaced, and the limit was its own.
     pragma(&store, "PRAGMA max_page_count = 100000").await;
-    store.record(&dev, generation, apply, &large(recorded)).await.unwrap();
+    store.record(&dev, generation, apply, &[large(recorded)]).await.unwrap();
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.unwrap();
     assert_eq!(store.inventory(&dev).await.unwrap().len(), recorded + 1);
     store.close().await;
@@ -96,7 +97,7 @@ async fn a_dropped_call_leaves_no_transaction_open() {
     let (generation, apply) = running(&store).await;
     for polls in 0..12 {
         let step = large(polls);
-        let mut call = store.record(&dev, generation, apply, &step);
+        let mut call = store.record(&dev, generation, apply, slice::from_ref(&step));
         for _ in 0..polls {
             let once = poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready()));
             if once.await {
@@ -174,7 +175,7 @@ async fn a_row_that_makes_no_sense_is_damage() {
     let (_folder, _path, store) = store().await;
     let dev = scope("dev");
     let (generation, apply) = running(&store).await;
-    store.record(&dev, generation, apply, &large(1)).await.unwrap();
+    store.record(&dev, generation, apply, &[large(1)]).await.unwrap();
     for sql in [
         "UPDATE objects SET desired = 'sha256:12'",
         "UPDATE environments SET target = 'none', inventory = inventory + 1",
@@ -198,7 +199,7 @@ async fn memory_and_disk_agree() {
     let same = async || objects(&store).await;
     assert_eq!(same().await, 0);
     for number in 0..4 {
-        store.record(&dev, generation, apply, &large(number)).await.unwrap();
+        store.record(&dev, generation, apply, &[large(number)]).await.unwrap();
         assert_eq!(same().await, number + 1);
     }
     let tasks: Vec<_> = (4..20)
@@ -207,7 +208,7 @@ async fn memory_and_disk_agree() {
             tokio::spawn(async move {
                 let effect =
                     if number % 4 == 0 { Effect::Forget(key("web-1")) } else { large(number).effect };
-                store.record(&dev, generation, apply, &step("a step", effect)).await.unwrap();
+                store.record(&dev, generation, apply, &[step("a step", effect)]).await.unwrap();
                 store.inventory(&dev).await.unwrap();
             })
         })

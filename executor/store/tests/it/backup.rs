@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::slice;
 use std::sync::Arc;
 
 use naksha_executor::contract::store::samples::{begin, end, key, lease, owned, scope, step};
@@ -16,7 +17,7 @@ async fn a_backup_opens_with_everything_in_it() {
     let generation = lease(&store, &dev).await;
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
     let own = step("Deployment naksha/web", Effect::Own(key("web"), Arc::new(owned("web"))));
-    store.record(&dev, generation, apply, &own).await.unwrap();
+    store.record(&dev, generation, apply, slice::from_ref(&own)).await.unwrap();
     let to = folder.path().join("backup.db");
     store.backup(&to).await.unwrap();
     store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.unwrap();
@@ -52,7 +53,7 @@ async fn a_backup_may_be_made_while_others_write() {
         tokio::spawn(async move {
             for number in 0..40 {
                 let own = step("a step", Effect::Own(key(&format!("web-{number}")), Arc::new(owned("web"))));
-                store.record(&dev, generation, apply, &own).await.unwrap();
+                store.record(&dev, generation, apply, slice::from_ref(&own)).await.unwrap();
             }
         })
     };

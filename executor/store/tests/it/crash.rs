@@ -39,7 +39,7 @@ async fn child_that_records_until_it_is_killed() {
         let (store, dev) = (&store, &dev);
         async move {
             let effect = Effect::Own(key(&format!("web-{number}")), Arc::new(owned(&"x".repeat(2_000))));
-            store.record(dev, generation, apply, &step(&format!("step {number}"), effect)).await.unwrap();
+            store.record(dev, generation, apply, &[step(&format!("step {number}"), effect)]).await.unwrap();
             println!("recorded {number}");
             std::io::stdout().flush().unwrap();
         }
@@ -110,7 +110,7 @@ async fn go_on(store: &SharedStore, left: naksha_executor::port::store::ApplyId)
     let dev = scope("dev");
     let generation = store.lease(&dev, "two", LONG).await.unwrap();
     assert!(generation > Generation(1));
-    let late = store.record(&dev, Generation(1), left, &step("late", Effect::None)).await;
+    let late = store.record(&dev, Generation(1), left, &[step("late", Effect::None)]).await;
     assert!(matches!(late, Err(StoreError::Fenced { .. })), "{late:?}");
     assert_eq!(store.environment(&dev).await.unwrap().target, Some(plan_id('a')));
     store.begin(&start(&dev, generation, 'a')).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::slice;
 use std::sync::Arc;
 
 use naksha_environments::inventory::Owned;
@@ -54,7 +55,7 @@ async fn a_secret_never_reaches_the_file() {
         outcome: StepOutcome::Failed { reason: text.clone() },
         ..step(&text, Effect::Own(key("db"), Arc::new(object.clone())))
     };
-    store.record(&dev, generation, apply, &failed).await.unwrap();
+    store.record(&dev, generation, apply, slice::from_ref(&failed)).await.unwrap();
     let body = json!({"secret": secret, "text": text.clone()}).to_string();
     let told = NewMessage { body, ..message("status", "") };
     let outcome = ApplyOutcome::Failed { reason: text.clone() };

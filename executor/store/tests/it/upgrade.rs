@@ -27,6 +27,6 @@ async fn the_first_version_learns_where_objects_are() {
     let generation = store.lease(&dev, "us", LONG).await.unwrap();
     let apply = begin(&store, &dev, generation, (None, 'a')).await;
     let effect = Effect::Own(key("web"), Arc::new(owned("web")));
-    store.record(&dev, generation, apply, &step("a step", effect)).await.unwrap();
+    store.record(&dev, generation, apply, &[step("a step", effect)]).await.unwrap();
     assert!(store.inventory(&dev).await.unwrap().place.is_some());
 }

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::pin::pin;
+use std::slice;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -28,7 +29,7 @@ fn commits(database: &Path) -> usize {
 }
 
 async fn record(store: &SqliteStore, of: (Generation, ApplyId), step: &StepRecord) -> Result<(), StoreError> {
-    store.record(&scope("dev"), of.0, of.1, step).await
+    store.record(&scope("dev"), of.0, of.1, slice::from_ref(step)).await
 }
 
 /// Records steps that all get in line at once.

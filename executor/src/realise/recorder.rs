@@ -1,0 +1,109 @@
+//! Records steps together: one write to the store costs about as much for twenty of them as for one.
+//!
+//! A step that is done waits a moment for those that are still at work; the first in line then records all that wait.
+//! Nothing depends on that moment: until it is recorded, a step is one that may have happened, and what it was about to do
+//! stands in the inventory.
+//!
+//! ```text
+//! step ─┐                   ┌ first in line: gather, store.record(all) ─┐
+//! step ─┼─ done, waiting ───┤                                           ├─ recorded, or not
+//! step ─┘                   └ the others: told ─────────────────────────┘
+//! ```
+
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::run::{MAX_WRITES_IN_FLIGHT, Run, stored};
+use crate::port::store::StepRecord;
+
+/// How long a step waits for others. An API server answers one of ours every few milliseconds, so that this gathers some;
+/// with all writes of an apply in flight it costs none of them its turn.
+const GATHER: Duration = Duration::from_millis(25);
+
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    state: Mutex<State>,
+    /// Held by the one who gathers and records.
+    line: tokio::sync::Mutex<()>,
+    /// Nobody is at work any more: there is nothing to wait for.
+    idle: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    at_work: usize,
+    waiting: Vec<(StepRecord, oneshot::Sender<StepRecord>)>,
+}
+
+/// A step from its start until it has something to record, or has not.
+#[derive(Debug)]
+pub(super) struct AtWork<'r>(&'r Recorder);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.at_work -= 1;
+        if state.at_work == 0 {
+            self.0.idle.notify_one();
+        }
+    }
+}
+
+impl Recorder {
+    pub(super) fn begins(&self) -> AtWork<'_> {
+        self.state().at_work += 1;
+        AtWork(self)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the others, not for long.
+    async fn gather(&self) {
+        let all = async {
+            loop {
+                let State { at_work, waiting } = &*self.state();
+                if *at_work == 0 || waiting.len() >= MAX_WRITES_IN_FLIGHT {
+                    return;
+                }
+                self.idle.notified().await;
+            }
+        };
+        // Late is as good.
+        drop(tokio::time::timeout(GATHER, all).await);
+    }
+}
+
+/// Records a step, with its effect on the inventory in the same transaction, and gives it back. `None`: the store could
+/// not be written, and the apply ends here.
+pub(super) async fn record(run: &Run<'_>, work: AtWork<'_>, step: StepRecord) -> Option<StepRecord> {
+    let recorder = &run.recorder;
+    let (told, mut recorded) = oneshot::channel();
+    recorder.state().waiting.push((step, told));
+    drop(work);
+    let _first = tokio::select! {
+        biased;
+        recorded = &mut recorded => return recorded.ok(),
+        first = recorder.line.lock() => first,
+    };
+    if let Ok(recorded) = recorded.try_recv() {
+        return Some(recorded);
+    }
+    recorder.gather().await;
+    let (steps, told): (Vec<_>, Vec<_>) = mem::take(&mut recorder.state().waiting).into_iter().unzip();
+    let (scope, generation) = (run.input.scope, run.input.generation);
+    let write = || run.input.store.record(scope, generation, run.apply, &steps);
+    if let Err(error) = stored("record what was done", write).await {
+        run.fail(error);
+        return None;
+    }
+    for (step, told) in steps.into_iter().zip(told) {
+        // Who waits for it is part of the same apply.
+        drop(told.send(step));
+    }
+    recorded.await.ok()
+}
