@@ -14,6 +14,7 @@ use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
+use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{Question, SharedTarget, TargetError, Wanted};
 use naksha_executor_directory::{DirectoryError, DirectoryTarget};
 use naksha_executor_kubernetes::{ClusterTarget, OpenError};
@@ -107,11 +108,12 @@ impl OpenTarget {
             TargetRef::Kubernetes { cluster, namespace } => {
                 let access = access(&config.clusters, cluster, &repository.name, &environment.name);
                 let access = access.map_err(TargetOpenError::NotGiven)?;
-                let opened =
-                    ClusterTarget::open_judging_by(&access, &environment.name, key, rules.clone()).await;
+                let (repository, environment) = (repository.name.clone(), environment.name.clone());
+                let scope = Scope { repository, environment };
+                let opened = ClusterTarget::open_judging_by(&access, &scope, key, rules.clone()).await;
                 let opened = opened.map_err(TargetOpenError::Cluster)?;
                 let namespace = namespace.as_deref().unwrap_or("default");
-                Arc::new(opened.claiming(namespace, &repository.name, &environment.name))
+                Arc::new(opened.claiming(namespace, &scope))
             }
             TargetRef::FromUnit { unit, .. } => {
                 return Err(TargetOpenError::Unsupported { unit: unit.clone() });

@@ -21,8 +21,13 @@ pub struct Installation {
 impl Installation {
     /// An installation whose repository is empty yet. `executable` is the program to test.
     pub fn new(executable: &str) -> Self {
+        Self::of(executable, "infra")
+    }
+
+    /// Of a repository of another name.
+    pub fn of(executable: &str, repository: &str) -> Self {
         let folder = tempfile::tempdir().expect("should make a temporary folder");
-        let scratch = must(Scratch::create(folder.path(), "infra"));
+        let scratch = must(Scratch::create(folder.path(), repository));
         let repository = Repository::init(&scratch.repository());
         let program = Program { executable: PathBuf::from(executable), config: scratch.config() };
         Self { _folder: folder, scratch, repository, program }

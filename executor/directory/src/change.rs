@@ -37,7 +37,7 @@ const CLOSED: (u32, u32) = (0o700, 0o600);
 const FOLDERS_MADE: u32 = 8;
 
 pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError> {
-    let Write { key, environment, unit, mode, previous, body, secrets, leave } = write;
+    let Write { key, scope, unit, mode, previous, body, secrets, leave } = write;
     let root = root_for_write(inner, key, mode)?;
     let location = Location::of(key);
     let (folder_mode, file_mode) = if is_secret(key) { CLOSED } else { OPEN };
@@ -66,7 +66,7 @@ pub(crate) fn write(inner: &Inner, write: &Write) -> Result<Written, WriteError>
     };
     let uid = current.as_ref().and_then(|current| current.document.uid());
     let uid = uid.map_or_else(|| Uuid::now_v7().to_string(), |uid| uid.0.to_string());
-    sign(key, &mut fields, &owner_of(environment, unit, key), &uid)?;
+    sign(key, &mut fields, &owner_of(scope, unit, key), &uid)?;
 
     let document = Document(fields);
     let marks: BTreeMap<String, SecretMark> = secrets

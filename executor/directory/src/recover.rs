@@ -70,10 +70,10 @@ impl Look<'_> {
         let mut unproven = |reason: &str| {
             self.found.unproven.push(Unproven { key: key.clone(), reason: reason.to_owned() });
         };
-        let Some((environment, unit)) = signer_of(signature, &key) else {
+        let Some((scope, unit)) = signer_of(signature, &key) else {
             return unproven("its signature is not of this object");
         };
-        if environment != self.search.environment {
+        if scope != self.search.scope {
             return;
         }
         if Location::of(&key).path() != path {

@@ -8,9 +8,10 @@ mod volume;
 
 use std::path::Path;
 
-use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::ids::UnitName;
 use naksha_environments::object::{Body, ObjectKey, Observed};
 use naksha_environments::secret::MarkKey;
+use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{Target, TargetError, Wanted, Write, WriteMode};
 use serde_json::{Value, json};
 
@@ -18,6 +19,10 @@ use super::DirectoryTarget;
 
 fn open(root: &Path) -> DirectoryTarget {
     DirectoryTarget::open(root, MarkKey::new([7; 32])).expect("should open")
+}
+
+fn scope() -> Scope {
+    "infra/dev".parse().unwrap()
 }
 
 fn key(name: &str) -> ObjectKey {
@@ -31,7 +36,7 @@ fn config(name: &str, value: &str) -> Value {
 fn write(key: &ObjectKey, mode: WriteMode, body: &Value) -> Write {
     Write {
         key: key.clone(),
-        environment: EnvironmentName::parse("dev").unwrap(),
+        scope: scope(),
         unit: UnitName::parse("web").unwrap(),
         mode,
         previous: None,

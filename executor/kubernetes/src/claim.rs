@@ -12,15 +12,15 @@ use std::time::Duration;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request};
 use jiff::Timestamp;
-use naksha_environments::ids::{EnvironmentName, RepositoryName};
 use naksha_environments::object::ObjectKey;
+use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{TargetError, WriteError};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::connect::{Answer, Api, NoAnswer, REQUEST_TIMEOUT};
 use crate::live::Reader;
@@ -49,7 +49,7 @@ struct Claimant {
     api: Api,
     collection: String,
     name: String,
-    environment: EnvironmentName,
+    scope: Scope,
     /// The installation: the same after a restart.
     us: String,
     host: String,
@@ -107,12 +107,7 @@ struct Spec {
 
 impl Claim {
     /// Claims an environment of a repository in the namespace that it is applied to. Nothing is asked yet.
-    pub(crate) fn new(
-        api: Api,
-        namespace: &str,
-        (repository, environment): (&RepositoryName, &EnvironmentName),
-        marks: &Reader,
-    ) -> Self {
+    pub(crate) fn new(api: Api, namespace: &str, scope: &Scope, marks: &Reader) -> Self {
         let mut collection = LEASES.to_owned();
         escape(namespace, &mut collection);
         collection.push_str("/leases");
@@ -120,8 +115,8 @@ impl Claim {
         let claimant = Arc::new(Claimant {
             api,
             collection,
-            name: format!("naksha-{repository}-{environment}"),
-            environment: environment.clone(),
+            name: format!("naksha-{}-{}", scope.repository, scope.environment),
+            scope: scope.clone(),
             us: format!("naksha-{}", marks.mark(b"installation").as_str()),
             host: host.trim().to_owned(),
             state: Mutex::new(State::Unknown),
@@ -133,6 +128,11 @@ impl Claim {
     /// Whether we may act: asked of the cluster now and then, and at first.
     pub(crate) async fn hold(&self) -> Result<(), NotOurs> {
         self.claimant.hold().await
+    }
+
+    /// Gives it up for good. (A process that only ends does not: after a restart the environment is still its own.)
+    pub(crate) async fn give_up(&self) {
+        self.claimant.give_up().await;
     }
 }
 
@@ -182,12 +182,25 @@ impl Claimant {
         }
     }
 
+    async fn give_up(&self) {
+        let mut state = self.state.lock().await;
+        if let State::Ours { version, .. } = &*state {
+            let only = json!({"preconditions": {"resourceVersion": version}});
+            // Whatever comes of it: who waits for the environment has it in a minute.
+            if let Err(error) = self.send(Method::DELETE, Some(only.to_string())).await {
+                debug!(lease = self.name, error = ?error, "the Lease stays, and runs out");
+            }
+        }
+        // So that it is not renewed.
+        *state = State::Unknown;
+    }
+
     /// Says what is new.
     fn tell(&self, before: &State, now: &State) {
         if std::mem::discriminant(before) == std::mem::discriminant(now) {
             return;
         }
-        let (environment, lease) = (&self.environment, &self.name);
+        let (environment, lease) = (&self.scope.environment, &self.name);
         match now {
             State::Unknown => {}
             State::Ours { .. } => info!(%environment, lease, "claimed"),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::fields::{Entry, entry_hash, fingerprint, owners};
 use crate::managers::inherited;
-use crate::send::ENVIRONMENT_LABEL;
+use crate::send::LABELS;
 use crate::version::Version;
 
 /// How objects are read: marks for the values of Secrets, and rules for what their statuses say.
@@ -168,7 +168,7 @@ pub(crate) fn told(key: &ObjectKey, text: &str, reader: &Reader) -> Option<Told>
     let managed = Managed {
         owners: owners(&read.metadata.managed_fields),
         by_us: our_entry(&read.metadata).is_some(),
-        signed: read.metadata.labels.contains_key(ENVIRONMENT_LABEL),
+        signed: LABELS.iter().all(|label| read.metadata.labels.contains_key(*label)),
         in_sight: Version { whole: Some(whole), ..version }.to_string().into(),
         refused: None,
         inherited: inherited(&read.metadata.managed_fields, &read.masked).as_ref().map(Body::new),

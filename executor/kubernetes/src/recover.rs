@@ -22,7 +22,7 @@ use crate::observe::{Got, get, unreachable};
 use crate::owned_part::owned_part;
 use crate::refusal::Refusal;
 use crate::resource::{Resource, escape};
-use crate::send::ENVIRONMENT_LABEL;
+use crate::send::{LABELS, selector};
 use crate::target::Inner;
 use crate::version::Version;
 
@@ -114,10 +114,10 @@ async fn pages(
         #[serde(default, rename = "continue")]
         next: String,
     }
-    let selector = format!("{ENVIRONMENT_LABEL}%3D{}", search.environment);
+    let selector = selector(&search.scope);
     let mut next = String::new();
     loop {
-        let path = format!("{}?limit={PAGE}&labelSelector={selector}{next}", kind.collection(namespace));
+        let path = format!("{}?limit={PAGE}&{selector}{next}", kind.collection(namespace));
         let answer = inner.api.get(&path, "application/json").await?;
         if let Some(refusal) = Refusal::of(&answer) {
             return Ok(Some(refusal));
@@ -174,9 +174,9 @@ async fn proven(
     let Signed { metadata } = serde_json::from_str(text).map_err(|_| "it cannot be read".to_owned())?;
     let signature = metadata.annotations.get(OWNER_ANNOTATION).and_then(Value::as_str);
     let signature = signature.ok_or("it has our label, and no signature")?;
-    let (environment, unit) = signer_of(signature, key).ok_or("its signature is not of this object")?;
-    if environment != search.environment {
-        return Err(format!("it is signed for environment `{environment}`"));
+    let (scope, unit) = signer_of(signature, key).ok_or("its signature is not of this object")?;
+    if scope != search.scope {
+        return Err(format!("it is signed for environment `{scope}`"));
     }
     let entry = metadata.managed_fields.iter().find(|entry| entry.is_ours());
     let entry = entry.ok_or("naksha did not write it: our field manager owns nothing of it")?;
@@ -233,7 +233,8 @@ fn applied(key: &ObjectKey, api_version: &str, owned: &Map<String, Value>, live:
     if let Some(namespace) = &key.namespace {
         applied["metadata"]["namespace"] = (**namespace).into();
     }
-    let marks = [("annotations", OWNER_ANNOTATION), ("labels", ENVIRONMENT_LABEL)];
+    let labels = LABELS.map(|label| ("labels", label));
+    let marks = [("annotations", OWNER_ANNOTATION)].into_iter().chain(labels);
     let metadata = applied["metadata"].as_object_mut().expect("should be a map: a name was put into it");
     for (part, name) in marks {
         let is_empty = metadata.get_mut(part).and_then(Value::as_object_mut).is_some_and(|values| {

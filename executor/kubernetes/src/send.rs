@@ -2,11 +2,13 @@
 
 use naksha_environments::object::Mark;
 use naksha_executor::live::with_values;
+use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{OWNER_ANNOTATION, Write, WriteError, WriteMode, owner_of};
 use serde_json::{Map, Value};
 
-/// Says to whose environment an object belongs, so that a watch tells of no others. A filter, never proof.
-pub(crate) const ENVIRONMENT_LABEL: &str = "naksha.dev/environment";
+/// Say to whose environment of which repository an object belongs, so that a watch tells of no others. A filter, never
+/// proof.
+pub(crate) const LABELS: [&str; 2] = ["naksha.dev/repository", "naksha.dev/environment"];
 /// No object has this version: who sends it makes an object, or fails where one is.
 pub(crate) const NO_VERSION: &str = "1";
 /// The content type of a server-side apply.
@@ -16,7 +18,7 @@ const MAX_BYTES: usize = 1_500_000;
 
 /// The body of a server-side apply.
 pub(crate) fn body(write: &Write) -> Result<Value, WriteError> {
-    let Write { key, environment, unit, mode, body, secrets, leave, previous: _ } = write;
+    let Write { key, scope, unit, mode, body, secrets, leave, previous: _ } = write;
     let invalid = |field: &str, reason: &str| WriteError::Invalid {
         key: key.clone(),
         field: Some(field.to_owned()),
@@ -31,8 +33,9 @@ pub(crate) fn body(write: &Write) -> Result<Value, WriteError> {
         metadata.shift_remove(name);
     }
     let signs = [
-        ("annotations", OWNER_ANNOTATION, owner_of(environment, unit, key)),
-        ("labels", ENVIRONMENT_LABEL, environment.to_string()),
+        ("annotations", OWNER_ANNOTATION, owner_of(scope, unit, key)),
+        ("labels", LABELS[0], scope.repository.to_string()),
+        ("labels", LABELS[1], scope.environment.to_string()),
     ];
     for (part, name, value) in signs {
         let part_of = metadata.entry(part).or_insert_with(|| Value::Object(Map::new()));
@@ -48,6 +51,12 @@ pub(crate) fn body(write: &Write) -> Result<Value, WriteError> {
         WriteMode::Update { expect } | WriteMode::Adopt { expect } => sign_uid(metadata, expect),
     }
     Ok(desired)
+}
+
+/// Selects what is labelled as the scope's, as part of a query.
+pub(crate) fn selector(scope: &Scope) -> String {
+    let [repository, environment] = LABELS;
+    format!("labelSelector={repository}%3D{},{environment}%3D{}", scope.repository, scope.environment)
 }
 
 /// With it a missing object is refused and not made, and one of another identity is not written.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use naksha_environments::ids::{EnvironmentName, RepositoryName};
-use naksha_environments::kubernetes::Scope;
+use naksha_environments::kubernetes;
 use naksha_environments::object::{ObjectKey, Observation};
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::look::{Events, Family};
 use naksha_executor::port::recovery::{Recovery, Search};
+use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{
     GroupKind, Question, Removal, Target, TargetError, Wanted, Write, WriteError, Written,
 };
@@ -76,18 +76,14 @@ impl OpenError {
 impl ClusterTarget {
     /// Makes ready to use a cluster, and judges health by the shipped rules. Nothing is asked of it before something is
     /// observed or written. `marks` is the installation's key for values of Secrets.
-    pub async fn open(
-        access: &Access,
-        environment: &EnvironmentName,
-        marks: MarkKey,
-    ) -> Result<Self, OpenError> {
-        Self::open_judging_by(access, environment, marks, RuleSet::bundled().clone()).await
+    pub async fn open(access: &Access, scope: &Scope, marks: MarkKey) -> Result<Self, OpenError> {
+        Self::open_judging_by(access, scope, marks, RuleSet::bundled().clone()).await
     }
 
     /// As [`Self::open`], with other rules. They hold for as long as the target is open: what was judged is remembered.
     pub async fn open_judging_by(
         access: &Access,
-        environment: &EnvironmentName,
+        scope: &Scope,
         marks: MarkKey,
         rules: RuleSet,
     ) -> Result<Self, OpenError> {
@@ -96,7 +92,7 @@ impl ClusterTarget {
         let api = Api::connect(access).await;
         let api = api.map_err(|source| OpenError::Access { cluster: cluster(), source })?;
         let cache = Arc::new(Cache::default());
-        let watchers = Watchers::new(api.clone(), Arc::clone(&cache), environment.clone(), marks.clone());
+        let watchers = Watchers::new(api.clone(), Arc::clone(&cache), scope, marks.clone());
         let discovery = Arc::default();
         let lookout = Lookout::default();
         Ok(Self { inner: Inner { api, marks, discovery, cache, watchers, claim: None, lookout } })
@@ -104,14 +100,9 @@ impl ClusterTarget {
 
     /// Claims the environment for this installation, in the namespace that it is applied to: while another one holds it,
     /// nothing is observed and nothing written.
-    pub fn claiming(
-        mut self,
-        namespace: &str,
-        repository: &RepositoryName,
-        environment: &EnvironmentName,
-    ) -> Self {
+    pub fn claiming(mut self, namespace: &str, scope: &Scope) -> Self {
         let Inner { api, marks, .. } = &self.inner;
-        self.inner.claim = Some(Claim::new(api.clone(), namespace, (repository, environment), marks));
+        self.inner.claim = Some(Claim::new(api.clone(), namespace, scope, marks));
         self
     }
 }
@@ -142,7 +133,10 @@ impl Target for ClusterTarget {
         observation
     }
 
-    async fn scopes(&self, kinds: &BTreeSet<GroupKind>) -> Result<BTreeMap<GroupKind, Scope>, TargetError> {
+    async fn scopes(
+        &self,
+        kinds: &BTreeSet<GroupKind>,
+    ) -> Result<BTreeMap<GroupKind, kubernetes::Scope>, TargetError> {
         observe::scopes(&self.inner, kinds).await
     }
 
@@ -166,6 +160,12 @@ impl Target for ClusterTarget {
 
     async fn recover(&self, search: &Search) -> Result<Recovery, TargetError> {
         recover::recover(&self.inner, search).await
+    }
+
+    async fn leave(&self) {
+        if let Some(claim) = &self.inner.claim {
+            claim.give_up().await;
+        }
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

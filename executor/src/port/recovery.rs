@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::ids::UnitName;
 use naksha_environments::object::{Body, Live, ObjectKey};
+
+use super::store::Scope;
 
 /// What is looked for.
 #[derive(Debug, Clone)]
 pub struct Search {
-    pub environment: EnvironmentName,
+    pub scope: Scope,
     /// Where to look at least, when not everything may be looked at.
     pub namespaces: BTreeSet<Arc<str>>,
 }

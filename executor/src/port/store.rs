@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use naksha_environments::codes::{Code, store as codes};
 use naksha_environments::ids::{
-    EnvironmentName, Generation, RepositoryName, Revision, UnitName, WorkflowName,
+    EnvironmentName, Generation, InvalidName, RepositoryName, Revision, UnitName, WorkflowName,
 };
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::ObjectKey;
@@ -36,6 +37,16 @@ pub struct Scope {
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.repository, self.environment)
+    }
+}
+
+impl FromStr for Scope {
+    type Err = InvalidName;
+
+    /// From the form in which it is shown.
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let (repository, environment) = text.split_once('/').unwrap_or((text, ""));
+        Ok(Self { repository: repository.parse()?, environment: environment.parse()? })
     }
 }
 

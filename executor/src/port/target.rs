@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use naksha_environments::codes::{Code, apply as codes};
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::ids::{EnvironmentName, UnitName};
-use naksha_environments::kubernetes::Scope;
+use naksha_environments::ids::UnitName;
+use naksha_environments::kubernetes;
 use naksha_environments::object::{Body, Health, Mark, ObjectKey, Observation};
 use naksha_environments::plan::FieldPath;
 use naksha_environments::quiet::Quiet;
@@ -24,24 +24,25 @@ use tokio::sync::watch;
 
 use super::look::{Events, Family};
 use super::recovery::{Recovery, Search};
+use super::store::Scope;
 
 /// The annotation that says which unit of which environment wrote an object, and which object that was:
-/// `<environment>/<unit> <group>/<Kind> <namespace>/<name>`. Adapters set it with every write. Because it names its own
+/// `<repository>/<environment>/<unit> <group>/<Kind> <namespace>/<name>`. Adapters set it with every write. Because it names its own
 /// object, a copy of the object does not carry a signature of its own. It is read by people, after a crash, and when the
 /// database was lost; what is owned says the inventory.
 pub const OWNER_ANNOTATION: &str = "naksha.dev/owner";
 
 /// The value of [`OWNER_ANNOTATION`].
-pub fn owner_of(environment: &EnvironmentName, unit: &UnitName, key: &ObjectKey) -> String {
-    format!("{environment}/{unit} {key}")
+pub fn owner_of(scope: &Scope, unit: &UnitName, key: &ObjectKey) -> String {
+    format!("{scope}/{unit} {key}")
 }
 
 /// Who signed the object `key` by this value of [`OWNER_ANNOTATION`]. `None`: it is no signature of this very object: it
 /// was copied from another one, or is older than signatures that name their object.
-pub fn signer_of(annotation: &str, key: &ObjectKey) -> Option<(EnvironmentName, UnitName)> {
+pub fn signer_of(annotation: &str, key: &ObjectKey) -> Option<(Scope, UnitName)> {
     let (owner, object) = annotation.split_once(' ')?;
-    let (environment, unit) = owner.split_once('/')?;
-    let signer = (EnvironmentName::parse(environment).ok()?, UnitName::parse(unit).ok()?);
+    let (scope, unit) = owner.rsplit_once('/')?;
+    let signer = (scope.parse().ok()?, UnitName::parse(unit).ok()?);
     (object == key.to_string()).then_some(signer)
 }
 
@@ -59,7 +60,10 @@ pub trait Target: Send + Sync + fmt::Debug {
 
     /// Which of these custom kinds (group, kind) lie in no namespace, and which in one. What is not in the answer is not
     /// known: it may come to be served. A target that knows no kinds knows none.
-    async fn scopes(&self, kinds: &BTreeSet<GroupKind>) -> Result<BTreeMap<GroupKind, Scope>, TargetError> {
+    async fn scopes(
+        &self,
+        kinds: &BTreeSet<GroupKind>,
+    ) -> Result<BTreeMap<GroupKind, kubernetes::Scope>, TargetError> {
         let _ = kinds;
         Ok(BTreeMap::new())
     }
@@ -84,6 +88,9 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// Everything in the target that is signed as this environment's. Asked only when the database was lost: what is found
     /// says who wrote it, and that is all that is left to know it by.
     async fn recover(&self, search: &Search) -> Result<Recovery, TargetError>;
+
+    /// The environment is given up: whatever keeps others from it is taken away. What cannot be taken away runs out.
+    async fn leave(&self) {}
 
     /// Counts up whenever something under the target may have changed without us: the reconciler wakes on it.
     /// A hint only; observation decides.
@@ -154,7 +161,8 @@ impl Wanted {
 #[derive(Debug, Clone)]
 pub struct Write {
     pub key: ObjectKey,
-    pub environment: EnvironmentName,
+    /// Whose it is.
+    pub scope: Scope,
     pub unit: UnitName,
     pub mode: WriteMode,
     /// What we applied last (masked), so that fields dropped since are removed. Absent on first contact.
@@ -281,15 +289,15 @@ mod tests {
 
     #[test]
     fn a_signature_is_of_one_object() {
-        let (environment, unit) = (EnvironmentName::parse("dev").unwrap(), UnitName::parse("web").unwrap());
+        let (scope, unit): (Scope, _) = ("infra/dev".parse().unwrap(), UnitName::parse("web").unwrap());
         let deployment = ObjectKey::new("apps", "Deployment", Some("shop"), "web");
         let namespace = ObjectKey::new("", "Namespace", None, "shop");
         for key in [&deployment, &namespace] {
-            let signed = owner_of(&environment, &unit, key);
-            assert_eq!(signer_of(&signed, key), Some((environment.clone(), unit.clone())), "{signed}");
+            let signed = owner_of(&scope, &unit, key);
+            assert_eq!(signer_of(&signed, key), Some((scope.clone(), unit.clone())), "{signed}");
         }
-        let signed = owner_of(&environment, &unit, &deployment);
-        assert_eq!(signed, "dev/web apps/Deployment shop/web");
+        let signed = owner_of(&scope, &unit, &deployment);
+        assert_eq!(signed, "infra/dev/web apps/Deployment shop/web");
         for other in [
             ObjectKey::new("apps", "Deployment", Some("shop"), "copy"),
             ObjectKey::new("apps", "Deployment", Some("other"), "web"),
@@ -299,7 +307,15 @@ mod tests {
         ] {
             assert_eq!(signer_of(&signed, &other), None, "{other}");
         }
-        for old in ["dev/web", "", "dev", "dev/web ", "Dev/web apps/Deployment shop/web"] {
+        let old = [
+            "dev/web",
+            "",
+            "dev",
+            "a/dev/web ",
+            "a/Dev/web apps/Deployment shop/web",
+            "dev/web apps/Deployment shop/web",
+        ];
+        for old in old {
             assert_eq!(signer_of(old, &deployment), None, "{old}");
         }
     }

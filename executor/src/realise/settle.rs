@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::merge::merge;
 use naksha_environments::object::{DesiredObject, Live, Mark, ObjectKey, Observation, Observed};
@@ -18,13 +17,14 @@ use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::SecretMark;
 use serde_json::Value;
 
+use crate::port::store::Scope;
 use crate::port::target::{OWNER_ANNOTATION, owner_of};
 
 /// Intents whose write is seen to have happened: the object carries our owner annotation and everything that was
 /// intended. Neither is proof alone. Anybody can write the annotation, and the content may be a coincidence; but the
 /// intent says that we were about to make just this where nothing of ours was.
 pub fn confirm(
-    environment: &EnvironmentName,
+    scope: &Scope,
     inventory: &Inventory,
     observation: &Observation,
 ) -> BTreeMap<ObjectKey, Arc<Owned>> {
@@ -32,7 +32,7 @@ pub fn confirm(
     for (key, owned) in inventory.open().filter(|(_, owned)| owned.mark.is_none()) {
         if let Some(Observed::Live(live)) = observation.objects.get(key)
             && live.mark.uid.is_some()
-            && was_written(environment, key, owned, live)
+            && was_written(scope, key, owned, live)
         {
             let secrets = marks_of(&owned.applied.value(), &live.body.value());
             let owned = Owned { mark: Some(live.mark.clone()), secrets, ..Owned::clone(owned) };
@@ -42,12 +42,12 @@ pub fn confirm(
     confirmed
 }
 
-fn was_written(environment: &EnvironmentName, key: &ObjectKey, owned: &Owned, live: &Live) -> bool {
+fn was_written(scope: &Scope, key: &ObjectKey, owned: &Owned, live: &Live) -> bool {
     let by_us = live.managed.as_ref().is_some_and(|managed| managed.by_us);
     let live = &live.body.value();
     let annotation =
         live.get("metadata").and_then(|metadata| metadata.get("annotations")?.get(OWNER_ANNOTATION));
-    if annotation.and_then(Value::as_str) != Some(&owner_of(environment, &owned.unit, key)) {
+    if annotation.and_then(Value::as_str) != Some(&owner_of(scope, &owned.unit, key)) {
         return false;
     }
     let mut intended = owned.applied.value();

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use futures::{FutureExt as _, StreamExt as _};
 use naksha_environments::codes::plan as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place};
-use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{DesiredObject, ObjectKey};
 use naksha_environments::plan::{Action, Payload, Plan, Subject, Verb};
 use naksha_environments::secret::Secret;
 
 use super::write::request;
+use crate::port::store::Scope;
 use crate::port::target::{Target, Write, WriteError};
 
 /// Dry runs at a time: a person waits for the answer, and the target has other things to do.
@@ -27,10 +27,10 @@ const PLACEHOLDER: &str = "{}";
 pub async fn try_out(
     plan: &Plan,
     inventory: &Inventory,
-    environment: &EnvironmentName,
+    scope: &Scope,
     target: &dyn Target,
 ) -> Vec<Diagnostic> {
-    let writes = plan.actions.iter().filter_map(|action| write_of(action, inventory, environment));
+    let writes = plan.actions.iter().filter_map(|action| write_of(action, inventory, scope));
     // Boxed and put into a list first: the compiler cannot follow the lifetimes of what is made on the way.
     let tried: Vec<_> = writes.take(MAX_TRIED).map(|asked| try_one(plan, asked, target).boxed()).collect();
     let tried: Vec<_> = futures::stream::iter(tried).buffered(IN_FLIGHT).collect().await;
@@ -51,11 +51,7 @@ async fn try_one(plan: &Plan, asked: Asked<'_>, target: &dyn Target) -> Option<D
 }
 
 /// A deletion before a creation cannot be tried: the one would be in the way of the other.
-fn write_of<'a>(
-    action: &'a Action,
-    inventory: &Inventory,
-    environment: &EnvironmentName,
-) -> Option<Asked<'a>> {
+fn write_of<'a>(action: &'a Action, inventory: &Inventory, scope: &Scope) -> Option<Asked<'a>> {
     let (Payload::Write { desired, expect, leave }, Subject::Object(key), Some(unit)) =
         (&action.payload, &action.subject, &action.unit)
     else {
@@ -67,7 +63,7 @@ fn write_of<'a>(
     let owned = inventory.get(key).map(AsRef::as_ref).filter(|owned| owned.mark.is_some());
     let placeholder = |name: &String| (name.clone(), Secret::new(PLACEHOLDER));
     let secrets: BTreeMap<_, _> = desired.secrets.keys().map(placeholder).collect();
-    let write = request(environment, unit, key, desired, (expect.as_ref(), &action.verb), owned, leave);
+    let write = request(scope, unit, key, desired, (expect.as_ref(), &action.verb), owned, leave);
     Some(Asked { action, desired, write: Write { secrets, ..write } })
 }
 

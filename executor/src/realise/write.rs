@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
-use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
 use naksha_environments::merge;
 use naksha_environments::object::{Body, DesiredObject, Mark, ObjectKey, SecretValue};
@@ -20,7 +20,7 @@ use super::progress::Progress;
 use super::run::{Run, Turn, stored};
 use super::step::{Refusal, Tried, failed, intent};
 use crate::port::secrets::SecretError;
-use crate::port::store::Effect;
+use crate::port::store::{Effect, Scope};
 use crate::port::target::{Removal, Write, WriteError, WriteMode, Written};
 use crate::retry;
 
@@ -40,8 +40,7 @@ pub(super) async fn write(
     let Some(unit) = &action.unit else { return (0, Err(Refusal::Halted)) };
     let owned = run.input.inventory.get(key).map(AsRef::as_ref);
     let owned = owned.filter(|owned| owned.mark.is_some());
-    let environment = &run.input.scope.environment;
-    let request = request(environment, unit, key, desired, (expect, &action.verb), owned, leave);
+    let request = request(run.input.scope, unit, key, desired, (expect, &action.verb), owned, leave);
     let intended = intent(unit, desired, leave, action.stateful);
     let announced = match announce(run, key, owned, &request.mode, &intended).await {
         Ok(announced) => announced,
@@ -72,7 +71,7 @@ pub(super) async fn write(
 
 /// What is asked of the target, but for the values of secrets.
 pub(super) fn request(
-    environment: &EnvironmentName,
+    scope: &Scope,
     unit: &UnitName,
     key: &ObjectKey,
     desired: &DesiredObject,
@@ -87,7 +86,7 @@ pub(super) fn request(
     };
     Write {
         key: key.clone(),
-        environment: environment.clone(),
+        scope: scope.clone(),
         unit: unit.clone(),
         mode,
         previous,

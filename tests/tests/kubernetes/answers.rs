@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::ids::UnitName;
 use naksha_environments::object::{Body, Mark, ObjectKey};
 use naksha_environments::secret::MarkKey;
+use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{Question, Target as _, TargetError, Write, WriteError, WriteMode};
 use naksha_executor_kubernetes::{Access, ClusterTarget, Source};
 use naksha_tests::kubernetes::{ControlPlane, Parts, Weather, Wire};
@@ -22,12 +23,15 @@ struct Case {
     target: ClusterTarget,
 }
 
+fn scope() -> Scope {
+    "infra/answers".parse().expect("should be a scope")
+}
+
 async fn open(kubeconfig: PathBuf) -> ClusterTarget {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let source = Source::File { path: kubeconfig, context: None };
     let access = Access { cluster: "test".into(), source, identity: None, exec_plugins: false };
-    let environment = EnvironmentName::parse("answers").expect("should be a name");
-    ClusterTarget::open(&access, &environment, MarkKey::new([7; 32])).await.expect("should open")
+    ClusterTarget::open(&access, &scope(), MarkKey::new([7; 32])).await.expect("should open")
 }
 
 impl Case {
@@ -45,7 +49,7 @@ impl Case {
         let namespace = metadata["namespace"].as_str().unwrap_or(&self.namespace);
         let write = Write {
             key: ObjectKey::new(group, &kind, Some(namespace), &text(&metadata["name"])),
-            environment: EnvironmentName::parse("answers").expect("should be a name"),
+            scope: scope(),
             unit: UnitName::parse("web").expect("should be a name"),
             mode: expect.map_or(WriteMode::Create, |expect| WriteMode::Update { expect }),
             previous: None,

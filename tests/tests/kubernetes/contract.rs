@@ -3,10 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use naksha_environments::ids::EnvironmentName;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::contract::target::Fixture;
+use naksha_executor::contract::target::samples::scope;
 use naksha_executor::port::target::SharedTarget;
 use naksha_executor_kubernetes::{Access, ClusterTarget, Source};
 use naksha_tests::kubernetes::{Api, ControlPlane, Parts};
@@ -32,8 +32,7 @@ async fn open(plane: &ControlPlane) -> SharedTarget {
     let path = must(plane.kubeconfig("admin"));
     let source = Source::File { path, context: None };
     let access = Access { cluster: "test".into(), source, identity: None, exec_plugins: false };
-    let environment = EnvironmentName::parse("contract").expect("should be a name");
-    let target = ClusterTarget::open(&access, &environment, MarkKey::new([7; 32])).await;
+    let target = ClusterTarget::open(&access, &scope(), MarkKey::new([7; 32])).await;
     Arc::new(target.expect("should open"))
 }
 

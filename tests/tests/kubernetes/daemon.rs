@@ -15,7 +15,7 @@ fn a_commit_is_applied_and_what_it_drops_is_deleted() {
     let deployment = shop.get(&shop.deployment()).expect("should be there");
     assert_eq!(deployment["status"]["readyReplicas"], 2, "applied means healthy");
     let owner = &deployment["metadata"]["annotations"]["naksha.dev/owner"];
-    let signature = format!("{}/web apps/Deployment {}/web", shop.environment, shop.namespace);
+    let signature = format!("infra/{}/web apps/Deployment {}/web", shop.environment, shop.namespace);
     assert_eq!(*owner, json!(signature));
     let managers = deployment["metadata"]["managedFields"].as_array().unwrap();
     assert!(managers.iter().any(|one| one["manager"] == "naksha" && one["operation"] == "Apply"));

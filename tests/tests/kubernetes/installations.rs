@@ -2,7 +2,7 @@
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
 use naksha_tests::{await_true, must};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::site::{Site, config_maps, many};
 
@@ -35,9 +35,9 @@ fn a_second_installation_writes_nothing_and_names_the_first() {
     first.await_applied(&running);
     assert_eq!(must(plane.admin().get(&lease))["spec"]["holderIdentity"], holder);
 
-    // It is gone for good, and somebody says so: what it made is not taken over without a word.
+    // It is gone for good: the other one has seen enough of that after a minute. What the first one made is not taken over
+    // without a word.
     running.kill();
-    must(plane.admin().delete(&lease));
     let status = other.await_state(&second.environment, "held");
     assert!(status["why"].to_string().contains("adopt"), "{status}");
     assert_eq!(first.config_maps_with("one"), 3);
@@ -50,6 +50,49 @@ fn a_second_installation_writes_nothing_and_names_the_first() {
     acknowledged.expect_code(0);
     second.await_applied(&other);
     assert_eq!(first.config_maps_with("two"), 4);
+
+    // Given up, it is nobody's.
+    let environment = format!("environments/{}/environment.yaml", second.environment);
+    second.installation.repository.remove(&environment);
+    second.installation.repository.commit("no more");
+    other.await_state(&second.environment, "orphaned");
+    let forget = ["forget", &second.environment, "--reason", "it is done"];
+    second.installation.program.run(second.installation.repository.folder(), &forget).expect_code(0);
+    assert_eq!(first.get(&lease), None);
+}
+
+#[test]
+fn environments_of_one_name_in_two_repositories_do_not_hear_of_each_other() {
+    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+    let first = Site::new(plane);
+    let second = first.of_another_repository("other");
+    first.commit(&[("web", &[], config_maps(many(2), "one"))]);
+    second.commit(&[("web", &[], config_maps(many(3), "two"))]);
+    let (one, two) = (first.start(), second.start());
+    first.await_applied(&one);
+    second.await_applied(&two);
+    assert_eq!((first.config_maps_with("one"), second.config_maps_with("two")), (2, 3));
+    let labelled = |site: &Site<'_>, repository: &str| {
+        let path = format!(
+            "{}?labelSelector=naksha.dev/repository%3D{repository},naksha.dev/environment%3D{}",
+            site.config_maps_path(),
+            site.environment
+        );
+        must(plane.admin().get(&path))["items"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!((labelled(&first, "infra"), labelled(&second, "other")), (2, 3));
+
+    // Nor does one take what the other signed.
+    let rebuilt = second.installation.program.run(
+        second.installation.repository.folder(),
+        &["inventory", "rebuild", &second.environment, "--format", "json"],
+    );
+    let rebuilt = rebuilt.expect_code(0).json();
+    assert_eq!(
+        (rebuilt["known"].as_u64(), rebuilt["objects"].as_array().map(Vec::len)),
+        (Some(3), Some(0)),
+        "{rebuilt}"
+    );
 }
 
 #[test]

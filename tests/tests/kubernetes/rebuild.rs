@@ -131,7 +131,7 @@ fn what_the_cluster_proves_is_ours_again_and_nothing_goes_without_a_word() {
     must(admin.create(&lost.path("/api/v1", "configmaps"), &copy));
     copy["metadata"]["name"] = json!("forged");
     copy["metadata"]["annotations"]["naksha.dev/owner"] =
-        json!(format!("{NAME}/old ConfigMap {}/forged", lost.namespace));
+        json!(format!("infra/{NAME}/old ConfigMap {}/forged", lost.namespace));
     must(admin.create(&lost.path("/api/v1", "configmaps"), &copy));
     let before = lost.versions();
 

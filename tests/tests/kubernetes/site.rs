@@ -36,29 +36,40 @@ impl<'p> Site<'p> {
     /// `as_whom`: as the daemon's configuration says it.
     pub(crate) fn as_whom(plane: &'p ControlPlane, kubeconfig: &Path, as_whom: &str) -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self::named(plane, kubeconfig, as_whom, format!("storm-{number}"), must(plane.fresh_namespace()))
+        let (environment, namespace) = (format!("storm-{number}"), must(plane.fresh_namespace()));
+        Self::named(plane, kubeconfig, as_whom, &format!("infra/{environment}"), namespace)
     }
 
     /// Another installation for the same environment.
     pub(crate) fn beside(&self) -> Self {
-        let (environment, namespace) = (self.environment.clone(), self.namespace.clone());
         let kubeconfig = must(self.plane.kubeconfig("admin"));
-        Self::named(self.plane, &kubeconfig, "own_rights = true", environment, namespace)
+        let scope = format!("infra/{}", self.environment);
+        Self::named(self.plane, &kubeconfig, "own_rights = true", &scope, self.namespace.clone())
+    }
+
+    /// Another repository with an environment of the same name, in another namespace.
+    pub(crate) fn of_another_repository(&self, name: &str) -> Self {
+        let kubeconfig = must(self.plane.kubeconfig("admin"));
+        let (scope, namespace) = (format!("{name}/{}", self.environment), must(self.plane.fresh_namespace()));
+        Self::named(self.plane, &kubeconfig, "own_rights = true", &scope, namespace)
     }
 
     fn named(
         plane: &'p ControlPlane,
         kubeconfig: &Path,
         as_whom: &str,
-        environment: String,
+        scope: &str,
         namespace: String,
     ) -> Self {
-        let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
+        let (name, environment) = scope.split_once('/').expect("should be REPOSITORY/ENVIRONMENT");
+        let (installation, environment) =
+            (Installation::of(env!("CARGO_BIN_EXE_naksha-under-test"), name), environment.to_owned());
         installation.configure(&format!(
-            "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"infra/{environment}\"]\n{as_whom}\n",
+            "\n[clusters.test]\nkubeconfig = \"{}\"\n[clusters.test.environments.\"{scope}\"]\n{as_whom}\n",
             kubeconfig.display()
         ));
-        installation.repository.write("naksha.yaml", REPOSITORY);
+        let definition = REPOSITORY.replace("name: infra", &format!("name: {name}"));
+        installation.repository.write("naksha.yaml", &definition);
         Self { plane, namespace, environment, installation }
     }
 

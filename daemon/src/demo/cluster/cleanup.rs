@@ -28,9 +28,9 @@ pub(super) fn clean(ground: &Ground, kubeconfig: &Path, context: &str) -> anyhow
     block_on(async {
         // Values of Secrets are read and compared with nothing.
         let marks = MarkKey::new([0; 32]);
-        let target = ClusterTarget::open(&access(kubeconfig, context), &ground.name, marks).await?;
-        let search =
-            Search { environment: ground.name.clone(), namespaces: [ground.name.as_str().into()].into() };
+        let scope = ground.scope()?;
+        let target = ClusterTarget::open(&access(kubeconfig, context), &scope, marks).await?;
+        let search = Search { scope, namespaces: [ground.name.as_str().into()].into() };
         let found = target.recover(&search).await?;
         let mut left = Left { removed: Vec::new(), stays: Vec::new() };
         // With the namespace goes what is in it; it is the last, so that the rest is not forgotten when it takes long.

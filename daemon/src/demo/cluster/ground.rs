@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use naksha_environments::ids::EnvironmentName;
+use naksha_executor::port::store::Scope;
 
 use super::Asked;
 use super::people::Cast;
@@ -47,6 +48,10 @@ impl Drop for Ground {
 }
 
 impl Ground {
+    pub(super) fn scope(&self) -> anyhow::Result<Scope> {
+        Ok(Scope { repository: REPOSITORY.parse()?, environment: self.name.clone() })
+    }
+
     pub(super) fn create(
         asked: &Asked,
         kubeconfig: &Path,

@@ -19,6 +19,9 @@ impl Reconciler {
         let messages = self.farewell(audit, left.len());
         let store = &self.shared.store;
         store.forget(&self.scope, generation, audit, &messages).await.map_err(PassError::Store)?;
+        if let Some(target) = &self.target {
+            target.target().leave().await;
+        }
         self.shared.sayings.forget(&self.scope);
         self.shared.outbox.notify_one();
         info!(by = audit.who, reason = audit.result, objects = left.len(), "environment is forgotten");

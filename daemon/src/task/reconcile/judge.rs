@@ -90,8 +90,7 @@ impl Reconciler {
         inventory: &Inventory,
         target: &OpenTarget,
     ) -> Vec<Diagnostic> {
-        let tried =
-            realise::try_out(&judgement.plan, inventory, &self.scope.environment, target.target().as_ref());
+        let tried = realise::try_out(&judgement.plan, inventory, &self.scope, target.target().as_ref());
         // A target that hangs must not keep the plan from being told.
         tokio::time::timeout(TRY_OUT, tried).await.unwrap_or_default()
     }

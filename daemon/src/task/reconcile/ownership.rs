@@ -95,7 +95,7 @@ impl Reconciler {
         inventory: Arc<Inventory>,
         observation: &Observation,
     ) -> Result<Arc<Inventory>, PassError> {
-        let confirmed = realise::confirm(&self.scope.environment, &inventory, observation);
+        let confirmed = realise::confirm(&self.scope, &inventory, observation);
         if confirmed.is_empty() {
             return Ok(inventory);
         }

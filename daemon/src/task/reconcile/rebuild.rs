@@ -88,10 +88,7 @@ impl Reconciler {
         };
         let objects = rendered.units.values().flat_map(|unit| unit.objects().iter());
         let namespaces = objects.filter_map(|object| object.key.namespace.clone());
-        Search {
-            environment: self.scope.environment.clone(),
-            namespaces: own.into_iter().chain(namespaces).collect(),
-        }
+        Search { scope: self.scope.clone(), namespaces: own.into_iter().chain(namespaces).collect() }
     }
 }
 

@@ -36,7 +36,7 @@ async fn the_first_write_makes_the_directory_and_marks_it() {
       name: c
       namespace: ns
       annotations:
-        naksha.dev/owner: dev/web ConfigMap ns/c
+        naksha.dev/owner: infra/dev/web ConfigMap ns/c
       uid: [uid]
     data:
       v: "1"

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use naksha_environments::ids::EnvironmentName;
 use naksha_environments::object::ObjectKey;
+use naksha_executor::port::store;
 use naksha_executor::port::target::GroupKind;
 use naksha_executor::retry::spread;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use crate::connect::{Api, Lines};
 use crate::live::{Reader, Seen, head, resource_version, seen_whole};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
-use crate::send::ENVIRONMENT_LABEL;
+use crate::send::selector;
 
 const FULL: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
@@ -49,7 +49,7 @@ type Running = (Arc<Resource>, AbortOnDropHandle<()>);
 pub(crate) struct Watchers {
     api: Api,
     cache: Arc<Cache>,
-    environment: EnvironmentName,
+    selector: String,
     marks: Reader,
     running: Mutex<BTreeMap<Scope, Running>>,
     /// Wakes those that wait for the server.
@@ -58,9 +58,9 @@ pub(crate) struct Watchers {
 }
 
 impl Watchers {
-    pub(crate) fn new(api: Api, cache: Arc<Cache>, environment: EnvironmentName, marks: Reader) -> Self {
+    pub(crate) fn new(api: Api, cache: Arc<Cache>, scope: &store::Scope, marks: Reader) -> Self {
         let (running, hurry, hurried) = (Mutex::default(), Arc::default(), Mutex::default());
-        Self { api, cache, environment, marks, running, hurry, hurried }
+        Self { api, cache, selector: selector(scope), marks, running, hurry, hurried }
     }
 
     /// Every kind that is watched.
@@ -106,7 +106,7 @@ impl Watchers {
             api: self.api.clone(),
             cache: Arc::clone(&self.cache),
             marks: self.marks.clone(),
-            selector: format!("{ENVIRONMENT_LABEL}%3D{}", self.environment),
+            selector: self.selector.clone(),
             whole: self.marks.rules().has_status_rules(&resource.group, &resource.kind),
             resource: Arc::clone(resource),
             scope: scope.clone(),
@@ -208,10 +208,7 @@ impl Watcher {
             None => "sendInitialEvents=true&resourceVersionMatch=NotOlderThan".to_owned(),
         };
         let collection = self.resource.collection(self.scope.1.as_deref());
-        let path = format!(
-            "{collection}?watch=true&allowWatchBookmarks=true&{begin}&labelSelector={}",
-            self.selector
-        );
+        let path = format!("{collection}?watch=true&allowWatchBookmarks=true&{begin}&{}", self.selector);
         let lines = match self.api.watch(&path, if self.whole { FULL } else { METADATA }).await {
             Ok(Ok(lines)) => lines,
             Ok(Err(answer)) => {

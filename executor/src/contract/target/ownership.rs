@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::Fixture;
-use super::samples::{config, create, deployment, edit, environment, key, path, unit, update, write};
+use super::samples::{config, create, deployment, edit, key, path, scope, unit, update, write};
 use crate::port::target::{OWNER_ANNOTATION, WriteError, WriteMode, owner_of};
 
 pub async fn create_writes_what_is_wanted(fixture: &impl Fixture) {
@@ -93,7 +93,7 @@ pub async fn the_owner_is_written_down(fixture: &impl Fixture) {
     create(&*fixture.target(), &key, &config(&key, &json!({}))).await;
     let there = fixture.peek(&key).await.expect("should exist");
     let annotation = &there["metadata"]["annotations"][OWNER_ANNOTATION];
-    assert_eq!(annotation, &json!(owner_of(&environment(), &unit(), &key)));
+    assert_eq!(annotation, &json!(owner_of(&scope(), &unit(), &key)));
 }
 
 pub async fn writes_side_by_side(fixture: &impl Fixture) {

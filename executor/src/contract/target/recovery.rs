@@ -4,13 +4,13 @@ use naksha_environments::object::ObjectKey;
 use serde_json::{Value, json};
 
 use super::Fixture;
-use super::samples::{config, create, environment, key, unit};
+use super::samples::{config, create, key, scope, unit};
 use crate::port::recovery::{Recovered, Recovery, Search};
 use crate::port::target::OWNER_ANNOTATION;
 
 async fn recover(fixture: &impl Fixture) -> Recovery {
     let namespace = fixture.namespace();
-    let search = Search { environment: environment(), namespaces: [namespace.as_str().into()].into() };
+    let search = Search { scope: scope(), namespaces: [namespace.as_str().into()].into() };
     let mut found = fixture.target().recover(&search).await.expect("should look through it");
     // Other cases may be at work in other namespaces.
     let is_here = |key: &ObjectKey| key.namespace.as_deref() == Some(namespace.as_str());
@@ -58,7 +58,7 @@ pub async fn a_signature_of_the_old_form_is_not_proven(fixture: &impl Fixture) {
     let one = key(fixture, "ConfigMap", "one");
     create(&*fixture.target(), &one, &config(&one, &json!({"a": "1"}))).await;
     let mut there = fixture.peek(&one).await.expect("should exist");
-    there["metadata"]["annotations"][OWNER_ANNOTATION] = json!(format!("{}/{}", environment(), unit()));
+    there["metadata"]["annotations"][OWNER_ANNOTATION] = json!(format!("{}/{}", scope(), unit()));
     fixture.put(&one, &there).await;
     let found = recover(fixture).await;
     assert_eq!((found.objects.len(), found.unproven.len()), (0, 1));

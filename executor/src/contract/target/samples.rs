@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use naksha_environments::ids::{EnvironmentName, UnitName};
+use naksha_environments::ids::UnitName;
 use naksha_environments::object::{Body, Live, Mark, ObjectKey, Observed};
 use naksha_environments::plan::FieldPath;
 use naksha_environments::secret::Secret;
 use serde_json::{Value, json};
 
 use super::Fixture;
+use crate::port::store::Scope;
 use crate::port::target::{Removal, Target, Wanted, Write, WriteError, WriteMode, Written};
 
 /// Only how long a broken target may hang a test; every wait ends as soon as what it waits for happens.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-pub fn environment() -> EnvironmentName {
-    EnvironmentName::parse("contract").expect("should be a name")
+pub fn scope() -> Scope {
+    "infra/contract".parse().expect("should be a scope")
 }
 
 pub fn unit() -> UnitName {
@@ -64,7 +65,7 @@ pub fn secret(key: &ObjectKey, names: &[&str]) -> Value {
 pub fn write(key: &ObjectKey, mode: WriteMode, previous: Option<&Value>, body: &Value) -> Write {
     Write {
         key: key.clone(),
-        environment: environment(),
+        scope: scope(),
         unit: unit(),
         mode,
         previous: previous.map(Body::new),

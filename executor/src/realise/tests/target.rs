@@ -190,7 +190,7 @@ impl State {
         let object = there.as_ref().map(|stored| &stored.object);
         let mut object = merge(&key.kind, object, previous.as_ref(), &desired, &write.leave);
         object["metadata"]["annotations"][OWNER_ANNOTATION] =
-            json!(owner_of(&write.environment, &write.unit, &write.key));
+            json!(owner_of(&write.scope, &write.unit, &write.key));
         self.counter += 1;
         let uid = there.and_then(|stored| stored.uid).or(Some(self.counter));
         let stored = Stored { uid, version: self.counter, object };
@@ -280,7 +280,7 @@ impl Target for FakeTarget {
             let text = stored.object["metadata"]["annotations"][OWNER_ANNOTATION].as_str();
             let Some(text) = text else { continue };
             let key = key.clone();
-            match signer_of(text, &key).filter(|(environment, _)| *environment == search.environment) {
+            match signer_of(text, &key).filter(|(scope, _)| *scope == search.scope) {
                 Some((_, unit)) => {
                     let api_version = stored.object["apiVersion"].as_str().unwrap_or_default().into();
                     let live = live(stored);

@@ -113,7 +113,7 @@ impl World {
         }
         let wanted: Vec<Wanted> = wanted.into_values().collect();
         let observation = self.target.observe(wanted.into()).await.map_err(|error| error.to_string())?;
-        let confirmed = confirm(&self.scope.environment, &inventory, &observation);
+        let confirmed = confirm(&self.scope, &inventory, &observation);
         let refreshed = self.store.refresh_marks(&self.scope, generation, &confirmed).await;
         refreshed.map_err(|error| error.to_string())?;
         inventory.extend(confirmed);
