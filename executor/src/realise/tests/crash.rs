@@ -2,6 +2,7 @@
 //! and what is there in the end must be what an undisturbed apply leaves.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use naksha_environments::ids::{UnitName, WorkflowName};
 use naksha_environments::object::ObjectKey;
@@ -94,16 +95,25 @@ async fn settle_down(world: &World, desired: &Desired) -> End {
     end_of(world)
 }
 
-async fn undisturbed(desired: &Desired) -> End {
+/// How writes end: all at once, and are recorded together, or one by one, too far apart for that.
+const PACES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(50)];
+
+/// Where `before` is applied, and calls are counted from now on.
+async fn world(pace: Duration) -> World {
     let world = World::new();
+    world.target.slow_down(pace);
     world.converge(before().rendered()).await;
-    settle_down(&world, desired).await
+    world.fuse.set(None);
+    world
+}
+
+async fn undisturbed(desired: &Desired) -> End {
+    settle_down(&world(PACES[0]).await, desired).await
 }
 
 /// Applies `before`, dies during the apply of `after`, then converges to `finally`.
-async fn interrupted(cut: Cut, finally: &Desired) -> End {
-    let world = World::new();
-    world.converge(before().rendered()).await;
+async fn interrupted(pace: Duration, cut: Cut, finally: &Desired) -> End {
+    let world = world(pace).await;
     world.fuse.set(Some(cut));
     let result = world.reconcile(after().rendered()).await;
     assert!(result.is_err(), "{cut:?} ends the process");
@@ -111,31 +121,33 @@ async fn interrupted(cut: Cut, finally: &Desired) -> End {
     settle_down(&world, finally).await
 }
 
-async fn calls_of_an_apply() -> usize {
-    let world = World::new();
-    world.converge(before().rendered()).await;
-    world.fuse.set(None);
+async fn calls_of_an_apply(pace: Duration) -> usize {
+    let world = world(pace).await;
     world.reconcile(after().rendered()).await.expect("should apply").expect("should have something to do");
     world.fuse.calls()
 }
 
 #[tokio::test(start_paused = true)]
 async fn killed_anywhere_the_same_revision_converges() {
-    let (calls, expected) = (calls_of_an_apply().await, undisturbed(&after()).await);
-    assert!(calls > 30, "the apply is long enough to be worth it: {calls}");
-    for number in 1..=calls {
-        for cut in [Cut::Before(number), Cut::After(number)] {
-            interrupted(cut, &after()).await.assert_same(&expected, &format!("{cut:?} of {calls}"));
+    let expected = undisturbed(&after()).await;
+    for pace in PACES {
+        let calls = calls_of_an_apply(pace).await;
+        assert!(calls > 20, "the apply is long enough to be worth it: {calls}");
+        for cut in (1..=calls).flat_map(|number| [Cut::Before(number), Cut::After(number)]) {
+            let when = format!("{cut:?} of {calls} at {pace:?}");
+            interrupted(pace, cut, &after()).await.assert_same(&expected, &when);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn killed_anywhere_a_revert_converges() {
-    let (calls, expected) = (calls_of_an_apply().await, undisturbed(&before()).await);
-    for number in 1..=calls {
-        for cut in [Cut::Before(number), Cut::After(number)] {
-            interrupted(cut, &before()).await.assert_same(&expected, &format!("{cut:?} of {calls}"));
+    let expected = undisturbed(&before()).await;
+    for pace in PACES {
+        let calls = calls_of_an_apply(pace).await;
+        for cut in (1..=calls).flat_map(|number| [Cut::Before(number), Cut::After(number)]) {
+            let when = format!("{cut:?} of {calls} at {pace:?}");
+            interrupted(pace, cut, &before()).await.assert_same(&expected, &when);
         }
     }
 }
@@ -143,10 +155,9 @@ async fn killed_anywhere_a_revert_converges() {
 #[tokio::test(start_paused = true)]
 async fn killed_twice_it_still_converges() {
     let expected = undisturbed(&after()).await;
-    let calls = calls_of_an_apply().await;
+    let calls = calls_of_an_apply(PACES[0]).await;
     for number in 4..calls {
-        let world = World::new();
-        world.converge(before().rendered()).await;
+        let world = world(PACES[0]).await;
         for cut in [Cut::After(number), Cut::After(number / 2)] {
             world.fuse.set(Some(cut));
             // The second apply may have less to do than the cut allows.

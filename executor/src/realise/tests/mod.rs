@@ -6,6 +6,7 @@ mod fuse;
 mod lost;
 mod order;
 mod planner;
+mod recorder;
 mod store;
 mod target;
 mod waiting;

@@ -38,6 +38,11 @@ struct State {
     outcomes: Vec<ApplyOutcome>,
     /// Somebody takes over after this many further checks.
     taken_after: Option<u32>,
+    /// What is left of the lease whenever that is asked, and how often it was.
+    left: Duration,
+    asked: usize,
+    /// How many steps each write recorded.
+    recordings: Vec<usize>,
 }
 
 impl FakeStore {
@@ -49,6 +54,10 @@ impl FakeStore {
             steps: Vec::new(),
             outcomes: Vec::new(),
             taken_after: None,
+            // Every write asks again.
+            left: Duration::ZERO,
+            asked: 0,
+            recordings: Vec::new(),
         };
         Self { fuse, state: Mutex::new(state) }
     }
@@ -70,12 +79,26 @@ impl FakeStore {
         self.state().steps.clone()
     }
 
+    /// How many steps each write recorded.
+    pub(super) fn recordings(&self) -> Vec<usize> {
+        self.state().recordings.clone()
+    }
+
     pub(super) fn outcomes(&self) -> Vec<ApplyOutcome> {
         self.state().outcomes.clone()
     }
 
     pub(super) fn take_over_after(&self, checks: u32) {
         self.state().taken_after = Some(checks);
+    }
+
+    pub(super) fn lease_lasts(&self, left: Duration) {
+        self.state().left = left;
+    }
+
+    /// How often somebody asked whose the environment is.
+    pub(super) fn asked(&self) -> usize {
+        self.state().asked
     }
 
     fn call<T>(&self, work: impl FnOnce(&mut State) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -113,14 +136,14 @@ fn absent<T>() -> Result<T, StoreError> {
 impl Store for FakeStore {
     async fn check(&self, scope: &Scope, generation: Generation) -> Result<Duration, StoreError> {
         let mut state = self.state();
+        state.asked += 1;
         match state.taken_after {
             Some(0) => state.owner = Generation(99),
             Some(left) => state.taken_after = Some(left - 1),
             None => {}
         }
         drop(state);
-        // The next write asks again.
-        self.fenced(scope, generation, |_| Ok(Duration::ZERO))
+        self.fenced(scope, generation, |state| Ok(state.left))
     }
 
     async fn begin(&self, start: &ApplyStart) -> Result<ApplyId, StoreError> {
@@ -142,6 +165,7 @@ impl Store for FakeStore {
         steps: &[StepRecord],
     ) -> Result<(), StoreError> {
         self.fenced(scope, generation, |state| {
+            state.recordings.push(steps.len());
             for step in steps {
                 match step.effect.clone() {
                     Effect::None => {}

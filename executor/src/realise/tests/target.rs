@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -42,6 +43,9 @@ struct State {
     objects: BTreeMap<ObjectKey, Stored>,
     counter: u64,
     unreachable: bool,
+    /// How much longer each write takes than the one before.
+    slower: Duration,
+    begun: u32,
     /// Errors to answer with, before anything else happens.
     failures: BTreeMap<ObjectKey, VecDeque<WriteError>>,
     /// Successful writes and removals, in order.
@@ -77,6 +81,17 @@ impl FakeTarget {
 
     pub(super) fn clear_log(&self) {
         self.state().log.clear();
+    }
+
+    /// From now on each write takes so much longer than the one before: they end one by one.
+    pub(super) fn slow_down(&self, slower: Duration) {
+        self.state().slower = slower;
+    }
+
+    fn latency(&self) -> Duration {
+        let mut state = self.state();
+        state.begun += 1;
+        state.slower * state.begun
     }
 
     pub(super) fn cut_off(&self, unreachable: bool) {
@@ -248,6 +263,10 @@ impl Target for FakeTarget {
         let fate = self.fuse.next();
         // Lets other writes begin: those of one wave run side by side.
         tokio::task::yield_now().await;
+        let latency = self.latency();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         if fate == Fate::Dead || self.state().unreachable {
             return Err(lost(&write.key));
         }
