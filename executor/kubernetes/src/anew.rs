@@ -1,17 +1,14 @@
 //! Whether an object that is refused as a change would be taken as a new one: then a field of it cannot be changed in
 //! place, whatever words the server has for that.
 
-use http::Request;
-use http::header::{ACCEPT, CONTENT_TYPE};
 use naksha_environments::object::RefusedInPlace;
 use naksha_executor::port::target::Write;
 use serde_json::Value;
 
 use crate::connect::REQUEST_TIMEOUT;
-use crate::fields::MANAGER;
 use crate::refusal::Refusal;
 use crate::resource::Resource;
-use crate::send;
+use crate::send::{self, Sending};
 use crate::target::Inner;
 
 /// Kinds whose names say what they are: the same content under another name is wrong in itself.
@@ -52,12 +49,7 @@ async fn is_taken_as_new(inner: &Inner, write: &Write, resource: &Resource, body
     metadata.shift_remove("uid");
     metadata.insert("resourceVersion".to_owned(), send::NO_VERSION.into());
     let path = resource.object(&write.key.named(&name));
-    let Ok(text) = send::text(write, &body) else { return false };
-    let request = Request::patch(format!("{path}?fieldManager={MANAGER}&fieldValidation=Strict&dryRun=All"))
-        .header(CONTENT_TYPE, send::APPLY)
-        .header(ACCEPT, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
-        .body(text)
-        .expect("should be a request: its path is escaped");
+    let Ok(request) = send::request(write, &path, &body, Sending::GentleDryRun) else { return false };
     let answer = inner.api.call(request, REQUEST_TIMEOUT).await;
     answer.is_ok_and(|answer| Refusal::of(&answer).is_none())
 }

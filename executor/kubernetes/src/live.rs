@@ -160,9 +160,12 @@ pub(crate) fn answered(key: &ObjectKey, text: &str, reader: &Reader) -> Option<(
     Some((read.seen, mark))
 }
 
-/// Everything that an object tells.
-pub(crate) fn told(key: &ObjectKey, text: &str, reader: &Reader) -> Option<Told> {
+/// Everything that an object tells. `known`: the mark of the object that is ours under this name.
+pub(crate) fn told(key: &ObjectKey, text: &str, known: Option<&Mark>, reader: &Reader) -> Option<Told> {
     let read = read(key, text, reader)?;
+    let is_ours = known.and_then(|mark| mark.uid.as_ref()).is_some_and(|uid| uid.0 == read.seen.uid);
+    // It would be adopted, with what others applied of it.
+    let inherited = || inherited(&read.metadata.managed_fields, &read.masked).as_ref().map(Body::new);
     let (mark, version, body) = (read.mark(), read.version(), Body::new(&read.masked));
     let whole = first_half(body.digest());
     let managed = Managed {
@@ -171,7 +174,7 @@ pub(crate) fn told(key: &ObjectKey, text: &str, reader: &Reader) -> Option<Told>
         signed: LABELS.iter().all(|label| read.metadata.labels.contains_key(*label)),
         in_sight: Version { whole: Some(whole), ..version }.to_string().into(),
         refused: None,
-        inherited: inherited(&read.metadata.managed_fields, &read.masked).as_ref().map(Body::new),
+        inherited: if is_ours { None } else { inherited() },
     };
     let live = Live { mark, body, health: read.health, managed: Some(Arc::new(managed)) };
     Some(Told { seen: read.seen, live, whole })

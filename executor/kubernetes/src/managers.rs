@@ -17,6 +17,7 @@ use crate::fields::set::{Set, cut, join, take};
 use crate::fields::{Entry, HAND_OVER, MANAGER};
 use crate::refusal::{Refusal, unanswered};
 use crate::resource::Resource;
+use crate::send::METADATA;
 use crate::target::Inner;
 
 /// Programs that carry out somebody's manifests: with an object that is adopted, what they set is taken over. What
@@ -107,7 +108,7 @@ pub(crate) async fn transfer(
     ]);
     let request = Request::patch(format!("{path}?fieldManager={MANAGER}"))
         .header(CONTENT_TYPE, JSON_PATCH)
-        .header(ACCEPT, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
+        .header(ACCEPT, METADATA)
         .body(serde_json::to_vec(&change).expect("should write a value of texts and numbers"))
         .expect("should be a request: its path is escaped");
     let answer = inner.api.call(request, REQUEST_TIMEOUT).await.map_err(|error| unanswered(key, &error))?;

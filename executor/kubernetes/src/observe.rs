@@ -385,7 +385,7 @@ pub(crate) async fn get(
     Ok(match Refusal::of(&answer) {
         None => {
             let text = std::str::from_utf8(&answer.body).ok();
-            let told = text.and_then(|text| told(key, text, &inner.marks));
+            let told = text.and_then(|text| told(key, text, mark, &inner.marks));
             told.map_or_else(
                 || Got::Unknown("what the server says of it cannot be read".to_owned()),
                 |told| Got::Object(Box::new(told)),

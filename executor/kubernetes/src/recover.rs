@@ -181,7 +181,7 @@ async fn proven(
     let entry = metadata.managed_fields.iter().find(|entry| entry.is_ours());
     let entry = entry.ok_or("naksha did not write it: our field manager owns nothing of it")?;
     let unreadable = || "it cannot be read".to_owned();
-    let Told { seen, live, .. } = told(key, text, &inner.marks).ok_or_else(unreadable)?;
+    let Told { seen, live, .. } = told(key, text, None, &inner.marks).ok_or_else(unreadable)?;
     if seen.deleting {
         return Err("it is being deleted".to_owned());
     }

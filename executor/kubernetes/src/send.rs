@@ -1,10 +1,14 @@
 //! What is sent: the desired object with whose it is, and the values of secrets, in the notation that makes no conflict.
 
+use http::Request;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use naksha_environments::object::Mark;
 use naksha_executor::live::with_values;
 use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{OWNER_ANNOTATION, Write, WriteError, WriteMode, owner_of};
 use serde_json::{Map, Value};
+
+use crate::fields::MANAGER;
 
 /// Say to whose environment of which repository an object belongs, so that a watch tells of no others. A filter, never
 /// proof.
@@ -12,7 +16,10 @@ pub(crate) const LABELS: [&str; 2] = ["naksha.dev/repository", "naksha.dev/envir
 /// No object has this version: who sends it makes an object, or fails where one is.
 pub(crate) const NO_VERSION: &str = "1";
 /// The content type of a server-side apply.
-pub(crate) const APPLY: &str = "application/apply-patch+yaml";
+const APPLY: &str = "application/apply-patch+yaml";
+const OBJECT: &str = "application/json";
+/// What a server says of an object without saying what is in it.
+pub(crate) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// What etcd takes, less some room for what the server adds. Clients of other tools stop at the same size.
 const MAX_BYTES: usize = 1_500_000;
 
@@ -73,8 +80,40 @@ pub(crate) fn bind(body: &mut Value, resource_version: &str) {
     }
 }
 
+/// How a body is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sending {
+    /// It takes no field from anybody.
+    Gently,
+    ByForce,
+    /// By force, and nothing is kept.
+    DryRun,
+    /// Nothing is kept, and no field taken from anybody.
+    GentleDryRun,
+}
+
+/// A server-side apply of `body` to `path`. Of a dry run only the refusal is of interest, and little else is answered.
+pub(crate) fn request(
+    write: &Write,
+    path: &str,
+    body: &Value,
+    sending: Sending,
+) -> Result<Request<Vec<u8>>, WriteError> {
+    let (how, accept) = match sending {
+        Sending::Gently => ("", OBJECT),
+        Sending::ByForce => ("&force=true", OBJECT),
+        Sending::DryRun => ("&force=true&dryRun=All", METADATA),
+        Sending::GentleDryRun => ("&dryRun=All", METADATA),
+    };
+    let request = Request::patch(format!("{path}?fieldManager={MANAGER}&fieldValidation=Strict{how}"))
+        .header(CONTENT_TYPE, APPLY)
+        .header(ACCEPT, accept)
+        .body(text(write, body)?);
+    Ok(request.expect("should be a request: its path is escaped"))
+}
+
 /// As text, unless it is larger than any server takes.
-pub(crate) fn text(write: &Write, body: &Value) -> Result<Vec<u8>, WriteError> {
+fn text(write: &Write, body: &Value) -> Result<Vec<u8>, WriteError> {
     let text = serde_json::to_vec(body).expect("should write a value of texts and numbers");
     if text.len() > MAX_BYTES {
         return Err(WriteError::Invalid {

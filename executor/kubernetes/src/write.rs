@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use std::slice;
 use std::sync::Arc;
 
-use http::Request;
-use http::header::{ACCEPT, CONTENT_TYPE};
 use naksha_environments::merge::without;
 use naksha_environments::object::{Health, Mark, ObjectKey};
 use naksha_environments::plan::FieldPath;
@@ -18,15 +16,14 @@ use naksha_executor::port::target::{Write, WriteError, WriteMode, Written};
 use serde_json::Value;
 
 use crate::anew::look_into;
-use crate::connect::REQUEST_TIMEOUT;
+use crate::connect::{Answer, REQUEST_TIMEOUT};
 use crate::discovery::{Catalogue, DiscoveryError, Served};
-use crate::fields::MANAGER;
 use crate::live::{Seen, answered, seen_whole};
 use crate::managers::{Transfer, Transferred, transfer};
 use crate::observe::{Got, get, served};
 use crate::refusal::{FieldConflict, Refusal, unanswered};
 use crate::resource::Resource;
-use crate::send;
+use crate::send::{self, Sending};
 use crate::target::Inner;
 use crate::version::Version;
 
@@ -54,20 +51,10 @@ pub(crate) async fn write(inner: &Inner, write: &Write) -> Result<Written, Write
 pub(crate) async fn try_out(inner: &Inner, write: &Write) -> Result<(), WriteError> {
     let body = send::body(write)?;
     let (_, resource) = resource(inner, &write.key, &body).await?;
-    match send_once(inner, write, &resource, &body, Sending::DryRun).await? {
-        Sent::Done(_) => Ok(()),
-        Sent::Refused(refusal) => Err(refusal.to_write_error(&write.key)),
+    match call(inner, write, &resource, &body, Sending::DryRun).await? {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(refusal.to_write_error(&write.key)),
     }
-}
-
-/// How a body is sent.
-#[derive(Debug, Clone, Copy)]
-enum Sending {
-    /// It takes no field from anybody.
-    Gently,
-    ByForce,
-    /// By force, and nothing is kept.
-    DryRun,
 }
 
 /// What came of one request.
@@ -219,21 +206,10 @@ async fn send_once(
     sending: Sending,
 ) -> Result<Sent, WriteError> {
     let key = &write.key;
-    let path = resource.object(key);
-    let how = match sending {
-        Sending::Gently => "",
-        Sending::ByForce => "&force=true",
-        Sending::DryRun => "&force=true&dryRun=All",
+    let answer = match call(inner, write, resource, body, sending).await? {
+        Ok(answer) => answer,
+        Err(refusal) => return Ok(Sent::Refused(refusal)),
     };
-    let request = Request::patch(format!("{path}?fieldManager={MANAGER}&fieldValidation=Strict{how}"))
-        .header(CONTENT_TYPE, send::APPLY)
-        .header(ACCEPT, "application/json")
-        .body(send::text(write, body)?)
-        .expect("should be a request: its path is escaped");
-    let answer = inner.api.call(request, REQUEST_TIMEOUT).await.map_err(|error| unanswered(key, &error))?;
-    if let Some(refusal) = Refusal::of(&answer) {
-        return Ok(Sent::Refused(refusal));
-    }
     let text = std::str::from_utf8(&answer.body).ok();
     let answered = text.and_then(|text| answered(key, text, &inner.marks));
     let unreadable = || WriteError::Transient {
@@ -242,6 +218,23 @@ async fn send_once(
         after: None,
     };
     answered.map(|answered| Sent::Done(Box::new(answered))).ok_or_else(unreadable)
+}
+
+/// The answer, unless it is a refusal.
+async fn call(
+    inner: &Inner,
+    write: &Write,
+    resource: &Resource,
+    body: &Value,
+    sending: Sending,
+) -> Result<Result<Answer, Refusal>, WriteError> {
+    let request = send::request(write, &resource.object(&write.key), body, sending)?;
+    let answer = inner.api.call(request, REQUEST_TIMEOUT).await;
+    let answer = answer.map_err(|error| unanswered(&write.key, &error))?;
+    Ok(match Refusal::of(&answer) {
+        None => Ok(answer),
+        Some(refusal) => Err(refusal),
+    })
 }
 
 /// Where the object is written to: in its own version.

@@ -21,10 +21,9 @@ use crate::connect::{Api, Lines};
 use crate::live::{Reader, Seen, head, resource_version, seen_whole};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
-use crate::send::selector;
+use crate::send::{METADATA, selector};
 
 const FULL: &str = "application/json";
-const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// The annotation of the bookmark after the last of the objects that were there when a watch began.
 const INITIAL_END: &str = "k8s.io/initial-events-end";
 /// Said of a server that does not tell what is there when a watch begins.

@@ -241,25 +241,66 @@ pub(crate) fn no_change_10k(_: Scale) -> anyhow::Result<Vec<Measurement>> {
 }
 
 pub(crate) fn drift_10k(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
-    let (bench, _installation, _daemon) = settled()?;
-    let mut samples = Vec::new();
-    for sample in 0..if scale.full { 300 } else { 60 } {
+    let (bench, installation, _daemon) = settled()?;
+    let samples = if scale.full { 300 } else { 60 };
+    let mut healed = healed(&bench, samples)?;
+    let mut written = written(&bench, &installation, samples)?;
+    Ok(vec![
+        Measurement::new("drift to healed, p50", percentile(&mut healed, 0.5), "ms"),
+        Measurement::new("drift to healed, p99", percentile(&mut healed, 0.99), "ms").at_most(300.0),
+        Measurement::new(
+            "one object changed in Git, commit to written, p50",
+            percentile(&mut written, 0.5),
+            "ms",
+        ),
+        Measurement::new(
+            "one object changed in Git, commit to written, p99",
+            percentile(&mut written, 0.99),
+            "ms",
+        )
+        .at_most(1000.0),
+    ])
+}
+
+/// Milliseconds from a commit that changes one of ten thousand objects until it is written.
+fn written(bench: &Bench, installation: &Installation, samples: usize) -> anyhow::Result<Vec<f64>> {
+    let repository = &installation.repository;
+    let mut took = Vec::new();
+    for sample in 0..samples {
+        let level = format!("commit-{sample}");
+        let file = format!("units/app-{sample}/app.yaml");
+        let changed =
+            repository.read(&file).replacen("\"level\":\"one\"", &format!("\"level\":\"{level}\""), 1);
+        repository.write(&file, &changed);
+        repository.commit("one object");
+        let first = objects::config_map(sample * objects::PER_UNIT);
+        took.push(until(bench, &format!("/api/v1/namespaces/shop/configmaps/{first}"), &json!(level))?);
+    }
+    Ok(took)
+}
+
+/// Milliseconds until an object has this level.
+fn until(bench: &Bench, path: &str, level: &Value) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    while bench.plane.admin().get(path)?["data"]["level"] != *level {
+        ensure!(started.elapsed() < PATIENCE, "it was not written");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(started.elapsed().as_secs_f64() * 1000.0)
+}
+
+/// Milliseconds from somebody's edit of one of ten thousand objects until it is healed.
+fn healed(bench: &Bench, samples: usize) -> anyhow::Result<Vec<f64>> {
+    let mut took = Vec::new();
+    for sample in 0..samples {
         // Another one each time: what is changed again and again is a fight, and backed off from.
         let path = format!("/api/v1/namespaces/shop/configmaps/{}", objects::config_map(sample));
         let mut object = bench.plane.admin().get(&path)?;
         let wanted = object["data"]["level"].clone();
         object["data"]["level"] = json!("drifted");
-        let started = Instant::now();
         let answer = bench.plane.admin().send(Method::PUT, &path, Some(&object))?;
         ensure!(answer.status == 200, "the edit was refused: {}", answer.body);
-        while bench.plane.admin().get(&path)?["data"]["level"] != wanted {
-            ensure!(started.elapsed() < PATIENCE, "it was not healed");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        samples.push(started.elapsed().as_secs_f64() * 1000.0);
+        took.push(until(bench, &path, &wanted)?);
     }
-    Ok(vec![
-        Measurement::new("drift to healed, p50", percentile(&mut samples, 0.5), "ms"),
-        Measurement::new("drift to healed, p99", percentile(&mut samples, 0.99), "ms").at_most(300.0),
-    ])
+    Ok(took)
 }

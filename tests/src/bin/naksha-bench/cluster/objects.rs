@@ -6,7 +6,7 @@ use naksha_tests::Installation;
 use serde_json::{Value, json};
 
 /// ConfigMaps in a unit.
-const PER_UNIT: usize = 100;
+pub(super) const PER_UNIT: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
