@@ -3,6 +3,7 @@
 
 mod adoption;
 mod answers;
+mod connecting;
 mod contract;
 mod credentials;
 mod daemon;
