@@ -28,14 +28,21 @@ pub(super) struct Recorder {
     state: Mutex<State>,
     /// Held by the one who gathers and records.
     line: tokio::sync::Mutex<()>,
-    /// Nobody is at work any more: there is nothing to wait for.
-    idle: Notify,
+    /// There is nothing more to wait for.
+    complete: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     at_work: usize,
     waiting: Vec<(StepRecord, oneshot::Sender<StepRecord>)>,
+}
+
+impl State {
+    /// Nobody else comes, or enough are there.
+    fn is_complete(&self) -> bool {
+        self.at_work == 0 || self.waiting.len() >= MAX_WRITES_IN_FLIGHT
+    }
 }
 
 /// A step from its start until it has something to record, or has not.
@@ -46,8 +53,8 @@ impl Drop for AtWork<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.at_work -= 1;
-        if state.at_work == 0 {
-            self.0.idle.notify_one();
+        if state.is_complete() {
+            self.0.complete.notify_one();
         }
     }
 }
@@ -65,12 +72,8 @@ impl Recorder {
     /// Waits for the others, not for long.
     async fn gather(&self) {
         let all = async {
-            loop {
-                let State { at_work, waiting } = &*self.state();
-                if *at_work == 0 || waiting.len() >= MAX_WRITES_IN_FLIGHT {
-                    return;
-                }
-                self.idle.notified().await;
+            while !self.state().is_complete() {
+                self.complete.notified().await;
             }
         };
         // Late is as good.
