@@ -378,6 +378,14 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Who set what in an object, where it was read and the target keeps track of that.
+    pub fn owners(&self, key: &ObjectKey) -> Option<&FieldOwners> {
+        match self.objects.get(key)? {
+            Observed::Live(live) => live.owners(),
+            Observed::Absent | Observed::InSync { .. } | Observed::Unknown { .. } => None,
+        }
+    }
+
     /// What is known of `key`, which was asked about with this mark. What was asked about without one, and is not
     /// answered, is unknown: never absent.
     pub fn of(&self, key: &ObjectKey, asked: Option<&Mark>) -> Observed {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{ChangeDocument, PlanDocument};
 use super::shown::text_document;
 use crate::ids::EnvironmentName;
-use crate::object::{FieldOwners, ObjectKey, Observation, Observed};
+use crate::object::{ObjectKey, Observation};
 use crate::plan::{Action, Cause, Change, Plan, Subject, Verb};
 
 /// Version of [`DiffDocument`]'s layout.
@@ -84,15 +84,8 @@ fn tell_setters(
     changes: &[Change],
     shown: &mut [ChangeDocument],
 ) {
-    let Some(owners) = owners(observation, key) else { return };
+    let Some(owners) = observation.owners(key) else { return };
     for (change, shown) in changes.iter().zip(shown).filter(|(change, _)| change.before.is_some()) {
         shown.set_by = owners.of(&change.path).map(text_document);
-    }
-}
-
-fn owners<'o>(observation: &'o Observation, key: &ObjectKey) -> Option<&'o FieldOwners> {
-    match observation.objects.get(key)? {
-        Observed::Live(live) => live.owners(),
-        Observed::Absent | Observed::InSync { .. } | Observed::Unknown { .. } => None,
     }
 }

@@ -42,7 +42,12 @@ fn a_fight_is_told_and_backed_off_from() {
     }
     change_back(fs::read_to_string(&file).unwrap());
     let status = daemon.await_state("dev", "degraded");
-    assert!(status["why"].to_string().contains("is fought over: healed 4 times"), "{status}");
+    assert!(
+        status["why"]
+            .to_string()
+            .contains("is fought over: somebody changed `spec.replicas`, which was healed 4 times"),
+        "{status}"
+    );
     assert!(fs::read_to_string(&file).unwrap().contains("replicas: 7"), "healing pauses");
 
     // What Git wants newly goes ahead all the same.

@@ -9,6 +9,23 @@ use serde_json::json;
 use super::shop::{manifests, shop, shop_as};
 
 #[test]
+fn a_fight_names_who_changes_what() {
+    let Some(shop) = shop(Parts::Nodes) else { return };
+    let daemon = shop.running();
+    let scale =
+        || shop.edit_as("kubectl-edit", &shop.deployment(), |object| object["spec"]["replicas"] = json!(5));
+    for _ in 0..4 {
+        scale();
+        await_true("the scale to be healed", || shop.replicas() == 2);
+        daemon.await_state(&shop.environment, "synced");
+    }
+    scale();
+    let words = "kubectl-edit changed `spec.replicas`, which was healed 4 times since";
+    daemon.await_status(&shop.environment, words, |status| status["why"].to_string().contains(words));
+    assert_eq!(shop.replicas(), 5, "healing pauses");
+}
+
+#[test]
 fn a_commit_is_applied_and_what_it_drops_is_deleted() {
     let Some(shop) = shop(Parts::Nodes) else { return };
     let daemon = shop.running();

@@ -1,7 +1,7 @@
 //! Two installations with databases of their own that want to apply one environment: one does, the other names it.
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
-use naksha_tests::{await_true, must};
+use naksha_tests::{DaemonProcess, await_true, must};
 use serde_json::{Value, json};
 
 use crate::site::{Site, config_maps, many};
@@ -95,9 +95,8 @@ fn environments_of_one_name_in_two_repositories_do_not_hear_of_each_other() {
     );
 }
 
-#[test]
-fn without_the_right_to_leases_an_environment_is_applied_all_the_same() {
-    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+/// One whose account may not use Leases.
+fn unguarded(plane: &ControlPlane) -> Site<'_> {
     let namespace = must(plane.fresh_namespace());
     let kubeconfig = must(plane.service_account(&namespace, "unguarded"));
     let site = Site::as_whom(plane, &kubeconfig, "own_rights = true");
@@ -113,8 +112,40 @@ fn without_the_right_to_leases_an_environment_is_applied_all_the_same() {
     let group = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}", site.namespace);
     must(plane.admin().create(&format!("{group}/roles"), &role));
     must(plane.admin().create(&format!("{group}/rolebindings"), &binding));
+    site
+}
+
+#[test]
+fn without_the_right_to_leases_an_environment_is_applied_all_the_same() {
+    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+    let site = unguarded(plane);
     site.commit(&[("web", &[], config_maps(many(2), "one"))]);
     let daemon = site.start();
     site.await_applied(&daemon);
     assert!(daemon.log().contains("no Lease can be used"), "{}", daemon.log());
+}
+
+#[test]
+fn two_that_do_not_see_each_other_fight_and_back_off() {
+    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+    let first = unguarded(plane);
+    let second = first.beside();
+    first.commit(&[("web", &[], config_maps(many(1), "one"))]);
+    let one = first.start();
+    first.await_applied(&one);
+    second.commit(&[("web", &[], config_maps(many(1), "two"))]);
+    let two = second.start();
+    let held = two.await_state(&second.environment, "held");
+    let plan = held["plan"].as_str().expect("should have a plan");
+    let program = &second.installation.program;
+    let ack = ["ack", plan, "--reason", "ours, for the sake of the argument"];
+    program.run(second.installation.repository.folder(), &ack).expect_code(0);
+    // Whoever has enough first says so, and leaves the object to the other for a while.
+    let fought = |daemon: &DaemonProcess| {
+        let status = daemon.await_status(&first.environment, "peace", |status| {
+            status["state"] == "synced" || status["why"].to_string().contains("is fought over")
+        });
+        status["why"].to_string().contains("is fought over")
+    };
+    await_true("one of the two to have enough", || fought(&one) || fought(&two));
 }

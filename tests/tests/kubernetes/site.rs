@@ -1,6 +1,6 @@
 //! One environment of one installation on a cluster, for tests that mean it harm.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use naksha_tests::kubernetes::ControlPlane;
@@ -17,6 +17,7 @@ pub(crate) struct Site<'p> {
     pub(crate) namespace: String,
     pub(crate) environment: String,
     pub(crate) installation: Installation,
+    kubeconfig: PathBuf,
 }
 
 /// A unit: its name, what it depends on, and its manifests.
@@ -42,16 +43,14 @@ impl<'p> Site<'p> {
 
     /// Another installation for the same environment.
     pub(crate) fn beside(&self) -> Self {
-        let kubeconfig = must(self.plane.kubeconfig("admin"));
         let scope = format!("infra/{}", self.environment);
-        Self::named(self.plane, &kubeconfig, "own_rights = true", &scope, self.namespace.clone())
+        Self::named(self.plane, &self.kubeconfig, "own_rights = true", &scope, self.namespace.clone())
     }
 
     /// Another repository with an environment of the same name, in another namespace.
     pub(crate) fn of_another_repository(&self, name: &str) -> Self {
-        let kubeconfig = must(self.plane.kubeconfig("admin"));
         let (scope, namespace) = (format!("{name}/{}", self.environment), must(self.plane.fresh_namespace()));
-        Self::named(self.plane, &kubeconfig, "own_rights = true", &scope, namespace)
+        Self::named(self.plane, &self.kubeconfig, "own_rights = true", &scope, namespace)
     }
 
     fn named(
@@ -70,7 +69,7 @@ impl<'p> Site<'p> {
         ));
         let definition = REPOSITORY.replace("name: infra", &format!("name: {name}"));
         installation.repository.write("naksha.yaml", &definition);
-        Self { plane, namespace, environment, installation }
+        Self { plane, namespace, environment, installation, kubeconfig: kubeconfig.to_owned() }
     }
 
     /// Commits these units and no others.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use naksha_environments::moment::to_the_second;
 use naksha_environments::object::ObjectKey;
+use naksha_environments::plan::FieldPath;
 
 /// Healed this often within [`MEMORY`], an object is fought over. A person who tries things out edits it twice.
 const ROUNDS: u32 = 4;
@@ -65,14 +66,21 @@ impl Fights {
         self.0.values().filter_map(Fight::until).filter(|until| now < *until).min()
     }
 
-    /// Why an object is not healed, when it is fought over.
-    pub(super) fn words(&self, key: &ObjectKey) -> Option<String> {
+    /// Why an object is not healed, when it is fought over: `field` was changed, by `who` where that is known.
+    pub(super) fn words(
+        &self,
+        key: &ObjectKey,
+        field: Option<&FieldPath>,
+        who: Option<&str>,
+    ) -> Option<String> {
         let fight = self.0.get(key)?;
         let until = fight.until()?;
         let (since, until) = (to_the_second(fight.first), to_the_second(until));
+        let who = who.unwrap_or("somebody");
+        let what = field.map_or_else(|| "it".to_owned(), |field| format!("`{field}`"));
         Some(format!(
-            "{key} is fought over: healed {} times since {since} and changed back each time; it is \
-             healed again at {until}",
+            "{key} is fought over: {who} changed {what}, which was healed {} times since {since}; it is healed \
+             again at {until}",
             fight.rounds
         ))
     }
@@ -97,7 +105,9 @@ mod tests {
         fights.healed(&key, at(3));
         assert!(fights.resting(at(4)).contains(&key));
         assert_eq!(fights.ends(at(4)), Some(at(63)));
-        assert!(fights.words(&key).unwrap().contains("is fought over: healed 4 times"));
+        assert!(
+            fights.words(&key, None, None).unwrap().contains("somebody changed it, which was healed 4 times")
+        );
         assert!(fights.resting(at(63)).is_empty(), "the pause is over");
         fights.healed(&key, at(64));
         assert_eq!(fights.ends(at(65)), Some(at(64 + 120)), "the next one is longer");

@@ -474,7 +474,10 @@ fn units(
             (None, Some(failed), _) => UnitSync::Failed(failed),
             (None, None, Some(end)) if end.sync != UnitSync::Synced => end.sync.clone(),
             _ if to_do.contains(name) => UnitSync::Pending,
-            (None, None, _) => drift_sync(plan, fights, unit.objects().iter().map(|object| &object.key)),
+            (None, None, _) => {
+                let keys = unit.objects().iter().map(|object| &object.key);
+                drift_sync(plan, fights, seen.observation, keys)
+            }
         };
         let is_missing = health.is_healthy() && state != UnitSync::Synced && !is_there(seen.inventory, name);
         let health = if is_missing { Health::Missing } else { health };
@@ -512,14 +515,21 @@ fn blocked_sync(blocked: &Blocked) -> UnitSync {
     }
 }
 
-fn drift_sync<'a>(plan: &Plan, fights: &Fights, keys: impl Iterator<Item = &'a ObjectKey>) -> UnitSync {
+fn drift_sync<'a>(
+    plan: &Plan,
+    fights: &Fights,
+    observation: &Observation,
+    keys: impl Iterator<Item = &'a ObjectKey>,
+) -> UnitSync {
     if plan.drifted.is_empty() {
         return UnitSync::Synced;
     }
     let mut drifted = keys.filter(|key| plan.drifted.contains_key(*key));
     let Some(first) = drifted.next() else { return UnitSync::Synced };
     let words = || format!("{first} is not as it was applied, and this environment does not heal");
-    let words = fights.words(first).unwrap_or_else(words);
+    let field = plan.drifted.get(first).and_then(|changes| changes.first()).map(|change| &change.path);
+    let who = observation.owners(first).zip(field).and_then(|(owners, field)| owners.of(field));
+    let words = fights.words(first, field, who).unwrap_or_else(words);
     UnitSync::Drifted(match drifted.count() {
         0 => words,
         1 => format!("{words} (and 1 more object)"),
