@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use naksha_executor::port::store::{SharedStore, Store, StoreError};
 use naksha_executor_store::SqliteStore;
 use tempfile::TempDir;
 
 pub(crate) const NAME: &str = "state.db";
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A new folder, and where the database goes in it.
 pub(crate) fn folder() -> (TempDir, PathBuf) {
@@ -16,8 +19,18 @@ pub(crate) fn folder() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
+/// Opens a store that is in use by nobody. What was just closed may be locked for a moment all the same: a child that another
+/// test starts has our files until it becomes another program.
 pub(crate) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(path).await
+    let begun = Instant::now();
+    loop {
+        match SqliteStore::open(path).await {
+            Err(StoreError::Locked { .. }) if begun.elapsed() < PATIENCE => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 pub(crate) async fn fresh() -> (TempDir, SharedStore) {

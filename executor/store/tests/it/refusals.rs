@@ -126,7 +126,7 @@ async fn a_log_without_its_database_is_not_thrown_away() {
 async fn one_store_at_a_time() {
     let (_folder, path) = folder();
     let store = open(&path).await.unwrap();
-    let error = open(&path).await.expect_err("should be refused");
+    let error = SqliteStore::open(&path).await.expect_err("should be refused");
     let pid = std::process::id();
     assert!(matches!(error, StoreError::Locked { pid: Some(holder), .. } if holder == pid), "{error:?}");
     assert_eq!(error.to_string(), format!("`{}` is in use by process {pid}", path.display()));
