@@ -16,7 +16,7 @@ use naksha_environments::repository::Definitions;
 use naksha_environments::source::SourceTree;
 use naksha_environments::verdict::{Acknowledgement, Verdict};
 use naksha_policies::{CheckInput, FindingCache, PolicySet, Sources, check};
-use naksha_renderer::locate;
+use naksha_renderer::locate::Locator;
 
 /// Everything that is judged, and by what.
 #[derive(Debug)]
@@ -94,7 +94,8 @@ pub fn judge(bench: &Bench<'_>, plan: &Plan, now: Timestamp) -> Judged {
     let repository = bench.control.repository.as_deref();
     let (policies, diagnostics) = PolicySet::build(repository, &bench.control.policies, bench.environment);
     let acknowledgements = acknowledgements(bench, plan);
-    let place = |object: &DesiredObject, field: &FieldPath| locate::place(bench.tree, object, field);
+    let locator = Locator::new(bench.tree);
+    let place = |object: &DesiredObject, field: &FieldPath| locator.place(object, field);
     let verdict = check(CheckInput {
         plan,
         rendered: bench.rendered,

@@ -4,28 +4,67 @@
 //! template is a row of fixed pieces with tags between them, and the line that it made holds those pieces in
 //! that order.
 
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
 use naksha_environments::diagnostic::{Place, Span};
 use naksha_environments::object::DesiredObject;
 use naksha_environments::plan::{FieldPath, Segment};
-use naksha_environments::source::SourceTree;
+use naksha_environments::source::{SourceTree, TreePath};
 use naksha_environments::yaml::limits::MAX_MANIFEST_BYTES;
-use naksha_environments::yaml::{Dialect, Lines, Node, parse_lines};
+use naksha_environments::yaml::{Dialect, Lines, Node, Parsed, parse_lines};
 use serde_json::Value;
 
-/// Where `field` of `object` was written; the nearest thing around it that can be found; `None` when the file is
-/// not in the tree or cannot be read.
+/// Where `field` of `object` was written: see [`Locator::place`].
 pub fn place(tree: &SourceTree, object: &DesiredObject, field: &FieldPath) -> Option<Place> {
-    let path = &object.provenance.path;
-    let text = tree.read_text(path, MAX_MANIFEST_BYTES as u64).ok()?;
-    let lines = Lines::new(path, &text);
-    if object.provenance.rendered {
-        return Some(in_template(&lines, object, field));
-    }
-    Some(in_manifest(&lines, object, field))
+    Locator::new(tree).place(object, field)
 }
 
-fn in_manifest(lines: &Lines<'_>, object: &DesiredObject, field: &FieldPath) -> Place {
-    let parsed = parse_lines(lines, Dialect::Manifest);
+/// Looks for many fields. What is looked for next is mostly in the same file, which is read once.
+#[derive(Debug)]
+pub struct Locator<'t> {
+    tree: &'t SourceTree,
+    last: RefCell<Option<Rc<Read>>>,
+}
+
+#[derive(Debug)]
+struct Read {
+    path: TreePath,
+    text: Arc<str>,
+    manifest: OnceCell<Parsed>,
+}
+
+impl<'t> Locator<'t> {
+    pub fn new(tree: &'t SourceTree) -> Self {
+        Self { tree, last: RefCell::default() }
+    }
+
+    /// Where `field` of `object` was written; the nearest thing around it that can be found; `None` when the file is
+    /// not in the tree or cannot be read.
+    pub fn place(&self, object: &DesiredObject, field: &FieldPath) -> Option<Place> {
+        let read = self.read(&object.provenance.path)?;
+        let lines = Lines::new(&read.path, &read.text);
+        if object.provenance.rendered {
+            return Some(in_template(&lines, object, field));
+        }
+        let parsed = read.manifest.get_or_init(|| parse_lines(&lines, Dialect::Manifest));
+        Some(in_manifest(&lines, parsed, object, field))
+    }
+
+    fn read(&self, path: &TreePath) -> Option<Rc<Read>> {
+        let mut last = self.last.borrow_mut();
+        if let Some(read) = last.as_ref().filter(|read| read.path == *path) {
+            return Some(Rc::clone(read));
+        }
+        let text = self.tree.read_text(path, MAX_MANIFEST_BYTES as u64).ok()?;
+        let read = Rc::new(Read { path: path.clone(), text, manifest: OnceCell::new() });
+        *last = Some(Rc::clone(&read));
+        Some(read)
+    }
+}
+
+fn in_manifest(lines: &Lines<'_>, parsed: &Parsed, object: &DesiredObject, field: &FieldPath) -> Place {
     let mut nodes = parsed.documents.iter().map(|document| &document.root).collect::<Vec<_>>();
     let mut at = 0;
     while let Some(node) = nodes.get(at).copied() {

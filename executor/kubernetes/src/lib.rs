@@ -19,6 +19,7 @@ mod connect;
 mod discovery;
 mod fields;
 mod hand;
+mod list;
 mod live;
 mod look;
 mod lookout;

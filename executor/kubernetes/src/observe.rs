@@ -12,14 +12,14 @@ use naksha_environments::kubernetes::Scope;
 use naksha_environments::object::{Health, Mark, ObjectKey, Observation, Observed};
 use naksha_executor::live::is_secret;
 use naksha_executor::port::target::{GroupKind, Question, TargetError, Wanted};
-use serde::Deserialize;
 
 use crate::autoscaler::release_replicas;
 use crate::connect::NoAnswer;
 use crate::discovery::{Catalogue, DiscoveryError, Served, doubt};
-use crate::live::{Told, told};
+use crate::list;
+use crate::live::{Told, head, told};
 use crate::refusal::Refusal;
-use crate::resource::{Resource, escape};
+use crate::resource::Resource;
 use crate::target::Inner;
 use crate::version::Version;
 use crate::watch::{Judged, State, States};
@@ -28,10 +28,10 @@ use crate::watch::{Judged, State, States};
 const READS: usize = 16;
 /// From this many objects of one kind and namespace on, they are listed by name before any is read.
 const LISTED: usize = 8;
-const PAGE: usize = 500;
+/// And only where that many times their number is more than what the list would have.
+const SHARE: usize = 4;
 /// A watch that has not told what is there after this long leaves its objects unknown. Ten thousand take a second.
 const FIRST_WORDS: Duration = Duration::from_secs(20);
-const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// Observes everything that is asked about.
 pub(crate) async fn observe(inner: &Inner, question: Question) -> Result<Observation, TargetError> {
@@ -209,7 +209,7 @@ impl Round<'_> {
         }
     }
 
-    /// Objects that were never ours: those that are there are read.
+    /// Objects that are asked about without a mark: those that are there are read.
     async fn look_for(&mut self, keys: Vec<ObjectKey>) {
         let mut places: BTreeMap<Place, Vec<ObjectKey>> = BTreeMap::new();
         for key in keys {
@@ -222,17 +222,38 @@ impl Round<'_> {
                 Served::Unknown(reason) => self.found.push((key, Observed::Unknown { reason })),
             }
         }
-        for ((resource, namespace), keys) in places {
-            let names = if keys.len() < LISTED {
-                None
-            } else {
-                list(self.inner, &resource, namespace.as_deref()).await
-            };
-            for key in keys {
-                match &names {
-                    Some(names) if !names.contains(&*key.name) => self.found.push((key, Observed::Absent)),
-                    Some(_) | None => self.reads.push((key, None)),
-                }
+        for (place, keys) in places {
+            let (ours, others) = keys.into_iter().partition(|key| self.inner.cache.knows(key));
+            self.look_for_ours(&place, ours).await;
+            self.look_for_others(&place, others).await;
+        }
+    }
+
+    /// Objects that a watch told of: Git wants something new of them. Where that is many of those that there are, they
+    /// are listed.
+    async fn look_for_ours(&mut self, place: &Place, keys: Vec<ObjectKey>) {
+        let (resource, namespace) = place;
+        let there = || self.inner.cache.count(resource, namespace.as_ref());
+        if keys.len() < LISTED || keys.len() * SHARE < there() {
+            return self.reads.extend(keys.into_iter().map(|key| (key, None)));
+        }
+        let mut open: HashSet<&ObjectKey> = keys.iter().collect();
+        for (key, told) in ours(self.inner, place, &open.clone()).await {
+            let observed = observed(self.inner, &self.catalogue, &key, None, told).await;
+            open.remove(&key);
+            self.found.push((key, observed));
+        }
+        self.reads.extend(open.into_iter().map(|key| (key.clone(), None)));
+    }
+
+    /// Objects that were never ours, as far as is known.
+    async fn look_for_others(&mut self, (resource, namespace): &Place, keys: Vec<ObjectKey>) {
+        let names =
+            if keys.len() < LISTED { None } else { names(self.inner, resource, namespace.as_deref()).await };
+        for key in keys {
+            match &names {
+                Some(names) if !names.contains(&*key.name) => self.found.push((key, Observed::Absent)),
+                Some(_) | None => self.reads.push((key, None)),
             }
         }
     }
@@ -285,41 +306,28 @@ fn is_unknown(observed: &Observed) -> bool {
 }
 
 /// The names of a kind in a place. `None`: they cannot be listed; reading one by one says why.
-async fn list(inner: &Inner, resource: &Resource, namespace: Option<&str>) -> Option<HashSet<String>> {
-    #[derive(Deserialize)]
-    struct List {
-        metadata: Page,
-        items: Vec<Item>,
-    }
-    #[derive(Deserialize)]
-    struct Page {
-        #[serde(default, rename = "continue")]
-        next: String,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        metadata: Named,
-    }
-    #[derive(Deserialize)]
-    struct Named {
-        name: String,
-    }
-    let (mut names, mut next) = (HashSet::new(), String::new());
-    loop {
-        let path = format!("{}?limit={PAGE}{next}", resource.collection(namespace));
-        let answer = inner.api.get(&path, METADATA_LIST).await.ok()?;
-        if Refusal::of(&answer).is_some() {
-            return None;
+async fn names(inner: &Inner, resource: &Resource, namespace: Option<&str>) -> Option<HashSet<String>> {
+    let mut names = HashSet::new();
+    let listed = list::names(&inner.api, resource, namespace, |name| drop(names.insert(name))).await;
+    matches!(listed, Ok(None)).then_some(names)
+}
+
+/// Objects of a kind in a place, of those that carry our labels. What is missing is read one by one, which says why.
+async fn ours(
+    inner: &Inner,
+    (resource, namespace): &Place,
+    keys: &HashSet<&ObjectKey>,
+) -> Vec<(ObjectKey, Told)> {
+    let mut found = Vec::new();
+    let take = |object: String| {
+        let Some((of, name, _)) = head(&object) else { return };
+        let key = ObjectKey::new(&resource.group, &resource.kind, of.as_deref(), &name);
+        if keys.contains(&key) {
+            found.extend(told(&key, &object, None, &inner.marks).map(|told| (key, told)));
         }
-        let List { metadata, items } = serde_json::from_slice(&answer.body).ok()?;
-        names.extend(items.into_iter().map(|item| item.metadata.name));
-        if metadata.next.is_empty() {
-            return Some(names);
-        }
-        next.clear();
-        next.push_str("&continue=");
-        escape(&metadata.next, &mut next);
-    }
+    };
+    drop(list::objects(&inner.api, resource, namespace.as_deref(), inner.watchers.selector(), take).await);
+    found
 }
 
 /// Reads an object. `Ok(None)`: it is as its mark says, and healthy, and the mark needs no change.
@@ -329,7 +337,7 @@ async fn read_one(
     key: &ObjectKey,
     mark: Option<&Mark>,
 ) -> Result<Option<Observed>, NoAnswer> {
-    let mut told = match get(inner, catalogue, key, mark).await? {
+    let told = match get(inner, catalogue, key, mark).await? {
         Got::Object(told) => *told,
         Got::Nothing => return Ok(Some(Observed::Absent)),
         Got::Unknown(reason) => return Ok(Some(Observed::Unknown { reason })),
@@ -338,6 +346,17 @@ async fn read_one(
         }
         Got::Refused(refusal) => return Ok(Some(Observed::Unknown { reason: refusal.words() })),
     };
+    Ok(Some(observed(inner, catalogue, key, mark, told).await))
+}
+
+/// What an object that was read is beside its mark.
+async fn observed(
+    inner: &Inner,
+    catalogue: &Catalogue,
+    key: &ObjectKey,
+    mark: Option<&Mark>,
+    mut told: Told,
+) -> Observed {
     inner.cache.read(key, &told.seen);
     let as_marked = mark
         .is_some_and(|mark| mark.uid == told.live.mark.uid && mark.fingerprint == told.live.mark.fingerprint);
@@ -347,9 +366,9 @@ async fn read_one(
         if let (Some(refused), Some(managed)) = (inner.cache.refusal(key), &mut told.live.managed) {
             Arc::make_mut(managed).refused = Some(refused);
         }
-        return Ok(Some(Observed::Live(told.live)));
+        return Observed::Live(told.live);
     }
-    Ok(Some(Observed::InSync { mark: told.live.mark, health: told.live.health }))
+    Observed::InSync { mark: told.live.mark, health: told.live.health }
 }
 
 /// What reading an object gave.

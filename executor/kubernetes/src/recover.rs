@@ -11,24 +11,23 @@ use naksha_environments::object::{Body, ObjectKey};
 use naksha_executor::port::recovery::{Recovered, Recovery, Search, Unproven, Unseen};
 use naksha_executor::port::target::{OWNER_ANNOTATION, TargetError, signer_of};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::connect::NoAnswer;
 use crate::discovery::{Catalogue, DiscoveryError};
 use crate::fields::Entry;
+use crate::list;
 use crate::live::{Told, head, told};
 use crate::observe::{Got, get, unreachable};
 use crate::owned_part::owned_part;
 use crate::refusal::Refusal;
-use crate::resource::{Resource, escape};
+use crate::resource::Resource;
 use crate::send::{LABELS, selector};
 use crate::target::Inner;
 use crate::version::Version;
 
 /// Kinds that are listed at a time.
 const LISTS: usize = 16;
-const PAGE: usize = 500;
 
 pub(crate) async fn recover(inner: &Inner, search: &Search) -> Result<Recovery, TargetError> {
     // Not what was believed before: a kind that is missing in it would be missed.
@@ -103,48 +102,7 @@ async fn pages(
     namespace: Option<&str>,
     objects: &mut Vec<String>,
 ) -> Result<Option<Refusal>, NoAnswer> {
-    #[derive(Deserialize)]
-    struct List<'a> {
-        metadata: Page,
-        #[serde(borrow)]
-        items: Vec<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Page {
-        #[serde(default, rename = "continue")]
-        next: String,
-    }
-    let selector = selector(&search.scope);
-    let mut next = String::new();
-    loop {
-        let path = format!("{}?limit={PAGE}&{selector}{next}", kind.collection(namespace));
-        let answer = inner.api.get(&path, "application/json").await?;
-        if let Some(refusal) = Refusal::of(&answer) {
-            return Ok(Some(refusal));
-        }
-        let Ok(List { metadata, items }) = serde_json::from_slice(&answer.body) else {
-            return Ok(Some(Refusal::Unavailable("its list cannot be read".to_owned())));
-        };
-        objects.extend(items.iter().filter_map(|item| whole(kind, item.get())));
-        if metadata.next.is_empty() {
-            return Ok(None);
-        }
-        next.clear();
-        next.push_str("&continue=");
-        escape(&metadata.next, &mut next);
-    }
-}
-
-/// Items of lists do not say what they are.
-fn whole(kind: &Resource, item: &str) -> Option<String> {
-    let Value::Object(mut fields) = serde_json::from_str(item).ok()? else { return None };
-    fields.entry("apiVersion").or_insert_with(|| api_version(kind).into());
-    fields.entry("kind").or_insert_with(|| (*kind.kind).into());
-    serde_json::to_string(&fields).ok()
-}
-
-fn api_version(kind: &Resource) -> String {
-    if kind.group.is_empty() { kind.version.to_string() } else { format!("{}/{}", kind.group, kind.version) }
+    list::objects(&inner.api, kind, namespace, &selector(&search.scope), |object| objects.push(object)).await
 }
 
 /// Whether an object is proven to be ours.

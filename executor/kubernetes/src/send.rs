@@ -17,7 +17,8 @@ pub(crate) const LABELS: [&str; 2] = ["naksha.dev/repository", "naksha.dev/envir
 pub(crate) const NO_VERSION: &str = "1";
 /// The content type of a server-side apply.
 const APPLY: &str = "application/apply-patch+yaml";
-const OBJECT: &str = "application/json";
+/// An object as a whole.
+pub(crate) const OBJECT: &str = "application/json";
 /// What a server says of an object without saying what is in it.
 pub(crate) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// What etcd takes, less some room for what the server adds. Clients of other tools stop at the same size.

@@ -16,12 +16,15 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::run::{MAX_WRITES_IN_FLIGHT, Run, stored};
+use super::run::{Run, stored};
 use crate::port::store::StepRecord;
 
-/// How long a step waits for others. An API server answers one of ours every few milliseconds, so that this gathers some;
-/// with all writes of an apply in flight it costs none of them its turn.
-const GATHER: Duration = Duration::from_millis(25);
+/// How long a step waits for others. An API server answers one of ours every few milliseconds, so that this gathers ten or
+/// more; who waits holds up nobody, but for the next wave of its own unit.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// Steps in one write: more would share hardly less of it each.
+const MOST: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
@@ -41,7 +44,7 @@ struct State {
 impl State {
     /// Nobody else comes, or enough are there.
     fn is_complete(&self) -> bool {
-        self.at_work == 0 || self.waiting.len() >= MAX_WRITES_IN_FLIGHT
+        self.at_work == 0 || self.waiting.len() >= MOST
     }
 }
 

@@ -362,8 +362,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// One of the writes that may run at a time. Given back while a write only waits for its next try, so that trouble
-/// with some objects does not hold up the others.
+/// One of the writes that may run at a time. Given back while a write only waits for its next try, or to be recorded, so
+/// that neither holds up the others.
 pub(super) struct Turn<'r> {
     permits: &'r Semaphore,
     permit: Option<SemaphorePermit<'r>>,
@@ -374,8 +374,11 @@ impl Turn<'_> {
         self.permit = None;
     }
 
+    /// Unless it is held already.
     pub(super) async fn take(&mut self) {
-        // The semaphore lives as long as the apply and is never closed.
-        self.permit = self.permits.acquire().await.ok();
+        if self.permit.is_none() {
+            // The semaphore lives as long as the apply and is never closed.
+            self.permit = self.permits.acquire().await.ok();
+        }
     }
 }

@@ -38,6 +38,8 @@ pub(super) async fn write(
         return (0, Err(refusal));
     }
     let Some(unit) = &action.unit else { return (0, Err(Refusal::Halted)) };
+    // A replacement gave it back in between.
+    turn.take().await;
     let owned = run.input.inventory.get(key).map(AsRef::as_ref);
     let owned = owned.filter(|owned| owned.mark.is_some());
     let request = request(run.input.scope, unit, key, desired, (expect, &action.verb), owned, leave);
@@ -54,7 +56,10 @@ pub(super) async fn write(
             Ok(secrets) => {
                 let write = Write { secrets, ..request.clone() };
                 match run.input.target.write(&write).await {
-                    Ok(written) => return (attempt, Ok(confirmed(run, key, intended, written))),
+                    Ok(written) => {
+                        turn.give_back();
+                        return (attempt, Ok(confirmed(run, key, intended, written)));
+                    }
                     Err(error) => Trouble::Write(error),
                 }
             }
@@ -175,7 +180,10 @@ pub(super) async fn remove(
             return (attempt, Err(refusal));
         }
         match run.input.target.remove(&removal).await {
-            Ok(()) => return (attempt, Ok(effect)),
+            Ok(()) => {
+                turn.give_back();
+                return (attempt, Ok(effect));
+            }
             Err(error) => match pause(run, turn, &subject, attempt, Trouble::Write(error)).await {
                 Ok(()) => {}
                 Err(refusal) => return (attempt, Err(refusal)),

@@ -10,6 +10,7 @@ use naksha_executor::port::target::GroupKind;
 use tokio::sync::watch;
 
 use crate::live::{Seen, Whole};
+use crate::resource::Resource;
 use crate::version::{Version, is_older};
 
 /// A refusal is believed this long: whatever refused may have been only for a while.
@@ -255,6 +256,21 @@ impl Cache {
     pub(crate) fn begin_write(self: &Arc<Self>, key: &ObjectKey) -> InFlight {
         self.lock().in_flight.insert(key.clone(), Flight::default());
         InFlight { cache: Arc::clone(self), key: key.clone(), ended: false }
+    }
+
+    /// Whether a watch told that the object is there.
+    pub(crate) fn knows(&self, key: &ObjectKey) -> bool {
+        self.lock().objects.contains_key(key)
+    }
+
+    /// How many objects of a kind are there, in a place.
+    pub(crate) fn count(&self, kind: &Resource, namespace: Option<&Arc<str>>) -> usize {
+        let is_there = |key: &&ObjectKey| {
+            key.kind == kind.kind
+                && key.group == kind.group
+                && (namespace.is_none() || key.namespace.as_ref() == namespace)
+        };
+        self.lock().objects.keys().filter(is_there).count()
     }
 
     /// Whether just this is known already.

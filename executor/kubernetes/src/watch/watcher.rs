@@ -62,6 +62,11 @@ impl Watchers {
         Self { api, cache, selector: selector(scope), marks, running, hurry, hurried }
     }
 
+    /// Selects what is labelled as the environment's, as part of a query.
+    pub(crate) fn selector(&self) -> &str {
+        &self.selector
+    }
+
     /// Every kind that is watched.
     pub(crate) fn kinds(&self) -> BTreeSet<GroupKind> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

@@ -96,7 +96,7 @@ async fn settle_down(world: &World, desired: &Desired) -> End {
 }
 
 /// How writes end: all at once, and are recorded together, or one by one, too far apart for that.
-const PACES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(50)];
+const PACES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(100)];
 
 /// Where `before` is applied, and calls are counted from now on.
 async fn world(pace: Duration) -> World {
