@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::ends::Ledger;
 use super::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 use super::progress::Progress;
 use super::schedule::Schedule;
@@ -148,7 +149,7 @@ fn intents(plan: &Plan, inventory: &Inventory, place: &str) -> (Intents, Intents
     }
     let left = plan.blocked.keys().filter(|_| !renewed.is_empty() && elsewhere);
     let left = left.filter_map(|unit| inventory.units().get(unit)).flat_map(|holding| holding.iter());
-    let unproven = |owned: &Owned| Arc::new(Owned { mark: None, ..owned.clone() });
+    let unproven = |owned: &Owned| Arc::new(Owned { mark: None, end: None, ..owned.clone() });
     let left: Vec<_> = left.map(|(key, owned)| (key.clone(), unproven(owned))).collect();
     renewed.extend(left);
     (new, renewed)
@@ -166,7 +167,7 @@ fn revisions(plan: &Plan) -> Option<Revisions> {
 
 async fn finish(run: Run<'_>, ends: BTreeMap<UnitName, UnitEnd>) -> Result<RealiseOutcome, RealiseError> {
     let Run { input, apply, state, .. } = run;
-    let State { steps, waiting, diagnostics, failure, written: _ } =
+    let State { steps, waiting, diagnostics, failure, written: _, ledger: _ } =
         state.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failure {
         return Err(error);
@@ -252,14 +253,16 @@ struct State {
     waiting: BTreeMap<(Option<UnitName>, UnitName), String>,
     diagnostics: Vec<Diagnostic>,
     failure: Option<RealiseError>,
+    ledger: Ledger,
 }
 
 impl<'a> Run<'a> {
     fn new(input: Input<'a>, apply: ApplyId) -> Self {
         let halt = input.cancel.child_token();
         let permits = Semaphore::new(MAX_WRITES_IN_FLIGHT);
-        let (looking, state) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { input, apply, permits, halt, looking, state }
+        let ledger = Ledger::new(input.plan.plan(), input.inventory);
+        let state = Mutex::new(State { ledger, ..State::default() });
+        Self { input, apply, permits, halt, looking: tokio::sync::Mutex::default(), state }
     }
 
     /// Waits for one's turn to write.
@@ -298,6 +301,29 @@ impl<'a> Run<'a> {
 
     pub(super) fn ended(&self, step: StepRecord) {
         self.state().steps.push(step);
+    }
+
+    /// The step and what it did are in the store.
+    pub(super) fn recorded(&self, step: StepRecord) {
+        self.state().ledger.follow(&step.effect);
+        self.ended(step);
+    }
+
+    /// How these ended is in the store.
+    pub(super) fn ended_runs(&self, ended: BTreeMap<ObjectKey, Arc<Owned>>) {
+        let ledger = &mut self.state().ledger;
+        ended.into_iter().for_each(|(key, owned)| ledger.put(key, owned));
+    }
+
+    /// What the inventory has of an object now.
+    pub(super) fn entry(&self, key: &ObjectKey) -> Option<Arc<Owned>> {
+        let recorded = self.state().ledger.entry(key).cloned();
+        recorded.or_else(|| self.input.inventory.get(key).cloned())
+    }
+
+    /// What runs once, and was not seen to succeed.
+    pub(super) fn undone(&self) -> Vec<ObjectKey> {
+        self.state().ledger.undone().cloned().collect()
     }
 
     pub(super) fn found(&self, diagnostic: Diagnostic) {

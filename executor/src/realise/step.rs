@@ -163,7 +163,7 @@ async fn save(
     }
     let (subject, unit, outcome) = (subject.clone(), unit.cloned(), record.outcome.clone());
     let attempts = record.attempts;
-    run.ended(record);
+    run.recorded(record);
     run.tell(&Progress::StepEnded { subject, unit, verb, outcome, attempts });
     true
 }
@@ -224,5 +224,6 @@ pub(super) fn intent(unit: &UnitName, desired: &DesiredObject, leave: &[FieldPat
         mark: None,
         secrets: BTreeMap::new(),
         stateful,
+        end: None,
     }
 }

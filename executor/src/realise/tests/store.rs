@@ -36,6 +36,8 @@ struct State {
     applies: i64,
     steps: Vec<StepRecord>,
     outcomes: Vec<ApplyOutcome>,
+    /// Entries that were renewed.
+    refreshed: usize,
     /// Somebody takes over after this many further checks.
     taken_after: Option<u32>,
 }
@@ -48,6 +50,7 @@ impl FakeStore {
             applies: 0,
             steps: Vec::new(),
             outcomes: Vec::new(),
+            refreshed: 0,
             taken_after: None,
         };
         Self { fuse, state: Mutex::new(state) }
@@ -72,6 +75,11 @@ impl FakeStore {
 
     pub(super) fn outcomes(&self) -> Vec<ApplyOutcome> {
         self.state().outcomes.clone()
+    }
+
+    /// How many entries were renewed, over all.
+    pub(super) fn refreshed(&self) -> usize {
+        self.state().refreshed
     }
 
     pub(super) fn take_over_after(&self, checks: u32) {
@@ -177,6 +185,7 @@ impl Store for FakeStore {
         owned: &BTreeMap<ObjectKey, Arc<Owned>>,
     ) -> Result<(), StoreError> {
         self.fenced(scope, generation, |state| {
+            state.refreshed += owned.len();
             for (key, owned) in owned {
                 state.inventory.renew(key, owned);
             }
