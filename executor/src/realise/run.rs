@@ -312,7 +312,9 @@ impl<'a> Run<'a> {
     /// How these ended is in the store.
     pub(super) fn ended_runs(&self, ended: BTreeMap<ObjectKey, Arc<Owned>>) {
         let ledger = &mut self.state().ledger;
-        ended.into_iter().for_each(|(key, owned)| ledger.put(key, owned));
+        for (key, owned) in ended {
+            ledger.put(key, owned);
+        }
     }
 
     /// What the inventory has of an object now.
