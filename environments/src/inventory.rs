@@ -11,7 +11,8 @@ use crate::digest::Digest;
 use crate::environment::TargetRef;
 use crate::ids::{UnitName, WorkflowName};
 use crate::merge::UNCONFIRMED;
-use crate::object::{Body, KeyMap, Mark, ObjectKey};
+use crate::object::{Body, Health, KeyMap, Mark, ObjectKey};
+use crate::run_once::{RunEnd, health_when_gone, runs_once};
 use crate::secret::SecretMark;
 
 /// What one unit owns.
@@ -25,9 +26,14 @@ pub struct Inventory {
     owners: Arc<KeyMap<UnitName>>,
     /// Objects of which something was intended and not confirmed: few, and asked for in every pass.
     open: BTreeSet<ObjectKey>,
+    /// Objects that run once, and were not seen to succeed: few, and looked at in every pass.
+    undone: BTreeSet<ObjectKey>,
     pub workflows: BTreeMap<WorkflowName, RegisteredWorkflow>,
     /// The target in which all this is ([`TargetRef::place`]). Absent: nothing was applied yet, or that was not noted then.
     pub place: Option<Arc<str>>,
+    /// What it has was found in the target after the database was lost, and nothing was applied completely since: what
+    /// was there once, and is gone, is not in it.
+    pub recovered: bool,
 }
 
 impl Inventory {
@@ -72,6 +78,11 @@ impl Inventory {
         } else {
             self.open.remove(&key);
         }
+        if owned.is_undone(&key) {
+            self.undone.insert(key.clone());
+        } else {
+            self.undone.remove(&key);
+        }
         let before = self.owners.get(&key);
         if before != Some(&owned.unit) {
             if let Some(before) = before.cloned() {
@@ -103,6 +114,7 @@ impl Inventory {
 
     pub fn forget(&mut self, key: &ObjectKey) -> Option<Arc<Owned>> {
         self.open.remove(key);
+        self.undone.remove(key);
         // Most often asked about what is there; a copy for nothing is harmless and rare.
         let unit = Arc::make_mut(&mut self.owners).remove(key)?;
         self.take(&unit, key)
@@ -121,6 +133,11 @@ impl Inventory {
     /// known, or what was applied last is less than what the entry says.
     pub fn open(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Owned>)> {
         self.open.iter().filter_map(|key| Some((key, self.get(key)?)))
+    }
+
+    /// Objects that run once, and were not seen to succeed, by key. Some may be gone.
+    pub fn undone(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Owned>)> {
+        self.undone.iter().filter_map(|key| Some((key, self.get(key)?)))
     }
 
     /// Whether what is certainly ours is somewhere else than where the environment applies to now.
@@ -172,9 +189,28 @@ pub struct Owned {
     /// Keyed hashes of the secret values that were applied, by key of `data`.
     pub secrets: BTreeMap<String, SecretMark>,
     pub stateful: bool,
+    /// How the object that [`Self::mark`] names ended, where it runs once and that was seen. A write begins without.
+    pub end: Option<RunEnd>,
 }
 
 impl Owned {
+    /// The entry after a look at its object, when that shows an end which the entry does not have.
+    pub fn ended(&self, key: &ObjectKey, health: &Health) -> Option<Self> {
+        let end = RunEnd::of(health).filter(|end| self.end.as_ref() != Some(end))?;
+        runs_once(key, &self.applied).then(|| Self { end: Some(end), ..self.clone() })
+    }
+
+    /// The health of its object when that is gone. None: it runs more than once, or was never there.
+    pub fn health_when_gone(&self, key: &ObjectKey) -> Option<Health> {
+        let ran = self.mark.is_some() && runs_once(key, &self.applied);
+        ran.then(|| health_when_gone(key, self.end.as_ref()))
+    }
+
+    /// Whether it runs once, was made, and was not seen to succeed. One that failed may succeed yet.
+    pub fn is_undone(&self, key: &ObjectKey) -> bool {
+        self.mark.is_some() && self.end != Some(RunEnd::Succeeded) && runs_once(key, &self.applied)
+    }
+
     /// Whether fields were announced that may not have been written.
     pub fn is_announced(&self) -> bool {
         // What was applied just as it is wanted, as nearly everything is, need not be searched.
@@ -223,6 +259,7 @@ mod tests {
             mark: None,
             secrets: BTreeMap::new(),
             stateful: false,
+            end: None,
         })
     }
 
@@ -254,5 +291,31 @@ mod tests {
         assert_eq!(inventory.forget(&key("a")), Some(owned("db", "1")));
         assert_eq!(inventory, Inventory::default());
         assert_eq!(inventory.forget(&key("a")), None);
+    }
+
+    #[test]
+    fn what_runs_once_is_undone_until_its_end_was_seen() {
+        let job = ObjectKey::new("batch", "Job", Some("naksha"), "migrate");
+        let applied = Body::new(&serde_json::json!({"spec": {"ttlSecondsAfterFinished": 60}}));
+        let mark = Mark { uid: None, version: "1".into(), fingerprint: applied.digest() };
+        let intent = Owned { applied, ..Owned::clone(&owned("web", "1")) };
+        let running = Owned { mark: Some(mark), ..intent.clone() };
+        let mut inventory =
+            Inventory::from_iter([(job.clone(), Arc::new(intent)), (key("a"), owned("web", "1"))]);
+        assert_eq!(inventory.undone().count(), 0, "it is not there yet");
+        inventory.own(job.clone(), Arc::new(running.clone()));
+        assert_eq!(inventory.undone().map(|(key, _)| key).collect::<Vec<_>>(), [&job]);
+        assert_eq!(running.ended(&job, &Health::Progressing("one pod runs".to_owned())), None);
+        let failed = running.ended(&job, &Health::Degraded("it failed".to_owned())).unwrap();
+        inventory.own(job.clone(), Arc::new(failed.clone()));
+        assert_eq!(inventory.undone().count(), 1, "it may succeed yet");
+        let ended = failed.ended(&job, &Health::Healthy).unwrap();
+        assert_eq!(ended.ended(&job, &Health::Healthy), None, "known");
+        assert_eq!(owned("web", "1").ended(&key("a"), &Health::Healthy), None, "it does not run once");
+        inventory.own(job.clone(), Arc::new(ended));
+        assert_eq!(inventory.undone().count(), 0);
+        inventory.own(job.clone(), Arc::new(running));
+        inventory.forget(&job);
+        assert_eq!(inventory.undone().count(), 0);
     }
 }

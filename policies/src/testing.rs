@@ -145,6 +145,7 @@ impl World {
                     mark: None,
                     secrets: BTreeMap::new(),
                     stateful: naksha_environments::stateful::is_stateful(&object.key),
+                    end: None,
                 };
                 self.inventory.own(object.key.clone(), owned.into());
             }

@@ -80,11 +80,14 @@ fn objects(scene: &Scene, inventory: &Inventory) -> Vec<Wanted> {
     keys.into_iter().map(wanted).collect()
 }
 
-fn health_of(observation: &Observation, wanted: &Wanted) -> Health {
+fn health_of(observation: &Observation, wanted: &Wanted, inventory: &Inventory) -> Health {
     match observation.of(&wanted.key, wanted.mark.as_ref()) {
         Observed::InSync { health, .. } => health,
         Observed::Live(live) => live.health,
-        Observed::Absent => Health::Missing,
+        Observed::Absent => {
+            let ended = inventory.get(&wanted.key).and_then(|owned| owned.health_when_gone(&wanted.key));
+            ended.unwrap_or(Health::Missing)
+        }
         Observed::Unknown { reason } => Health::Unknown(reason),
     }
 }

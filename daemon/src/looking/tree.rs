@@ -22,7 +22,7 @@ pub async fn tree(scope: &Scope, scene: &Scene, store: &dyn Store) -> Result<Tre
     let inventory = store.inventory(scope).await.map_err(LookError::Store)?;
     let wanted = objects(scene, &inventory);
     let observation = scene.target.observe(wanted.clone().into()).await.map_err(LookError::Target)?;
-    let healths = wanted.iter().map(|wanted| (&wanted.key, health_of(&observation, wanted)));
+    let healths = wanted.iter().map(|wanted| (&wanted.key, health_of(&observation, wanted, &inventory)));
     let healths: Vec<(&ObjectKey, Health)> = healths.collect();
     let (family, mut whys) = tokio::join!(scene.target.family(&wanted), whys(scene, &healths));
     let mut family = family.map_err(LookError::Target)?;

@@ -131,7 +131,8 @@ pub trait Store: Send + Sync + fmt::Debug {
         steps: &[StepRecord],
     ) -> Result<(), StoreError>;
     /// Ends an apply; audit and outbox rows are written in the same transaction. One that succeeded sets
-    /// [`EnvironmentRecord::applied`] and heads [`EnvironmentRecord::ran`], when it has revisions.
+    /// [`EnvironmentRecord::applied`] and heads [`EnvironmentRecord::ran`], when it has revisions; the inventory does not count
+    /// as recovered any more then.
     async fn finish(
         &self,
         scope: &Scope,
@@ -143,7 +144,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// audit row: whoever carried it out died or lost the store.
     async fn interrupt(&self, scope: &Scope, generation: Generation, at: Timestamp)
     -> Result<(), StoreError>;
-    /// Remembers revisions at which there was nothing to do, and the target ([`Inventory::place`]), and drops inventory
+    /// Remembers revisions at which there was nothing to do (which ends that the inventory is recovered), and the target ([`Inventory::place`]), and drops inventory
     /// entries whose object is gone and wanted by nobody. No apply, no plan, no history; without news nothing is written.
     async fn advance(
         &self,
@@ -174,7 +175,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     ) -> Result<(), StoreError>;
 
     /// Takes objects into the inventory that were found in the target ([`Inventory::place`]) after the database was lost,
-    /// with an audit row. One that the inventory has is replaced.
+    /// with an audit row. One that the inventory has is replaced. From then on it is [`Inventory::recovered`].
     async fn recover(
         &self,
         scope: &Scope,

@@ -3,17 +3,16 @@
 //! Wakes when the target says that something changed, and by timer. Says what it waits for, once per reason, and what keeps
 //! that from being healthy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::UnitName;
-use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
-use naksha_environments::plan::{Payload, Subject};
-use naksha_environments::run_once::is_run_once;
+use naksha_environments::object::{Health, Mark, ObjectKey, Observation, Observed};
 use tokio::time::Instant;
 
+use super::ends;
 use super::run::Run;
 use super::why::Whys;
 use crate::port::target::Wanted;
@@ -43,15 +42,18 @@ pub(super) async fn await_healthy(
     }
     let deadline = Instant::now() + timeout;
     let mut changes = run.input.target.changes();
-    let (mut whys, mut ends) = (Whys::new(), Ends::new());
+    let mut whys = Whys::new();
     loop {
         // Before looking: what changes meanwhile must wake us again.
         changes.borrow_and_update();
-        let sick = look(run, &open, &mut ends).await;
+        let Looked { sick, is_final } = look(run, &open).await;
         let health = whole(&sick);
         if matches!(health, Health::Healthy | Health::Suspended) {
             tell_no_more(run, awaited);
             return health;
+        }
+        if is_final {
+            return gave_up(run, awaited, health, None);
         }
         let health = health.because(whys.of(run, &sick).await.as_deref());
         tell(run, awaited, &words(&health));
@@ -68,24 +70,33 @@ pub(super) async fn await_healthy(
             () = timer => {}
         }
         if Instant::now() >= deadline {
-            let sick = look(run, &open, &mut ends).await;
+            let Looked { sick, .. } = look(run, &open).await;
             let health = whole(&sick);
             let why = if sick.is_empty() { None } else { whys.now(run, &sick).await };
-            return gave_up(run, awaited, health.because(why.as_deref()), timeout);
+            return gave_up(run, awaited, health.because(why.as_deref()), Some(timeout));
         }
     }
 }
 
-fn gave_up(run: &Run<'_>, awaited: Awaited<'_>, health: Health, timeout: Duration) -> Health {
+/// `after`: how long was waited; none where waiting longer helps nobody.
+fn gave_up(run: &Run<'_>, awaited: Awaited<'_>, health: Health, after: Option<Duration>) -> Health {
     if matches!(health, Health::Healthy | Health::Suspended) {
         tell_no_more(run, awaited);
         return health;
     }
-    let message =
-        format!("unit `{}` is not healthy after {} s: {}", awaited.unit, timeout.as_secs(), words(&health));
-    let hint = "look at its objects; `timeout` in the unit says how long it may take";
+    let (unit, words) = (awaited.unit, words(&health));
+    let (message, hint) = match after {
+        Some(after) => (
+            format!("unit `{unit}` is not healthy after {} s: {words}", after.as_secs()),
+            "look at its objects; `timeout` in the unit says how long it may take",
+        ),
+        None => (
+            format!("unit `{unit}` does not become healthy: {words}"),
+            "change what runs once, and it runs again; or take it out of Git",
+        ),
+    };
     run.found(Diagnostic::new(codes::UNIT_NOT_HEALTHY, message).hint(hint).unit(awaited.unit));
-    tell(run, awaited, &words(&health));
+    tell(run, awaited, &words);
     health
 }
 
@@ -94,58 +105,44 @@ fn wanted(run: &Run<'_>, key: &ObjectKey) -> Option<Wanted> {
     match run.written(key) {
         Some((_, Health::Healthy)) => None,
         Some((mark, _)) => Some(Wanted { key: key.clone(), mark: Some(mark) }),
-        None => {
-            let mark = run.input.inventory.get(key).and_then(|owned| owned.mark.clone());
-            Some(Wanted { key: key.clone(), mark })
-        }
+        None => Some(Wanted { key: key.clone(), mark: mark_of(run, key) }),
     }
 }
 
-/// How objects were that may be gone when they are done.
-type Ends = BTreeMap<ObjectKey, Health>;
+fn mark_of(run: &Run<'_>, key: &ObjectKey) -> Option<Mark> {
+    run.entry(key)?.mark.clone()
+}
 
-/// What is not healthy, worst first.
-async fn look(run: &Run<'_>, open: &[Wanted], ends: &mut Ends) -> Vec<(ObjectKey, Health)> {
-    let observation = match run.input.target.observe(open.to_vec().into()).await {
+/// What a look found.
+struct Looked {
+    /// What is not healthy, worst first.
+    sick: Vec<(ObjectKey, Health)>,
+    /// Something of it runs once, and is gone: it stays as it is.
+    is_final: bool,
+}
+
+async fn look(run: &Run<'_>, open: &[Wanted]) -> Looked {
+    let mut asked = open.to_vec();
+    let undone = run.undone();
+    let others = undone.iter().filter(|key| !open.iter().any(|one| one.key == **key));
+    asked.extend(others.map(|key| Wanted { mark: mark_of(run, key), key: key.clone() }));
+    let observation = match run.input.target.observe(asked.into()).await {
         Ok(observation) => observation,
         Err(error) => {
             let unknown = |wanted: &Wanted| (wanted.key.clone(), Health::Unknown(error.to_string()));
-            return open.first().map(unknown).into_iter().collect();
+            return Looked { sick: open.first().map(unknown).into_iter().collect(), is_final: false };
         }
     };
-    let health = |wanted: &Wanted| {
-        let health = health_of(&observation, wanted);
-        let health = if health == Health::Missing { ended(run, &wanted.key, ends) } else { health };
-        (wanted.key.clone(), health)
-    };
-    let healths: Vec<(ObjectKey, Health)> = open.iter().map(health).collect();
-    ends.extend(healths.iter().filter(|(_, health)| is_end(health)).cloned());
-    sick(healths.into_iter())
-}
-
-fn is_end(health: &Health) -> bool {
-    matches!(health, Health::Healthy | Health::Degraded(_))
-}
-
-/// An object that is not there: one that runs once is done, well or not. What was made a moment ago must have been seen at
-/// its end; what was made earlier was waited for then.
-fn ended(run: &Run<'_>, key: &ObjectKey, ends: &Ends) -> Health {
-    let wanted =
-        run.input.plan.plan().actions.iter().find_map(|action| match (&action.subject, &action.payload) {
-            (Subject::Object(own), Payload::Write { desired, .. }) if own == key => {
-                Some(desired.body.value())
-            }
-            _ => None,
-        });
-    let wanted = wanted.or_else(|| run.input.inventory.get(key).map(|owned| owned.applied.value()));
-    if !wanted.is_some_and(|body| is_run_once(key, &body)) {
-        return Health::Missing;
-    }
-    match (ends.get(key), run.written(key)) {
-        (Some(end), _) => end.clone(),
-        (None, Some(_)) => Health::Unknown(format!("{} is gone, and nobody saw its end", key.short())),
-        (None, None) => Health::Healthy,
-    }
+    ends::record(run, &observation, &undone).await;
+    let mut is_final = false;
+    let healths = open.iter().map(|wanted| {
+        let (key, health) = (&wanted.key, health_of(&observation, wanted));
+        let gone = (health == Health::Missing).then(|| run.entry(key)?.health_when_gone(key)).flatten();
+        is_final |= gone.as_ref().is_some_and(|health| !health.is_healthy());
+        (key.clone(), gone.unwrap_or(health))
+    });
+    let sick = sick(healths);
+    Looked { sick, is_final }
 }
 
 fn health_of(observation: &Observation, wanted: &Wanted) -> Health {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::ends::Ledger;
 use super::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 use super::progress::Progress;
 use super::recorder::Recorder;
@@ -154,7 +155,7 @@ fn intents(plan: &Plan, inventory: &Inventory, place: &str) -> (Intents, Intents
     }
     let left = plan.blocked.keys().filter(|_| !renewed.is_empty() && elsewhere);
     let left = left.filter_map(|unit| inventory.units().get(unit)).flat_map(|holding| holding.iter());
-    let unproven = |owned: &Owned| Arc::new(Owned { mark: None, ..owned.clone() });
+    let unproven = |owned: &Owned| Arc::new(Owned { mark: None, end: None, ..owned.clone() });
     let left: Vec<_> = left.map(|(key, owned)| (key.clone(), unproven(owned))).collect();
     renewed.extend(left);
     (new, renewed)
@@ -172,7 +173,7 @@ fn revisions(plan: &Plan) -> Option<Revisions> {
 
 async fn finish(run: Run<'_>, ends: BTreeMap<UnitName, UnitEnd>) -> Result<RealiseOutcome, RealiseError> {
     let Run { input, apply, state, .. } = run;
-    let State { steps, waiting, diagnostics, failure, written: _ } =
+    let State { steps, waiting, diagnostics, failure, written: _, ledger: _ } =
         state.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failure {
         return Err(error);
@@ -261,15 +262,26 @@ struct State {
     waiting: BTreeMap<(Option<UnitName>, UnitName), String>,
     diagnostics: Vec<Diagnostic>,
     failure: Option<RealiseError>,
+    ledger: Ledger,
 }
 
 impl<'a> Run<'a> {
     fn new(input: Input<'a>, apply: ApplyId) -> Self {
         let halt = input.cancel.child_token();
         let permits = Semaphore::new(MAX_WRITES_IN_FLIGHT);
+        let ledger = Ledger::new(input.plan.plan(), input.inventory);
+        let state = Mutex::new(State { ledger, ..State::default() });
         let (recorder, ours_until) = (Recorder::default(), Mutex::default());
-        let (looking, state) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { input, apply, recorder, permits, ours_until, halt, looking, state }
+        Self {
+            input,
+            apply,
+            recorder,
+            permits,
+            ours_until,
+            halt,
+            looking: tokio::sync::Mutex::default(),
+            state,
+        }
     }
 
     /// Whether the environment is still ours, and nothing keeps us from writing.
@@ -324,6 +336,31 @@ impl<'a> Run<'a> {
 
     pub(super) fn ended(&self, step: StepRecord) {
         self.state().steps.push(step);
+    }
+
+    /// The step and what it did are in the store.
+    pub(super) fn recorded(&self, step: StepRecord) {
+        self.state().ledger.follow(&step.effect);
+        self.ended(step);
+    }
+
+    /// How these ended is in the store.
+    pub(super) fn ended_runs(&self, ended: BTreeMap<ObjectKey, Arc<Owned>>) {
+        let ledger = &mut self.state().ledger;
+        for (key, owned) in ended {
+            ledger.put(key, owned);
+        }
+    }
+
+    /// What the inventory has of an object now.
+    pub(super) fn entry(&self, key: &ObjectKey) -> Option<Arc<Owned>> {
+        let recorded = self.state().ledger.entry(key).cloned();
+        recorded.or_else(|| self.input.inventory.get(key).cloned())
+    }
+
+    /// What runs once, and was not seen to succeed.
+    pub(super) fn undone(&self) -> Vec<ObjectKey> {
+        self.state().ledger.undone().cloned().collect()
     }
 
     pub(super) fn found(&self, diagnostic: Diagnostic) {

@@ -17,6 +17,7 @@ use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::SecretMark;
 use serde_json::Value;
 
+use super::ends;
 use crate::port::store::Scope;
 use crate::port::target::{OWNER_ANNOTATION, owner_of};
 
@@ -36,6 +37,7 @@ pub fn confirm(
         {
             let secrets = marks_of(&owned.applied.value(), &live.body.value());
             let owned = Owned { mark: Some(live.mark.clone()), secrets, ..Owned::clone(owned) };
+            let owned = owned.ended(key, &live.health).unwrap_or(owned);
             confirmed.insert(key.clone(), Arc::new(owned));
         }
     }
@@ -91,9 +93,33 @@ fn marks_of(applied: &Value, live: &Value) -> BTreeMap<String, SecretMark> {
         .collect()
 }
 
-/// Inventory entries to refresh after planning: new marks of objects that are in sync, and objects for which the
-/// plan had nothing to do although they were written since, by us (and not recorded) or by others beside us.
+/// Inventory entries to refresh after planning: new marks of objects that are in sync, objects for which the plan had
+/// nothing to do although they were written since, by us (and not recorded) or by others beside us, and ends of what
+/// runs once. Nothing that the inventory has already.
 pub fn settle(
+    plan: &Plan,
+    rendered: &Rendered,
+    observation: &Observation,
+    inventory: &Inventory,
+) -> BTreeMap<ObjectKey, Arc<Owned>> {
+    let mut settled = marked(plan, rendered, observation, inventory);
+    // What answers nothing is in sync and healthy, unless it was asked about because Git wants something else now.
+    let is_quiet = |key: &ObjectKey, owned: &Owned| {
+        !observation.objects.contains_key(key)
+            && rendered.maker(key).is_none_or(|(_, object)| object.digest() == owned.desired)
+    };
+    let quiet = inventory.undone().filter(|(key, owned)| is_quiet(key, owned)).map(|(key, _)| key);
+    for key in observation.objects.keys().chain(quiet) {
+        let owned = settled.get(key).or_else(|| inventory.get(key));
+        if let Some(ended) = owned.and_then(|owned| ends::seen(observation, key, owned)) {
+            settled.insert(key.clone(), Arc::new(ended));
+        }
+    }
+    settled
+}
+
+/// New marks, and what is as it is wanted without our writing it.
+fn marked(
     plan: &Plan,
     rendered: &Rendered,
     observation: &Observation,
@@ -135,7 +161,10 @@ pub fn settle(
         }
         // One that moves is not right already: its new unit may be blocked.
         if let Some((_, object)) = rendered.maker(key).filter(|(unit, _)| unit.name == owned.unit) {
-            settled.insert(key.clone(), Arc::new(as_applied(owned, object, mark)));
+            let renewed = as_applied(owned, object, mark);
+            if renewed != *owned {
+                settled.insert(key.clone(), Arc::new(renewed));
+            }
         }
     }
     settled
@@ -151,6 +180,8 @@ fn as_applied(owned: &Owned, desired: &DesiredObject, mark: &Mark) -> Owned {
             owned.applied = desired.body.clone();
         }
     } else {
+        // Another definition: what is there says how it does.
+        owned.end = None;
         owned.desired = desired.digest();
         owned.applied = desired.body.clone();
         owned.api_version = desired.api_version.clone();

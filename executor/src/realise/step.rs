@@ -169,7 +169,7 @@ async fn save(
     };
     let (subject, unit, outcome) = (subject.clone(), unit.cloned(), step.outcome.clone());
     let attempts = step.attempts;
-    run.ended(step);
+    run.recorded(step);
     run.tell(&Progress::StepEnded { subject, unit, verb, outcome, attempts });
     true
 }
@@ -230,5 +230,6 @@ pub(super) fn intent(unit: &UnitName, desired: &DesiredObject, leave: &[FieldPat
         mark: None,
         secrets: BTreeMap::new(),
         stateful,
+        end: None,
     }
 }

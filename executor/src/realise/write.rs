@@ -103,8 +103,10 @@ pub(super) fn request(
 
 fn confirmed(run: &Run<'_>, key: &ObjectKey, intended: Owned, written: Written) -> Effect {
     let Written { mark, secrets, health } = written;
-    run.wrote(key, mark.clone(), health);
-    Effect::Own(key.clone(), Arc::new(Owned { mark: Some(mark), secrets, ..intended }))
+    let owned = Owned { mark: Some(mark.clone()), secrets, ..intended };
+    let owned = owned.ended(key, &health).unwrap_or(owned);
+    run.wrote(key, mark, health);
+    Effect::Own(key.clone(), Arc::new(owned))
 }
 
 /// Makes the inventory true for both cases, that the process dies before the write and that it dies after it:
@@ -126,7 +128,7 @@ async fn announce(
             if widened == applied {
                 return Ok(false);
             }
-            Owned { applied: Body::new(&widened), ..owned.clone() }
+            Owned { applied: Body::new(&widened), end: None, ..owned.clone() }
         }
     };
     fence(run).await?;

@@ -238,7 +238,7 @@ impl Store for SqliteStore {
         apply: ApplyId,
         end: &ApplyEnd,
     ) -> Result<(), StoreError> {
-        writing!(self, "end an apply", |conn| apply::finish(conn, scope, (generation, apply), end))
+        moving!(self, "end an apply", |conn| apply::finish(conn, scope, (generation, apply), end))
     }
 
     async fn interrupt(

@@ -7,8 +7,9 @@ use naksha_environments::environment::{Environment, Lifecycle};
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::ObjectKey;
-use naksha_environments::plan::{Action, FieldPath, Plan, Subject, Verb};
+use naksha_environments::plan::{Action, FieldPath, Payload, Plan, Subject, Verb};
 use naksha_environments::rendered::{Rendered, UnitState};
+use naksha_environments::run_once::runs_once;
 use naksha_environments::stateful::is_stateful;
 
 use crate::found::{Found, Located};
@@ -26,6 +27,7 @@ pub(crate) fn guards(
     found.extend(target_moved(plan, inventory, environment));
     found.extend(mass_delete(plan, inventory, environment));
     found.extend(recovered(plan, inventory));
+    found.extend(may_have_run(plan, inventory));
     found.extend(units(plan, rendered, inventory));
     found.extend(plan.actions.iter().filter_map(|action| one(action, inventory)));
     found
@@ -65,17 +67,39 @@ fn recovered(plan: &Plan, inventory: &Inventory) -> Option<Located> {
         (Verb::Delete | Verb::Replace, Subject::Object(key)) => Some(key).filter(|key| is_recovered(key)),
         _ => None,
     });
-    let going: Vec<String> = going.map(ToString::to_string).collect();
-    if going.is_empty() {
-        return None;
-    }
-    let mut named = going.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if going.len() > MAX_NAMED {
-        named.push_str(&format!(", and {} more", going.len() - MAX_NAMED));
-    }
+    let named = names(going)?;
     let message =
         format!("known only from the target since the database was lost, and would be deleted: {named}");
     Some(located(None, None, Found::new("guard-recovered", FieldPath::default(), message)))
+}
+
+/// What runs once and is gone left nothing from which it could be recovered: it looks as if it had never been.
+fn may_have_run(plan: &Plan, inventory: &Inventory) -> Option<Located> {
+    if !inventory.recovered {
+        return None;
+    }
+    let made =
+        plan.actions.iter().filter_map(|action| match (&action.verb, &action.subject, &action.payload) {
+            (Verb::Create, Subject::Object(key), Payload::Write { desired, .. }) => {
+                runs_once(key, &desired.body).then_some(key)
+            }
+            _ => None,
+        });
+    let named = names(made)?;
+    let message = format!(
+        "the database was lost since, so that it may have run already and been removed, and would run again: {named}"
+    );
+    Some(located(None, None, Found::new("guard-recovered", FieldPath::default(), message)))
+}
+
+/// The first few by name. None: there are none.
+fn names<'a>(keys: impl Iterator<Item = &'a ObjectKey>) -> Option<String> {
+    let names: Vec<String> = keys.map(ToString::to_string).collect();
+    let mut named = names.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_NAMED {
+        named.push_str(&format!(", and {} more", names.len() - MAX_NAMED));
+    }
+    (!names.is_empty()).then_some(named)
 }
 
 fn deletes(plan: &Plan) -> impl Iterator<Item = (&Action, &ObjectKey)> {

@@ -274,6 +274,31 @@ fn what_is_known_only_from_the_target_is_not_deleted_without_a_word() {
 }
 
 #[test]
+fn what_runs_once_is_not_made_without_a_word_after_a_recovery() {
+    let job = |name: &str, spec: &str| {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, namespace: naksha}}\nspec: {{{spec}}}\n"
+        )
+    };
+    let (goes, stays) = (job("migrate", "ttlSecondsAfterFinished: 60"), job("stays", ""));
+    let create = |text: &str| action("app", text, Verb::Create, Cause::Change);
+    let mut world = World::new().rendering(&[("app", &format!("{goes}---\n{stays}"))]).planning(vec![
+        create(&goes),
+        create(&stays),
+        create(SERVICE),
+    ]);
+    assert!(world.of("guard-recovered").is_empty(), "a first apply");
+    world.inventory.recovered = true;
+    let found = world.of("guard-recovered");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("would run again: batch/Job naksha/migrate ["), "no other: {found:?}");
+    assert!(found[0].contains("may have run already"), "{found:?}");
+    assert_eq!(standings(&world, "guard-recovered"), [Standing::NeedsAcknowledgement]);
+    world.plan.actions.remove(0);
+    assert!(world.of("guard-recovered").is_empty(), "others show themselves where they are");
+}
+
+#[test]
 fn what_would_be_left_in_another_target_is_counted() {
     let mut world = World::new()
         .owning(&[("app", SERVICE), ("web", UNTAGGED)])

@@ -221,6 +221,7 @@ fn secrets_read_as_the_references_they_came_from() {
         mark: None,
         secrets,
         stateful: false,
+        end: None,
     };
     let as_written = json!({"kind": "Secret", "data": {"URL": mark("postgres"), "PIN": mark("1234")}});
     assert_eq!(translate_secrets(as_written, &owned), applied);

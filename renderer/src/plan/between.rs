@@ -49,6 +49,7 @@ pub fn inventory_of(base: &Rendered, environment: &Environment) -> Inventory {
         mark: Some(mark_of(object)),
         secrets: BTreeMap::new(),
         stateful: is_stateful(&object.key),
+        end: None,
     };
     let registered = |graph: &naksha_environments::workflow::WorkflowGraph| RegisteredWorkflow {
         digest: graph.digest(),

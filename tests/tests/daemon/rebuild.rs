@@ -80,3 +80,72 @@ fn what_is_as_wanted_is_in_sync_without_a_write() {
         history["entries"].as_array().into_iter().flatten().filter(|entry| !entry["apply"].is_null());
     assert_eq!(applied.count(), 0, "{history}");
 }
+
+const ONCE: &str = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: NAME, namespace: shop, annotations: {naksha.dev/run-once: \"true\"}}
+data: {a: '1'}
+";
+
+/// Lists a unit with an object that runs once, after the unit that is the last one.
+fn write_once(shop: &Installation, last: &str, name: &str) {
+    let unit = format!("apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {{name: {name}}}\n");
+    shop.repository
+        .write(&format!("units/{name}/unit.yaml"), &format!("{unit}spec: {{manifests: [once.yaml]}}\n"))
+        .write(&format!("units/{name}/once.yaml"), &ONCE.replace("NAME", name));
+    let (before, after) = (format!("{last}]"), format!("{last}, {name}]"));
+    shop.repository.edit("environments/dev/environment.yaml", &before, &after);
+}
+
+fn once_file(name: &str) -> String {
+    format!("shop/configmap/{name}.yaml")
+}
+
+/// An environment in which something ran, and is gone; its database was lost, and the inventory is recovered.
+fn recovered_after_a_run() -> (Installation, DaemonProcess, Value) {
+    let shop = crate::shop();
+    write_once(&shop, "settings", "migrate");
+    shop.repository.commit("a migration");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    let before = shop.objects("dev");
+    fs::remove_file(shop.target("dev").join(once_file("migrate"))).expect("should remove what ran");
+    let daemon = lose_the_database(&shop, daemon);
+    daemon.await_state("dev", "held");
+    assert_eq!(rebuild(&shop, &["--yes"])["objects"].as_array().map(Vec::len), Some(before.len() - 1));
+    let held = daemon.await_status("dev", "held for what would run again", |status| {
+        status["state"] == "held" && status["why"].to_string().contains("guard-recovered")
+    });
+    (shop, daemon, held)
+}
+
+/// Lists something that runs once, and was never there: no word is needed for it.
+fn runs_at_once(shop: &Installation, daemon: &DaemonProcess, last: &str) {
+    write_once(shop, last, "second");
+    shop.repository.commit("another migration");
+    daemon.await_applied("dev", &shop.repository.head());
+    assert!(shop.objects("dev").contains_key(&once_file("second")));
+}
+
+#[test]
+fn what_may_have_run_is_not_run_again_without_a_word() {
+    let (shop, daemon, held) = recovered_after_a_run();
+    let why = held["why"].to_string();
+    assert!(why.contains("it may have run already") && why.contains("ConfigMap shop/migrate"), "{held}");
+    assert!(!shop.objects("dev").contains_key(&once_file("migrate")));
+    let plan = held["plan"].as_str().expect("should have a plan");
+    shop.program.run(shop.root(), &["ack", plan, "--reason", "it did not run"]).expect_code(0);
+    daemon.await_applied("dev", &shop.repository.head());
+    assert!(shop.objects("dev").contains_key(&once_file("migrate")));
+    runs_at_once(&shop, &daemon, "migrate");
+}
+
+#[test]
+fn what_did_run_is_taken_out_of_git() {
+    let (shop, daemon, _) = recovered_after_a_run();
+    shop.repository.edit("environments/dev/environment.yaml", "settings, migrate]", "settings]");
+    shop.repository.commit("it ran");
+    daemon.await_applied("dev", &shop.repository.head());
+    assert!(!shop.objects("dev").contains_key(&once_file("migrate")));
+    runs_at_once(&shop, &daemon, "settings");
+}

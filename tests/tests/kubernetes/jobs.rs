@@ -1,9 +1,9 @@
-//! Objects that run once: done and gone is no drift, and another template is another run.
+//! Objects that run once: done and gone is no drift, failed and gone is no success, and another template is another run.
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
 use naksha_tests::{Installation, await_true, must};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::shop::installed;
 
@@ -17,7 +17,7 @@ const JOB: &str = "apiVersion: batch/v1
 kind: Job
 metadata: {name: migrate}
 spec:
-  ttlSecondsAfterFinished: 1
+  ttlSecondsAfterFinished: 3
   template:
     spec:
       restartPolicy: Never
@@ -32,16 +32,17 @@ struct Runs {
     installation: Installation,
 }
 
-fn runs() -> Option<Runs> {
+/// `environment`: one of each name on a cluster.
+fn runs(environment: &'static str, job: &str) -> Option<Runs> {
     let plane = ControlPlane::shared(Parts::Nodes)?;
     let kubeconfig = must(plane.kubeconfig("admin"));
     let (namespace, installation) =
-        installed(plane, NAME, &kubeconfig, "own_rights = true", &["migrate", "after"]);
+        installed(plane, environment, &kubeconfig, "own_rights = true", &["migrate", "after"]);
     let after = UNIT.replace("NAME", "after").replace("spec: {", "spec: {dependsOn: [migrate], ");
     installation
         .repository
         .write("units/migrate/unit.yaml", &UNIT.replace("NAME", "migrate"))
-        .write("units/migrate/all.yaml", JOB)
+        .write("units/migrate/all.yaml", job)
         .write("units/after/unit.yaml", &after)
         .write("units/after/all.yaml", AFTER)
         .commit("start");
@@ -80,7 +81,7 @@ impl Runs {
 
 #[test]
 fn what_is_done_and_gone_is_not_run_again_until_git_wants_another_run() {
-    let Some(runs) = runs() else { return };
+    let Some(runs) = runs(NAME, JOB) else { return };
     let daemon = runs.installation.start();
     let repository = &runs.installation.repository;
     let first = runs.end("migrate:1");
@@ -105,7 +106,7 @@ fn what_is_done_and_gone_is_not_run_again_until_git_wants_another_run() {
     daemon.await_applied(NAME, &repository.head());
 
     // While it is there, too.
-    repository.edit("units/migrate/all.yaml", "ttlSecondsAfterFinished: 1", "ttlSecondsAfterFinished: 3600");
+    repository.edit("units/migrate/all.yaml", "ttlSecondsAfterFinished: 3", "ttlSecondsAfterFinished: 3600");
     repository.edit("units/migrate/all.yaml", "migrate:2", "migrate:3");
     repository.commit("one that stays");
     let third = runs.end("migrate:3");
@@ -116,4 +117,48 @@ fn what_is_done_and_gone_is_not_run_again_until_git_wants_another_run() {
     let fourth = runs.end("migrate:4");
     assert_ne!(third, fourth, "replaced");
     daemon.await_applied(NAME, &repository.head());
+}
+
+const FAILS: &str = "failing-runs";
+const GONE: &str = "Job/migrate failed before it was removed: ";
+
+#[test]
+fn what_failed_and_is_gone_stays_failed_until_git_wants_another_run() {
+    let failing = "template:\n    metadata: {labels: {naksha.test/fails: exit}}";
+    let job = JOB.replace("template:", &format!("backoffLimit: 0\n  {failing}"));
+    let Some(runs) = runs(FAILS, &job) else { return };
+    let repository = &runs.installation.repository;
+    let after = format!("/api/v1/namespaces/{}/configmaps/after", runs.namespace);
+    let is_told = |status: &Value| status["state"] == "degraded" && status["why"].to_string().contains(GONE);
+
+    let daemon = runs.installation.start();
+    daemon.await_status(FAILS, "degraded by what is gone", is_told);
+    assert_eq!((runs.job(), runs.get(&after)), (None, None), "what waits for it does not start");
+
+    // Another process knows it from the store, and another commit does not change it.
+    daemon.kill();
+    let daemon = runs.installation.start();
+    repository.edit("units/after/all.yaml", "a: '1'", "a: '2'");
+    repository.commit("another page");
+    let status = daemon.await_status(FAILS, "degraded by what is gone", |status| {
+        is_told(status) && status["content"] == repository.head()
+    });
+    let units = status["units"].as_array().expect("should list units");
+    let migrate = units.iter().find(|unit| unit["unit"] == "migrate").expect("should have the unit");
+    assert_eq!((&migrate["state"], &migrate["health"]), (&json!("synced"), &json!("Degraded")), "{status:#}");
+    assert_eq!((runs.job(), runs.get(&after)), (None, None));
+
+    // Also where there is nothing to do.
+    let definition = format!("environments/{FAILS}/environment.yaml");
+    repository.edit(&definition, "[migrate, after]", "[migrate]");
+    repository.commit("nobody waits for it");
+    let is_quiet = |status: &Value| is_told(status) && status["applied"] == repository.head();
+    daemon.await_status(FAILS, "degraded and applied", is_quiet);
+
+    // Another definition is another run.
+    repository.edit(&definition, "[migrate]", "[migrate, after]");
+    repository.edit("units/migrate/all.yaml", "naksha.test/fails: exit", "naksha.test/run: again");
+    repository.commit("a migration that works");
+    daemon.await_applied(FAILS, &repository.head());
+    assert!(runs.get(&after).is_some(), "what waited for the run went on");
 }

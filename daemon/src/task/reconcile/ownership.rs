@@ -129,12 +129,14 @@ impl Reconciler {
         applied: Option<&RealiseOutcome>,
     ) -> Result<(), PassError> {
         let Situation { sources, record, rendered, judgement } = situation;
+        let is_recovered = self.inventory().await?.recovered;
         let store = &self.shared.store;
         let quiet =
             applied.is_none() && record.suspension.is_none() && sources.frozen.is_none() && !rendered.broken;
         if quiet && judgement.plan.is_empty() {
             let revisions = sources.revisions();
-            let moved = judgement.is_settled() && record.applied.as_ref() != Some(&revisions);
+            let is_news = record.applied.as_ref() != Some(&revisions) || is_recovered;
+            let moved = judgement.is_settled() && is_news;
             if moved || !judgement.plan.forget.is_empty() {
                 let (revisions, forget) = (moved.then_some(&revisions), &judgement.plan.forget);
                 // Everything was found in the target, wherever it was before.

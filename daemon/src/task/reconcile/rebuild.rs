@@ -121,7 +121,9 @@ fn owned(recovered: Recovered, wanted: Option<&DesiredObject>) -> Owned {
         Some((object, _)) => (object.body.clone(), object.digest()),
         None => (Body::new(&applied), Owned::recovered()),
     };
-    Owned { unit, api_version, desired, applied, mark: Some(live.mark), secrets, stateful: is_stateful(&key) }
+    let (mark, stateful) = (Some(live.mark), is_stateful(&key));
+    let owned = Owned { unit, api_version, desired, applied, mark, secrets, stateful, end: None };
+    owned.ended(&key, &live.health).unwrap_or(owned)
 }
 
 /// A reference of a Secret cannot be told from the value that is there; whether that is the one of its source is found out

@@ -1,6 +1,8 @@
 //! What a pass says: the environment's status, derived from what was just seen and done, in words.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod units;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,28 +10,26 @@ use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::Lifecycle;
 use naksha_environments::ids::{EnvironmentName, UnitName};
-use naksha_environments::inventory::Inventory;
 use naksha_environments::load::told_once;
 use naksha_environments::moment::to_the_second;
-use naksha_environments::object::{Health, ObjectKey, Observation, Observed};
-use naksha_environments::plan::{Action, Blocked, Plan};
+use naksha_environments::object::{Health, Observation};
+use naksha_environments::plan::Plan;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
 use naksha_environments::verdict::Admission;
 use naksha_environments::wire::why_document;
-use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, StepOutcome, Suspension};
+use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, Suspension};
 use naksha_executor::realise::RealiseOutcome;
 use serde_json::json;
 
-use super::fights::Fights;
 use super::judge::Judgement;
 use super::last_apply::Failures;
 use super::sources::{Idle, Ready};
-use super::whys::Whys;
 use super::{Pass, PassError, Reconciler};
 use crate::failure::{chain, code_of};
 use crate::git::RefName;
 use crate::task::publish::{EVENTS, NOTES, NotedStatus, SAID};
+use units::{Seen, units};
 
 /// With nothing to wait for, a pass without an environment is made again this often.
 const IDLE: Duration = Duration::from_secs(300);
@@ -432,131 +432,6 @@ fn unit_reasons(units: &BTreeMap<UnitName, UnitStatus>) -> Vec<String> {
         },
     };
     units.iter().filter_map(|(name, unit)| reason(name, unit)).take(MAX_REASONS).collect()
-}
-
-/// What is there: as it was looked at before the apply, and what is owned after it.
-#[derive(Clone, Copy)]
-struct Seen<'a> {
-    observation: &'a Observation,
-    inventory: &'a Inventory,
-    /// What keeps objects from being healthy, as far as it was looked up.
-    whys: &'a Whys,
-}
-
-/// Every unit: what of it is applied, and how it does.
-fn units(
-    rendered: &Rendered,
-    plan: &Plan,
-    seen: Seen<'_>,
-    applied: Option<&RealiseOutcome>,
-    failures: &Failures,
-    fights: &Fights,
-) -> BTreeMap<UnitName, UnitStatus> {
-    let mut units = BTreeMap::new();
-    // Few are: one walk over all objects, and none per unit.
-    let unwell: BTreeMap<&ObjectKey, Health> = seen
-        .observation
-        .objects
-        .iter()
-        .filter_map(|(key, observed)| {
-            let health = health_of(observed).filter(|health| !health.is_healthy())?;
-            Some((key, health.because(seen.whys.of(key))))
-        })
-        .collect();
-    let to_do = to_do(plan, applied);
-    for (name, unit) in &rendered.units {
-        let end = applied.and_then(|outcome| outcome.units.get(name));
-        let looked_at = || if unwell.is_empty() { &[] } else { unit.objects() };
-        let observed = || worst(looked_at().iter().filter_map(|object| unwell.get(&object.key).cloned()));
-        let health = end.map_or_else(observed, |end| end.health.clone());
-        let state = match (plan.blocked.get(name), failures.of_unit(name), end) {
-            (Some(blocked), _, _) => blocked_sync(blocked),
-            (None, Some(failed), _) => UnitSync::Failed(failed),
-            (None, None, Some(end)) if end.sync != UnitSync::Synced => end.sync.clone(),
-            _ if to_do.contains(name) => UnitSync::Pending,
-            (None, None, _) => {
-                let keys = unit.objects().iter().map(|object| &object.key);
-                drift_sync(plan, fights, seen.observation, keys)
-            }
-        };
-        let is_missing = health.is_healthy() && state != UnitSync::Synced && !is_there(seen.inventory, name);
-        let health = if is_missing { Health::Missing } else { health };
-        units.insert(name.clone(), UnitStatus { state, health, objects: unit.objects().len() });
-    }
-    units
-}
-
-/// Whether anything of a unit was ever written. What was only announced has no mark yet.
-fn is_there(inventory: &Inventory, unit: &UnitName) -> bool {
-    let holding = inventory.units().get(unit);
-    holding.is_some_and(|holding| holding.iter().any(|(_, owned)| owned.mark.is_some()))
-}
-
-/// Units of which some action was not carried out. An apply says how a unit ended only where it wrote something of it:
-/// whether deletions were, its steps tell.
-fn to_do<'a>(plan: &'a Plan, applied: Option<&RealiseOutcome>) -> BTreeSet<&'a UnitName> {
-    let mut done: BTreeMap<&str, bool> = BTreeMap::new();
-    for step in applied.iter().flat_map(|outcome| &outcome.steps) {
-        // A replacement is two steps.
-        *done.entry(&step.subject).or_insert(true) &= step.outcome == StepOutcome::Done;
-    }
-    let is_done = |action: &Action| {
-        !done.is_empty() && done.get(action.subject.to_string().as_str()).is_some_and(|done| *done)
-    };
-    plan.actions.iter().filter(|action| !is_done(action)).filter_map(|action| action.unit.as_ref()).collect()
-}
-
-fn blocked_sync(blocked: &Blocked) -> UnitSync {
-    match blocked {
-        Blocked::Broken(reason) => UnitSync::Broken(reason.clone()),
-        Blocked::Unsupported(source) => UnitSync::Unsupported(source),
-        Blocked::NotYet => UnitSync::NotYet,
-        Blocked::DependsOn(unit) => UnitSync::Waiting(format!("waiting for {unit}")),
-    }
-}
-
-fn drift_sync<'a>(
-    plan: &Plan,
-    fights: &Fights,
-    observation: &Observation,
-    keys: impl Iterator<Item = &'a ObjectKey>,
-) -> UnitSync {
-    if plan.drifted.is_empty() {
-        return UnitSync::Synced;
-    }
-    let mut drifted = keys.filter(|key| plan.drifted.contains_key(*key));
-    let Some(first) = drifted.next() else { return UnitSync::Synced };
-    let words = || format!("{first} is not as it was applied, and this environment does not heal");
-    let field = plan.drifted.get(first).and_then(|changes| changes.first()).map(|change| &change.path);
-    let who = observation.owners(first).zip(field).and_then(|(owners, field)| owners.of(field));
-    let words = fights.words(first, field, who).unwrap_or_else(words);
-    UnitSync::Drifted(match drifted.count() {
-        0 => words,
-        1 => format!("{words} (and 1 more object)"),
-        more => format!("{words} (and {more} more objects)"),
-    })
-}
-
-fn health_of(observed: &Observed) -> Option<Health> {
-    match observed {
-        // What is absent is pending, or was just made; that is the unit's state, not its health.
-        Observed::Absent => None,
-        Observed::InSync { health, .. } => Some(health.clone()),
-        Observed::Live(live) => Some(live.health.clone()),
-        Observed::Unknown { reason } => Some(Health::Unknown(reason.clone())),
-    }
-}
-
-fn worst(healths: impl Iterator<Item = Health>) -> Health {
-    let rank = |health: &Health| match health {
-        Health::Healthy => 0,
-        Health::Suspended => 1,
-        Health::Progressing(_) => 2,
-        Health::Unknown(_) => 3,
-        Health::Missing => 4,
-        Health::Degraded(_) => 5,
-    };
-    healths.max_by_key(rank).unwrap_or(Health::Healthy)
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ fn quiet_but(names: &[&str]) -> Question {
             mark,
             secrets: BTreeMap::new(),
             stateful: false,
+            end: None,
         };
         (key, Arc::new(owned))
     };

@@ -1,14 +1,15 @@
 //! The inventory: written before the first change, exact afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::{Generation, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::{Mark, ObjectKey};
+use naksha_environments::run_once::RunEnd;
 
-use super::samples::{PLACE, begin, end, intent, key, lease, owned, scope, start, step};
+use super::samples::{PLACE, begin, end, intent, key, lease, owned, revisions, scope, start, step};
 use crate::port::store::{ApplyId, ApplyOutcome, ApplyStart, Effect, Scope, SharedStore, StoreError};
 
 async fn read(store: &SharedStore, scope: &Scope) -> Inventory {
@@ -37,7 +38,10 @@ pub async fn objects_come_back(store: SharedStore) {
     let expected = objects([
         (key("web"), owned("web")),
         (ObjectKey::new("", "Namespace", None, "naksha"), intent("naksha")),
-        (ObjectKey::new("", "Secret", Some("naksha"), "db"), Owned { mark: Some(no_uid), ..owned("db") }),
+        (
+            ObjectKey::new("", "Secret", Some("naksha"), "db"),
+            Owned { mark: Some(no_uid), end: Some(RunEnd::Succeeded), ..owned("db") },
+        ),
         (ObjectKey::new("rbac.authorization.k8s.io", "ClusterRole", None, "a:b%'\""), owned("role")),
     ]);
     for (key, owned) in expected.iter() {
@@ -118,9 +122,42 @@ pub async fn what_was_found_is_taken_in(store: SharedStore) {
     let found = arcs([(key("web"), owned("web")), (key("api"), owned("api"))]);
     let audit = end(ApplyOutcome::Succeeded).audit;
     store.recover(&dev, generation, PLACE, &found, &audit).await.expect("should recover");
-    let expected = objects([(key("web"), owned("web")), (key("api"), owned("api"))]);
+    let mut expected = objects([(key("web"), owned("web")), (key("api"), owned("api"))]);
+    expected.recovered = true;
     assert_eq!(read(&store, &dev).await, expected);
     assert_eq!(store.audit(Some(&dev), 1).await.expect("should read")[0].entry, audit);
     let stale = store.recover(&dev, Generation(generation.0 + 1), PLACE, &found, &audit).await;
     assert!(matches!(stale, Err(StoreError::Fenced { .. })), "another owner's");
+}
+
+pub async fn what_was_recovered_is_whole_once_all_is_applied(store: SharedStore) {
+    let dev = scope("dev");
+    let generation = lease(&store, &dev).await;
+    let audit = end(ApplyOutcome::Succeeded).audit;
+    let nothing = BTreeMap::new();
+    let recover = || store.recover(&dev, generation, PLACE, &nothing, &audit);
+    let is_recovered = async || read(&store, &dev).await.recovered;
+    assert!(!is_recovered().await, "it was never lost");
+    recover().await.expect("should recover");
+    // Neither a failed apply nor one that only heals says anything of the rest.
+    let apply = begin(&store, &dev, generation, (None, 'a')).await;
+    let failed = end(ApplyOutcome::Failed { reason: "one step failed".to_owned() });
+    store.finish(&dev, generation, apply, &failed).await.expect("should end");
+    let healing = ApplyStart { revisions: None, ..start(&dev, generation, 'a') };
+    let apply = store.begin(&healing).await.expect("should begin");
+    store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should end");
+    store.advance(&dev, generation, None, Some(PLACE), &BTreeSet::new()).await.expect("should remember");
+    assert!(is_recovered().await);
+    let apply = store.begin(&start(&dev, generation, 'a')).await.expect("should begin");
+    store.finish(&dev, generation, apply, &end(ApplyOutcome::Succeeded)).await.expect("should end");
+    assert!(!is_recovered().await);
+    // Nothing to do at these revisions, which are known.
+    recover().await.expect("should recover");
+    assert!(is_recovered().await);
+    let revisions = revisions('a');
+    store.advance(&dev, generation, Some(&revisions), None, &BTreeSet::new()).await.expect("should remember");
+    assert!(!is_recovered().await);
+    recover().await.expect("should recover");
+    store.forget(&dev, generation, &audit, &[]).await.expect("should forget");
+    assert!(!is_recovered().await);
 }

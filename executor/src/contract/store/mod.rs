@@ -37,7 +37,8 @@ macro_rules! store_contract {
             an_apply_that_nobody_carries_out_is_ended, the_last_apply_of_a_plan_is_found, applies_are_fenced);
         $crate::store_contract!($fresh, inventory:
             objects_come_back, intents_never_replace, effects_change_the_inventory, marks_are_refreshed_not_added,
-            inventories_are_apart, what_was_found_is_taken_in);
+            inventories_are_apart, what_was_found_is_taken_in,
+            what_was_recovered_is_whole_once_all_is_applied);
         $crate::store_contract!($fresh, messages:
             messages_wait_in_order, bodies_are_only_carried, a_later_message_replaces, a_replaced_message_is_not_delivered_by_mistake,
             retries_wait, acknowledgements_are_kept, the_audit_tells_who);

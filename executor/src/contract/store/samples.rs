@@ -8,6 +8,7 @@ use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revi
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::{Body, Mark, ObjectKey, Uid};
 use naksha_environments::plan::PlanId;
+use naksha_environments::run_once::RunEnd;
 use naksha_environments::secret::MarkKey;
 use serde_json::json;
 use std::time::Duration;
@@ -83,12 +84,13 @@ pub fn owned(name: &str) -> Owned {
             ("key".to_owned(), marks.mark(b"two")),
         ]),
         stateful: true,
+        end: Some(RunEnd::Failed("it failed: é".to_owned())),
     }
 }
 
 /// An object that is only meant to be ours.
 pub fn intent(name: &str) -> Owned {
-    Owned { mark: None, secrets: BTreeMap::new(), stateful: false, ..owned(name) }
+    Owned { mark: None, secrets: BTreeMap::new(), stateful: false, end: None, ..owned(name) }
 }
 
 pub fn proposal(scope: &Scope, generation: Generation, plan: char, parent: Option<char>) -> Proposal {

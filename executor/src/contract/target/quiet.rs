@@ -69,6 +69,7 @@ impl Settled {
                 mark: Some(mark.clone()),
                 secrets: BTreeMap::new(),
                 stateful: false,
+                end: None,
             };
             (key.clone(), Arc::new(owned))
         };

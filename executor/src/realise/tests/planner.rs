@@ -10,6 +10,7 @@ use naksha_environments::merge::merge;
 use naksha_environments::object::{DesiredObject, Mark, ObjectKey, Observation, Observed, mark_placeholder};
 use naksha_environments::plan::{Action, Cause, Payload, Plan, PlanId, Subject, Verb};
 use naksha_environments::rendered::Rendered;
+use naksha_environments::run_once::runs_once;
 use naksha_environments::workflow::WorkflowGraph;
 use naksha_environments::workflow_change::WorkflowChange;
 use serde_json::Value;
@@ -59,7 +60,11 @@ fn verb_for(
 ) -> Result<Option<(Verb, Option<Mark>)>, String> {
     let (mark, live) = match observed {
         Observed::Unknown { reason } => return Err(reason.clone()),
-        Observed::Absent => return Ok(Some((Verb::Create, None))),
+        Observed::Absent => {
+            let was_applied = |owned: &&Owned| owned.mark.is_some() && owned.desired == object.digest();
+            let ran = owned.filter(was_applied).is_some() && runs_once(&object.key, &object.body);
+            return Ok(if ran { None } else { Some((Verb::Create, None)) });
+        }
         Observed::InSync { mark, .. } => (mark, None),
         Observed::Live(live) => (&live.mark, Some(live.body.value())),
     };

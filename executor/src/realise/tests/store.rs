@@ -36,6 +36,8 @@ struct State {
     applies: i64,
     steps: Vec<StepRecord>,
     outcomes: Vec<ApplyOutcome>,
+    /// Entries that were renewed.
+    refreshed: usize,
     /// Somebody takes over after this many further checks.
     taken_after: Option<u32>,
     /// What is left of the lease whenever that is asked, and how often it was.
@@ -53,6 +55,7 @@ impl FakeStore {
             applies: 0,
             steps: Vec::new(),
             outcomes: Vec::new(),
+            refreshed: 0,
             taken_after: None,
             // Every write asks again.
             left: Duration::ZERO,
@@ -86,6 +89,11 @@ impl FakeStore {
 
     pub(super) fn outcomes(&self) -> Vec<ApplyOutcome> {
         self.state().outcomes.clone()
+    }
+
+    /// How many entries were renewed, over all.
+    pub(super) fn refreshed(&self) -> usize {
+        self.state().refreshed
     }
 
     pub(super) fn take_over_after(&self, checks: u32) {
@@ -204,6 +212,7 @@ impl Store for FakeStore {
         owned: &BTreeMap<ObjectKey, Arc<Owned>>,
     ) -> Result<(), StoreError> {
         self.fenced(scope, generation, |state| {
+            state.refreshed += owned.len();
             for (key, owned) in owned {
                 state.inventory.renew(key, owned);
             }

@@ -51,6 +51,8 @@ struct State {
     /// Successful writes and removals, in order.
     log: Vec<String>,
     garbled: Vec<ObjectKey>,
+    /// What the controllers of these say of a new one at once.
+    beginnings: BTreeMap<ObjectKey, Value>,
     /// Why objects are not healthy, and how often that was asked.
     whys: BTreeMap<ObjectKey, String>,
     asked_why: usize,
@@ -96,6 +98,11 @@ impl FakeTarget {
 
     pub(super) fn cut_off(&self, unreachable: bool) {
         self.state().unreachable = unreachable;
+    }
+
+    /// From now on a new one has this status as soon as it is made.
+    pub(super) fn begins_with(&self, key: &ObjectKey, status: &Value) {
+        self.state().beginnings.insert(key.clone(), status.clone());
     }
 
     /// From now on it says why the object is not healthy.
@@ -206,6 +213,9 @@ impl State {
         let mut object = merge(&key.kind, object, previous.as_ref(), &desired, &write.leave);
         object["metadata"]["annotations"][OWNER_ANNOTATION] =
             json!(owner_of(&write.scope, &write.unit, &write.key));
+        if let (None, Some(status)) = (&there, self.beginnings.get(key)) {
+            object["status"] = status.clone();
+        }
         self.counter += 1;
         let uid = there.and_then(|stored| stored.uid).or(Some(self.counter));
         let stored = Stored { uid, version: self.counter, object };

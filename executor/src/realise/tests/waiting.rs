@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
-use naksha_environments::object::{Body, DesiredObject, Health};
+use naksha_environments::object::{DesiredObject, Health};
 use naksha_environments::status::UnitSync;
 use serde_json::{Value, json};
 
@@ -204,27 +204,4 @@ async fn later_waves_wait_for_what_they_cannot_be_written_without() {
     world.target.put(&key, stored.uid, stored.object);
     let outcome = apply.await.unwrap().unwrap().expect("should apply");
     assert_eq!(outcome.outcome, ApplyOutcome::Succeeded);
-}
-
-/// A migration that others wait for, and that somebody removes when it is done.
-fn migrating(run: &str, page: &str) -> Desired {
-    let mut migrate = object("StatefulSet", "migrate", 0, &json!({"spec": {"replicas": 1, "run": run}}));
-    let mut body = migrate.body.value();
-    body["metadata"]["annotations"] = json!({"naksha.dev/run-once": "true"});
-    migrate.body = Body::new(&body);
-    Desired::new().unit("migrate", &[], vec![migrate]).unit(
-        "web",
-        &["migrate"],
-        vec![config("page", 0, page)],
-    )
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_ran_once_and_is_gone_holds_nobody_up_later() {
-    let world = World::new();
-    world.converge(migrating("1", "1").rendered()).await;
-    world.target.erase(&key("StatefulSet", "migrate"));
-    let outcome = world.reconcile(migrating("1", "2").rendered()).await.unwrap().expect("should apply");
-    assert_eq!(outcome.outcome, ApplyOutcome::Succeeded, "{:?}", outcome.waiting);
-    assert_eq!(world.target.contents()[&key("ConfigMap", "page")]["data"]["value"], "2");
 }

@@ -250,14 +250,18 @@ pub(super) fn unit(name: &str) -> UnitName {
 }
 
 pub(super) fn key(kind: &str, name: &str) -> ObjectKey {
-    let group = if kind == "Deployment" || kind == "StatefulSet" { "apps" } else { "" };
+    let group = match kind {
+        "Deployment" | "StatefulSet" => "apps",
+        "Job" => "batch",
+        _ => "",
+    };
     ObjectKey::new(group, kind, Some("ns"), name)
 }
 
 /// An object of `wave` with these further fields.
 pub(super) fn object(kind: &str, name: &str, wave: i32, fields: &Value) -> DesiredObject {
     let key = key(kind, name);
-    let version = if key.group.is_empty() { "v1" } else { "apps/v1" };
+    let version = if key.group.is_empty() { "v1".to_owned() } else { format!("{}/v1", key.group) };
     let metadata =
         json!({"name": name, "namespace": "ns", "annotations": {"naksha.dev/wave": wave.to_string()}});
     let mut body = json!({"apiVersion": version, "kind": kind, "metadata": metadata});

@@ -167,12 +167,12 @@ fn not_running(scope: &Scope, ApplyId(number): ApplyId) -> StoreError {
     StoreError::NotFound { what: format!("running apply {number} of {scope}") }
 }
 
-pub(crate) async fn finish(
+pub(super) async fn finish(
     conn: &mut SqliteConnection,
     scope: &Scope,
     (generation, apply): (Generation, ApplyId),
     end: &ApplyEnd,
-) -> Result<(), Failure> {
+) -> Result<((), Option<Change>), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
     let (outcome, reason) = match &end.outcome {
         ApplyOutcome::Succeeded => ("succeeded", None),
@@ -194,14 +194,20 @@ pub(crate) async fn finish(
     let Some(revisions) = ended else { return Err(not_running(scope, apply).into()) };
     // One that only heals is beside what waits.
     let is_through = revisions.1.is_some();
+    let mut change = None;
     if let (ApplyOutcome::Succeeded, (Some(control), Some(content))) = (&end.outcome, revisions) {
         remember(conn, environment, (&control, &content)).await?;
+        if inventory::is_whole(conn, environment).await? {
+            let version = inventory::moved(conn, environment).await?;
+            change = Some(Change::new(scope, version, |inventory| inventory.recovered = false));
+        }
     }
     if end.outcome == ApplyOutcome::Succeeded {
         audit::use_up(conn, environment, apply, is_through).await?;
     }
     audit::write(conn, environment, Some(apply.0), &end.audit).await?;
-    outbox::enqueue(conn, &end.messages).await
+    outbox::enqueue(conn, &end.messages).await?;
+    Ok(((), change))
 }
 
 /// There was nothing to do at these revisions; these objects are gone and wanted by nobody.
@@ -213,22 +219,24 @@ pub(super) async fn advance(
     forget: &BTreeSet<ObjectKey>,
 ) -> Result<((), Option<Change>), Failure> {
     let environment = scope::fence(conn, scope, generation).await?;
+    let mut is_new = false;
     if let Some(Revisions { control, content }) = revisions {
         remember(conn, environment, (control.as_str(), content.as_str())).await?;
+        is_new |= inventory::is_whole(conn, environment).await?;
     }
     for key in forget {
         inventory::forget(conn, environment, key).await?;
     }
-    let is_new = match place {
-        Some(place) => inventory::is_at(conn, environment, place).await?,
-        None => false,
-    };
+    if let Some(place) = place {
+        is_new |= inventory::is_at(conn, environment, place).await?;
+    }
     if !is_new && forget.is_empty() {
         return Ok(((), None));
     }
     let (version, forget) = (inventory::moved(conn, environment).await?, forget.clone());
-    let place: Option<Arc<str>> = place.map(Into::into);
+    let (place, is_whole) = (place.map(Arc::<str>::from), revisions.is_some());
     let change = Change::new(scope, version, move |inventory| {
+        inventory.recovered &= !is_whole;
         if let Some(place) = place {
             inventory.place = Some(place);
         }

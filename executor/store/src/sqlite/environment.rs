@@ -32,7 +32,8 @@ const FORGET: [&str; 8] = [
     "DELETE FROM acknowledgements WHERE environment = ?1",
     // The inventory's version moves on: what is cached of it is not current any more.
     "UPDATE environments SET target = NULL, applied_control = NULL, applied_content = NULL, suspended_by = NULL,
-         suspended_reason = NULL, suspended_since = NULL, place = NULL, inventory = inventory + 1
+         suspended_reason = NULL, suspended_since = NULL, place = NULL, recovered = 0,
+         inventory = inventory + 1
      WHERE id = ?1",
 ];
 

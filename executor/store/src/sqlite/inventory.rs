@@ -7,6 +7,7 @@ use futures::TryStreamExt as _;
 use naksha_environments::ids::{Generation, UnitName, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::{Body, KeyParts, Mark, ObjectKey, Uid};
+use naksha_environments::run_once::RunEnd;
 use naksha_environments::secret::SecretMark;
 use naksha_executor::port::store::{AuditEntry, Scope};
 use sqlx::query::Query;
@@ -19,21 +20,22 @@ use crate::failure::Failure;
 
 const INTEND: &str =
     "INSERT INTO objects (environment, api_group, kind, namespace, name, unit, api_version, desired,
-        applied, uid, version, fingerprint, secrets, stateful)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+        applied, uid, version, fingerprint, secrets, stateful, ended, ended_words)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (environment, api_group, kind, namespace, name) DO NOTHING";
 
 const OWN: &str =
     "INSERT INTO objects (environment, api_group, kind, namespace, name, unit, api_version, desired,
-        applied, uid, version, fingerprint, secrets, stateful)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+        applied, uid, version, fingerprint, secrets, stateful, ended, ended_words)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (environment, api_group, kind, namespace, name) DO UPDATE SET unit = excluded.unit,
         api_version = excluded.api_version, desired = excluded.desired, applied = excluded.applied,
         uid = excluded.uid, version = excluded.version, fingerprint = excluded.fingerprint,
-        secrets = excluded.secrets, stateful = excluded.stateful";
+        secrets = excluded.secrets, stateful = excluded.stateful, ended = excluded.ended,
+        ended_words = excluded.ended_words";
 
 const REFRESH: &str = "UPDATE objects SET unit = ?6, api_version = ?7, desired = ?8, applied = ?9, uid = ?10,
-        version = ?11, fingerprint = ?12, secrets = ?13, stateful = ?14
+        version = ?11, fingerprint = ?12, secrets = ?13, stateful = ?14, ended = ?15, ended_words = ?16
     WHERE environment = ?1 AND api_group = ?2 AND kind = ?3 AND namespace = ?4 AND name = ?5";
 
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -45,12 +47,17 @@ fn bind<'q>(
     key: &'q ObjectKey,
     owned: &'q Owned,
 ) -> Result<Statement<'q>, Failure> {
-    let Owned { unit, api_version, desired, applied, mark, secrets, stateful } = owned;
+    let Owned { unit, api_version, desired, applied, mark, secrets, stateful, end } = owned;
     let uid = mark.as_ref().and_then(|mark| mark.uid.as_ref()).map(|uid| uid.0.to_string());
     let secrets = if secrets.is_empty() {
         None
     } else {
         Some(serde_json::to_string(secrets).map_err(|error| Failure::row("secrets", error))?)
+    };
+    let (ended, words) = match end {
+        None => (None, None),
+        Some(RunEnd::Succeeded) => (Some("succeeded"), None),
+        Some(RunEnd::Failed(words)) => (Some("failed"), Some(words.clone())),
     };
     Ok(sqlx::query(sql)
         .bind(environment)
@@ -66,7 +73,9 @@ fn bind<'q>(
         .bind(mark.as_ref().map(|mark| mark.version.to_string()))
         .bind(mark.as_ref().map(|mark| mark.fingerprint.to_string()))
         .bind(secrets)
-        .bind(*stateful))
+        .bind(*stateful)
+        .bind(ended)
+        .bind(words))
 }
 
 /// Adds an object that will be ours, unless it is there already.
@@ -172,11 +181,16 @@ pub(super) async fn recover(
         own(conn, environment, key, owned).await?;
     }
     is_at(conn, environment, place).await?;
+    sqlx::query("UPDATE environments SET recovered = 1 WHERE id = ?1")
+        .bind(environment)
+        .execute(&mut *conn)
+        .await?;
     audit::write(conn, environment, None, entry).await?;
     let (version, objects) = (moved(conn, environment).await?, objects.clone());
     let place: Arc<str> = place.into();
     let change = Change::new(scope, version, move |inventory| {
         inventory.place = Some(place);
+        inventory.recovered = true;
         inventory.extend(objects);
     });
     Ok(((), Some(change)))
@@ -191,6 +205,15 @@ pub(crate) async fn is_at(
     let written = sqlx::query("UPDATE environments SET place = ?2 WHERE id = ?1 AND place IS NOT ?2")
         .bind(environment)
         .bind(place)
+        .execute(conn)
+        .await?;
+    Ok(written.rows_affected() > 0)
+}
+
+/// Everything was applied since the inventory was recovered. True: it had been.
+pub(crate) async fn is_whole(conn: &mut SqliteConnection, environment: i64) -> Result<bool, Failure> {
+    let written = sqlx::query("UPDATE environments SET recovered = 0 WHERE id = ?1 AND recovered <> 0")
+        .bind(environment)
         .execute(conn)
         .await?;
     Ok(written.rows_affected() > 0)
@@ -214,8 +237,8 @@ pub(crate) async fn load(
     cache: &Cache,
 ) -> Result<Arc<Inventory>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(Arc::default()) };
-    let (version, place): (i64, Option<String>) =
-        sqlx::query_as("SELECT inventory, place FROM environments WHERE id = ?1")
+    let (version, place, recovered): (i64, Option<String>, bool) =
+        sqlx::query_as("SELECT inventory, place, recovered FROM environments WHERE id = ?1")
             .bind(environment)
             .fetch_one(&mut *conn)
             .await?;
@@ -225,6 +248,7 @@ pub(crate) async fn load(
     let mut inventory = objects(conn, environment).await?;
     inventory.workflows = workflows(conn, environment).await?;
     inventory.place = place.map(Into::into);
+    inventory.recovered = recovered;
     let inventory = Arc::new(inventory);
     cache.put(scope, version, Arc::clone(&inventory));
     Ok(inventory)
@@ -233,7 +257,7 @@ pub(crate) async fn load(
 async fn objects(conn: &mut SqliteConnection, environment: i64) -> Result<Inventory, Failure> {
     let mut rows = sqlx::query(
         "SELECT api_group, kind, namespace, name, unit, api_version, desired, applied, uid, version, fingerprint,
-                secrets, stateful
+                secrets, stateful, ended, ended_words
          FROM objects WHERE environment = ?1",
     )
     .bind(environment)
@@ -265,6 +289,7 @@ fn object(columns: &SqliteRow, shared: &mut Shared) -> Result<(ObjectKey, Owned)
         mark: mark(columns)?,
         secrets: secrets(columns.try_get(11)?)?,
         stateful: columns.try_get(12)?,
+        end: end(columns.try_get(13)?, columns.try_get(14)?)?,
     };
     Ok((key.into(), owned))
 }
@@ -276,6 +301,15 @@ fn mark(columns: &SqliteRow) -> Result<Option<Mark>, Failure> {
     let (Some(version), Some(fingerprint)) = (version, fingerprint) else { return Ok(None) };
     let uid = uid.map(|uid| Uid(uid.into()));
     Ok(Some(Mark { uid, version: version.into(), fingerprint: row::digest(fingerprint)? }))
+}
+
+fn end(ended: Option<&str>, words: Option<String>) -> Result<Option<RunEnd>, Failure> {
+    match (ended, words) {
+        (None, None) => Ok(None),
+        (Some("succeeded"), None) => Ok(Some(RunEnd::Succeeded)),
+        (Some("failed"), Some(words)) => Ok(Some(RunEnd::Failed(words))),
+        (ended, _) => Err(Failure::row("ended", ended.unwrap_or("words of no end"))),
+    }
 }
 
 fn secrets(text: Option<&str>) -> Result<BTreeMap<String, SecretMark>, Failure> {

@@ -295,6 +295,7 @@ pub(crate) fn owned(unit: &UnitName, desired: &DesiredObject, mark: Option<Mark>
         mark,
         secrets: desired.secrets.iter().map(secret).collect(),
         stateful: is_stateful(&desired.key),
+        end: None,
     }
 }
 
