@@ -308,7 +308,10 @@ fn is_unknown(observed: &Observed) -> bool {
 /// The names of a kind in a place. `None`: they cannot be listed; reading one by one says why.
 async fn names(inner: &Inner, resource: &Resource, namespace: Option<&str>) -> Option<HashSet<String>> {
     let mut names = HashSet::new();
-    let listed = list::names(&inner.api, resource, namespace, |name| drop(names.insert(name))).await;
+    let listed = list::names(&inner.api, resource, namespace, |name| {
+        names.insert(name);
+    })
+    .await;
     matches!(listed, Ok(None)).then_some(names)
 }
 

@@ -2,7 +2,7 @@
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
 use naksha_tests::{DaemonProcess, await_true, must};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::site::{Site, config_maps, many};
 
