@@ -12,6 +12,7 @@ mod immutable;
 mod installations;
 mod jobs;
 mod kill;
+mod left_alone;
 mod looking;
 mod outage;
 mod pods;
