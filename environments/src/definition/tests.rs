@@ -165,12 +165,12 @@ spec:
 #[test]
 fn a_condition_of_an_ignore_rule_is_checked() {
     let table = [
-        ("live.spec.", "NK0136", "7:43", "expression does not parse"),
-        ("object.spec.paused", "NK0150", "7:32", "expressions know no `object` here"),
-        ("live.a == variables.b", "NK0150", "7:42", "expressions know no `variables` here"),
-        ("size(live.spec)", "NK0136", "7:32", "`when` must give true or false, and gives a number"),
-        ("''", "NK0136", "7:32", "expression is empty"),
-        ("'${{ live.a }}'", "NK0136", "7:33", "expression does not parse"),
+        ("live.spec.", "NK0136", "7:52", "expression does not parse"),
+        ("object.spec.paused", "NK0150", "7:42", "expressions know no `object` here"),
+        ("live.a == variables.b", "NK0150", "7:52", "expressions know no `variables` here"),
+        ("size(live.spec)", "NK0136", "7:42", "`when` must give true or false, and gives a number"),
+        ("''", "NK0136", "7:42", "expression is empty"),
+        ("'${{ live.a }}'", "NK0136", "7:43", "expression does not parse"),
     ];
     for (when, code, at, message) in table {
         let text = format!(
