@@ -31,14 +31,12 @@ pub fn shown(key: &ObjectKey, path: &FieldPath, value: &Value) -> Shown {
 /// A whole object as expressions may see it: masked as [`shown`] does, with its keys.
 pub(super) fn masked(key: &ObjectKey, body: &Value) -> Value {
     let mut body = scrub_value(body);
-    let mask = |values: Option<&mut Value>| {
-        for value in values.and_then(Value::as_object_mut).into_iter().flat_map(|values| values.values_mut())
-        {
-            *value = MASK.into();
+    for field in SECRET_FIELDS.into_iter().filter(|_| is_secret(key)) {
+        if let Some(values) = body.get_mut(field).and_then(Value::as_object_mut) {
+            for value in values.values_mut() {
+                *value = MASK.into();
+            }
         }
-    };
-    if is_secret(key) {
-        SECRET_FIELDS.into_iter().for_each(|field| mask(body.get_mut(field)));
     }
     let annotations = body.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
     if let Some(copy) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
