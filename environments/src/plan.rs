@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::diagnostic::Place;
 use crate::digest::{Digest, Hasher};
 use crate::ids::{EnvironmentName, InvalidName, Revision, UnitName, WorkflowName};
 use crate::object::{DesiredObject, Mark, ObjectKey};
@@ -94,6 +95,8 @@ pub struct Plan {
     /// Objects that moved away from what was applied and are not taken back, because the environment does not
     /// heal: what they would need.
     pub drifted: BTreeMap<ObjectKey, Vec<Change>>,
+    /// Objects in which something is left as it is although Git wants it otherwise. It takes part in no digest.
+    pub left: BTreeMap<ObjectKey, LeftAlone>,
     /// Owned objects that Git no longer has and that are not deleted all the same, with the reason.
     pub kept: BTreeMap<ObjectKey, String>,
     /// Inventory entries whose object is gone and wanted by nobody. They are dropped without a write; no action.
@@ -114,6 +117,7 @@ impl Plan {
             unknown: BTreeMap::new(),
             blocked: BTreeMap::new(),
             drifted: BTreeMap::new(),
+            left: BTreeMap::new(),
             kept: BTreeMap::new(),
             forget: BTreeSet::new(),
             unchanged: 0,
@@ -280,6 +284,45 @@ pub struct Change {
     pub before: Option<Shown>,
     /// What will be there; absent: nothing.
     pub after: Option<Shown>,
+}
+
+/// What of one object is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftAlone {
+    pub unit: UnitName,
+    /// In path order.
+    pub fields: Vec<LeftField>,
+    pub unjudged: Vec<Unjudged>,
+}
+
+/// A field that is not as Git wants it, and stays so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftField {
+    /// What would change if it were ours.
+    pub change: Change,
+    pub to: LeftTo,
+}
+
+/// To whom a field is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeftTo {
+    /// To whom an ignore rule of the unit says: where it stands, and its reason.
+    Rule { place: Place, reason: String },
+    /// To Kubernetes' own autoscaler.
+    Autoscaler,
+    /// To the target: it answered this value when we wrote what Git wants, and would do so again.
+    Target,
+}
+
+/// An ignore rule that does not apply to an object, because its condition gives no answer there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unjudged {
+    /// Of the condition.
+    pub place: Place,
+    /// Of the rule.
+    pub reason: String,
+    pub why: String,
+    pub hint: Option<String>,
 }
 
 /// A value as it may be shown.

@@ -53,17 +53,17 @@ impl Memory {
     pub fn learn(&mut self, rendered: &Rendered, quiet: Quiet, observation: &Observation) -> Quiet {
         let quiet = quiet.without(observation);
         let Some(inventory) = &quiet.inventory else { return quiet };
-        let is_fine = |object: &Arc<DesiredObject>, holding: &Holding| {
-            is_as_wanted(object, holding) && !observation.objects.contains_key(&object.key)
+        let is_fine = |unit: &RenderedUnit, object: &Arc<DesiredObject>, holding: &Holding| {
+            is_as_wanted(unit, object, holding) && !observation.objects.contains_key(&object.key)
         };
         self.0.retain(|name, _| rendered.units.contains_key(name));
         for name in &quiet.stirred {
-            let objects = rendered.units.get(name).and_then(RenderedUnit::shared_objects);
-            let found = inventory.units().get(name).zip(objects).filter(|(holding, objects)| {
-                objects.len() == holding.len() && objects.iter().all(|object| is_fine(object, holding))
+            let unit = rendered.units.get(name).and_then(|unit| Some((unit, unit.shared_objects()?)));
+            let found = inventory.units().get(name).zip(unit).filter(|(holding, (unit, objects))| {
+                objects.len() == holding.len() && objects.iter().all(|object| is_fine(unit, object, holding))
             });
             match found {
-                Some((holding, objects)) => {
+                Some((holding, (_, objects))) => {
                     let found = Found { objects: Arc::clone(objects), holding: Arc::clone(holding) };
                     self.0.insert(name.clone(), found);
                 }
@@ -79,10 +79,11 @@ impl Memory {
 }
 
 /// Whether an object was written as it is wanted. One with secrets never is: what they hold may change at their source.
-fn is_as_wanted(object: &DesiredObject, holding: &Holding) -> bool {
-    let owned = holding.get(&object.key);
-    object.secrets.is_empty()
-        && owned.is_some_and(|owned| owned.mark.is_some() && owned.desired == object.digest())
+fn is_as_wanted(unit: &RenderedUnit, object: &DesiredObject, holding: &Holding) -> bool {
+    let is_written = |owned: &Owned| {
+        owned.mark.is_some() && owned.desired == object.digest() && !unit.must_see(object, owned)
+    };
+    object.secrets.is_empty() && holding.get(&object.key).is_some_and(|owned| is_written(owned))
 }
 
 /// The part of an inventory that stayed as it was.

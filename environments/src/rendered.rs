@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::diagnostic::Diagnostic;
 use crate::digest::Digest;
 use crate::ids::{EnvironmentName, UnitName, WorkflowName};
+use crate::inventory::Owned;
 use crate::object::{DesiredObject, KeyMap, ObjectKey, SharedObjects};
 use crate::unit::{ConflictPolicy, IgnoreRule, ImmutablePolicy};
 use crate::variables::Variables;
@@ -113,6 +114,13 @@ impl RenderedUnit {
     /// Its objects; none unless it rendered.
     pub fn objects(&self) -> &[Arc<DesiredObject>] {
         self.shared_objects().map_or(&[], |objects| &**objects)
+    }
+
+    /// Whether an object that is as we wrote it has to be read all the same: fields were left out of that write, and
+    /// whether they still are left to somebody else depends on what is live.
+    pub fn must_see(&self, object: &DesiredObject, owned: &Owned) -> bool {
+        let decides = |rule: &IgnoreRule| rule.when.is_some() && rule.is_about(&object.key);
+        owned.applied.digest() != object.digest() && self.ignore.iter().any(decides)
     }
 
     /// Its objects, when it rendered. Of the same pointer: the same.

@@ -8,9 +8,10 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::diagnostic::Place;
-use crate::expression::Text;
+use crate::expression::{Expression, Text};
 use crate::globs::Globs;
 use crate::ids::UnitName;
+use crate::object::ObjectKey;
 use crate::plan::Resolution;
 use crate::secret::SecretRef;
 use crate::source::TreePath;
@@ -133,5 +134,17 @@ pub struct IgnoreRule {
     pub fields: Vec<String>,
     /// Field managers whose fields are theirs.
     pub managers: Vec<String>,
+    /// Over `live` and `desired`, the two versions of the object. Absent: always.
+    pub when: Option<Expression>,
     pub reason: String,
+    pub place: Place,
+}
+
+impl IgnoreRule {
+    /// Whether the object is one of those that the rule names, whatever its condition says.
+    pub fn is_about(&self, key: &ObjectKey) -> bool {
+        let kind = || self.kinds.iter().any(|kind| **kind == *key.kind || *kind == key.group_kind());
+        let name = || self.names.iter().any(|name| **name == *key.name);
+        (self.kinds.is_empty() || kind()) && (self.names.is_empty() || name())
+    }
 }

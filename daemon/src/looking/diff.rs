@@ -7,7 +7,7 @@ use naksha_environments::quiet::Quiet;
 use naksha_environments::wire::DiffDocument;
 use naksha_executor::port::store::{Scope, Store};
 use naksha_executor::port::target::Wanted;
-use naksha_renderer::plan::{PlanInput, objects_to_observe, plan};
+use naksha_renderer::plan::{PlanInput, objects_to_compare, plan};
 
 use super::LookError;
 use crate::judgement::planner;
@@ -16,7 +16,7 @@ use crate::secret_marks::current_marks;
 
 pub async fn diff(scope: &Scope, scene: Arc<Scene>, store: &dyn Store) -> Result<DiffDocument, LookError> {
     let inventory = store.inventory(scope).await.map_err(LookError::Store)?;
-    let wanted = objects_to_observe(&scene.rendered, &inventory, &Quiet::default());
+    let wanted = objects_to_compare(&scene.rendered, &inventory);
     let wanted: Vec<Wanted> = wanted.into_iter().map(|(key, mark)| Wanted { key, mark }).collect();
     let observation = scene.target.observe(wanted.into()).await.map_err(LookError::Target)?;
     let secrets = current_marks(scene.secrets.as_ref(), &scene.key, &scene.rendered, &Quiet::default()).await;

@@ -11,4 +11,5 @@ codes! {
     FIELD_IMMUTABLE = "NK0407" Error "a field changed that cannot be changed in place";
     WOULD_BE_REFUSED = "NK0408" Warning "the target would refuse an object of the plan";
     NOT_TRIED = "NK0409" Info "an object of the plan was not tried on the target";
+    CONDITION_UNJUDGED = "NK0410" Warning "the condition of an ignore rule gives no answer";
 }

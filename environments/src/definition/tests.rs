@@ -143,7 +143,9 @@ spec:
   secrets: {naksha-db-secret: {DATABASE_URL: 'vault:kv/naksha/db#url'}}
   outputs: {url: 'https://api.${{ variables.domain }}'}
   conflicts: leave
-  ignore: [{kinds: [Deployment], fields: [/spec/replicas, /metadata/annotations/a~1b], reason: autoscaled}]
+  ignore:
+    - {kinds: [Deployment], fields: [/spec/replicas, /metadata/annotations/a~1b], reason: autoscaled}
+    - {managers: [keda], when: live.spec.replicas > desired.spec.replicas, reason: scaled up}
   timeout: 5m
 ";
     let found = found("units/langgraph/unit.yaml", text);
@@ -152,8 +154,34 @@ spec:
     let reference = &made.secrets["naksha-db-secret"]["DATABASE_URL"];
     assert_eq!(reference.to_string(), "vault:kv/naksha/db#url");
     assert_eq!(&*made.outputs["url"].source, "https://api.${{ variables.domain }}");
-    assert_eq!(made.ignore[0].fields.len(), 2);
+    assert_eq!((made.ignore[0].fields.len(), &made.ignore[0].when), (2, &None));
+    let when = made.ignore[1].when.as_ref().unwrap();
+    assert_eq!(&*when.source, "live.spec.replicas > desired.spec.replicas");
+    let places = [&made.ignore[1].place, when.place.as_ref().unwrap()].map(ToString::to_string);
+    assert_eq!(places, ["units/langgraph/unit.yaml:12:7", "units/langgraph/unit.yaml:12:32"]);
     assert_eq!((made.conflicts, made.timeout), (ConflictPolicy::Leave, Duration::from_mins(5)));
+}
+
+#[test]
+fn a_condition_of_an_ignore_rule_is_checked() {
+    let table = [
+        ("live.spec.", "NK0136", "7:52", "expression does not parse"),
+        ("object.spec.paused", "NK0150", "7:42", "expressions know no `object` here"),
+        ("live.a == variables.b", "NK0150", "7:52", "expressions know no `variables` here"),
+        ("size(live.spec)", "NK0136", "7:42", "`when` must give true or false, and gives a number"),
+        ("''", "NK0136", "7:42", "expression is empty"),
+        ("'${{ live.a }}'", "NK0136", "7:43", "expression does not parse"),
+    ];
+    for (when, code, at, message) in table {
+        let text = format!(
+            "kind: Unit\nmetadata: {{name: web}}\nspec:\n  manifests: [a.yaml]\n  ignore:\n    - {{fields: [/spec], reason: y, when: {when}}}\n"
+        );
+        let found = reading("units/web/unit.yaml", &text);
+        let [problem] = found.diagnostics.as_slice() else { panic!("{when}: {:?}", found.diagnostics) };
+        let place = problem.place.as_ref().unwrap().to_string();
+        assert_eq!((problem.code.id(), place), (code, format!("units/web/unit.yaml:{at}")), "{when}");
+        assert!(problem.message.starts_with(message), "{when}: {}", problem.message);
+    }
 }
 
 const INGEST: &str = "\

@@ -1,5 +1,7 @@
 //! What differs between a target and what Git wants, as JSON.
 
+use std::slice;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +50,17 @@ impl DiffDocument {
         }
         for ((key, changes), shown) in told.drifted.iter().zip(&mut document.drifted) {
             tell_setters(observation, key, changes, &mut shown.changes);
+        }
+        let left = told.left.iter().filter(|(_, left)| !left.fields.is_empty());
+        for ((key, left), shown) in left.zip(&mut document.left_alone) {
+            for (field, shown) in left.fields.iter().zip(&mut shown.fields) {
+                tell_setters(
+                    observation,
+                    key,
+                    slice::from_ref(&field.change),
+                    slice::from_mut(&mut shown.change),
+                );
+            }
         }
         Self {
             version: DIFF_VERSION,

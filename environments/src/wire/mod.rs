@@ -24,8 +24,9 @@ pub use diff::{DIFF_VERSION, DiffDocument};
 pub use events::{EVENTS_VERSION, EventDocument, EventsDocument};
 pub use plan::{
     AcknowledgementDocument, ActionDocument, BlockedDocument, ChangeDocument, ConflictDocument,
-    CountsDocument, DecisionDocument, DriftDocument, FindingDocument, HoldDocument, PLAN_VERSION,
-    PlanDocument, PreconditionsDocument, ReasonDocument, StandingDocument, SubjectDocument,
+    CountsDocument, DecisionDocument, DriftDocument, FindingDocument, HoldDocument, LeftDocument,
+    LeftFieldDocument, PLAN_VERSION, PlanDocument, PreconditionsDocument, ReasonDocument, StandingDocument,
+    SubjectDocument,
 };
 pub use schema::schemas;
 pub use scrub::{is_sensitive_name, scrub, scrub_value};

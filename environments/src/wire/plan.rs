@@ -27,6 +27,9 @@ pub struct PlanDocument {
     /// Objects that moved away from what was applied, and are not taken back.
     #[serde(default)]
     pub drifted: Vec<DriftDocument>,
+    /// Objects in which fields are not as Git wants them and stay so. No part of the id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<LeftDocument>,
     /// Objects that could not be observed. They are neither changed nor deleted.
     #[serde(default)]
     pub unknown: Vec<ReasonDocument>,
@@ -161,6 +164,30 @@ pub struct ConflictDocument {
 pub struct DriftDocument {
     pub subject: SubjectDocument,
     pub changes: Vec<ChangeDocument>,
+}
+
+/// What of one object is left as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftDocument {
+    pub unit: String,
+    pub subject: SubjectDocument,
+    pub fields: Vec<LeftFieldDocument>,
+}
+
+/// A field that is left as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftFieldDocument {
+    /// `before` is what is there and stays, `after` what Git wants.
+    pub change: ChangeDocument,
+    /// `rule`: an ignore rule says so. `autoscaler`: it is scaled. `target`: the target makes this of what Git wants.
+    pub to: String,
+    /// In words; of a rule, its own reason.
+    pub reason: String,
+    /// Where the rule stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceDocument>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

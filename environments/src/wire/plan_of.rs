@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diagnostic::{DiagnosticDocument, PlaceDocument};
 use super::plan::{
     AcknowledgementDocument, ActionDocument, BlockedDocument, ChangeDocument, ConflictDocument,
-    CountsDocument, DecisionDocument, DriftDocument, FindingDocument, HoldDocument, PLAN_VERSION,
-    PlanDocument, PreconditionsDocument, ReasonDocument, StandingDocument, SubjectDocument,
+    CountsDocument, DecisionDocument, DriftDocument, FindingDocument, HoldDocument, LeftDocument,
+    LeftFieldDocument, PLAN_VERSION, PlanDocument, PreconditionsDocument, ReasonDocument, StandingDocument,
+    SubjectDocument,
 };
 use super::shown::{Marks, text_document};
 use super::workflow::WorkflowChangeDocument;
@@ -14,8 +15,8 @@ use crate::diagnostic::Diagnostic;
 use crate::ids::UnitName;
 use crate::object::{KeyParts, ObjectKey, Provenance};
 use crate::plan::{
-    Action, ApprovedPlan, Blocked, Cause, Change, Conflict, Payload, Plan, Preconditions, Resolution,
-    Subject, Verb,
+    Action, ApprovedPlan, Blocked, Cause, Change, Conflict, LeftAlone, LeftField, LeftTo, Payload, Plan,
+    Preconditions, Resolution, Subject, Verb,
 };
 use crate::verdict::{Acknowledgement, Admission, Finding, HoldReason, Standing, Verdict};
 
@@ -29,6 +30,7 @@ impl PlanDocument {
             unknown,
             blocked,
             drifted,
+            left,
             kept,
             // Entries of objects that are gone: nothing happens to anything that is there.
             forget: _,
@@ -50,6 +52,7 @@ impl PlanDocument {
             counts: counts(actions, *unchanged),
             actions: actions.iter().map(|it| action(it, &mut marks)).collect(),
             drifted: drifted.iter().map(|(key, changed)| drift(key, changed, &mut marks)).collect(),
+            left_alone: left.iter().filter_map(|(key, left)| left_alone(key, left, &mut marks)).collect(),
             unknown: unknown.iter().map(reason).collect(),
             kept: kept.iter().map(reason).collect(),
             blocked: blocked.iter().map(|(unit, why)| block(unit, why)).collect(),
@@ -169,13 +172,16 @@ fn provenance(provenance: &Provenance) -> PlaceDocument {
 }
 
 fn changes(changes: &[Change], marks: &mut Marks) -> Vec<ChangeDocument> {
-    let mut document = |change: &Change| ChangeDocument {
+    changes.iter().map(|change| change_document(change, marks)).collect()
+}
+
+fn change_document(change: &Change, marks: &mut Marks) -> ChangeDocument {
+    ChangeDocument {
         path: text_document(&change.path.to_string()),
         before: change.before.as_ref().map(|shown| marks.shown(shown)),
         after: change.after.as_ref().map(|shown| marks.shown(shown)),
         set_by: None,
-    };
-    changes.iter().map(&mut document).collect()
+    }
 }
 
 fn conflict(conflict: &Conflict) -> ConflictDocument {
@@ -195,6 +201,22 @@ fn conflict(conflict: &Conflict) -> ConflictDocument {
 
 fn drift(key: &ObjectKey, changed: &[Change], marks: &mut Marks) -> DriftDocument {
     DriftDocument { subject: SubjectDocument::of_key(key), changes: changes(changed, marks) }
+}
+
+/// Absent: only a condition gave no answer there, which the diagnostics say.
+fn left_alone(key: &ObjectKey, left: &LeftAlone, marks: &mut Marks) -> Option<LeftDocument> {
+    let LeftAlone { unit, fields, unjudged: _ } = left;
+    let mut field = |LeftField { change, to }: &LeftField| {
+        let (to, reason, place) = match to {
+            LeftTo::Rule { place, reason } => ("rule", text_document(reason), Some(PlaceDocument::of(place))),
+            LeftTo::Autoscaler => ("autoscaler", "scaled by an autoscaler".to_owned(), None),
+            LeftTo::Target => ("target", "rewritten by the target".to_owned(), None),
+        };
+        LeftFieldDocument { change: change_document(change, marks), to: to.to_owned(), reason, place }
+    };
+    let fields: Vec<LeftFieldDocument> = fields.iter().map(&mut field).collect();
+    let (unit, subject) = (unit.to_string(), SubjectDocument::of_key(key));
+    (!fields.is_empty()).then_some(LeftDocument { unit, subject, fields })
 }
 
 fn block(unit: &UnitName, why: &Blocked) -> BlockedDocument {

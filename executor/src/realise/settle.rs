@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use naksha_environments::inventory::{Inventory, Owned};
-use naksha_environments::merge::merge;
-use naksha_environments::object::{DesiredObject, Live, Mark, ObjectKey, Observation, Observed};
-use naksha_environments::plan::{Plan, Subject};
+use naksha_environments::merge::{merge, without};
+use naksha_environments::object::{Body, DesiredObject, Live, Mark, ObjectKey, Observation, Observed};
+use naksha_environments::plan::{FieldPath, LeftTo, Plan, Subject};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::SecretMark;
 use serde_json::Value;
@@ -126,7 +126,7 @@ fn marked(
     inventory: &Inventory,
 ) -> BTreeMap<ObjectKey, Arc<Owned>> {
     let mut settled = BTreeMap::new();
-    let mut changed: Vec<(&ObjectKey, &Owned, &Mark)> = Vec::new();
+    let mut changed: Vec<(&ObjectKey, &Arc<Owned>, &Mark)> = Vec::new();
     for (key, observed) in &observation.objects {
         let Some(owned) = inventory.get(key) else { continue };
         let Some(before) = &owned.mark else { continue };
@@ -161,8 +161,10 @@ fn marked(
         }
         // One that moves is not right already: its new unit may be blocked.
         if let Some((_, object)) = rendered.maker(key).filter(|(unit, _)| unit.name == owned.unit) {
-            let renewed = as_applied(owned, object, mark);
-            if renewed != *owned {
+            let left = left_to_others(plan, observation, key);
+            let renewed = as_applied(owned, object, mark, &left);
+            // What has to be read in every pass is mostly known already.
+            if renewed != **owned {
                 settled.insert(key.clone(), Arc::new(renewed));
             }
         }
@@ -170,28 +172,128 @@ fn marked(
     settled
 }
 
-/// The plan found nothing to do, so what is wanted is what is applied. The marks of secrets stay: another value at a
-/// known reference would have been something to do.
-fn as_applied(owned: &Owned, desired: &DesiredObject, mark: &Mark) -> Owned {
-    let mut owned = Owned { mark: Some(mark.clone()), ..owned.clone() };
-    if owned.desired == desired.digest() {
-        // Fields that are left to others are in `desired` and never were in `applied`.
-        if owned.is_announced() {
-            owned.applied = desired.body.clone();
+/// Fields of an object that the plan leaves to others.
+#[derive(Default)]
+struct Left {
+    all: Vec<FieldPath>,
+    /// Those that are not ours any more, as far as the target says whose they are.
+    gone: Vec<FieldPath>,
+}
+
+fn left_to_others(plan: &Plan, observation: &Observation, key: &ObjectKey) -> Left {
+    let fields = plan.left.get(key).map(|left| left.fields.as_slice()).unwrap_or_default();
+    let owners = match observation.objects.get(key) {
+        Some(Observed::Live(live)) => live.owners(),
+        _ => None,
+    };
+    let mut left = Left::default();
+    // What the target makes of our value is ours.
+    for field in fields.iter().filter(|field| field.to != LeftTo::Target) {
+        let path = &field.change.path;
+        left.all.push(path.clone());
+        if owners.is_none_or(|owners| owners.of(path).is_some()) {
+            left.gone.push(path.clone());
         }
-    } else {
+    }
+    left
+}
+
+/// The plan found nothing to do, so what is wanted is what is applied, but for fields that are left to others: of those it is
+/// what it was, until somebody else has them. The mark that is kept speaks of their values too; were they still called
+/// applied, nobody could tell them from what the target made of a write of ours. The marks of secrets stay: another value at
+/// a known reference would have been something to do.
+fn as_applied(owned: &Owned, desired: &DesiredObject, mark: &Mark, left: &Left) -> Owned {
+    let mut owned = Owned { mark: Some(mark.clone()), ..owned.clone() };
+    if owned.desired != desired.digest() {
+        owned.applied = wanted_beside(&owned.applied, desired, &left.all);
         // Another definition: what is there says how it does.
         owned.end = None;
         owned.desired = desired.digest();
-        owned.applied = desired.body.clone();
         owned.api_version = desired.api_version.clone();
+    } else if owned.is_announced() {
+        // Fields that were left to others by a write are in `desired` and never were in `applied`.
+        owned.applied = desired.body.clone();
+    }
+    if !left.gone.is_empty() {
+        owned.applied = Body::new(&without(&owned.applied.value(), &left.gone));
     }
     owned
+}
+
+/// What is wanted, with what was applied before in the fields `left`.
+fn wanted_beside(applied: &Body, desired: &DesiredObject, left: &[FieldPath]) -> Body {
+    if left.is_empty() {
+        return desired.body.clone();
+    }
+    let applied = applied.value();
+    Body::new(&merge(&desired.key.kind, Some(&applied), Some(&applied), &desired.body.value(), left))
 }
 
 fn object_of(subject: &Subject) -> Option<&ObjectKey> {
     match subject {
         Subject::Object(key) => Some(key),
         Subject::Workflow(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use naksha_environments::digest::Digest;
+    use naksha_environments::ids::UnitName;
+    use naksha_environments::object::Provenance;
+    use naksha_environments::source::TreePath;
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment(replicas: u32) -> DesiredObject {
+        DesiredObject {
+            key: ObjectKey::new("apps", "Deployment", Some("shop"), "web"),
+            api_version: "apps/v1".into(),
+            body: Body::new(&json!({"spec": {"replicas": replicas, "paused": true}})),
+            secrets: BTreeMap::new(),
+            wave: 0,
+            provenance: Provenance {
+                path: TreePath::parse("units/web/web.yaml").expect("should be a path"),
+                line: 1,
+                rendered: false,
+            },
+        }
+    }
+
+    fn mark(version: &str) -> Mark {
+        Mark { uid: None, version: version.into(), fingerprint: Digest::of_bytes(version.as_bytes()) }
+    }
+
+    /// What was applied, after two replicas were applied and the plan left `left` to others, of which `gone` are theirs.
+    fn applied(wanted: u32, left: &[&str], gone: &[&str]) -> Value {
+        let before = deployment(2);
+        let owned = Owned {
+            unit: UnitName::parse("web").expect("should be a name"),
+            api_version: "apps/v1".into(),
+            desired: before.digest(),
+            applied: before.body.clone(),
+            mark: Some(mark("1")),
+            secrets: BTreeMap::new(),
+            stateful: false,
+        };
+        let paths = |names: &[&str]| {
+            names.iter().map(|name| FieldPath::default().key("spec").key(name)).collect::<Vec<_>>()
+        };
+        let (wanted, left) = (deployment(wanted), Left { all: paths(left), gone: paths(gone) });
+        let settled = as_applied(&owned, &wanted, &mark("2"), &left);
+        assert_eq!((settled.desired, settled.mark), (wanted.digest(), Some(mark("2"))));
+        settled.applied.value()["spec"].clone()
+    }
+
+    #[test]
+    fn what_is_left_to_others_is_not_called_applied() {
+        assert_eq!(applied(2, &[], &[]), json!({"replicas": 2, "paused": true}));
+        assert_eq!(applied(3, &[], &[]), json!({"replicas": 3, "paused": true}));
+        // Somebody else has it: it was ours once, and is not.
+        assert_eq!(applied(2, &["replicas"], &["replicas"]), json!({"paused": true}));
+        assert_eq!(applied(3, &["replicas"], &["replicas"]), json!({"paused": true}));
+        // It is ours still, and what Git wants now was never written.
+        assert_eq!(applied(3, &["replicas"], &[]), json!({"replicas": 2, "paused": true}));
     }
 }

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 /// The annotation in which client-side apply keeps a copy of the whole object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// Where a Secret has its values.
+const SECRET_FIELDS: [&str; 2] = ["data", "stringData"];
+
 /// `value`, which stands at `path` of `key`, as it may be shown: values of a Secret as secrets, other texts
 /// scrubbed. A value beside a telling name (`env[name=DB_PASSWORD].value`) is masked whole.
 pub fn shown(key: &ObjectKey, path: &FieldPath, value: &Value) -> Shown {
@@ -25,11 +28,31 @@ pub fn shown(key: &ObjectKey, path: &FieldPath, value: &Value) -> Shown {
     Shown::Value(scrub_value(value))
 }
 
+/// A whole object as expressions may see it: masked as [`shown`] does, with its keys.
+pub(super) fn masked(key: &ObjectKey, body: &Value) -> Value {
+    let mut body = scrub_value(body);
+    for field in SECRET_FIELDS.into_iter().filter(|_| is_secret(key)) {
+        if let Some(values) = body.get_mut(field).and_then(Value::as_object_mut) {
+            for value in values.values_mut() {
+                *value = MASK.into();
+            }
+        }
+    }
+    let annotations = body.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
+    if let Some(copy) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
+        *copy = MASK.into();
+    }
+    body
+}
+
+fn is_secret(key: &ObjectKey) -> bool {
+    key.group.is_empty() && &*key.kind == "Secret"
+}
+
 fn is_secret_data(key: &ObjectKey, path: &FieldPath) -> bool {
-    let is_secret = key.group.is_empty() && &*key.kind == "Secret";
     let copies = |segment: &Segment| matches!(segment, Segment::Key(key) if key == LAST_APPLIED);
     match path.0.as_slice() {
-        [Segment::Key(field), ..] if is_secret && (field == "data" || field == "stringData") => true,
+        [Segment::Key(field), ..] if is_secret(key) && SECRET_FIELDS.contains(&field.as_str()) => true,
         segments => segments.iter().any(copies),
     }
 }

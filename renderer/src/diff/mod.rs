@@ -9,7 +9,7 @@ mod ignore;
 mod mask;
 mod three_way;
 
-pub use ignore::{ignored_fields, is_ignored_manager};
+pub use ignore::{Costs, Ignored};
 pub use mask::{shown, translate_secrets};
 pub use naksha_environments::merge::{merge, without};
 pub use three_way::{FieldDiff, Origin, Sides, compare};

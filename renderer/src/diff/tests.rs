@@ -1,23 +1,25 @@
 //! Three-way comparison and merging: tables of cases, and laws.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use naksha_environments::diagnostic::Place;
 use naksha_environments::digest::{Digest, canonical_json};
+use naksha_environments::expression::Expression;
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::{Body, ObjectKey};
 use naksha_environments::plan::{FieldPath, Shown};
 use naksha_environments::secret::MarkKey;
+use naksha_environments::source::TreePath;
 use naksha_environments::unit::IgnoreRule;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Sides, compare, ignored_fields, merge, shown, translate_secrets, without};
+use super::{Costs, Ignored, Sides, compare, merge, shown, translate_secrets, without};
 
 fn check(kind: &str, desired: &Value, live: &Value, applied: &Value, expected: &[&str]) {
     let sides = Sides { desired, live: Some(live), applied: (!applied.is_null()).then_some(applied) };
-    let found: Vec<String> = compare(kind, sides, &BTreeSet::new())
+    let found: Vec<String> = compare(kind, sides)
         .iter()
         .map(|diff| {
             let mut text_line = format!("{:?} {}:", diff.origin, diff.path);
@@ -31,7 +33,7 @@ fn check(kind: &str, desired: &Value, live: &Value, applied: &Value, expected: &
     assert_eq!(found, expected);
     let merged = merge(kind, Some(live), (!applied.is_null()).then_some(applied), desired, &[]);
     let again = Sides { desired, live: Some(&merged), applied: Some(desired) };
-    assert_eq!(compare(kind, again, &BTreeSet::new()), [], "after the merge to {merged}");
+    assert_eq!(compare(kind, again), [], "after the merge to {merged}");
 }
 
 #[test]
@@ -172,7 +174,9 @@ fn rule(fields: &[&str]) -> IgnoreRule {
         names: vec![],
         fields,
         managers: vec![],
+        when: None,
         reason: "test".to_owned(),
+        place: Place::at_line(&TreePath::parse("units/web/unit.yaml").unwrap(), 7, 7),
     }
 }
 
@@ -189,20 +193,86 @@ fn ignored_fields_are_left_alone() {
         "/nope",
         "",
     ])];
-    let ignored = ignored_fields(&rules, &key, &[&desired]);
-    let paths: Vec<_> = ignored.iter().map(ToString::to_string).collect();
+    let leave = |key: &ObjectKey| -> Vec<FieldPath> {
+        let ignored = Ignored::of(&rules, key, &desired, &live, &Costs::default());
+        ignored.fields(&[&desired]).into_keys().collect()
+    };
+    let paths: Vec<_> = leave(&key).iter().map(ToString::to_string).collect();
     assert_eq!(
         paths,
         ["spec.args", "spec.containers[name=app].image", "spec.containers[name=b].image", "spec.replicas"]
     );
-    let sides = Sides { desired: &desired, live: Some(&live), applied: Some(&desired) };
-    assert_eq!(compare("Deployment", sides, &ignored), []);
-    let leave: Vec<FieldPath> = ignored.into_iter().collect();
-    assert_eq!(merge("Deployment", Some(&live), Some(&desired), &desired, &leave), live);
+    assert_eq!(merge("Deployment", Some(&live), Some(&desired), &desired, &leave(&key)), live);
     let stripped = json!({"spec": {"containers": [{"name": "app"}, {"name": "b"}]}});
-    assert_eq!(without(&desired, &leave), stripped);
-    let other = ObjectKey::new("", "Service", None, "web");
-    assert!(ignored_fields(&rules, &other, &[&desired]).is_empty());
+    assert_eq!(without(&desired, &leave(&key)), stripped);
+    assert_eq!(leave(&ObjectKey::new("", "Service", None, "web")), []);
+}
+
+/// What comes of a rule with this condition for an object: it applies, it does not, or why that is not known.
+fn judged(when: &str, key: &ObjectKey, desired: &Value, live: &Value, costs: &Costs) -> String {
+    let when = Some(Expression::parse(when, None).unwrap());
+    let rules = [IgnoreRule { when, kinds: vec![], ..rule(&["/spec/replicas"]) }];
+    let ignored = Ignored::of(&rules, key, desired, live, costs);
+    match ignored.unjudged.as_slice() {
+        [] => (!ignored.fields(&[desired]).is_empty()).to_string(),
+        [unjudged] => format!("{} {}: {}", unjudged.place, unjudged.reason, unjudged.why),
+        more => panic!("one rule, one answer: {more:?}"),
+    }
+}
+
+#[test]
+fn a_condition_decides_by_both_versions() {
+    let key = ObjectKey::new("apps", "Deployment", Some("naksha"), "web");
+    let desired = json!({"metadata": {"name": "web"}, "spec": {"replicas": 2}});
+    let live = json!({"metadata": {"name": "web", "annotations": {"scaler": "on"}}, "spec": {"replicas": 5}});
+    let table = [
+        ("'scaler' in live.metadata.annotations", "true"),
+        ("has(live.metadata.annotations) && live.metadata.annotations.scaler == 'off'", "false"),
+        ("live.spec.replicas > desired.spec.replicas", "true"),
+        ("live.spec.paused", "units/web/unit.yaml:7:7 test: there is no `paused`"),
+        ("live.spec.replicas == 'five'", "false"),
+        ("live.spec.replicas", "units/web/unit.yaml:7:7 test: it gives neither true nor false"),
+        (
+            "live.spec.replicas.startsWith('a')",
+            "units/web/unit.yaml:7:7 test: `startsWith` does not take int and string",
+        ),
+    ];
+    for (when, expected) in table {
+        assert_eq!(judged(when, &key, &desired, &live, &Costs::default()), expected, "{when}");
+    }
+}
+
+#[test]
+fn a_condition_sees_no_secret() {
+    let key = ObjectKey::new("", "Secret", Some("naksha"), "db");
+    let body = json!({
+        "metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "canary"}},
+        "data": {"URL": "mark:canary"}, "stringData": {"a": "canary"},
+        "spec": {"replicas": 1, "dsn": "postgres://app:canary@db/app"},
+    });
+    for (when, expected) in [
+        ("'URL' in live.data && live.data.URL == '(secret)' && desired.stringData.a == '(secret)'", "true"),
+        (
+            "live.metadata.annotations['kubectl.kubernetes.io/last-applied-configuration'] == '(secret)'",
+            "true",
+        ),
+        ("live.spec.dsn.contains('canary')", "false"),
+    ] {
+        assert_eq!(judged(when, &key, &body, &body, &Costs::default()), expected, "{when}");
+    }
+}
+
+#[test]
+fn a_condition_that_takes_too_much_is_asked_once() {
+    let key = ObjectKey::new("apps", "Deployment", Some("naksha"), "web");
+    let many: Vec<u32> = (0..1_500).collect();
+    let body = json!({"spec": {"replicas": 1, "many": many}});
+    let (when, costs) = ("live.spec.many.all(a, live.spec.many.all(b, a >= 0))", Costs::default());
+    let first = judged(when, &key, &body, &body, &costs);
+    assert!(first.contains("evaluation stopped: it takes more than"), "{first}");
+    assert!(
+        judged(when, &key, &body, &body, &costs).ends_with("it takes too much to ask it of every object")
+    );
 }
 
 #[test]
@@ -228,7 +298,7 @@ fn secrets_read_as_the_references_they_came_from() {
     let changed = json!({"kind": "Secret", "data": {"URL": mark("hacked"), "PIN": mark("1234")}});
     let live = translate_secrets(changed, &owned);
     let sides = Sides { desired: &applied, live: Some(&live), applied: Some(&applied) };
-    let found = compare("Secret", sides, &BTreeSet::new());
+    let found = compare("Secret", sides);
     assert_eq!(found.len(), 1);
     let key = ObjectKey::new("", "Secret", Some("naksha"), "db");
     let shown = |value: &Option<Value>| shown(&key, &found[0].path, value.as_ref().unwrap());
@@ -314,7 +384,7 @@ proptest! {
     fn nothing_differs_after_a_merge(desired in objects(), live in prop::option::of(objects()), applied in prop::option::of(objects())) {
         let merged = merge("X", live.as_ref(), applied.as_ref(), &desired, &[]);
         let sides = Sides { desired: &desired, live: Some(&merged), applied: Some(&desired) };
-        prop_assert_eq!(compare("X", sides, &BTreeSet::new()), vec![], "after the merge to {}", merged);
+        prop_assert_eq!(compare("X", sides), vec![], "after the merge to {}", merged);
         let again = merge("X", Some(&merged), Some(&desired), &desired, &[]);
         prop_assert_eq!(again, merged);
     }
@@ -322,10 +392,10 @@ proptest! {
     #[test]
     fn what_differs_is_what_a_merge_changes(desired in objects(), live in objects(), applied in objects()) {
         let sides = Sides { desired: &desired, live: Some(&live), applied: Some(&applied) };
-        let found = compare("X", sides, &BTreeSet::new());
+        let found = compare("X", sides);
         let leave: Vec<FieldPath> = found.iter().map(|diff| diff.path.clone()).collect();
         let merged = merge("X", Some(&live), Some(&applied), &desired, &leave);
-        let left = compare("X", Sides { desired: &desired, live: Some(&merged), applied: Some(&applied) }, &BTreeSet::new());
+        let left = compare("X", Sides { desired: &desired, live: Some(&merged), applied: Some(&applied) });
         prop_assert_eq!(left, found, "leaving every differing field changes nothing that counts");
     }
 

@@ -38,10 +38,9 @@ pub enum Origin {
     Conflict,
 }
 
-/// The differing fields, in path order. `kind` decides how texts compare (a ConfigMap's are verbatim);
-/// `ignored` names fields that are left alone, with everything beneath them.
-pub fn compare(kind: &str, sides: Sides<'_>, ignored: &BTreeSet<FieldPath>) -> Vec<FieldDiff> {
-    let mut walk = Walk { kind, ignored, path: FieldPath::default(), found: Vec::new() };
+/// The differing fields, in path order. `kind` decides how texts compare (a ConfigMap's are verbatim).
+pub fn compare(kind: &str, sides: Sides<'_>) -> Vec<FieldDiff> {
+    let mut walk = Walk { kind, path: FieldPath::default(), found: Vec::new() };
     walk.node(Some(sides.desired), sides.live, sides.applied);
     walk.found.sort_by(|one, two| one.path.cmp(&two.path));
     walk.found
@@ -54,7 +53,6 @@ const DEFAULTED: &[&str] = &["volumeClaimTemplates", "sources", "items"];
 
 struct Walk<'a> {
     kind: &'a str,
-    ignored: &'a BTreeSet<FieldPath>,
     path: FieldPath,
     found: Vec<FieldDiff>,
 }
@@ -62,9 +60,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn below(&mut self, segment: Segment, visit: impl FnOnce(&mut Self)) {
         self.path.0.push(segment);
-        if self.ignored.is_empty() || !self.ignored.contains(&self.path) {
-            visit(self);
-        }
+        visit(self);
         self.path.0.pop();
     }
 

@@ -4,7 +4,7 @@ use naksha_environments::codes::plan as codes;
 use naksha_environments::diagnostic::{Diagnostic, Place};
 use naksha_environments::ids::UnitName;
 use naksha_environments::object::ObjectKey;
-use naksha_environments::plan::{Action, Blocked, Payload, Plan, Resolution};
+use naksha_environments::plan::{Action, Blocked, Payload, Plan, Resolution, Unjudged};
 use naksha_environments::rendered::Rendered;
 
 /// The plan's own findings, sorted. `rendered` is what it was made from; it knows the places.
@@ -33,8 +33,20 @@ pub fn diagnostics(plan: &Plan, rendered: &Rendered) -> Vec<Diagnostic> {
         let hint = "set `sync.selfHeal: true` to take it back, or bring the change into Git";
         found.push(at(rendered, key, Diagnostic::new(codes::DRIFT, message).hint(hint)));
     }
+    let unjudged =
+        plan.left.iter().flat_map(|(key, left)| left.unjudged.iter().map(move |it| (key, left, it)));
+    found.extend(unjudged.map(|(key, left, it)| condition(key, &left.unit, it)));
     found.sort();
     found
+}
+
+/// A rule that cannot tell whether it applies does not: drift that nobody hears of would be worse.
+fn condition(key: &ObjectKey, unit: &UnitName, unjudged: &Unjudged) -> Diagnostic {
+    let Unjudged { place, reason, why, hint } = unjudged;
+    let message = format!("the ignore rule \"{reason}\" does not apply to `{key}`: {why}");
+    let hint =
+        hint.as_deref().unwrap_or("let `when` give true or false for every object that the rule is about");
+    Diagnostic::new(codes::CONDITION_UNJUDGED, message).at(place.clone()).hint(hint).unit(unit)
 }
 
 fn blocked(rendered: &Rendered, unit: &UnitName, why: &Blocked) -> Option<Diagnostic> {

@@ -1,19 +1,21 @@
 //! The decision for a wanted object that is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use naksha_environments::inventory::Owned;
 use naksha_environments::kubernetes::is_default;
 use naksha_environments::object::{Body, FieldOwners, Managed, Mark, ObjectKey};
-use naksha_environments::plan::{Cause, Change, Conflict, FieldPath, Payload, Resolution, Verb};
-use naksha_environments::unit::ImmutablePolicy;
+use naksha_environments::plan::{
+    Cause, Change, Conflict, FieldPath, LeftField, LeftTo, Payload, Resolution, Verb,
+};
+use naksha_environments::unit::{IgnoreRule, ImmutablePolicy};
 use serde_json::Value;
 
 use super::immutable::needs_replace;
 use super::joined::Wanted;
-use super::object::{Decision, Wishes, act, changes_of, rotate, rotated};
-use crate::diff::{FieldDiff, Origin, Sides, compare, ignored_fields, is_ignored_manager, without};
+use super::object::{Decided, Decision, Wishes, act, change_of, changes_of, rotate, rotated};
+use crate::diff::{FieldDiff, Ignored, Origin, Sides, compare, without};
 
 /// A wanted object that is there.
 pub(super) struct Existing<'a> {
@@ -36,20 +38,41 @@ struct Differences {
     hands_over: bool,
 }
 
+/// What is left alone, whatever is done with the rest.
+struct Aside<'a> {
+    rules: Ignored<'a>,
+    /// The fields that are meant, and by which rule; none: an autoscaler's.
+    ignored: BTreeMap<FieldPath, Option<&'a IgnoreRule>>,
+    /// Those of them, and of those that the target rewrites, that differ.
+    left: Vec<LeftField>,
+}
+
 impl Existing<'_> {
-    pub(super) fn decide(&self, wishes: Wishes<'_>) -> Decision {
+    pub(super) fn decide(&self, wishes: Wishes<'_>) -> Decided {
+        let desired = self.wanted.object.body.value();
+        let applied = self.owned.map(|owned| owned.applied.value());
+        let rules = Ignored::of(&self.wanted.rendered.ignore, self.key, &desired, &self.live, wishes.costs);
+        let mut aside = Aside { rules, ignored: BTreeMap::new(), left: Vec::new() };
+        let differences = self.differences(&desired, applied.as_ref(), &mut aside);
+        let decision = self.decide_on(wishes, &desired, applied.as_ref(), differences);
+        Decided { decision, left: aside.left, unjudged: aside.rules.unjudged }
+    }
+
+    fn decide_on(
+        &self,
+        wishes: Wishes<'_>,
+        desired: &Value,
+        applied: Option<&Value>,
+        differences: Differences,
+    ) -> Decision {
         let Self { key, wanted, owned, mark, live, managed } = self;
         let object = wanted.object;
-        let desired = object.body.value();
-        let applied = owned.map(|owned| owned.applied.value());
-        let Differences { diffs, mut conflicts, leave, hands_over } =
-            self.differences(&desired, applied.as_ref());
+        let Differences { diffs, mut conflicts, leave, hands_over } = differences;
         let changes = changes_of(key, &diffs);
 
         let is_recorded = || {
-            let applied = applied.as_ref().filter(|_| owned.is_some_and(|owned| owned.mark.is_some()));
-            applied.is_some_and(|applied| without(&desired, &leave) == without(applied, &leave))
-                && !hands_over
+            let applied = applied.filter(|_| owned.is_some_and(|owned| owned.mark.is_some()));
+            applied.is_some_and(|applied| without(desired, &leave) == without(applied, &leave)) && !hands_over
         };
         let signed = managed.is_none_or(|managed| managed.signed);
         let moves_from = owned.filter(|owned| owned.unit != *wanted.unit).map(|owned| owned.unit.clone());
@@ -86,25 +109,28 @@ impl Existing<'_> {
         act(wanted, verb, cause, changes, conflicts, payload)
     }
 
-    fn differences(&self, desired: &Value, applied: Option<&Value>) -> Differences {
+    fn differences(&self, desired: &Value, applied: Option<&Value>, aside: &mut Aside<'_>) -> Differences {
         let Self { key, wanted, owned, mark: _, live, managed } = self;
-        let (rules, owners) = (&wanted.rendered.ignore, managed.map(|managed| &managed.owners));
-        let mut ignored = ignored_fields(rules, key, &[desired, live]);
-        ignored.extend(owners.and_then(autoscaled));
+        let owners = managed.map(|managed| &managed.owners);
+        let fields = aside.rules.fields(&[desired, live]);
+        aside.ignored.extend(fields.into_iter().map(|(path, rule)| (path, Some(rule))));
+        if let Some(path) = owners.and_then(autoscaled) {
+            aside.ignored.entry(path).or_insert(None);
+        }
         let inherited = managed.and_then(|managed| managed.inherited.as_ref()).filter(|_| owned.is_none());
         let inherited = inherited.map(Body::value);
         let sides = Sides { desired, live: Some(live), applied: applied.or(inherited.as_ref()) };
-        let mut diffs = compare(&key.kind, sides, &ignored);
+        let mut diffs = compare(&key.kind, sides);
         if owned.is_none() {
             diffs.retain(|diff| !stays(key, diff));
         }
-        let is_theirs = |diff: &&FieldDiff| {
-            owners
-                .and_then(|owners| owners.of(&diff.path))
-                .is_some_and(|who| is_ignored_manager(rules, key, who))
-        };
-        ignored.extend(diffs.iter().filter(is_theirs).map(|diff| diff.path.clone()));
-        diffs.retain(|diff| !ignored.contains(&diff.path));
+        diffs.retain(|diff| match self.left_to(diff, aside) {
+            Some(to) => {
+                aside.left.push(LeftField { change: change_of(key, diff), to });
+                false
+            }
+            None => true,
+        });
         let (mut conflicts, mut left) = conflicts_of(&diffs, wanted.rendered.conflicts.into(), owners);
         let given_up = owners.and_then(|_| given_up(&diffs));
         let hands_over = given_up.is_some();
@@ -112,7 +138,37 @@ impl Existing<'_> {
         conflicts.extend(given_up.clone().map(|path| Conflict { path, manager: None, resolution }));
         left.extend(given_up);
         diffs.retain(|diff| !left.contains(&diff.path));
-        Differences { diffs, conflicts, leave: ignored.into_iter().chain(left).collect(), hands_over }
+        let leave: BTreeSet<FieldPath> = aside.ignored.keys().cloned().chain(left).collect();
+        Differences { diffs, conflicts, leave: leave.into_iter().collect(), hands_over }
+    }
+
+    /// To whom a differing field is left, when it is.
+    fn left_to(&self, diff: &FieldDiff, aside: &mut Aside<'_>) -> Option<LeftTo> {
+        let path = &diff.path;
+        let meant = (1..=path.0.len()).find_map(|length| aside.ignored.get(&path.0[..length])).copied();
+        let owner = self.managed.and_then(|managed| managed.owners.of(path));
+        let meant = meant.or_else(|| {
+            let rule = aside.rules.of_manager(owner?)?;
+            aside.ignored.insert(path.clone(), Some(rule));
+            Some(Some(rule))
+        });
+        match meant {
+            Some(Some(IgnoreRule { place, reason, .. })) => {
+                Some(LeftTo::Rule { place: place.clone(), reason: reason.clone() })
+            }
+            Some(None) => Some(LeftTo::Autoscaler),
+            None => self.is_answer(diff).then_some(LeftTo::Target),
+        }
+    }
+
+    /// Whether the live value is what the target answered when we wrote just what Git wants: then writing it again changes
+    /// nothing. The mark tells only of all our fields together; where one of them moved, it is known of none. A target that
+    /// does not say who set what keeps what it is given.
+    fn is_answer(&self, diff: &FieldDiff) -> bool {
+        let recorded = self.owned.and_then(|owned| owned.mark.as_ref());
+        diff.origin == Origin::Drift
+            && self.managed.is_some_and(|managed| managed.by_us && managed.owners.of(&diff.path).is_none())
+            && recorded.is_some_and(|recorded| recorded.fingerprint == self.mark.fingerprint)
     }
 
     /// Changed fields that cannot be changed in place: known ones, or what the target said when it was tried.

@@ -64,11 +64,14 @@ impl<'a> Seen<'a> {
 }
 
 /// The mark that an object is asked about with, where "it is what our last write left" is answer enough. It is withheld
-/// where Git wants something new: then the live object has to be read, so that fields which somebody else set are seen.
+/// where Git wants something new: then the live object has to be read, so that fields which somebody else set are seen. So
+/// it is where only the live object tells what is left alone.
 pub(super) fn asked<'a>(wanted: Option<&Wanted<'_>>, owned: Option<&'a Owned>) -> Option<&'a Mark> {
     let owned = owned?;
-    let is_applied = wanted.is_none_or(|wanted| wanted.object.digest() == owned.desired);
-    owned.mark.as_ref().filter(|_| is_applied)
+    let is_applied = |wanted: &Wanted<'_>| {
+        wanted.object.digest() == owned.desired && !wanted.rendered.must_see(wanted.object, owned)
+    };
+    owned.mark.as_ref().filter(|_| wanted.is_none_or(is_applied))
 }
 
 /// Rows for every object that is wanted or owned, in no particular order; without those of quiet units.

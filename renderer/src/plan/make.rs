@@ -6,7 +6,9 @@ use naksha_environments::environment::{Environment, Lifecycle};
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{Mark, ObjectKey, Observation};
-use naksha_environments::plan::{Action, Blocked, Plan, PlanId, Preconditions};
+use naksha_environments::plan::{
+    Action, Blocked, LeftAlone, LeftField, Plan, PlanId, Preconditions, Unjudged,
+};
 use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::{SecretMark, SecretRef};
@@ -14,8 +16,9 @@ use naksha_environments::workflow_change::Contexts;
 
 use super::blocked::blocked_units;
 use super::joined::{Row, asked, owned, rows};
-use super::object::{Decision, Pruning, Wishes, decide_unwanted, decide_wanted, disown};
+use super::object::{Decided, Decision, Pruning, Wishes, decide_unwanted, decide_wanted, disown};
 use super::workflow::{register, retire};
+use crate::diff::Costs;
 
 /// What a plan is made from.
 #[derive(Debug, Clone)]
@@ -70,6 +73,18 @@ pub fn objects_to_observe(
     rows.map(|row| (row.key.clone(), asked(row.wanted.as_ref(), row.owned).cloned())).collect()
 }
 
+/// As [`objects_to_observe`], for whoever wants to see what is left alone too: objects that ignore rules are about are read,
+/// although they are as our last write left them.
+pub fn objects_to_compare(rendered: &Rendered, inventory: &Inventory) -> Vec<(ObjectKey, Option<Mark>)> {
+    let (nothing, quiet) = (Observation::default(), Quiet::default());
+    let is_told = |row: &Row<'_>| {
+        let rules = row.wanted.map(|wanted| &wanted.rendered.ignore);
+        !rules.is_some_and(|rules| rules.iter().any(|rule| rule.is_about(row.key)))
+    };
+    let mark = |row: &Row<'_>| asked(row.wanted.as_ref(), row.owned).filter(|_| is_told(row)).cloned();
+    rows(rendered, inventory, &quiet, &nothing).map(|row| (row.key.clone(), mark(&row))).collect()
+}
+
 /// Compares what should be with what is. Pure; the same inputs give the same plan.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let environment = &input.rendered.environment;
@@ -115,10 +130,12 @@ impl Draft {
         let standing = input.rendered.units.values().filter(|unit| quiet.has(&unit.name));
         let standing = standing.filter(|unit| !self.plan.blocked.contains_key(&unit.name));
         self.plan.unchanged += standing.map(|unit| unit.objects().len()).sum::<usize>();
+        let costs = Costs::default();
         for row in rows(input.rendered, input.inventory, quiet, input.observation) {
             let Row { key, wanted, owned, seen } = row;
             let rests = input.resting.is_some_and(|resting| resting.contains(key));
-            let wishes = Wishes { self_heal: sync.self_heal && !rests, elsewhere, sources: input.secrets };
+            let self_heal = sync.self_heal && !rests;
+            let wishes = Wishes { self_heal, elsewhere, sources: input.secrets, costs: &costs };
             let is_frozen = owned.is_some_and(|owned| self.plan.blocked.contains_key(&owned.unit));
             let decision = match (wanted, owned) {
                 (Some(wanted), _) if self.plan.blocked.contains_key(wanted.unit) => continue,
@@ -126,7 +143,11 @@ impl Draft {
                     let unit = &owned.unit;
                     Decision::Unknown(format!("it belongs to unit `{unit}`, of which nothing is planned"))
                 }
-                (Some(wanted), owned) => decide_wanted(wishes, &wanted, owned, seen),
+                (Some(wanted), owned) => {
+                    let Decided { decision, left, unjudged } = decide_wanted(wishes, &wanted, owned, seen);
+                    self.leave(key, wanted.unit, left, unjudged);
+                    decision
+                }
                 (None, Some(_)) if is_frozen => continue,
                 (None, Some(owned)) => decide_unwanted(pruning, key, owned, seen),
                 (None, None) => continue,
@@ -174,6 +195,13 @@ impl Draft {
     fn retire_all(&mut self, input: &PlanInput<'_>) {
         let retired = input.inventory.workflows.iter().map(|(name, it)| retire(name, it, &input.contexts));
         self.plan.actions.extend(retired);
+    }
+
+    fn leave(&mut self, key: &ObjectKey, unit: &UnitName, fields: Vec<LeftField>, unjudged: Vec<Unjudged>) {
+        if !fields.is_empty() || !unjudged.is_empty() {
+            let left = LeftAlone { unit: unit.clone(), fields, unjudged };
+            self.plan.left.insert(key.clone(), left);
+        }
     }
 
     fn take(&mut self, key: &ObjectKey, decision: Decision) {

@@ -27,7 +27,7 @@ mod workflow;
 
 pub use between::{Split, inventory_of, plan_between, split};
 pub use diagnose::diagnostics;
-pub use make::{PlanInput, objects_to_observe, plan};
+pub use make::{PlanInput, objects_to_compare, objects_to_observe, plan};
 
 #[cfg(test)]
 pub(crate) mod tests;

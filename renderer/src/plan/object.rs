@@ -1,13 +1,14 @@
 //! The decision for one object.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Owned;
 use naksha_environments::object::{DesiredObject, Mark, ObjectKey, SecretValue, mark_placeholder};
 use naksha_environments::plan::{
-    Action, Cause, Change, Conflict, FieldPath, Payload, Resolution, Shown, Subject, Verb,
+    Action, Cause, Change, Conflict, FieldPath, LeftField, Payload, Resolution, Shown, Subject, Unjudged,
+    Verb,
 };
 use naksha_environments::run_once::is_run_once;
 use naksha_environments::secret::{SecretMark, SecretRef};
@@ -19,7 +20,7 @@ use super::existing::Existing;
 use super::immutable::needs_replace;
 use super::joined::{Seen, Wanted};
 use super::wave::wave_of_applied;
-use crate::diff::{FieldDiff, Sides, compare, shown, translate_secrets};
+use crate::diff::{Costs, FieldDiff, Sides, compare, shown, translate_secrets};
 
 /// Why nothing is known of an object that nobody answered for.
 const NOT_OBSERVED: &str = "it was not observed";
@@ -35,6 +36,21 @@ pub(super) enum Decision {
     Forget,
 }
 
+/// A decision, and what of the object is left alone.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) decision: Decision,
+    pub(super) left: Vec<LeftField>,
+    pub(super) unjudged: Vec<Unjudged>,
+}
+
+impl From<Decision> for Decided {
+    /// Nothing is left alone, as far as was looked.
+    fn from(decision: Decision) -> Self {
+        Self { decision, left: Vec::new(), unjudged: Vec::new() }
+    }
+}
+
 /// What of the environment decides about a wanted object.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wishes<'a> {
@@ -43,6 +59,8 @@ pub(super) struct Wishes<'a> {
     pub(super) elsewhere: bool,
     /// Marks of what the sources of secrets hold now, as far as they were asked.
     pub(super) sources: Option<&'a BTreeMap<SecretRef, SecretMark>>,
+    /// What conditions of ignore rules have cost in this plan.
+    pub(super) costs: &'a Costs,
 }
 
 /// An object that a unit wants.
@@ -51,10 +69,10 @@ pub(super) fn decide_wanted(
     wanted: &Wanted<'_>,
     owned: Option<&Owned>,
     seen: Seen<'_>,
-) -> Decision {
+) -> Decided {
     let key = &wanted.object.key;
     let rotated = || rotated(wishes, wanted.object, owned);
-    match (seen, owned) {
+    let decision = match (seen, owned) {
         (Seen::Nothing, _) => Decision::Unknown(NOT_OBSERVED.to_owned()),
         (Seen::Unknown(reason), _) => Decision::Unknown(reason.to_owned()),
         (Seen::Absent, owned) => create(wishes, wanted, owned),
@@ -76,7 +94,7 @@ pub(super) fn decide_wanted(
         }
         (Seen::InSync(mark), Some(owned)) => {
             let live = owned.applied.value();
-            Existing { key, wanted, owned: Some(owned), mark, live, managed: None }.decide(wishes)
+            return Existing { key, wanted, owned: Some(owned), mark, live, managed: None }.decide(wishes);
         }
         (Seen::Live(live), owned) => {
             let body = live.body.value();
@@ -86,9 +104,10 @@ pub(super) fn decide_wanted(
                 None => recognise_secrets(body, wanted.object, wishes),
             };
             let (mark, managed) = (&live.expected(), live.managed.as_deref());
-            Existing { key, wanted, owned, mark, live: body, managed }.decide(wishes)
+            return Existing { key, wanted, owned, mark, live: body, managed }.decide(wishes);
         }
-    }
+    };
+    decision.into()
 }
 
 /// Values of a Secret that is not ours, and is to be adopted: one that is just what its source holds is no difference.
@@ -115,7 +134,7 @@ fn is_ours(key: &ObjectKey, owned: &Owned, live: &Mark, body: &Value) -> bool {
     }
     let intended = owned.applied.value();
     let sides = Sides { desired: &intended, live: Some(body), applied: None };
-    compare(&key.kind, sides, &BTreeSet::new()).iter().all(|diff| is_secret_reference(key, diff))
+    compare(&key.kind, sides).iter().all(|diff| is_secret_reference(key, diff))
 }
 
 /// A reference that was intended cannot be told from the mark that is there.
@@ -129,7 +148,7 @@ fn create(wishes: Wishes<'_>, wanted: &Wanted<'_>, owned: Option<&Owned>) -> Dec
     let object = wanted.object;
     let desired = object.body.value();
     let sides = Sides { desired: &desired, live: None, applied: None };
-    let changes = changes_of(&object.key, &compare(&object.key.kind, sides, &BTreeSet::new()));
+    let changes = changes_of(&object.key, &compare(&object.key.kind, sides));
     let was_applied = owned.is_some_and(|owned| owned.mark.is_some() && owned.desired == object.digest());
     // It was here, and it is done.
     if was_applied && !wishes.elsewhere && is_run_once(&object.key, &desired) {
@@ -144,12 +163,15 @@ fn create(wishes: Wishes<'_>, wanted: &Wanted<'_>, owned: Option<&Owned>) -> Dec
 }
 
 pub(super) fn changes_of(key: &ObjectKey, diffs: &[FieldDiff]) -> Vec<Change> {
-    let change = |diff: &FieldDiff| Change {
+    diffs.iter().map(|diff| change_of(key, diff)).collect()
+}
+
+pub(super) fn change_of(key: &ObjectKey, diff: &FieldDiff) -> Change {
+    Change {
         path: diff.path.clone(),
         before: diff.live.as_ref().map(|value| shown(key, &diff.path, value)),
         after: diff.desired.as_ref().map(|value| shown(key, &diff.path, value)),
-    };
-    diffs.iter().map(change).collect()
+    }
 }
 
 /// Keys of a Secret whose source holds another value than the one that was applied.

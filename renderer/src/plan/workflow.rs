@@ -1,6 +1,5 @@
 //! The decision for one workflow: register a version, or retire.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use naksha_environments::ids::WorkflowName;
@@ -52,7 +51,7 @@ fn parsed(json: &str) -> Value {
 fn changes_of(name: &WorkflowName, after: &Value, before: Option<&Value>) -> Vec<Change> {
     let key = ObjectKey::new("naksha.dev", "Workflow", None, name.as_str());
     let sides = Sides { desired: after, live: before, applied: before };
-    let diffs = compare("Workflow", sides, &BTreeSet::new());
+    let diffs = compare("Workflow", sides);
     let change = |diff: crate::diff::FieldDiff| Change {
         before: diff.live.as_ref().map(|value| shown(&key, &diff.path, value)),
         after: diff.desired.as_ref().map(|value| shown(&key, &diff.path, value)),

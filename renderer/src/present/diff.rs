@@ -3,7 +3,8 @@
 use naksha_environments::wire::DiffDocument;
 
 use super::clean::clean_line;
-use super::lines::{Detail, Line, action_lines, by_unit, left_alone, plural};
+use super::left::left_details;
+use super::lines::{Detail, Line, action_lines, by_unit, plural, untouched};
 use super::style::{Style, Tone};
 use super::text::{render, section};
 
@@ -36,8 +37,9 @@ fn environment(document: &DiffDocument, style: Style) -> String {
     for (unit, actions) in by_unit(plan) {
         lines.push(Line::new(0, Tone::Plain, ""));
         lines.push(Line::new(0, Tone::Heading, unit));
-        lines.extend(actions.iter().flat_map(|action| action_lines(action, detail)));
+        lines.extend(actions.iter().flat_map(|action| action_lines(plan, action, detail)));
     }
-    section(&mut lines, left_alone(plan, detail));
+    section(&mut lines, untouched(plan, detail));
+    section(&mut lines, left_details(plan, detail));
     render(&lines, style)
 }

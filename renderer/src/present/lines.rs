@@ -9,6 +9,7 @@ use naksha_environments::wire::{
 };
 
 use super::clean::{clean_line, clean_time};
+use super::left::left_of;
 use super::style::Tone;
 use super::value::{LineChange, json_line, line_diff, text_sides, value_line};
 
@@ -23,7 +24,7 @@ const BRIEF_FIELDS: usize = 4;
 /// Lines shown of one long text where space matters.
 const BRIEF_LINES: usize = 12;
 /// A value is shown with at least this many characters, however narrow the line.
-const LEAST_VALUE: usize = 48;
+pub(super) const LEAST_VALUE: usize = 48;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +88,8 @@ pub(super) fn action_title(action: &ActionDocument) -> String {
     title
 }
 
-/// An action with its fields, at depth 1 and below.
-pub(super) fn action_lines(action: &ActionDocument, detail: Detail) -> Vec<Line> {
+/// An action of a plan with its fields, at depth 1 and below.
+pub(super) fn action_lines(plan: &PlanDocument, action: &ActionDocument, detail: Detail) -> Vec<Line> {
     let (symbol, tone) = verb_mark(action);
     let mut lines = vec![Line::with(1, tone, symbol, action_title(action))];
     if let Some(workflow) = &action.workflow {
@@ -97,6 +98,7 @@ pub(super) fn action_lines(action: &ActionDocument, detail: Detail) -> Vec<Line>
         lines.extend(change_lines(&action.changes, action.verb == "create", detail));
     }
     lines.extend(action.conflicts.iter().map(conflict_line));
+    lines.extend(left_of(plan, action, detail));
     lines
 }
 
@@ -257,8 +259,8 @@ pub(super) fn by_unit(plan: &PlanDocument) -> Vec<(String, Vec<&ActionDocument>)
     units.into_iter().map(|(unit, actions)| (title(unit), actions)).collect()
 }
 
-/// What stays as it is and why: blocked units, unknown objects, drift, objects that are kept.
-pub(super) fn left_alone(plan: &PlanDocument, detail: Detail) -> Vec<Line> {
+/// Of what nothing is done and why: blocked units, unknown objects, drift, objects that are kept.
+pub(super) fn untouched(plan: &PlanDocument, detail: Detail) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut section = |title: &str, entries: Vec<Line>| {
         if !entries.is_empty() {

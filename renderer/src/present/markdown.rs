@@ -5,8 +5,9 @@ use naksha_environments::wire::{ActionDocument, PlanDocument};
 use super::clean::clean_line;
 use super::diagnostics::diagnostics;
 use super::escape::{cell_code, code, fence, fenced_line, html, inline};
+use super::left::left_details;
 use super::lines::{
-    Detail, Line, Open, action_lines, by_unit, finding_lines, is_settled, left_alone, plural, settled,
+    Detail, Line, Open, action_lines, by_unit, finding_lines, is_settled, plural, settled, untouched,
 };
 use super::mermaid::mermaid;
 use super::page::Page;
@@ -145,7 +146,7 @@ fn actions(page: &mut Page, plan: &PlanDocument) {
     let mut lines = Vec::new();
     for (unit, actions) in by_unit(plan) {
         lines.push(Line::new(0, Tone::Heading, unit));
-        lines.extend(actions.iter().flat_map(|action| action_lines(action, detail)));
+        lines.extend(actions.iter().flat_map(|action| action_lines(plan, action, detail)));
     }
     let count = plan.actions.iter().filter(|action| !action.from_base).count();
     fold(
@@ -171,7 +172,9 @@ fn pictures(page: &mut Page, plan: &PlanDocument) {
 fn rest(page: &mut Page, plan: &PlanDocument, earlier: &[PlanDocument]) {
     let environment = &plan.environment;
     let detail = Detail { full: true, width: WIDTH };
-    fold(page, &format!("{environment}: left alone"), "", &plain_lines(&left_alone(plan, detail)));
+    let mut alone = untouched(plan, detail);
+    alone.extend(left_details(plan, detail));
+    fold(page, &format!("{environment}: left alone"), "", &plain_lines(&alone));
     let open = Open::of(plan, earlier).findings.into_iter().filter(|finding| !finding.blocks);
     let open: Vec<Line> = open.flat_map(finding_lines).collect();
     fold(page, &format!("{environment}: findings that do not block"), "", &plain_lines(&open));
@@ -183,7 +186,7 @@ fn rest(page: &mut Page, plan: &PlanDocument, earlier: &[PlanDocument]) {
     let found: Vec<String> = found.lines().map(cut).collect();
     fold(page, &format!("{environment}: diagnostics"), "", &found);
     let base: Vec<&ActionDocument> = plan.actions.iter().filter(|action| action.from_base).collect();
-    let lines: Vec<Line> = base.iter().flat_map(|action| action_lines(action, detail)).collect();
+    let lines: Vec<Line> = base.iter().flat_map(|action| action_lines(plan, action, detail)).collect();
     let title =
         format!("{environment}: {} {} not from this change", base.len(), plural(base.len(), "action"));
     fold(page, &title, "diff", &diff_lines(&lines));

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use naksha_environments::wire::{CountsDocument, PlanDocument};
 
 use super::clean::clean_line;
+use super::left::left_counts;
 use super::lines::{
     Detail, Line, Open, acknowledgement_lines, action_lines, action_title, by_unit, decision_lines,
-    finding_lines, left_alone, plural, settled, severity_counts, verb_mark,
+    finding_lines, plural, settled, severity_counts, untouched, verb_mark,
 };
 use super::style::{Style, Tone};
 
@@ -37,7 +38,7 @@ pub(super) fn plan_lines(plan: &PlanDocument, earlier: &[PlanDocument], style: S
     for (unit, actions) in by_unit(plan) {
         lines.push(Line::new(0, Tone::Plain, ""));
         lines.push(Line::new(0, Tone::Heading, unit));
-        lines.extend(actions.iter().flat_map(|action| action_lines(action, detail)));
+        lines.extend(actions.iter().flat_map(|action| action_lines(plan, action, detail)));
     }
     let base: Vec<_> = plan.actions.iter().filter(|action| action.from_base).collect();
     if !base.is_empty() {
@@ -48,7 +49,8 @@ pub(super) fn plan_lines(plan: &PlanDocument, earlier: &[PlanDocument], style: S
             Line { depth: 1, tone, symbol, text: action_title(action) }
         }));
     }
-    section(&mut lines, left_alone(plan, detail));
+    section(&mut lines, untouched(plan, detail));
+    section(&mut lines, left_counts(plan));
     section(&mut lines, findings(plan, earlier));
     lines
 }

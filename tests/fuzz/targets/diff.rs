@@ -5,13 +5,13 @@
 //! which a number is a place in a list, and JSON, or text. A line `i POINTER` is an ignore rule.
 #![no_main]
 
-use std::collections::BTreeSet;
-
 use libfuzzer_sys::fuzz_target;
+use naksha_environments::diagnostic::Place;
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::FieldPath;
+use naksha_environments::source::TreePath;
 use naksha_environments::unit::IgnoreRule;
-use naksha_renderer::diff::{Sides, compare, ignored_fields, merge};
+use naksha_renderer::diff::{Costs, FieldDiff, Ignored, Sides, compare, merge};
 use serde_json::{Map, Value};
 
 /// Longest list that a line may ask for.
@@ -42,10 +42,14 @@ fuzz_target!(|text: &str| {
             names: vec![],
             fields: pointers.clone(),
             managers: vec![],
+            when: None,
             reason: String::new(),
+            place: Place::file(&TreePath::parse("x").expect("should be a path")),
         };
         let key = ObjectKey::new("", kind, None, "x");
-        let ignored = ignored_fields(&[rule], &key, &[desired, live, applied]);
+        let rules = [rule];
+        let ignored = Ignored::of(&rules, &key, desired, live, &Costs::default());
+        let ignored: Vec<FieldPath> = ignored.fields(&[desired, live, applied]).into_keys().collect();
         check(kind, desired, live, Some(applied), &ignored);
         check(kind, desired, live, None, &ignored);
     }
@@ -75,28 +79,26 @@ fn set(value: &mut Value, path: &str, to: &Value) {
     set(slot, rest, to);
 }
 
-fn check(kind: &str, desired: &Value, live: &Value, applied: Option<&Value>, ignored: &BTreeSet<FieldPath>) {
-    let differ = |live: &Value, applied: Option<&Value>, ignored: &BTreeSet<FieldPath>| {
-        compare(kind, Sides { desired, live: Some(live), applied }, ignored)
+fn check(kind: &str, desired: &Value, live: &Value, applied: Option<&Value>, leave: &[FieldPath]) {
+    let differ = |live: &Value, applied: Option<&Value>| {
+        compare(kind, Sides { desired, live: Some(live), applied })
     };
     for live in [Some(live), None] {
         let merged = merge(kind, live, applied, desired, &[]);
-        assert_eq!(differ(&merged, Some(desired), &BTreeSet::new()), [], "after the merge to {merged}");
+        assert_eq!(differ(&merged, Some(desired)), [], "after the merge to {merged}");
         assert_eq!(merge(kind, Some(&merged), Some(desired), desired, &[]), merged, "once more");
     }
 
-    let leave: Vec<FieldPath> = ignored.iter().cloned().collect();
-    let merged = merge(kind, Some(live), applied, desired, &leave);
-    assert_eq!(differ(&merged, Some(desired), ignored), [], "after the merge without {leave:?} to {merged}");
+    let merged = merge(kind, Some(live), applied, desired, leave);
+    let is_left = |diff: &FieldDiff| leave.iter().any(|path| diff.path.0.starts_with(&path.0));
+    let mut others = differ(&merged, Some(desired));
+    others.retain(|diff| !is_left(diff));
+    assert_eq!(others, [], "after the merge without {leave:?} to {merged}");
 
-    let found = differ(live, applied, &BTreeSet::new());
+    let found = differ(live, applied);
     let all: Vec<FieldPath> = found.iter().map(|diff| diff.path.clone()).collect();
     let merged = merge(kind, Some(live), applied, desired, &all);
-    assert_eq!(
-        differ(&merged, applied, &BTreeSet::new()),
-        found,
-        "what differs is what a merge changes: {merged}"
-    );
+    assert_eq!(differ(&merged, applied), found, "what differs is what a merge changes: {merged}");
 
     let mut with_stranger = live.clone();
     with_stranger["stranger of the fuzzer"] = Value::Bool(true);

@@ -13,6 +13,7 @@ mod immutable;
 mod installations;
 mod jobs;
 mod kill;
+mod left_alone;
 mod looking;
 mod outage;
 mod pods;

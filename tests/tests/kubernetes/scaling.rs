@@ -8,7 +8,7 @@ use serde_json::json;
 use super::shop::{Shop, shop};
 
 /// Sets replicas as a scaler does.
-fn scale(shop: &Shop, manager: &str, replicas: u32) {
+pub(crate) fn scale(shop: &Shop, manager: &str, replicas: u32) {
     let path = format!("{}/scale", shop.deployment());
     // The Deployment's controller writes the status at the same time.
     await_true("the scale to be taken", || {

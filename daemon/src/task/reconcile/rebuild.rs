@@ -4,7 +4,7 @@
 //! applied from there; of any other it is only known that it was ours, and it is never deleted without a person's word
 //! (`guard-recovered`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use naksha_environments::environment::TargetRef;
@@ -114,7 +114,7 @@ fn owned(recovered: Recovered, wanted: Option<&DesiredObject>) -> Owned {
     let secrets = marks(&applied, &body);
     let as_wanted = wanted.zip(desired.as_ref()).filter(|(object, desired)| {
         let sides = Sides { desired, live: Some(&body), applied: Some(&applied) };
-        let diffs = compare(&key.kind, sides, &BTreeSet::new());
+        let diffs = compare(&key.kind, sides);
         diffs.iter().all(|diff| is_reference(object, diff))
     });
     let (applied, desired) = match as_wanted {

@@ -13,7 +13,7 @@ use crate::definition::v1alpha1::{
     ConflictWord, HelmSpec, IgnoreSpec, ImmutableWord, TerraformSpec, UnitSpec, ValuesEntry,
 };
 use crate::diagnostic::Place;
-use crate::expression::Text;
+use crate::expression::{Expression, Text};
 use crate::globs::Globs;
 use crate::ids::UnitName;
 use crate::secret::SecretRef;
@@ -24,6 +24,9 @@ use crate::variables::Layer;
 
 /// How long objects may take to become healthy: image pulls and volumes take minutes, more is a fault.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// What the condition of an ignore rule sees: the two versions of an object.
+const IGNORE_ROOTS: [&str; 2] = ["live", "desired"];
 
 pub(in crate::definition) fn unit(
     reading: &mut Reading<'_>,
@@ -331,7 +334,7 @@ fn output_texts(
 }
 
 fn ignore_rule(reading: &mut Reading<'_>, spec: &IgnoreSpec, at: At<'_>) -> Option<IgnoreRule> {
-    let IgnoreSpec { kinds, names, fields, managers, reason } = spec;
+    let IgnoreSpec { kinds, names, fields, managers, when, reason } = spec;
     let own = at.key("fields");
     if fields.is_empty() && managers.is_empty() {
         reading.key_problem(
@@ -348,9 +351,22 @@ fn ignore_rule(reading: &mut Reading<'_>, spec: &IgnoreSpec, at: At<'_>) -> Opti
             reading.problem(codes::INVALID_JSON_POINTER, own.item(index), message, hint);
         }
     }
+    let when = when.as_ref().map(|when| ignore_condition(reading, &when.0, at.key("when")));
     let reason = reading.filled(reason, "the reason", at.key("reason"))?;
-    let (kinds, names) = (kinds.clone(), names.clone());
-    Some(IgnoreRule { kinds, names, fields: fields.clone(), managers: managers.clone(), reason })
+    let (kinds, names, fields, managers) = (kinds.clone(), names.clone(), fields.clone(), managers.clone());
+    let place = reading.place(at).without_text();
+    // Without its condition it would leave more alone than was meant.
+    let when = when.map_or(Some(None), |when| when.map(Some))?;
+    Some(IgnoreRule { kinds, names, fields, managers, when, reason, place })
+}
+
+fn ignore_condition(reading: &mut Reading<'_>, source: &str, at: At<'_>) -> Option<Expression> {
+    let when = reading.expression(source, at)?;
+    reading.visit_expression(&when, at, &mut |reading, when, read, place| {
+        reading.known_root(when, read, &place, &IGNORE_ROOTS);
+    });
+    reading.must_decide(&when, "`when`", at);
+    Some(when)
 }
 
 /// RFC 6901; the empty pointer would ignore the whole object.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::DurationText;
+use super::{CelText, DurationText};
 
 /// What is rendered and applied together. Exactly one of `manifests`, `templates`, `helm`, `kustomize`,
 /// `terraform`, `buckets`, `vault`.
@@ -143,6 +143,12 @@ pub(in crate::definition) struct IgnoreSpec {
     /// Field managers: whatever they set is theirs. On targets that keep track of who set what.
     #[serde(default)]
     pub managers: Vec<String>,
+    /// CEL over `live` and `desired`: what is there, and what Git wants. It is about an object only while this is true.
+    #[serde(default)]
+    #[schemars(extend("examples" = [
+        "has(live.metadata.annotations) && 'example.com/scaler' in live.metadata.annotations"
+    ]))]
+    pub when: Option<CelText>,
     /// Who sets them instead.
     pub reason: String,
 }

@@ -10,7 +10,7 @@ use naksha_environments::plan::{Payload, Plan, Preconditions, Shown, Verb};
 use naksha_environments::quiet::{Memory, Quiet};
 use naksha_environments::rendered::{Rendered, UnitState};
 use naksha_environments::secret::{MarkKey, SecretRef};
-use naksha_environments::unit::{ConflictPolicy, IgnoreRule, ImmutablePolicy};
+use naksha_environments::unit::{ConflictPolicy, ImmutablePolicy};
 use naksha_environments::workflow_change::Contexts;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn web(replicas: u32) -> Arc<DesiredObject> {
+pub(super) fn web(replicas: u32) -> Arc<DesiredObject> {
     object("Deployment", "web", &json!({"spec": {"replicas": replicas, "selector": {"app": "web"}}}))
 }
 
@@ -57,7 +57,7 @@ pub(super) fn one_unit(list: &[Arc<DesiredObject>]) -> Rendered {
     rendered(vec![unit("web", &[], objects(list))])
 }
 
-fn applied(state: &Rendered) -> World {
+pub(super) fn applied(state: &Rendered) -> World {
     let mut world = World::default();
     world.apply(&world.plan(state, &environment()));
     assert_eq!(lines(&world.plan(state, &environment())), [""; 0]);
@@ -180,28 +180,6 @@ fn adopting_names_conflicts() {
         let replicas = &world.objects[&key("Deployment", "web")].1["spec"]["replicas"];
         assert_eq!(replicas, if policy == ConflictPolicy::Take { 2 } else { 5 });
     }
-}
-
-#[test]
-fn ignored_fields_belong_to_somebody_else() {
-    let rule = IgnoreRule {
-        kinds: vec!["Deployment".to_owned()],
-        names: vec![],
-        managers: Vec::new(),
-        fields: vec!["/spec/replicas".to_owned()],
-        reason: "an autoscaler sets it".to_owned(),
-    };
-    let with_rule = |replicas| {
-        let mut state = one_unit(&[web(replicas)]);
-        state.units.values_mut().for_each(|unit| unit.ignore = Arc::new([rule.clone()]));
-        state
-    };
-    let mut world = applied(&with_rule(1));
-    world.edit(&key("Deployment", "web"), |body| body["spec"]["replicas"] = json!(7));
-    let next = world.plan(&with_rule(1), &environment());
-    assert_eq!((lines(&next).len(), next.unchanged), (0, 1));
-    let changed = world.plan(&with_rule(3), &environment());
-    assert_eq!((lines(&changed).len(), changed.unchanged), (0, 1), "the new number is left out too");
 }
 
 #[test]

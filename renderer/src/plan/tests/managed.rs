@@ -12,12 +12,12 @@ use super::cases::{lines, one_unit};
 use super::world::{World, environment, key, object};
 use crate::plan::{PlanInput, plan};
 
-fn replicas() -> FieldPath {
+pub(super) fn replicas() -> FieldPath {
     FieldPath::default().key("spec").key("replicas")
 }
 
 /// A live Deployment, what others own of it, and what was there before us.
-fn live(body: &Value, owners: &[(&FieldPath, &str)], inherited: Option<&Value>) -> Observed {
+pub(super) fn live(body: &Value, owners: &[(&FieldPath, &str)], inherited: Option<&Value>) -> Observed {
     let mut told = FieldOwners::default();
     for (path, manager) in owners {
         told.add((*path).clone(), (*manager).into());
@@ -43,7 +43,7 @@ fn live(body: &Value, owners: &[(&FieldPath, &str)], inherited: Option<&Value>) 
     })
 }
 
-fn deployment(spec: &Value) -> Value {
+pub(super) fn deployment(spec: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "naksha"}, "spec": spec})
 }
 

@@ -2,5 +2,6 @@
 
 mod cases;
 mod laws;
+mod left;
 mod managed;
 pub(crate) mod world;

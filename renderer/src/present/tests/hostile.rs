@@ -2,9 +2,10 @@
 
 use naksha_environments::wire::{
     AcknowledgementDocument, ActionDocument, ApplyDocument, ChangeDocument, ConflictDocument, CountsDocument,
-    DecisionDocument, FindingDocument, HoldDocument, PLAN_VERSION, PictureDocument, PictureEdge, PictureNode,
-    PlaceDocument, PlanDocument, PreconditionsDocument, ReasonDocument, ShownDocument, StandingDocument,
-    StepDocument, StoredPlanDocument, SubjectDocument, WorkflowChangeDocument,
+    DecisionDocument, FindingDocument, HoldDocument, LeftDocument, LeftFieldDocument, PLAN_VERSION,
+    PictureDocument, PictureEdge, PictureNode, PlaceDocument, PlanDocument, PreconditionsDocument,
+    ReasonDocument, ShownDocument, StandingDocument, StepDocument, StoredPlanDocument, SubjectDocument,
+    WorkflowChangeDocument,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -174,6 +175,17 @@ fn finding() -> impl Strategy<Value = FindingDocument> {
     )
 }
 
+fn left((subject, text): &(SubjectDocument, String)) -> LeftDocument {
+    let change = ChangeDocument {
+        path: text.clone(),
+        before: Some(ShownDocument::Value(json!(text))),
+        after: None,
+        set_by: Some(text.clone()),
+    };
+    let field = LeftFieldDocument { change, to: "rule".to_owned(), reason: text.clone(), place: None };
+    LeftDocument { unit: text.clone(), subject: subject.clone(), fields: vec![field] }
+}
+
 fn plan() -> impl Strategy<Value = PlanDocument> {
     (
         (hostile(), hostile()),
@@ -189,6 +201,7 @@ fn plan() -> impl Strategy<Value = PlanDocument> {
             counts: CountsDocument::default(),
             actions,
             drifted: vec![],
+            left_alone: unknown.iter().map(left).collect(),
             unknown: unknown
                 .into_iter()
                 .map(|(subject, reason)| ReasonDocument { subject, reason })

@@ -5,8 +5,8 @@ use naksha_environments::object::{Health, ObjectKey};
 use naksha_environments::plan::Plan;
 use naksha_environments::wire::{
     ChangeDocument, DIFF_VERSION, DiffDocument, DriftDocument, EVENTS_VERSION, EventDocument, EventsDocument,
-    PlanDocument, ShownDocument, SubjectDocument, TREE_VERSION, TreeDocument, TreeNodeDocument,
-    UnitTreeDocument,
+    LeftDocument, LeftFieldDocument, PlanDocument, ShownDocument, SubjectDocument, TREE_VERSION,
+    TreeDocument, TreeNodeDocument, UnitTreeDocument,
 };
 use serde_json::json;
 
@@ -167,7 +167,33 @@ Drifted, not taken back
   ~ apps/Deployment shop/web
       ~ spec.replicas: 5 → 2 (set by kubectl-edit)
       - spec.paused: true (set by red next)";
-    assert_eq!(diff(&[document], plain()), expected);
+    assert_eq!(diff(&[document.clone()], plain()), expected);
+
+    let left = LeftFieldDocument {
+        change: ChangeDocument {
+            path: "spec.replicas".to_owned(),
+            before: value(json!(5)),
+            after: value(json!(2)),
+            set_by: Some("keda-operator".to_owned()),
+        },
+        to: "rule".to_owned(),
+        reason: format!("scaled by KEDA{HOSTILE}"),
+        place: None,
+    };
+    let mut same = PlanDocument::of(&Plan::empty(&environment));
+    same.counts.unchanged = 3;
+    same.left_alone.push(LeftDocument {
+        unit: "web".to_owned(),
+        subject: SubjectDocument::of_key(&key("Deployment", "web")),
+        fields: vec![left],
+    });
+    let same = DiffDocument { result: "same".to_owned(), plan: same, ..document };
+    let expected = "infra/dev is as Git wants it: 3 objects
+
+Left alone
+  apps/Deployment shop/web
+      spec.replicas: 5, not 2 (scaled by KEDAred next; set by keda-operator)";
+    assert_eq!(diff(&[same], plain()), expected);
 
     let unknown = DiffDocument::unknown("infra", &environment, "NK0601: it is away");
     let expected = "infra/dev could not be compared as a whole; 0 unchanged\n  NK0601: it is away";

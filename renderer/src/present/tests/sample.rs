@@ -11,6 +11,7 @@ use naksha_environments::object::DesiredObject;
 use naksha_environments::plan::{Blocked, Plan, Preconditions, Subject};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::source::TreePath;
+use naksha_environments::unit::IgnoreRule;
 use naksha_environments::verdict::{Admission, Finding, HoldKind, HoldReason, Standing, Verdict};
 use naksha_environments::wire::PlanDocument;
 use naksha_environments::workflow::{Node, WorkflowGraph};
@@ -64,7 +65,43 @@ fn secret(path: &str) -> Arc<DesiredObject> {
 
 fn settings(level: &str) -> Arc<DesiredObject> {
     let text = format!("listen: 8080\nlog: {level}\ndatabase: postgres://app:hunter2@db/app\nworkers: 4\n");
-    object("ConfigMap", "web", &json!({"data": {"app.yaml": text}}))
+    object("ConfigMap", "web", &json!({"data": {"app.yaml": text, "size": "1"}}))
+}
+
+/// Set by somebody else since, but for one key.
+fn limits() -> Arc<DesiredObject> {
+    object(
+        "ConfigMap",
+        "nats-limits",
+        &json!({"data": {"connections": "10", "payload": "1MB", "streams": "5"}}),
+    )
+}
+
+/// A rule about every ConfigMap.
+fn left_to(line: usize, fields: &[&str], reason: &str) -> IgnoreRule {
+    IgnoreRule {
+        kinds: vec!["ConfigMap".to_owned()],
+        names: vec![],
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+        managers: vec![],
+        when: None,
+        reason: reason.to_owned(),
+        place: Place::at_line(&path("units/nats/unit.yaml"), line, 7),
+    }
+}
+
+fn with_rules(mut state: Rendered) -> Rendered {
+    for (name, unit) in &mut state.units {
+        unit.ignore = match name.as_str() {
+            "nats" => Arc::new([
+                left_to(7, &["/data/payload"], "tuned by the operator"),
+                left_to(9, &["/data/connections"], "scaled by hand"),
+            ]),
+            "web" => Arc::new([left_to(7, &["/data/size"], "sized by the *operator*")]),
+            _ => Arc::new([]),
+        };
+    }
+    state
 }
 
 fn web() -> Arc<DesiredObject> {
@@ -87,13 +124,13 @@ fn before() -> Rendered {
     let mut state = rendered(vec![
         unit("postgres", &[], objects(&[set("pg"), secret("db"), claim])),
         unit("web", &["postgres"], objects(&[settings("debug"), lost])),
-        unit("nats", &[], objects(&[drifting])),
+        unit("nats", &[], objects(&[drifting, limits()])),
     ]);
     let nodes: &[(&str, &str, &[&str])] =
         &[("fetch", "http", &[]), ("chunk", "split", &["fetch"]), ("store", "milvus.upsert", &["chunk"])];
     let graph = flow(nodes, &json!({"budget": {"run": {"usd": 0.5}}}));
     state.workflows.insert(graph.name.clone(), graph);
-    state
+    with_rules(state)
 }
 
 fn after() -> Rendered {
@@ -102,19 +139,24 @@ fn after() -> Rendered {
     let mut state = rendered(vec![
         unit("postgres", &[], objects(&[set("postgres"), secret("database")])),
         unit("web", &["postgres"], objects(&[settings("info"), web(), lost])),
-        unit("nats", &[], objects(&[drifting])),
+        unit("nats", &[], objects(&[drifting, limits()])),
     ]);
     let nodes: &[(&str, &str, &[&str])] =
         &[("fetch", "http", &[]), ("embed", "embedding", &["fetch"]), ("store", "milvus.upsert", &["embed"])];
     let graph = flow(nodes, &json!({"budget": {"run": {"usd": 1.0}}, "triggers": [{"cron": "0 * * * *"}]}));
     state.workflows.insert(graph.name.clone(), graph);
-    state
+    with_rules(state)
 }
 
 pub(super) fn plans() -> (Plan, Plan) {
     let mut world = World::default();
     world.apply(&world.plan(&before(), &environment()));
     world.edit(&key("ConfigMap", "nats"), |body| body["data"]["max"] = json!("9"));
+    world.edit(&key("ConfigMap", "nats-limits"), |body| {
+        body["data"]["payload"] = json!("8MB");
+        body["data"].as_object_mut().unwrap().shift_remove("connections");
+    });
+    world.edit(&key("ConfigMap", "web"), |body| body["data"]["size"] = json!("3"));
     world.unreadable.insert(key("ConfigMap", "lost"));
     let mut head = world.plan(&after(), &environment());
     // Beside a deletion, which a unit without a driver would keep the planner from.
