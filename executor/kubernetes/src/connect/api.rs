@@ -13,7 +13,6 @@ use futures::TryStreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
-use kube::Client;
 use kube::client::Body;
 use naksha_executor::retry::spread;
 use tokio::time::Instant;
@@ -22,7 +21,7 @@ use tokio_util::io::StreamReader;
 use tracing::debug;
 
 use super::access::{Access, AccessError};
-use super::client::{Clients, Connections};
+use super::client::{Clients, Connections, Http};
 use super::limit::pause;
 use super::permits::Permits;
 
@@ -170,9 +169,10 @@ impl Default for Again {
     }
 }
 
-async fn send(client: &Client, request: Request<Bytes>, within: Duration) -> Result<Answer, NoAnswer> {
+async fn send(client: &Http, request: Request<Bytes>, within: Duration) -> Result<Answer, NoAnswer> {
     let call = async {
-        let response = client.send(request.map(Body::from)).await.map_err(|error| no_answer(&error))?;
+        let response = client.clone().oneshot(request.map(Body::from)).await;
+        let response = response.map_err(|error| no_answer(&*error))?;
         let (parts, body) = response.into_parts();
         let limited = http_body_util::Limited::new(body, MAX_ANSWER_BYTES);
         let body = limited.collect().await.map_err(|error| {
@@ -183,11 +183,11 @@ async fn send(client: &Client, request: Request<Bytes>, within: Duration) -> Res
     tokio::time::timeout(within, call).await.unwrap_or(Err(NoAnswer::TimedOut(within)))
 }
 
-async fn open(client: &Client, request: Request<Body>) -> Result<Result<Lines, Answer>, NoAnswer> {
-    let response = client.send(request).await.map_err(|error| no_answer(&error))?;
+async fn open(client: &Http, request: Request<Body>) -> Result<Result<Lines, Answer>, NoAnswer> {
+    let response = client.clone().oneshot(request).await.map_err(|error| no_answer(&*error))?;
     let (parts, body) = response.into_parts();
     if parts.status != StatusCode::OK {
-        let body = body.collect().await.map_err(|error| no_answer(&error))?;
+        let body = body.collect().await.map_err(|error| no_answer(&*error))?;
         return Ok(Err(answer(&parts, body.to_bytes())));
     }
     let body = body.into_data_stream().map_err(std::io::Error::other);
@@ -209,7 +209,7 @@ fn answer(parts: &http::response::Parts, body: Bytes) -> Answer {
     Answer { status: parts.status, is_json, content_type, retry_after, body }
 }
 
-fn no_answer(error: &kube::Error) -> NoAnswer {
+fn no_answer(error: &(dyn Error + 'static)) -> NoAnswer {
     NoAnswer::Unreachable(root_cause(error))
 }
 

@@ -3,11 +3,16 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use kube::client::{ClientBuilder, ConfigExt as _};
+use kube::client::{Body, ClientBuilder, ConfigExt as _};
 use kube::{Client, Config};
-use tower::{BoxError, ServiceBuilder};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 use tracing::{info, warn};
 
 use super::access::{Access, AccessError};
@@ -17,11 +22,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that is dead without anybody saying so is found out after two of these.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// Sends requests with our credentials. A clone for each: nothing of it waits in line for another, as it would in kube's own
+/// client.
+pub(super) type Http = BoxCloneSyncService<Request<Body>, Response<AnswerBody>, BoxError>;
+pub(super) type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
+
 /// Requests and watches have connections of their own: a server allows 100 streams on each.
-#[derive(Clone)]
 pub(super) struct Clients {
-    pub(super) requests: Client,
-    pub(super) watches: Client,
+    pub(super) requests: Http,
+    pub(super) watches: Http,
 }
 
 /// The connections that are used now.
@@ -88,9 +97,10 @@ async fn in_time<C>(connecting: impl Future<Output = Result<C, BoxError>>) -> Re
 
 /// Over HTTP/2 where the server speaks it, so that many requests share a connection. Behind a proxy kube's own stack
 /// stands in, which speaks HTTP/1.1.
-fn client(config: &Config) -> Result<Client, kube::Error> {
+fn client(config: &Config) -> Result<Http, kube::Error> {
     if config.proxy_url.is_some() {
-        return Ok(ClientBuilder::try_from(config.clone())?.build());
+        let client: Client = ClientBuilder::try_from(config.clone())?.build();
+        return Ok(BoxCloneSyncService::new(client.map_response(boxed)));
     }
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -120,5 +130,12 @@ fn client(config: &Config) -> Result<Client, kube::Error> {
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(hyper);
-    Ok(Client::new(service, config.default_namespace.clone()))
+    Ok(BoxCloneSyncService::new(service.map_response(boxed)))
+}
+
+fn boxed<B>(answer: Response<B>) -> Response<AnswerBody>
+where
+    B: BodyExt<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    answer.map(|body| body.map_err(Into::into).boxed_unsync())
 }
