@@ -73,7 +73,7 @@ async fn a_full_disk_stops_and_goes_on() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(error, StoreError::Unavailable { doing: "record a step", .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Unavailable { doing: "record steps", .. }), "{error:?}");
     assert_eq!(error.code().id(), "NK0806");
     assert!(recorded > 0);
     assert_eq!(store.steps(apply).await.unwrap().len(), recorded, "the failed one left nothing");

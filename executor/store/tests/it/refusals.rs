@@ -64,7 +64,7 @@ async fn a_newer_schema_is_refused() {
     let (_folder, path) = closed_store().await;
     run(&path, "PRAGMA user_version = 9").await;
     let error = refusal(&path).await;
-    assert!(matches!(error, StoreError::Newer { found: 9, known: 2 }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 9, .. }), "{error:?}");
     assert_eq!(error.code(), codes::NEWER);
 }
 
@@ -74,11 +74,11 @@ async fn an_unknown_migration_is_newer_too() {
     run(
         &path,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (3, 'runs', TRUE, x'00', 0)",
+         VALUES (99, 'runs', TRUE, x'00', 0)",
     )
     .await;
     let error = open(&path).await.expect_err("should be refused");
-    assert!(matches!(error, StoreError::Newer { found: 3, known: 2 }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error:?}");
 }
 
 #[tokio::test]

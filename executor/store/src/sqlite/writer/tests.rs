@@ -271,7 +271,7 @@ async fn a_disk_that_fills_up_loses_nothing_that_was_answered() {
         let recorded = steps.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
         done.extend(recorded.map(|(step, _)| step.subject.clone()));
         if let Some(error) = answers.into_iter().find_map(Result::err) {
-            assert!(matches!(error, StoreError::Unavailable { doing: "record a step", .. }), "{error:?}");
+            assert!(matches!(error, StoreError::Unavailable { doing: "record steps", .. }), "{error:?}");
             break;
         }
     }
