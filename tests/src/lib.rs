@@ -21,6 +21,12 @@ pub fn must<T>(result: anyhow::Result<T>) -> T {
     result.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
+/// As [`await_true`], for what takes a minute or two.
+pub fn await_patiently(what: &str, mut fits: impl FnMut() -> bool) {
+    let mut look = || naksha::scratch::wait_for(what, || Ok(fits().then_some(())));
+    must(look().or_else(|_| look()));
+}
+
 /// Looks until `fits` holds.
 pub fn await_true(what: &str, mut fits: impl FnMut() -> bool) {
     must(naksha::scratch::wait_for(what, || Ok(fits().then_some(()))));

@@ -41,7 +41,7 @@ fn through_a_proxy_everything_is_as_without() {
     let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
     let (proxy, kubeconfig) = (must(Proxy::start()), Kubeconfig::of(plane));
     let server = kubeconfig.line("server:");
-    kubeconfig.write(server, &format!("{server}\n    proxy-url: {}", proxy.url()));
+    kubeconfig.write(server, &format!("{server}\n      proxy-url: {}", proxy.url()));
     let site = Site::as_whom(plane, &kubeconfig.path(), "own_rights = true");
     site.commit(&[("web", &[], config_maps(many(20), "one"))]);
     let daemon = site.start();

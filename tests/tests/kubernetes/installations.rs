@@ -1,7 +1,7 @@
 //! Two installations with databases of their own that want to apply one environment: one does, the other names it.
 
 use naksha_tests::kubernetes::{ControlPlane, Parts};
-use naksha_tests::{DaemonProcess, await_true, must};
+use naksha_tests::{DaemonProcess, await_patiently, await_true, must};
 use serde_json::json;
 
 use crate::site::{Site, config_maps, many};
@@ -38,6 +38,9 @@ fn a_second_installation_writes_nothing_and_names_the_first() {
     // It is gone for good: the other one has seen enough of that after a minute. What the first one made is not taken over
     // without a word.
     running.kill();
+    await_patiently("the other one to take over", || {
+        must(plane.admin().get(&lease))["spec"]["holderIdentity"] != holder
+    });
     let status = other.await_state(&second.environment, "held");
     assert!(status["why"].to_string().contains("adopt"), "{status}");
     assert_eq!(first.config_maps_with("one"), 3);

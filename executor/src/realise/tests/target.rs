@@ -85,7 +85,8 @@ impl FakeTarget {
         self.state().log.clear();
     }
 
-    /// From now on each write takes so much longer than the one before: they end one by one.
+    /// From now on each write takes so much longer than the one before: they end one by one. For a clock that is paused
+    /// (`start_paused`).
     pub(super) fn slow_down(&self, slower: Duration) {
         self.state().slower = slower;
     }

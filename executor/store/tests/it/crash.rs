@@ -17,7 +17,7 @@ use naksha_executor::port::store::{ApplyOutcome, Effect, SharedStore, Store as _
 
 use naksha_executor_store::SqliteStore;
 
-use crate::folder::{folder, open};
+use crate::folder::{STARTING, folder, open};
 
 /// Names the database to the child; without it the child's test does nothing.
 const CHILD: &str = "NAKSHA_STORE_TEST_CHILD";
@@ -48,6 +48,7 @@ async fn child_that_records_until_it_is_killed() {
 }
 
 fn start_child(path: &Path, at_once: usize) -> (Child, BufReader<ChildStdout>) {
+    let starting = STARTING.lock();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child_that_records_until_it_is_killed", "--nocapture", "--test-threads=1"])
         .env(CHILD, path)
@@ -55,6 +56,7 @@ fn start_child(path: &Path, at_once: usize) -> (Child, BufReader<ChildStdout>) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    drop(starting);
     let lines = BufReader::new(child.stdout.take().unwrap());
     (child, lines)
 }
