@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::fields::{Entry, entry_hash, fingerprint, owners};
 use crate::managers::inherited;
-use crate::send::LABELS;
+use crate::send::ENVIRONMENT_LABEL;
 use crate::version::Version;
 
 /// How objects are read: marks for the values of Secrets, and rules for what their statuses say.
@@ -171,7 +171,7 @@ pub(crate) fn told(key: &ObjectKey, text: &str, known: Option<&Mark>, reader: &R
     let managed = Managed {
         owners: owners(&read.metadata.managed_fields),
         by_us: our_entry(&read.metadata).is_some(),
-        signed: LABELS.iter().all(|label| read.metadata.labels.contains_key(*label)),
+        signed: read.metadata.labels.contains_key(ENVIRONMENT_LABEL),
         in_sight: Version { whole: Some(whole), ..version }.to_string().into(),
         refused: None,
         inherited: if is_ours { None } else { inherited() },

@@ -22,7 +22,7 @@ use crate::observe::{Got, get, unreachable};
 use crate::owned_part::owned_part;
 use crate::refusal::Refusal;
 use crate::resource::Resource;
-use crate::send::{LABELS, selector};
+use crate::send::{ENVIRONMENT_LABEL, selector};
 use crate::target::Inner;
 use crate::version::Version;
 
@@ -191,8 +191,7 @@ fn applied(key: &ObjectKey, api_version: &str, owned: &Map<String, Value>, live:
     if let Some(namespace) = &key.namespace {
         applied["metadata"]["namespace"] = (**namespace).into();
     }
-    let labels = LABELS.map(|label| ("labels", label));
-    let marks = [("annotations", OWNER_ANNOTATION)].into_iter().chain(labels);
+    let marks = [("annotations", OWNER_ANNOTATION), ("labels", ENVIRONMENT_LABEL)];
     let metadata = applied["metadata"].as_object_mut().expect("should be a map: a name was put into it");
     for (part, name) in marks {
         let is_empty = metadata.get_mut(part).and_then(Value::as_object_mut).is_some_and(|values| {

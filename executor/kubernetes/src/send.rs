@@ -2,6 +2,7 @@
 
 use http::Request;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use naksha_environments::digest::Digest;
 use naksha_environments::object::Mark;
 use naksha_executor::live::with_values;
 use naksha_executor::port::store::Scope;
@@ -10,9 +11,13 @@ use serde_json::{Map, Value};
 
 use crate::fields::MANAGER;
 
-/// Say to whose environment of which repository an object belongs, so that a watch tells of no others. A filter, never
-/// proof.
-pub(crate) const LABELS: [&str; 2] = ["naksha.dev/repository", "naksha.dev/environment"];
+/// Says to whose environment of which repository an object belongs, so that a watch tells of no others. A filter, never
+/// proof. One label, because each field that is ours costs the server at every write.
+pub(crate) const ENVIRONMENT_LABEL: &str = "naksha.dev/environment";
+/// The most that a label's value takes (Kubernetes, "Labels and Selectors").
+const MAX_LABEL: usize = 63;
+/// Of a scope that does not fit, the beginning and so many digits of its digest.
+const DIGITS: usize = 16;
 /// No object has this version: who sends it makes an object, or fails where one is.
 pub(crate) const NO_VERSION: &str = "1";
 /// The content type of a server-side apply.
@@ -42,8 +47,7 @@ pub(crate) fn body(write: &Write) -> Result<Value, WriteError> {
     }
     let signs = [
         ("annotations", OWNER_ANNOTATION, owner_of(scope, unit, key)),
-        ("labels", LABELS[0], scope.repository.to_string()),
-        ("labels", LABELS[1], scope.environment.to_string()),
+        ("labels", ENVIRONMENT_LABEL, label(scope)),
     ];
     for (part, name, value) in signs {
         let part_of = metadata.entry(part).or_insert_with(|| Value::Object(Map::new()));
@@ -63,8 +67,19 @@ pub(crate) fn body(write: &Write) -> Result<Value, WriteError> {
 
 /// Selects what is labelled as the scope's, as part of a query.
 pub(crate) fn selector(scope: &Scope) -> String {
-    let [repository, environment] = LABELS;
-    format!("labelSelector={repository}%3D{},{environment}%3D{}", scope.repository, scope.environment)
+    format!("labelSelector={ENVIRONMENT_LABEL}%3D{}", label(scope))
+}
+
+/// `REPOSITORY_ENVIRONMENT`: no name holds the sign in between.
+fn label(scope: &Scope) -> String {
+    let mut label = format!("{}_{}", scope.repository, scope.environment);
+    if label.len() > MAX_LABEL {
+        let digest = Digest::of_bytes(label.as_bytes()).hex();
+        label.truncate(MAX_LABEL - DIGITS - 1);
+        label.push('_');
+        label.push_str(&digest[..DIGITS]);
+    }
+    label
 }
 
 /// With it a missing object is refused and not made, and one of another identity is not written.
@@ -124,4 +139,19 @@ fn text(write: &Write, body: &Value) -> Result<Vec<u8>, WriteError> {
         });
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_fits_and_means_one_scope() {
+        let label = |scope: &str| label(&scope.parse().unwrap());
+        assert_eq!(label("infra/dev"), "infra_dev");
+        assert_ne!(label("a.b/c"), label("a/b.c"));
+        let (one, two) = (format!("{}/a", "x".repeat(63)), format!("{}/b", "x".repeat(63)));
+        assert_eq!(label(&one).len(), MAX_LABEL);
+        assert_ne!(label(&one), label(&two));
+    }
 }

@@ -68,7 +68,7 @@ fn drift_is_seen_by_the_watch_and_healed() {
     shop.edit(&shop.settings(), |object| object["metadata"]["labels"] = json!({}));
     await_true("the label to be put back", || {
         let settings = shop.get(&shop.settings()).expect("should be there");
-        settings["metadata"]["labels"]["naksha.dev/environment"] == shop.environment.as_str()
+        settings["metadata"]["labels"]["naksha.dev/environment"] == format!("infra_{}", shop.environment)
     });
     // What others add is theirs.
     shop.edit(&shop.settings(), |object| object["data"]["theirs"] = json!("1"));

@@ -67,7 +67,7 @@ fn assert_nothing_is_left(plane: &ControlPlane, namespace: &str) {
     assert_eq!(get(plane, &format!("/api/v1/namespaces/{namespace}")), None);
     for kinds in ["rbac.authorization.k8s.io/v1/clusterrolebindings", "scheduling.k8s.io/v1/priorityclasses"]
     {
-        let path = format!("/apis/{kinds}?labelSelector=naksha.dev/environment%3D{namespace}");
+        let path = format!("/apis/{kinds}?labelSelector=naksha.dev/environment%3Dnaksha-infra_{namespace}");
         assert_eq!(must(plane.admin().get(&path))["items"], json!([]), "{kinds}");
     }
 }

@@ -17,6 +17,7 @@ pub(crate) struct Site<'p> {
     pub(crate) namespace: String,
     pub(crate) environment: String,
     pub(crate) installation: Installation,
+    repository: String,
     kubeconfig: PathBuf,
 }
 
@@ -69,7 +70,8 @@ impl<'p> Site<'p> {
         ));
         let definition = REPOSITORY.replace("name: infra", &format!("name: {name}"));
         installation.repository.write("naksha.yaml", &definition);
-        Self { plane, namespace, environment, installation, kubeconfig: kubeconfig.to_owned() }
+        let (repository, kubeconfig) = (name.to_owned(), kubeconfig.to_owned());
+        Self { plane, namespace, environment, installation, repository, kubeconfig }
     }
 
     /// Commits these units and no others.
@@ -120,8 +122,9 @@ spec:
     /// The ConfigMaps of the environment.
     pub(crate) fn config_maps(&self) -> Vec<Value> {
         let path = format!(
-            "{}?labelSelector=naksha.dev/environment%3D{}",
+            "{}?labelSelector=naksha.dev/environment%3D{}_{}",
             self.config_maps_path(),
+            self.repository,
             self.environment
         );
         let list = must(self.plane.admin().get(&path));
