@@ -88,16 +88,16 @@ impl Recorder {
 /// not be written, and the apply ends here.
 pub(super) async fn record(run: &Run<'_>, work: AtWork<'_>, step: StepRecord) -> Option<StepRecord> {
     let recorder = &run.recorder;
-    let (told, mut recorded) = oneshot::channel();
+    let (told, mut answer) = oneshot::channel();
     recorder.state().waiting.push((step, told));
     drop(work);
     let _first = tokio::select! {
         biased;
-        recorded = &mut recorded => return recorded.ok(),
+        back = &mut answer => return back.ok(),
         first = recorder.line.lock() => first,
     };
-    if let Ok(recorded) = recorded.try_recv() {
-        return Some(recorded);
+    if let Ok(back) = answer.try_recv() {
+        return Some(back);
     }
     recorder.gather().await;
     let (steps, told): (Vec<_>, Vec<_>) = mem::take(&mut recorder.state().waiting).into_iter().unzip();
@@ -111,5 +111,5 @@ pub(super) async fn record(run: &Run<'_>, work: AtWork<'_>, step: StepRecord) ->
         // Who waits for it is part of the same apply.
         drop(told.send(step));
     }
-    recorded.await.ok()
+    answer.await.ok()
 }
