@@ -18,6 +18,7 @@ use naksha_executor::retry::spread;
 use tokio::time::Instant;
 use tokio_util::codec::{FramedRead, LinesCodec};
 use tokio_util::io::StreamReader;
+use tower::ServiceExt as _;
 use tracing::debug;
 
 use super::access::{Access, AccessError};
@@ -187,11 +188,11 @@ async fn open(client: &Http, request: Request<Body>) -> Result<Result<Lines, Ans
     let response = client.clone().oneshot(request).await.map_err(|error| no_answer(&*error))?;
     let (parts, body) = response.into_parts();
     if parts.status != StatusCode::OK {
-        let body = body.collect().await.map_err(|error| no_answer(&*error))?;
+        let body = body.collect().await.map_err(|error| no_answer(&error))?;
         return Ok(Err(answer(&parts, body.to_bytes())));
     }
-    let body = body.into_data_stream().map_err(std::io::Error::other);
-    let lines = FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_ANSWER_BYTES));
+    let body = StreamReader::new(body.into_data_stream());
+    let lines = FramedRead::new(body, LinesCodec::new_with_max_length(MAX_ANSWER_BYTES));
     let lines = lines.map_err(|error| NoAnswer::Unreachable(root_cause(&error)));
     Ok(Ok(Box::pin(lines) as Lines))
 }

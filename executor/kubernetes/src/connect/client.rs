@@ -1,5 +1,6 @@
 //! The connections to a server, and how they are made anew when credentials or addresses are others.
 
+use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Sends requests with our credentials. A clone for each: nothing of it waits in line for another, as it would in kube's own
 /// client.
 pub(super) type Http = BoxCloneSyncService<Request<Body>, Response<AnswerBody>, BoxError>;
-pub(super) type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
+/// With an error of a plain type: the compiler does not follow the lifetimes of a boxed one.
+pub(super) type AnswerBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Requests and watches have connections of their own: a server allows 100 streams on each.
 pub(super) struct Clients {
@@ -100,7 +102,11 @@ async fn in_time<C>(connecting: impl Future<Output = Result<C, BoxError>>) -> Re
 fn client(config: &Config) -> Result<Http, kube::Error> {
     if config.proxy_url.is_some() {
         let client: Client = ClientBuilder::try_from(config.clone())?.build();
-        return Ok(BoxCloneSyncService::new(client.map_response(boxed)));
+        let send = move |request| {
+            let client = client.clone();
+            async move { client.send(request).await.map(boxed).map_err(BoxError::from) }
+        };
+        return Ok(BoxCloneSyncService::new(tower::service_fn(send)));
     }
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -137,5 +143,5 @@ fn boxed<B>(answer: Response<B>) -> Response<AnswerBody>
 where
     B: BodyExt<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    answer.map(|body| body.map_err(Into::into).boxed_unsync())
+    answer.map(|body| body.map_err(io::Error::other).boxed_unsync())
 }
