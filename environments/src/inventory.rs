@@ -12,7 +12,7 @@ use crate::environment::TargetRef;
 use crate::ids::{UnitName, WorkflowName};
 use crate::merge::UNCONFIRMED;
 use crate::object::{Body, Health, KeyMap, Mark, ObjectKey};
-use crate::run_once::{RunEnd, health_when_gone, runs_once};
+use crate::run_once::{RunEnd, health_when_gone, is_job, runs_once};
 use crate::secret::SecretMark;
 
 /// What one unit owns.
@@ -206,9 +206,11 @@ impl Owned {
         ran.then(|| health_when_gone(key, self.end.as_ref()))
     }
 
-    /// Whether it runs once, was made, and was not seen to succeed. One that failed may succeed yet.
+    /// Whether it runs once, was made, and was not seen to succeed. One that failed may succeed yet; and of what is no Job,
+    /// being healthy need not be the end.
     pub fn is_undone(&self, key: &ObjectKey) -> bool {
-        self.mark.is_some() && self.end != Some(RunEnd::Succeeded) && runs_once(key, &self.applied)
+        let is_over = self.end == Some(RunEnd::Succeeded) && is_job(key);
+        self.mark.is_some() && !is_over && runs_once(key, &self.applied)
     }
 
     /// Whether fields were announced that may not have been written.

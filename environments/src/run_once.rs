@@ -44,11 +44,16 @@ pub fn health_when_gone(key: &ObjectKey, end: Option<&RunEnd>) -> Health {
     }
 }
 
+/// A Job serves nobody: another one is another run.
+pub fn is_job(key: &ObjectKey) -> bool {
+    &*key.group == "batch" && &*key.kind == "Job"
+}
+
 /// Whether an object that was written like this is not made again when it is gone.
 pub fn runs_once(key: &ObjectKey, written: &Body) -> bool {
     let text = written.as_json();
     // Nearly all bodies need only be searched, which is quicker than reading them.
-    let may = text.contains(RUN_ONCE_ANNOTATION) || &*key.kind == "Job" && text.contains(TIME_TO_LIVE);
+    let may = text.contains(RUN_ONCE_ANNOTATION) || is_job(key) && text.contains(TIME_TO_LIVE);
     may && is_run_once(key, &written.value())
 }
 
@@ -56,11 +61,10 @@ pub fn runs_once(key: &ObjectKey, written: &Body) -> bool {
 pub fn is_run_once(key: &ObjectKey, body: &Value) -> bool {
     let annotation =
         body.get("metadata").and_then(|metadata| metadata.get("annotations")?.get(RUN_ONCE_ANNOTATION));
-    let is_job = &*key.group == "batch" && &*key.kind == "Job";
     let stays = body.get("spec").and_then(|spec| spec.get(TIME_TO_LIVE));
     match annotation.and_then(Value::as_str) {
         Some(word) => word == "true",
-        None => is_job && stays.is_some_and(Value::is_number),
+        None => is_job(key) && stays.is_some_and(Value::is_number),
     }
 }
 

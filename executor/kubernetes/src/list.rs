@@ -15,8 +15,8 @@ const NAMES: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io
 #[derive(Deserialize)]
 struct List<'a> {
     metadata: Page,
-    // Of nothing, some servers say `null`.
-    #[serde(borrow)]
+    // Of nothing, some servers say `null`; what says nothing is no list.
+    #[serde(borrow, deserialize_with = "Option::deserialize")]
     items: Option<Vec<&'a RawValue>>,
 }
 
@@ -35,7 +35,11 @@ pub(crate) async fn objects(
     mut take: impl FnMut(String),
 ) -> Result<Option<Refusal>, NoAnswer> {
     let selector = format!("&{selector}");
-    pages(api, kind, namespace, (&selector, OBJECT), |item| take(whole(kind, item))).await
+    let whole = |item: &str| {
+        take(whole(kind, item));
+        Some(())
+    };
+    pages(api, kind, namespace, (&selector, OBJECT), whole).await
 }
 
 /// Takes the names of all objects of a kind.
@@ -54,9 +58,9 @@ pub(crate) async fn names(
         name: String,
     }
     let named = |item: &str| {
-        if let Ok(Item { metadata: Named { name } }) = serde_json::from_str(item) {
-            take(name);
-        }
+        let Item { metadata: Named { name } } = serde_json::from_str(item).ok()?;
+        take(name);
+        Some(())
     };
     pages(api, kind, namespace, ("", NAMES), named).await
 }
@@ -66,8 +70,9 @@ async fn pages(
     kind: &Resource,
     namespace: Option<&str>,
     (selector, accept): (&str, &str),
-    mut take: impl FnMut(&str),
+    mut take: impl FnMut(&str) -> Option<()>,
 ) -> Result<Option<Refusal>, NoAnswer> {
+    let unreadable = || Ok(Some(Refusal::Unavailable("its list cannot be read".to_owned())));
     let mut next = String::new();
     loop {
         let path = format!("{}?limit={PAGE}{selector}{next}", kind.collection(namespace));
@@ -76,9 +81,11 @@ async fn pages(
             return Ok(Some(refusal));
         }
         let Ok(List { metadata, items }) = serde_json::from_slice(&answer.body) else {
-            return Ok(Some(Refusal::Unavailable("its list cannot be read".to_owned())));
+            return unreadable();
         };
-        items.iter().flatten().for_each(|item| take(item.get()));
+        if items.iter().flatten().any(|item| take(item.get()).is_none()) {
+            return unreadable();
+        }
         if metadata.next.is_empty() {
             return Ok(None);
         }

@@ -6,29 +6,42 @@ use naksha_environments::digest::Digest;
 use naksha_environments::object::{Body, Health, Live, Managed, Mark, ObjectKey, Uid};
 use naksha_environments::secret::{MarkKey, SecretMark};
 use naksha_executor::live::masked_value_of;
+use naksha_executor::port::store::Scope;
+use naksha_executor::port::target::{OWNER_ANNOTATION, signer_of};
 use naksha_kubernetes_health::RuleSet;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::fields::{Entry, entry_hash, fingerprint, owners};
 use crate::managers::inherited;
-use crate::send::ENVIRONMENT_LABEL;
+use crate::send::{ENVIRONMENT_LABEL, label};
 use crate::version::Version;
 
-/// How objects are read: marks for the values of Secrets, and rules for what their statuses say.
+/// How objects are read: marks for the values of Secrets, rules for what their statuses say, and how ours are signed.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     marks: MarkKey,
     rules: RuleSet,
+    scope: Arc<Scope>,
+    label: Arc<str>,
 }
 
 impl Reader {
-    pub(crate) fn new(marks: MarkKey, rules: RuleSet) -> Self {
-        Self { marks, rules }
+    pub(crate) fn new(marks: MarkKey, rules: RuleSet, scope: &Scope) -> Self {
+        Self { marks, rules, scope: Arc::new(scope.clone()), label: label(scope).into() }
     }
 
     pub(crate) fn mark(&self, value: &[u8]) -> SecretMark {
         self.marks.mark(value)
+    }
+
+    /// Whether an object has the marks by which it is found: those of this very environment, in their present form.
+    fn has_signed(&self, key: &ObjectKey, metadata: &Metadata<'_>) -> bool {
+        let text = |value: Option<&'_ Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let signature = text(metadata.annotations.get(OWNER_ANNOTATION));
+        let signer = signature.and_then(|signature| signer_of(&signature, key));
+        text(metadata.labels.get(ENVIRONMENT_LABEL)).as_deref() == Some(&*self.label)
+            && signer.is_some_and(|(scope, _)| scope == *self.scope)
     }
 
     pub(crate) fn rules(&self) -> &RuleSet {
@@ -171,7 +184,7 @@ pub(crate) fn told(key: &ObjectKey, text: &str, known: Option<&Mark>, reader: &R
     let managed = Managed {
         owners: owners(&read.metadata.managed_fields),
         by_us: our_entry(&read.metadata).is_some(),
-        signed: read.metadata.labels.contains_key(ENVIRONMENT_LABEL),
+        signed: reader.has_signed(key, &read.metadata),
         in_sight: Version { whole: Some(whole), ..version }.to_string().into(),
         refused: None,
         inherited: if is_ours { None } else { inherited() },

@@ -238,11 +238,17 @@ impl Round<'_> {
             return self.reads.extend(keys.into_iter().map(|key| (key, None)));
         }
         let mut open: HashSet<&ObjectKey> = keys.iter().collect();
-        for (key, told) in ours(self.inner, place, &open.clone()).await {
-            let observed = observed(self.inner, &self.catalogue, &key, None, told).await;
-            open.remove(&key);
-            self.found.push((key, observed));
+        let listed = ours(self.inner, place, &open).await;
+        for (key, _) in &listed {
+            open.remove(key);
         }
+        let (inner, catalogue) = (self.inner, &self.catalogue);
+        let judge = |(key, told): (ObjectKey, Told)| async move {
+            let observed = observed(inner, catalogue, &key, None, told).await;
+            (key, observed)
+        };
+        let judged: Vec<_> = futures::stream::iter(listed).map(judge).buffer_unordered(READS).collect().await;
+        self.found.extend(judged);
         self.reads.extend(open.into_iter().map(|key| (key.clone(), None)));
     }
 

@@ -71,7 +71,7 @@ pub(crate) fn selector(scope: &Scope) -> String {
 }
 
 /// `REPOSITORY_ENVIRONMENT`: no name holds the sign in between.
-fn label(scope: &Scope) -> String {
+pub(crate) fn label(scope: &Scope) -> String {
     let mut label = format!("{}_{}", scope.repository, scope.environment);
     if label.len() > MAX_LABEL {
         let digest = Digest::of_bytes(label.as_bytes()).hex();

@@ -87,7 +87,7 @@ impl ClusterTarget {
         marks: MarkKey,
         rules: RuleSet,
     ) -> Result<Self, OpenError> {
-        let marks = Reader::new(marks, rules);
+        let marks = Reader::new(marks, rules, scope);
         let cluster = || Arc::clone(&access.cluster);
         let api = Api::connect(access).await;
         let api = api.map_err(|source| OpenError::Access { cluster: cluster(), source })?;

@@ -10,7 +10,6 @@
 //! step ─┘                   └ the others: told ─────────────────────────┘
 //! ```
 
-use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,8 +37,11 @@ pub(super) struct Recorder {
 #[derive(Debug, Default)]
 struct State {
     at_work: usize,
-    waiting: Vec<(StepRecord, oneshot::Sender<StepRecord>)>,
+    waiting: Vec<Waiting>,
 }
+
+/// A step, and who is told when it is recorded.
+type Waiting = (StepRecord, oneshot::Sender<StepRecord>);
 
 impl State {
     /// Nobody else comes, or enough are there.
@@ -72,6 +74,13 @@ impl Recorder {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Those that waited longest; who is left over is recorded by the next in line.
+    fn take(&self) -> Vec<Waiting> {
+        let waiting = &mut self.state().waiting;
+        let count = waiting.len().min(MOST);
+        waiting.drain(..count).collect()
+    }
+
     /// Waits for the others, not for long.
     async fn gather(&self) {
         let all = async {
@@ -100,7 +109,7 @@ pub(super) async fn record(run: &Run<'_>, work: AtWork<'_>, step: StepRecord) ->
         return Some(back);
     }
     recorder.gather().await;
-    let (steps, told): (Vec<_>, Vec<_>) = mem::take(&mut recorder.state().waiting).into_iter().unzip();
+    let (steps, told): (Vec<_>, Vec<_>) = recorder.take().into_iter().unzip();
     let (scope, generation) = (run.input.scope, run.input.generation);
     let write = || run.input.store.record(scope, generation, run.apply, &steps);
     if let Err(error) = stored("record what was done", write).await {

@@ -106,6 +106,12 @@ fn assign_objects(units: &mut BTreeMap<UnitName, UnitSchedule<'_>>, plan: &Plan,
             unit.objects.extend(holding.keys().cloned());
         }
     }
+    // What is gone and wanted by nobody is nobody's to wait for.
+    for key in &plan.forget {
+        if let Some(unit) = inventory.get(key).and_then(|owned| units.get_mut(&owned.unit)) {
+            unit.objects.remove(key);
+        }
+    }
     for action in &plan.actions {
         let Subject::Object(key) = &action.subject else { continue };
         if let Some(unit) = inventory.get(key).and_then(|owned| units.get_mut(&owned.unit)) {

@@ -276,6 +276,7 @@ mod tests {
             mark: Some(mark("1")),
             secrets: BTreeMap::new(),
             stateful: false,
+            end: None,
         };
         let paths = |names: &[&str]| {
             names.iter().map(|name| FieldPath::default().key("spec").key(name)).collect::<Vec<_>>()

@@ -94,12 +94,12 @@ fn may_have_run(plan: &Plan, inventory: &Inventory) -> Option<Located> {
 
 /// The first few by name. None: there are none.
 fn names<'a>(keys: impl Iterator<Item = &'a ObjectKey>) -> Option<String> {
-    let names: Vec<String> = keys.map(ToString::to_string).collect();
-    let mut named = names.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > MAX_NAMED {
-        named.push_str(&format!(", and {} more", names.len() - MAX_NAMED));
+    let all: Vec<String> = keys.map(ToString::to_string).collect();
+    let mut named = all.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if all.len() > MAX_NAMED {
+        named.push_str(&format!(", and {} more", all.len() - MAX_NAMED));
     }
-    (!names.is_empty()).then_some(named)
+    (!all.is_empty()).then_some(named)
 }
 
 fn deletes(plan: &Plan) -> impl Iterator<Item = (&Action, &ObjectKey)> {

@@ -9,6 +9,7 @@ use naksha_environments::object::{Body, FieldOwners, Managed, Mark, ObjectKey};
 use naksha_environments::plan::{
     Cause, Change, Conflict, FieldPath, LeftField, LeftTo, Payload, Resolution, Verb,
 };
+use naksha_environments::run_once::is_job;
 use naksha_environments::unit::{IgnoreRule, ImmutablePolicy};
 use serde_json::Value;
 
@@ -182,11 +183,6 @@ impl Existing<'_> {
             Some(_) | None => (known, true),
         }
     }
-}
-
-/// A Job serves nobody: another one is another run.
-fn is_job(key: &ObjectKey) -> bool {
-    &*key.group == "batch" && &*key.kind == "Job"
 }
 
 /// The field that the target named; else the first that changed.

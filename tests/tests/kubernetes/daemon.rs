@@ -64,12 +64,14 @@ fn drift_is_seen_by_the_watch_and_healed() {
     await_true("the scale to be healed", || shop.replicas() == 2);
     must(shop.plane.admin().delete(&shop.settings()));
     await_true("the deletion to be healed", || shop.get(&shop.settings()).is_some());
-    // Without its label the watch would lose sight of it.
-    shop.edit(&shop.settings(), |object| object["metadata"]["labels"] = json!({}));
-    await_true("the label to be put back", || {
-        let settings = shop.get(&shop.settings()).expect("should be there");
-        settings["metadata"]["labels"]["naksha.dev/environment"] == format!("infra_{}", shop.environment)
-    });
+    // Without its label, or with another value of it, the watch would lose sight of it.
+    for labels in [json!({}), json!({"naksha.dev/environment": shop.environment})] {
+        shop.edit(&shop.settings(), |object| object["metadata"]["labels"] = labels.clone());
+        await_true("the label to be put back", || {
+            let settings = shop.get(&shop.settings()).expect("should be there");
+            settings["metadata"]["labels"]["naksha.dev/environment"] == format!("infra_{}", shop.environment)
+        });
+    }
     // What others add is theirs.
     shop.edit(&shop.settings(), |object| object["data"]["theirs"] = json!("1"));
     shop.await_applied(&daemon);

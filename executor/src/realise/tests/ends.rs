@@ -176,3 +176,21 @@ async fn a_pass_with_nothing_to_do_keeps_an_end_once() {
     assert_eq!(world.store.refreshed(), written, "nothing was new");
     assert!(matches!(kept(&world), Some(RunEnd::Failed(_))), "also when it is gone");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_and_is_taken_out_of_git_holds_nobody_up() {
+    let world = world();
+    let apply = begun(&world, migrating("1", "1")).await;
+    report(&world, failed());
+    until("should be kept", || matches!(kept(&world), Some(RunEnd::Failed(_)))).await;
+    world.target.erase(&key("Job", "migrate"));
+    outcome(apply).await;
+    let without = Desired::new().unit("migrate", &[], Vec::new()).unit(
+        "web",
+        &["migrate"],
+        vec![config("page", 0, "2")],
+    );
+    let outcome = world.reconcile(without.rendered()).await.unwrap().expect("should apply");
+    assert_eq!(outcome.outcome, ApplyOutcome::Succeeded, "{:?}", outcome.waiting);
+    assert_eq!((page(&world), kept(&world)), (Some(json!("2")), None));
+}
