@@ -133,7 +133,9 @@ pub(super) async fn record(
     }
     let version = inventory::moved(conn, environment).await?;
     let change = Change::new(scope, version, |inventory| {
-        effects.into_iter().for_each(|effect| cache::apply(inventory, effect));
+        for effect in effects {
+            cache::apply(inventory, effect);
+        }
     });
     Ok(((), Some(change)))
 }
