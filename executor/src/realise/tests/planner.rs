@@ -61,8 +61,8 @@ fn verb_for(
     let (mark, live) = match observed {
         Observed::Unknown { reason } => return Err(reason.clone()),
         Observed::Absent => {
-            let was_applied = |owned: &&Owned| owned.mark.is_some() && owned.desired == object.digest();
-            let ran = owned.filter(was_applied).is_some() && runs_once(&object.key, &object.body);
+            let was_applied = |owned: &Owned| owned.mark.is_some() && owned.desired == object.digest();
+            let ran = owned.is_some_and(was_applied) && runs_once(&object.key, &object.body);
             return Ok(if ran { None } else { Some((Verb::Create, None)) });
         }
         Observed::InSync { mark, .. } => (mark, None),

@@ -36,15 +36,15 @@ fn written(wanted: &DesiredObject, owned: &Owned, seen: Option<Observed>) -> Opt
     settled.get(&wanted.key).map(|owned| Owned::clone(owned))
 }
 
-fn live(mark: Mark, body: &Body, health: Health) -> Option<Observed> {
-    Some(Observed::Live(Live { mark, body: body.clone(), health, managed: None }))
+fn live(mark: Mark, body: &Body, health: Health) -> Observed {
+    Observed::Live(Live { mark, body: body.clone(), health, managed: None })
 }
 
 #[test]
 fn what_was_read_and_is_as_it_is_known_writes_nothing() {
     let page = config("page", 0, "1");
     let known = owned(&page);
-    let seen = |mark: Mark| live(mark, &page.body, Health::Healthy);
+    let seen = |mark: Mark| Some(live(mark, &page.body, Health::Healthy));
     assert_eq!(written(&page, &known, seen(mark("uid-1", "1"))), None);
     let moved = written(&page, &known, seen(mark("uid-1", "2"))).expect("should be renewed");
     assert_eq!(moved, Owned { mark: Some(mark("uid-1", "2")), ..known.clone() });
@@ -59,7 +59,7 @@ fn an_end_is_written_once_and_of_the_very_object() {
     let job = job("1");
     let known = owned(&job);
     let failed = || Health::Degraded("it failed".to_owned());
-    let seen = |uid: &str, health: Health| live(mark(uid, "1"), &job.body, health);
+    let seen = |uid: &str, health: Health| Some(live(mark(uid, "1"), &job.body, health));
     assert_eq!(written(&job, &known, seen("uid-1", Health::Progressing("it runs".to_owned()))), None);
     assert_eq!(written(&job, &known, seen("uid-2", failed())), None, "somebody else's");
     assert_eq!(written(&job, &known, Some(Observed::Absent)), None);
@@ -68,7 +68,7 @@ fn an_end_is_written_once_and_of_the_very_object() {
     assert_eq!(written(&job, &ended, seen("uid-1", failed())), None);
     assert_eq!(written(&job, &ended, Some(Observed::Absent)), None, "it stays what it was");
     let page = config("page", 0, "1");
-    assert_eq!(written(&page, &owned(&page), live(mark("uid-1", "1"), &page.body, failed())), None);
+    assert_eq!(written(&page, &owned(&page), Some(live(mark("uid-1", "1"), &page.body, failed()))), None);
 }
 
 #[test]
