@@ -115,7 +115,8 @@ fn what_is_ignored_stays_with_whom_it_was() {
     shop.installation.repository.commit("some is theirs");
     let daemon = shop.installation.start();
     let (plan, text) = held(&shop, &daemon);
-    assert!(!text.contains("minReadySeconds"), "{text}");
+    let told = "left alone: spec.minReadySeconds: 2, which Git does not set (theirs)";
+    assert!(text.contains(told) && text.matches("minReadySeconds").count() == 1, "{text}");
     shop.naksha(&["ack", &plan, "--reason", "it is ours now"]);
     shop.await_applied(&daemon);
     let deployment = shop.get(&shop.deployment()).unwrap();
