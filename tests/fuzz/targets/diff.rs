@@ -80,9 +80,8 @@ fn set(value: &mut Value, path: &str, to: &Value) {
 }
 
 fn check(kind: &str, desired: &Value, live: &Value, applied: Option<&Value>, leave: &[FieldPath]) {
-    let differ = |live: &Value, applied: Option<&Value>| {
-        compare(kind, Sides { desired, live: Some(live), applied })
-    };
+    let differ =
+        |live: &Value, applied: Option<&Value>| compare(kind, Sides { desired, live: Some(live), applied });
     for live in [Some(live), None] {
         let merged = merge(kind, live, applied, desired, &[]);
         assert_eq!(differ(&merged, Some(desired)), [], "after the merge to {merged}");
