@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use naksha_environments::ids::{Generation, UnitName};
 use naksha_environments::object::ObjectKey;
-use naksha_environments::plan::{ApprovedPlan, Cause, Subject};
+use naksha_environments::plan::{Action, ApprovedPlan, Cause, Subject, Verb};
 use naksha_environments::verdict::Admission;
 use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome, StoreError};
 use naksha_executor::realise::{self, Conclusion, Progress, RealiseOutcome, Timeouts, realise};
@@ -113,7 +113,7 @@ fn failed_before(failures: &Failures) -> Vec<String> {
     failures.lines().into_iter().map(|line| format!("failed before: {line}")).collect()
 }
 
-/// Objects that were taken back from somebody.
+/// Objects that were taken back from somebody; what only records that they are right already took nothing.
 fn healed<'a>(plan: &'a ApprovedPlan, outcome: &RealiseOutcome) -> impl Iterator<Item = &'a ObjectKey> {
     let done: BTreeSet<&str> = outcome
         .steps
@@ -121,7 +121,10 @@ fn healed<'a>(plan: &'a ApprovedPlan, outcome: &RealiseOutcome) -> impl Iterator
         .filter(|step| step.outcome == StepOutcome::Done)
         .map(|step| step.subject.as_str())
         .collect();
-    let drifted = plan.plan().actions.iter().filter(|action| action.cause == Cause::Drift);
+    let takes_back = |action: &&Action| {
+        action.cause == Cause::Drift && (action.verb != Verb::Update || !action.changes.is_empty())
+    };
+    let drifted = plan.plan().actions.iter().filter(takes_back);
     drifted.filter(move |action| done.contains(action.subject.to_string().as_str())).filter_map(|action| {
         match &action.subject {
             Subject::Object(key) => Some(key),
