@@ -144,8 +144,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// audit row: whoever carried it out died or lost the store.
     async fn interrupt(&self, scope: &Scope, generation: Generation, at: Timestamp)
     -> Result<(), StoreError>;
-    /// Remembers revisions at which there was nothing to do (which ends that the inventory is recovered), and the target ([`Inventory::place`]), and drops inventory
-    /// entries whose object is gone and wanted by nobody. No apply, no plan, no history; without news nothing is written.
+    /// Remembers revisions at which there was nothing to do (which ends that the inventory is recovered), and the target
+    /// ([`Inventory::place`]), and drops inventory entries whose object is gone and wanted by nobody. No apply, no plan, no
+    /// history; without news nothing is written.
     async fn advance(
         &self,
         scope: &Scope,
