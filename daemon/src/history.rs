@@ -40,6 +40,17 @@ pub async fn entries(store: &dyn Store, scope: &Scope, limit: u32) -> Result<Vec
     Ok(entries)
 }
 
+/// Between how an apply ended and what it took back, in the result that the audit keeps.
+const TOOK_BACK: &str = ": ";
+
+/// Pure. The result of an apply for the audit.
+pub fn ended(outcome: &str, healed: &[String]) -> String {
+    if healed.is_empty() {
+        return outcome.to_owned();
+    }
+    format!("{outcome}{TOOK_BACK}{}", healed.join("; "))
+}
+
 /// Pure. What an apply was is written to the audit with its end.
 fn tell_heal(entry: &mut HistoryEntry, healed: &[&AuditEntry]) {
     let Some(ended) = entry.ended else { return };
@@ -47,8 +58,10 @@ fn tell_heal(entry: &mut HistoryEntry, healed: &[&AuditEntry]) {
         let plan = audit.plan.as_ref().map(PlanId::as_str);
         plan == Some(&*entry.plan) && entry.at <= audit.at && audit.at <= ended
     };
-    if healed.iter().any(is_its_end) {
-        HEAL.clone_into(&mut entry.decision);
+    let Some(audit) = healed.iter().find(|audit| is_its_end(audit)) else { return };
+    HEAL.clone_into(&mut entry.decision);
+    if let Some((_, what)) = audit.result.split_once(TOOK_BACK) {
+        entry.detail.get_or_insert_with(|| what.to_owned());
     }
 }
 

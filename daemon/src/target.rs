@@ -38,8 +38,8 @@ pub enum TargetOpenError {
     Abnormal(#[source] tokio::task::JoinError),
     #[error("this version cannot apply to a cluster made by unit `{unit}`")]
     Unsupported { unit: UnitName },
-    #[error(transparent)]
-    NotGiven(NotGiven),
+    #[error("{why}")]
+    NotGiven { why: NotGiven, hint: String },
     #[error(transparent)]
     Cluster(OpenError),
 }
@@ -50,22 +50,20 @@ impl TargetOpenError {
             Self::Refused { .. } => INVALID_PATH,
             Self::Unsupported { .. } => codes::TARGET_UNSUPPORTED,
             Self::Directory { .. } => codes::TARGET_UNREACHABLE,
-            Self::NotGiven(_) => codes::TARGET_NOT_GIVEN,
+            Self::NotGiven { .. } => codes::TARGET_NOT_GIVEN,
             Self::Cluster(_) => codes::CLUSTER_ACCESS,
             Self::Abnormal(_) => TASK_PANICKED,
         }
     }
 
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
             Self::Refused { .. } => {
                 "name a folder beneath the environment's own root; the daemon's configuration says where that is"
             }
             Self::Unsupported { .. } => "this version applies to `kubernetes:` and `directory:` targets",
-            Self::NotGiven(_) => {
-                "give it in the daemon's configuration: `[clusters.NAME.environments.\"REPOSITORY/ENVIRONMENT\"]`"
-            }
+            Self::NotGiven { hint, .. } => hint,
             Self::Cluster(error) => error.hint(),
             Self::Abnormal(_) => "this is a bug; the log has its place",
             Self::Directory { .. } => {
@@ -107,7 +105,10 @@ impl OpenTarget {
             }
             TargetRef::Kubernetes { cluster, namespace } => {
                 let access = access(&config.clusters, cluster, &repository.name, &environment.name);
-                let access = access.map_err(TargetOpenError::NotGiven)?;
+                let access = access.map_err(|why| {
+                    let hint = why.hint(&config.clusters);
+                    TargetOpenError::NotGiven { why, hint }
+                })?;
                 let (repository, environment) = (repository.name.clone(), environment.name.clone());
                 let scope = Scope { repository, environment };
                 let opened = ClusterTarget::open_judging_by(&access, &scope, key, rules.clone()).await;

@@ -197,6 +197,11 @@ pub struct Action {
 }
 
 impl Action {
+    /// It changes nothing in the target, and only records what is already so.
+    pub fn only_records(&self) -> bool {
+        self.verb == Verb::Update && self.cause == Cause::Drift && self.changes.is_empty()
+    }
+
     /// Digest over subject, verb and changed fields with their masked values. `unit` takes part only in a move.
     pub fn digest_of(subject: &Subject, verb: &Verb, changes: &[Change]) -> Digest {
         let mut hasher = Hasher::new("naksha/action/1").part(subject.to_string()).part(verb.digest_part());

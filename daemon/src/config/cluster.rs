@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use naksha_environments::diagnostic::did_you_mean;
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
 use naksha_executor_kubernetes::{Access, Identity, Source};
 use schemars::JsonSchema;
@@ -44,6 +45,29 @@ pub enum NotGiven {
     Nobody { cluster: String, environment: String },
     #[error("cluster `{cluster}` does not say as whom environment `{environment}` uses it: {reason}")]
     AsWhom { cluster: String, environment: String, reason: &'static str },
+}
+
+impl NotGiven {
+    /// What to write into the configuration `clusters`.
+    pub fn hint(&self, clusters: &BTreeMap<String, ClusterConfig>) -> String {
+        match self {
+            Self::Unknown { cluster } => match did_you_mean(cluster, clusters.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("a table `[clusters.{cluster}]` there says where it is, and who may use it"),
+            },
+            Self::Nobody { cluster, environment } => {
+                let given = clusters.get(cluster).map(|config| config.environments.keys());
+                let near = did_you_mean(environment, given.into_iter().flatten().map(String::as_str));
+                let near = near.map(|near| format!(", or correct `{near}`")).unwrap_or_default();
+                format!(
+                    "give it in the daemon's configuration: `[clusters.{cluster}.environments.\"{environment}\"]`{near}"
+                )
+            }
+            Self::AsWhom { cluster, environment, reason: _ } => {
+                format!("`[clusters.{cluster}.environments.\"{environment}\"]` is the place")
+            }
+        }
+    }
 }
 
 impl ClusterUse {
@@ -116,6 +140,22 @@ mod tests {
             (RepositoryName::parse("shop").unwrap(), EnvironmentName::parse(environment).unwrap());
         let access = access(&clusters(), cluster, &repository, &environment);
         access.map(|access| access.identity.map(|who| who.user)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised() {
+        let hint = |cluster: &str, environment: &str| {
+            let (repository, environment) =
+                (RepositoryName::parse("shop").unwrap(), EnvironmentName::parse(environment).unwrap());
+            access(&clusters(), cluster, &repository, &environment).unwrap_err().hint(&clusters())
+        };
+        assert_eq!(hint("prodd", "prod"), "did you mean `prod`?");
+        assert!(hint("elsewhere", "prod").contains("a table `[clusters.elsewhere]`"));
+        let near = hint("prod", "prodd");
+        assert!(
+            near.contains(r#"`[clusters.prod.environments."shop/prodd"]`, or correct `shop/prod`"#),
+            "{near}"
+        );
     }
 
     #[test]

@@ -74,27 +74,42 @@ async fn waiting_plan(state: &ApiState, which: &Which, prefix: &str) -> Result<(
     let wanted = prefix.to_ascii_lowercase();
     let (mut fitting, others): (Vec<_>, Vec<_>) =
         waiting.into_iter().partition(|(_, plan)| plan.as_str().starts_with(&wanted));
-    let list = |plans: &[(Handle, PlanId)]| {
-        let names: Vec<_> = plans.iter().map(|(handle, plan)| format!("{plan} ({})", handle.scope)).collect();
-        names.join(", ")
-    };
-    match (fitting.len(), others.len()) {
-        (1, _) => Ok(fitting.remove(0)),
-        (0, waiting) => {
-            let message = format!("no plan `{prefix}` waits for an acknowledgement");
-            let hint = if waiting == 0 {
-                "no plan waits for one now; `naksha status` says what is held".to_owned()
-            } else {
-                format!("these wait: {}", list(&others))
-            };
-            Err(Refused::new(StatusCode::CONFLICT, codes::PLAN_NOT_WAITING, message).hint(hint))
-        }
+    match fitting.len() {
+        0 => Err(none_waits(state, prefix, others).await?),
+        1 => Ok(fitting.remove(0)),
         _ => {
-            let message = format!("`{prefix}` names several plans: {}", list(&fitting));
+            let message = format!("`{prefix}` names several plans: {}", names(&fitting));
             Err(Refused::bad(message)
                 .hint("give more digits, or name the environment: ?environment=REPOSITORY/NAME, --env"))
         }
     }
+}
+
+/// No plan of that name waits; of the `others` those are named that a word would lift something of.
+async fn none_waits(
+    state: &ApiState,
+    prefix: &str,
+    others: Vec<(Handle, PlanId)>,
+) -> Result<Refused, Refused> {
+    let mut for_a_word = Vec::new();
+    for (handle, plan) in others {
+        let holds = holds(state.store.as_ref(), &handle.scope, &plan).await?;
+        if holds.iter().any(takes_acknowledgement) {
+            for_a_word.push((handle, plan));
+        }
+    }
+    let message = format!("no plan `{prefix}` waits for an acknowledgement");
+    let hint = if for_a_word.is_empty() {
+        "no plan waits for one now; `naksha status` says what is held".to_owned()
+    } else {
+        format!("these wait: {}", names(&for_a_word))
+    };
+    Ok(Refused::new(StatusCode::CONFLICT, codes::PLAN_NOT_WAITING, message).hint(hint))
+}
+
+fn names(plans: &[(Handle, PlanId)]) -> String {
+    let names: Vec<_> = plans.iter().map(|(handle, plan)| format!("{plan} ({})", handle.scope)).collect();
+    names.join(", ")
 }
 
 /// The plan of an environment that waits, as of its last pass.

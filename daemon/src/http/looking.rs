@@ -88,8 +88,13 @@ pub(super) async fn events(
     let store = state.store.as_ref();
     let looks = handles.iter().map(|handle| async move {
         // Where nothing can be looked into, what the daemon did is told all the same.
-        let scene = scene(handle).ok();
-        looking::events(&handle.scope, scene.as_deref(), store, since).await
+        let (scene, gap) = match scene(handle) {
+            Ok(scene) => (Some(scene), None),
+            Err(error) => (None, Some(format!("{}: {}", error.code(), chain(&error)))),
+        };
+        let mut told = looking::events(&handle.scope, scene.as_deref(), store, since).await?;
+        told.gaps.extend(gap);
+        Ok(told)
     });
     let instead = |handle: &Handle, why: String| Told {
         events: Vec::new(),

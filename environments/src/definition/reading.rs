@@ -65,6 +65,14 @@ impl<'a> At<'a> {
         self.node
     }
 
+    /// Whether a key was most likely meant to be one of these.
+    pub(super) fn has_key_like(self, words: &[&str]) -> bool {
+        let mapping = self.node.and_then(Node::as_mapping);
+        mapping.is_some_and(|mapping| {
+            mapping.iter().any(|entry| did_you_mean(&entry.key, words.iter().copied()).is_some())
+        })
+    }
+
     /// The bytes of the value, or of the nearest thing that exists.
     pub(super) fn span(self) -> Span {
         self.span

@@ -83,6 +83,7 @@ fn errors_say_what_is_wrong_and_show_no_value() {
         "object.spec.containers[7]",
         "object.spec['strategy']",
         "object[object.kind]",
+        "object.metadata.labels['nope'] == 'x'",
         "1 / 0",
         "9223372036854775807 + 1",
         "int(object.kind)",

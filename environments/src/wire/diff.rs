@@ -9,7 +9,7 @@ use super::plan::{ChangeDocument, PlanDocument};
 use super::shown::text_document;
 use crate::ids::EnvironmentName;
 use crate::object::{ObjectKey, Observation};
-use crate::plan::{Action, Cause, Change, Plan, Subject, Verb};
+use crate::plan::{Change, Plan, Subject};
 
 /// Version of [`DiffDocument`]'s layout.
 pub const DIFF_VERSION: u32 = 1;
@@ -35,7 +35,7 @@ pub struct DiffDocument {
 impl DiffDocument {
     /// `plan`: what would make `observation` what Git wants.
     pub fn of(repository: &str, plan: &Plan, observation: &Observation) -> Self {
-        let mut told = plan.subset(differs);
+        let mut told = plan.subset(|action| !action.only_records());
         told.unchanged += plan.actions.len() - told.actions.len();
         let result = match (told.actions.is_empty() && told.drifted.is_empty(), told.is_complete()) {
             (false, _) => "differs",
@@ -83,11 +83,6 @@ impl DiffDocument {
             plan: PlanDocument::of(&Plan::empty(environment)),
         }
     }
-}
-
-/// An update without changes only records what is already so.
-fn differs(action: &Action) -> bool {
-    !(action.verb == Verb::Update && action.cause == Cause::Drift && action.changes.is_empty())
 }
 
 /// Who set what is there, where the target knows it. What nobody else set is ours, or was taken away.

@@ -7,23 +7,11 @@ use naksha_environments::plan::FieldPath;
 use serde::Deserialize;
 
 use crate::discovery::{Catalogue, Served};
-use crate::refusal::Refusal;
+use crate::list::{self, Asked, Depth, End};
 use crate::target::Inner;
 
 /// More autoscalers than this are not looked through: then one of them is taken to be meant.
 const LIMIT: usize = 500;
-
-#[derive(Deserialize)]
-struct List {
-    metadata: Page,
-    items: Vec<Autoscaler>,
-}
-
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default, rename = "continue")]
-    next: String,
-}
 
 #[derive(Deserialize)]
 struct Autoscaler {
@@ -61,17 +49,20 @@ pub(crate) async fn release_replicas(inner: &Inner, catalogue: &Catalogue, key: 
 async fn is_there(inner: &Inner, catalogue: &Catalogue, key: &ObjectKey) -> Option<bool> {
     let found = catalogue.find("autoscaling", "HorizontalPodAutoscaler", Some("v2"));
     let Served::Yes(resource) = found else { return None };
-    let path = format!("{}?limit={LIMIT}", resource.collection(key.namespace.as_deref()));
-    let answer = inner.api.get(&path, "application/json").await.ok()?;
-    if Refusal::of(&answer).is_some() {
-        return None;
-    }
-    let List { metadata, items } = serde_json::from_slice(&answer.body).ok()?;
     let scales = |one: &Autoscaler| {
         let Scaled { kind, name, api_version } = &one.spec.scale_target_ref;
         let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
         *name == *key.name && *kind == *key.kind && (api_version.is_empty() || *group == *key.group)
     };
-    let found = items.iter().any(scales);
-    (found || metadata.next.is_empty()).then_some(found)
+    let mut found = false;
+    let take = |item: &str| {
+        found |= scales(&serde_json::from_str(item).ok()?);
+        Some(())
+    };
+    let asked = Asked { query: "", depth: Depth::Whole, most: LIMIT };
+    let end = list::pages(&inner.api, &resource, key.namespace.as_deref(), asked, take).await.ok()?;
+    match end {
+        End::Reached => Some(found),
+        End::Cut | End::Refused(_) => found.then_some(true),
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Inner {
     pub(crate) marks: Reader,
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) cache: Arc<Cache>,
-    pub(crate) watchers: Watchers,
+    pub(crate) watchers: Arc<Watchers>,
     /// Absent: nobody else applies this environment, or who opened it does not mind.
     claim: Option<Claim>,
     pub(crate) lookout: Lookout,
@@ -92,7 +92,7 @@ impl ClusterTarget {
         let api = Api::connect(access).await;
         let api = api.map_err(|source| OpenError::Access { cluster: cluster(), source })?;
         let cache = Arc::new(Cache::default());
-        let watchers = Watchers::new(api.clone(), Arc::clone(&cache), scope, marks.clone());
+        let watchers = Arc::new(Watchers::new(api.clone(), Arc::clone(&cache), scope, marks.clone()));
         let discovery = Arc::default();
         let lookout = Lookout::default();
         Ok(Self { inner: Inner { api, marks, discovery, cache, watchers, claim: None, lookout } })

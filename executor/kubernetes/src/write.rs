@@ -71,9 +71,8 @@ async fn send_all(inner: &Inner, write: &Write) -> Result<(Seen, Mark), WriteErr
         WriteMode::Create => None,
         WriteMode::Update { expect } | WriteMode::Adopt { expect } => Some(expect),
     };
-    // From now on it is ours: what happens to it is told.
     if let Served::Yes(preferred) = served(&catalogue, key, None) {
-        inner.watchers.start(&preferred, None);
+        inner.watchers.wrote(&preferred);
     }
     let adopts = matches!(write.mode, WriteMode::Adopt { .. });
     if adopts {

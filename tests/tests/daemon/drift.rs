@@ -23,7 +23,8 @@ fn an_edited_object_is_healed() {
     assert_eq!(decisions, ["heal", "apply"], "{history}");
     let printed = shop.program.run(shop.root(), &["history", "dev"]).expect_code(0).out;
     assert!(
-        printed.contains("succeeded   heal, 1 step") && printed.contains("succeeded   2 steps"),
+        printed.contains("succeeded   heal, 1 step\n    somebody changed `spec.replicas` of apps/Deployment")
+            && printed.contains("succeeded   2 steps"),
         "{printed}"
     );
 }

@@ -59,4 +59,5 @@ fn what_was_never_promoted_cannot_be_looked_into() {
     );
     let events = run(&shop, &["events", "staging"]).expect_code(0).out;
     assert!(events.starts_with("nothing happened since "), "{events}");
+    assert!(events.contains("not looked at: NK0919: infra/staging cannot be looked into"), "{events}");
 }

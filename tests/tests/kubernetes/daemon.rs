@@ -19,6 +19,11 @@ fn a_fight_names_who_changes_what() {
         await_true("the scale to be healed", || shop.replicas() == 2);
         daemon.await_state(&shop.environment, "synced");
     }
+    let installation = &shop.installation;
+    let history = installation.program.run(installation.root(), &["history", &shop.environment]);
+    let history = history.expect_code(0).out;
+    let healed = "heal, 1 step\n    kubectl-edit changed `spec.replicas` of apps/Deployment";
+    assert!(history.contains(healed), "{history}");
     scale();
     let words = "kubectl-edit changed `spec.replicas`, which was healed 4 times since";
     daemon.await_status(&shop.environment, words, |status| status["why"].to_string().contains(words));

@@ -14,6 +14,8 @@ use crate::scratch::DaemonProcess;
 
 /// Images are pulled and pods start; on played nodes everything takes seconds.
 const PATIENCE: Duration = Duration::from_secs(900);
+/// After this long without a word, what is waited for is told.
+const SILENCE: Duration = Duration::from_secs(20);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Plain manifests that everybody can read.
@@ -73,12 +75,17 @@ impl Play<'_> {
 
     fn status(&self, what: &str, fits: impl Fn(&StatusDocument) -> bool) -> anyhow::Result<StatusDocument> {
         let path = format!("/api/v1/status?environment={}", self.ground.name);
-        let mut seen = String::new();
+        let (mut seen, mut told, mut said) = (String::new(), String::new(), Instant::now());
         let found = self.wait(&format!("the environment to be {what}"), || {
             // A refusal means that the environment has no loop yet.
             let documents: Vec<StatusDocument> = self.daemon.get(&path).unwrap_or_default();
             let Some(document) = documents.into_iter().next() else { return Ok(None) };
             seen = format!("it is {}: {}", document.state, document.why.join("; "));
+            // What takes long says what it waits for, once.
+            if said.elapsed() > SILENCE && seen != told {
+                self.stage.say(&format!("Waiting for it to be {what}; {seen}"));
+                (told, said) = (seen.clone(), Instant::now());
+            }
             Ok(fits(&document).then_some(document))
         });
         found.with_context(|| seen)

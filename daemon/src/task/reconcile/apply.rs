@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::ids::{Generation, UnitName};
-use naksha_environments::object::ObjectKey;
-use naksha_environments::plan::{Action, ApprovedPlan, Cause, Subject, Verb};
+use naksha_environments::object::{ObjectKey, Observation};
+use naksha_environments::plan::{ApprovedPlan, Cause, Subject};
 use naksha_environments::verdict::Admission;
 use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome, StoreError};
 use naksha_executor::realise::{self, Conclusion, Progress, RealiseOutcome, Timeouts, realise};
@@ -15,11 +15,12 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::healing::{taken_back, takes_back};
 use super::last_apply::Failures;
 use super::ownership::{LEASE, RENEW};
 use super::report::Situation;
 use super::{PassError, Reconciler, StatusSender};
-use crate::history::HEAL;
+use crate::history::{self, HEAL};
 use crate::metrics::{EnvironmentLabels, ResultLabels};
 use crate::target::OpenTarget;
 use crate::task::publish::EVENTS;
@@ -41,7 +42,7 @@ pub(super) async fn apply(
     this: &mut Reconciler,
     generation: Generation,
     situation: &Situation<'_>,
-    target: &OpenTarget,
+    (target, observation): (&OpenTarget, &Observation),
     cancel: &CancellationToken,
     progress: &StatusSender,
 ) -> Result<Option<RealiseOutcome>, PassError> {
@@ -66,7 +67,12 @@ pub(super) async fn apply(
             progress.amend(|status| status.why = why.collect());
         }
     };
-    let conclude = |outcome: &RealiseOutcome| conclusion(situation, plan, outcome, &scope.to_string());
+    let healed_from = taken_back(plan.plan(), observation);
+    if !healed_from.is_empty() {
+        info!(what = healed_from.join("; "), "taking back");
+    }
+    let conclude =
+        |outcome: &RealiseOutcome| conclusion(situation, plan, outcome, &healed_from, &scope.to_string());
     let running = realise(realise::Input {
         plan,
         scope: &scope,
@@ -121,10 +127,7 @@ fn healed<'a>(plan: &'a ApprovedPlan, outcome: &RealiseOutcome) -> impl Iterator
         .filter(|step| step.outcome == StepOutcome::Done)
         .map(|step| step.subject.as_str())
         .collect();
-    let takes_back = |action: &&Action| {
-        action.cause == Cause::Drift && (action.verb != Verb::Update || !action.changes.is_empty())
-    };
-    let drifted = plan.plan().actions.iter().filter(takes_back);
+    let drifted = plan.plan().actions.iter().filter(|action| takes_back(action));
     drifted.filter(move |action| done.contains(action.subject.to_string().as_str())).filter_map(|action| {
         match &action.subject {
             Subject::Object(key) => Some(key),
@@ -180,6 +183,7 @@ fn conclusion(
     situation: &Situation<'_>,
     plan: &ApprovedPlan,
     outcome: &RealiseOutcome,
+    healed_from: &[String],
     scope: &str,
 ) -> Conclusion {
     let (plan, at) = (plan.plan(), Timestamp::now());
@@ -203,6 +207,7 @@ fn conclusion(
         "outcome": result,
         "steps": outcome.steps.len(),
         "failed": failed,
+        "healed": healed_from,
     })
     .to_string();
     let topic = format!("{what}/{scope}/{}", outcome.apply.0);
@@ -212,7 +217,7 @@ fn conclusion(
         what: what.to_owned(),
         revision: Some(revision),
         plan: Some(plan.id.clone()),
-        result: result.to_owned(),
+        result: history::ended(result, healed_from),
     };
     Conclusion { audit, messages: vec![NewMessage { sink: EVENTS.to_owned(), topic, body, at }] }
 }

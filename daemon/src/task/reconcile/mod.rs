@@ -7,6 +7,7 @@ mod apply;
 mod desired;
 mod fights;
 mod forget;
+mod healing;
 mod judge;
 mod last_apply;
 mod ownership;
@@ -209,7 +210,8 @@ impl Reconciler {
         let situation =
             report::Situation { sources: &sources, record: &record, rendered, judgement: &judgement };
         // I/O: do it
-        let applied = apply::apply(self, generation, &situation, &target, cancel, progress).await?;
+        let applied =
+            apply::apply(self, generation, &situation, (&target, &observation), cancel, progress).await?;
         if applied.is_some() {
             self.inventory = None;
         } else {

@@ -74,6 +74,8 @@ fn source(reading: &mut Reading<'_>, spec: &mut UnitSpec, at: At<'_>) -> Option<
     let given: Vec<&str> = WORDS.into_iter().filter(|word| at.key(word).exists()).collect();
     if given.len() != 1 {
         let (message, own) = match given.as_slice() {
+            // Told as an unknown key already, with the word that was meant.
+            [] if at.has_key_like(&WORDS) => return None,
             [] => ("the unit has no source".to_owned(), at),
             [_, second, ..] => {
                 (format!("the unit has {} sources, and one is allowed", given.len()), at.key(second))

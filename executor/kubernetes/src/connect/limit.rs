@@ -1,7 +1,7 @@
 //! How many requests may be in flight to a cluster. Pure: what happened and how long it took comes in.
 //!
 //! ```text
-//! a round (as many answers as are allowed) in about usual time, all places taken  ─> one more
+//! a round (as many answers as are allowed) without queueing, all places taken  ─> an eighth more
 //! a round of which most answers were slow                                        ─> an eighth less
 //! 429, or no answer within its time                                              ─> half, once per round trip
 //! ```
@@ -10,8 +10,9 @@
 
 use std::time::Duration;
 
-/// Where it begins: with about this many writes a small API server is fastest, and a large one is no slower.
-const START: usize = 64;
+/// Where it begins: with about this many writes an API server of two cores is fastest. A larger one shows within some
+/// rounds that it takes more.
+const START: usize = 16;
 /// A connection takes 100 streams. The rest is for those who ask for no place, watches that begin.
 pub(super) const MOST: usize = 96;
 /// What nobody answers is still asked one by one.
@@ -23,6 +24,10 @@ const CALM: usize = 8;
 const SLOW_FACTOR: u32 = 10;
 /// And nothing below this is slow, however quick the quickest was.
 const SLOW: Duration = Duration::from_millis(250);
+/// What takes this many times as long as the quickest answer lately waited for others: more in flight would wait as well.
+const QUEUED_FACTOR: u32 = 4;
+/// And nothing below this waited long enough to matter.
+const QUEUED: Duration = Duration::from_millis(20);
 /// The quickest answer is forgotten after one or two times as many: a server may become slower for good.
 const REMEMBERED: usize = 500;
 /// What is waited for where the server names no time: what an API server names.
@@ -44,6 +49,7 @@ pub(super) struct Limit {
 struct Round {
     answers: usize,
     slow: usize,
+    queued: usize,
     /// Whether somebody had to wait: what is not used says nothing about what would be too much.
     full: bool,
 }
@@ -81,17 +87,21 @@ impl Limit {
         if took > SLOW && took > usual.saturating_mul(SLOW_FACTOR) {
             self.round.slow += 1;
         }
+        if took > QUEUED && took > usual.saturating_mul(QUEUED_FACTOR) {
+            self.round.queued += 1;
+        }
         if self.round.answers < self.allowed {
             return;
         }
-        let Round { answers, slow, full } = std::mem::take(&mut self.round);
+        let Round { answers, slow, queued, full } = std::mem::take(&mut self.round);
+        let (most, step) = (|some: usize| some * 2 > answers, self.allowed.div_ceil(8));
         if !full {
             return;
         }
-        if slow * 2 <= answers {
-            self.allowed = (self.allowed + 1).min(MOST);
-        } else if self.allowed > CALM {
-            self.allowed = (self.allowed - self.allowed.div_ceil(8)).max(CALM);
+        if most(slow) && self.allowed > CALM {
+            self.allowed = (self.allowed - step).max(CALM);
+        } else if !most(slow) && (!most(queued) || self.allowed < START) {
+            self.allowed = (self.allowed + step).min(MOST);
         }
     }
 
@@ -147,11 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_by_one_a_round_up_to_what_a_connection_takes() {
+    fn it_grows_by_an_eighth_a_round_up_to_what_a_connection_takes() {
         let mut limit = Limit::default();
-        assert_eq!(rounds(&mut limit, 1, QUICK), START + 1);
-        assert_eq!(rounds(&mut limit, 10, QUICK), START + 11);
-        assert_eq!(rounds(&mut limit, 100, QUICK), MOST);
+        assert_eq!(rounds(&mut limit, 1, QUICK), START + START / 8);
+        assert_eq!(rounds(&mut limit, 20, QUICK), MOST);
     }
 
     #[test]
@@ -177,15 +186,27 @@ mod tests {
             limit.refused(sent);
         }
         assert_eq!(limit.allowed(), LEAST);
-        assert_eq!(rounds(&mut limit, 20, QUICK), LEAST + 20, "and it recovers");
+        assert!(rounds(&mut limit, 20, QUICK) > START, "and it recovers");
     }
 
     #[test]
-    fn a_busy_server_is_not_a_slow_one() {
+    fn a_busy_server_is_not_a_slow_one_and_gets_no_more() {
         // Two cores: time grows with what is in flight, and so does nothing else.
         let mut limit = Limit::default();
-        rounds(&mut limit, 1, QUICK);
-        assert_eq!(rounds(&mut limit, 10, Duration::from_millis(200)), START + 11);
+        let allowed = rounds(&mut limit, 1, QUICK);
+        assert_eq!(rounds(&mut limit, 10, Duration::from_millis(200)), allowed);
+        // What was lost to refusals comes back all the same.
+        for _ in 0..3 {
+            let sent = limit.sent(1);
+            limit.refused(sent);
+        }
+        assert!(rounds(&mut limit, 30, Duration::from_millis(200)) >= START);
+    }
+
+    #[test]
+    fn a_far_server_is_not_a_busy_one() {
+        let mut limit = Limit::default();
+        assert_eq!(rounds(&mut limit, 20, Duration::from_millis(120)), MOST);
     }
 
     #[test]

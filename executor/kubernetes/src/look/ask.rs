@@ -5,30 +5,20 @@ use std::sync::Arc;
 use naksha_environments::object::ObjectKey;
 use naksha_executor::live::is_secret;
 use naksha_executor::port::target::TargetError;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::happening::{Happening, happening};
 use crate::connect::NoAnswer;
 use crate::discovery::{Catalogue, Served};
+use crate::list::{self, Asked, Depth};
 use crate::observe::{served, unreachable};
 use crate::refusal::Refusal;
 use crate::resource::{Resource, escape};
+use crate::send::OBJECT;
 use crate::target::Inner;
 
-const FULL: &str = "application/json";
-const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-/// Objects in one answer.
-const PAGE: usize = 500;
 /// Objects of one list that are looked at. What more there is is not looked at, and said to be there.
 pub(super) const MAX_LISTED: usize = 5_000;
-
-/// How much of the objects of a list is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
-    Whole,
-    Metadata,
-}
 
 /// Whether a list was looked at to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +55,7 @@ pub(super) async fn object(
     if is_secret(key) || resource.namespaced != key.namespace.is_some() {
         return Ok(None);
     }
-    let answer = inner.api.get(&resource.object(key), FULL).await.map_err(AskError::NoAnswer)?;
+    let answer = inner.api.get(&resource.object(key), OBJECT).await.map_err(AskError::NoAnswer)?;
     match Refusal::of(&answer) {
         None => serde_json::from_slice(&answer.body).map(Some).map_err(|_| AskError::Strange),
         Some(Refusal::Missing | Refusal::NamespaceMissing | Refusal::NotServed) => Ok(None),
@@ -73,8 +63,7 @@ pub(super) async fn object(
     }
 }
 
-/// Gives the objects of a kind in a namespace that a query fits (`labelSelector=…`) to `take`, page by page: no more than a
-/// page of them is in memory at a time.
+/// Gives the objects of a kind in a namespace that a query fits (`&labelSelector=…`) to `take`.
 pub(super) async fn list(
     inner: &Inner,
     resource: &Resource,
@@ -83,40 +72,15 @@ pub(super) async fn list(
     depth: Depth,
     mut take: impl FnMut(Value),
 ) -> Result<End, AskError> {
-    #[derive(Deserialize)]
-    struct List {
-        #[serde(default)]
-        metadata: Page,
-        #[serde(default)]
-        items: Vec<Value>,
-    }
-    #[derive(Default, Deserialize)]
-    struct Page {
-        #[serde(default, rename = "continue")]
-        next: String,
-    }
-    let accept = if depth == Depth::Whole { FULL } else { METADATA };
-    let (mut listed, mut next) = (0, String::new());
-    loop {
-        let path = format!("{}?limit={PAGE}{query}{next}", resource.collection(namespace));
-        let answer = inner.api.get(&path, accept).await.map_err(AskError::NoAnswer)?;
-        match Refusal::of(&answer) {
-            None => {}
-            Some(Refusal::NotServed | Refusal::NamespaceMissing) => return Ok(End::Reached),
-            Some(refusal) => return Err(AskError::Refused(refusal)),
+    let asked = Asked { query, depth, most: MAX_LISTED };
+    let take = |item: &str| serde_json::from_str(item).map(&mut take).ok();
+    let end = list::pages(&inner.api, resource, namespace, asked, take).await.map_err(AskError::NoAnswer)?;
+    match end {
+        list::End::Reached | list::End::Refused(Refusal::NotServed | Refusal::NamespaceMissing) => {
+            Ok(End::Reached)
         }
-        let List { metadata, items } = serde_json::from_slice(&answer.body).map_err(|_| AskError::Strange)?;
-        listed += items.len();
-        items.into_iter().for_each(&mut take);
-        if metadata.next.is_empty() {
-            return Ok(End::Reached);
-        }
-        if listed >= MAX_LISTED {
-            return Ok(End::Cut);
-        }
-        next.clear();
-        next.push_str("&continue=");
-        escape(&metadata.next, &mut next);
+        list::End::Cut => Ok(End::Cut),
+        list::End::Refused(refusal) => Err(AskError::Refused(refusal)),
     }
 }
 

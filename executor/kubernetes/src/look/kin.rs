@@ -16,10 +16,11 @@ use naksha_kubernetes_health::RuleSet;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::ask::{AskError, Depth, End, MAX_LISTED, catalogue, list};
+use super::ask::{AskError, End, MAX_LISTED, catalogue, list};
 use super::pod::{text, trouble};
 use super::words::words;
 use crate::discovery::{Catalogue, Served};
+use crate::list::Depth;
 use crate::refusal::Refusal;
 use crate::resource::Resource;
 use crate::target::Inner;

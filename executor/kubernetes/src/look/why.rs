@@ -13,12 +13,13 @@ use naksha_executor::live::is_secret;
 use serde_json::Value;
 use tracing::debug;
 
-use super::ask::{AskError, Depth, catalogue, events_about, list, object, query};
+use super::ask::{AskError, catalogue, events_about, list, object, query};
 use super::happening::{Happening, last, of_owner, of_pod, refusal};
 use super::pod::{Cause, Trouble, controller, text, trouble};
 use super::selector;
 use super::words::{with, words};
 use crate::discovery::{Catalogue, Served};
+use crate::list::Depth;
 use crate::target::Inner;
 
 /// All requests of one explanation. Whoever waits looks at health meanwhile in vain.

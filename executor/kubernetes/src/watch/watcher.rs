@@ -1,7 +1,7 @@
 //! The watch of one kind: begun, followed, begun anew when it breaks.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -43,6 +43,17 @@ const SILENCE: Duration = Duration::from_secs(240);
 /// What is watched, and the task that does it.
 type Running = (Arc<Resource>, AbortOnDropHandle<()>);
 
+/// After this long without a write, what was written is watched.
+const CALM: Duration = Duration::from_millis(250);
+
+/// Kinds of which something was written for the first time, to be watched when it is calm.
+#[derive(Debug, Default)]
+struct Later {
+    kinds: BTreeMap<Scope, Arc<Resource>>,
+    last_write: Option<Instant>,
+    task: Option<AbortOnDropHandle<()>>,
+}
+
 /// The watches of an environment. Ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Watchers {
@@ -51,6 +62,7 @@ pub(crate) struct Watchers {
     selector: String,
     marks: Reader,
     running: Mutex<BTreeMap<Scope, Running>>,
+    later: Mutex<Later>,
     /// Wakes those that wait for the server.
     hurry: Arc<Notify>,
     hurried: Mutex<Option<Instant>>,
@@ -59,7 +71,8 @@ pub(crate) struct Watchers {
 impl Watchers {
     pub(crate) fn new(api: Api, cache: Arc<Cache>, scope: &store::Scope, marks: Reader) -> Self {
         let (running, hurry, hurried) = (Mutex::default(), Arc::default(), Mutex::default());
-        Self { api, cache, selector: selector(scope), marks, running, hurry, hurried }
+        let later = Mutex::default();
+        Self { api, cache, selector: selector(scope), marks, running, later, hurry, hurried }
     }
 
     /// Selects what is labelled as the environment's, as part of a query.
@@ -97,6 +110,36 @@ impl Watchers {
         true
     }
 
+    /// Something of a kind is written: from now on what happens to it is told, as soon as no more is being written or
+    /// somebody asks. A watch that begins earlier costs the server an event for each of our own writes, and whatever
+    /// somebody does in between shows when it begins.
+    pub(crate) fn wrote(self: &Arc<Self>, resource: &Arc<Resource>) {
+        let scope = everywhere(resource);
+        if self.running.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&scope) {
+            return;
+        }
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        later.last_write = Some(Instant::now());
+        later.kinds.insert(scope, Arc::clone(resource));
+        let watchers = Arc::downgrade(self);
+        later.task.get_or_insert_with(|| AbortOnDropHandle::new(tokio::spawn(start_when_calm(watchers))));
+    }
+
+    /// When it will have been calm for long enough; absent: it is, and what was put off begins.
+    fn calm_at(&self) -> Option<Instant> {
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let calm_at = later.last_write.map(|last| last + CALM).filter(|calm_at| *calm_at > Instant::now());
+        if calm_at.is_none() {
+            // The task that asks ends with this answer, so that nothing is left to abort.
+            let Later { kinds, last_write: _, task: _ } = std::mem::take(&mut *later);
+            drop(later);
+            for resource in kinds.values() {
+                self.start(resource, None);
+            }
+        }
+        calm_at
+    }
+
     /// Watches a kind, everywhere or in a namespace, unless it is watched already.
     pub(crate) fn start(&self, resource: &Arc<Resource>, namespace: Option<&Arc<str>>) {
         let kind = (Arc::clone(&resource.group), Arc::clone(&resource.kind));
@@ -118,6 +161,16 @@ impl Watchers {
         };
         let task = AbortOnDropHandle::new(tokio::spawn(kept(watcher)));
         running.insert(scope, (Arc::clone(resource), task));
+    }
+}
+
+fn everywhere(resource: &Resource) -> Scope {
+    ((Arc::clone(&resource.group), Arc::clone(&resource.kind)), None)
+}
+
+async fn start_when_calm(watchers: Weak<Watchers>) {
+    while let Some(calm_at) = watchers.upgrade().and_then(|watchers| watchers.calm_at()) {
+        tokio::time::sleep_until(calm_at).await;
     }
 }
 
