@@ -83,9 +83,12 @@ fn values(text: &str, table: &mut Spanned<DeTable<'_>>) -> (Option<Config>, Vec<
             Err(error) => {
                 let span = error.span();
                 let is_told = span.as_ref().is_some_and(|span| taken.explains(span, error.message()));
+                let meant = meant(error.message());
                 if !is_told {
-                    found.push((span.clone(), with_hint(error.message())));
+                    let hint = meant.as_ref().map(|near| format!("; did you mean `{near}`?"));
+                    found.push((span.clone(), format!("{}{}", error.message(), hint.unwrap_or_default())));
                 }
+                taken.meant = meant.filter(|_| error.message().starts_with("unknown field"));
                 if !span.is_some_and(|span| take_out(table.get_mut(), &span, 0, &mut taken)) {
                     break;
                 }
@@ -96,19 +99,24 @@ fn values(text: &str, table: &mut Spanned<DeTable<'_>>) -> (Option<Config>, Vec<
     (config, found)
 }
 
-/// What was taken out: the table that it was in, and its key.
+/// What was taken out.
 #[derive(Debug, Default)]
-struct Taken(BTreeSet<(usize, String)>);
+struct Taken {
+    /// The table that it was in, and its key.
+    keys: BTreeSet<(usize, String)>,
+    /// What the next key was most likely meant to be: then it is read as that.
+    meant: Option<String>,
+}
 
 impl Taken {
     /// A key that was taken out is missing; nobody need be told.
     fn explains(&self, table: &Range<usize>, message: &str) -> bool {
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-        missing.is_some_and(|key| self.0.contains(&(table.start, key.to_owned())))
+        missing.is_some_and(|key| self.keys.contains(&(table.start, key.to_owned())))
     }
 }
 
-/// Takes the smallest thing out that an error is about. False: nothing has that place.
+/// Takes the smallest thing out that an error is about, or calls it what was meant. False: nothing has that place.
 fn take_out(table: &mut DeTable<'_>, span: &Range<usize>, start: usize, taken: &mut Taken) -> bool {
     let covers = |own: &Range<usize>| own.start <= span.start && span.end <= own.end;
     // Values first: a table is taken out whole only for what it lacks.
@@ -125,8 +133,11 @@ fn take_out(table: &mut DeTable<'_>, span: &Range<usize>, start: usize, taken: &
     }
     let culprit = table.iter().find(|(key, value)| covers(&key.span()) || covers(&value.span()));
     let Some(key) = culprit.map(|(key, _)| key.get_ref().to_string()) else { return false };
-    taken.0.insert((start, key.clone()));
-    table.remove(key.as_str());
+    let Some((written, value)) = table.remove_entry(key.as_str()) else { return false };
+    match taken.meant.take().filter(|meant| !table.contains_key(meant.as_str())) {
+        Some(meant) => drop(table.insert(Spanned::new(written.span(), meant.into()), value)),
+        None => drop(taken.keys.insert((start, key))),
+    }
     true
 }
 
@@ -151,16 +162,11 @@ fn take_item(items: &mut DeArray<'_>, span: &Range<usize>, taken: &mut Taken) ->
     false
 }
 
-/// An unknown field or word, with the one that was most likely meant.
-fn with_hint(message: &str) -> String {
+/// What was most likely meant by an unknown field or word.
+fn meant(message: &str) -> Option<String> {
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match words.split_first() {
-        Some((given, known)) if message.starts_with("unknown ") => {
-            let near = did_you_mean(given, known.iter().copied());
-            near.map_or_else(|| message.to_owned(), |near| format!("{message}; did you mean `{near}`?"))
-        }
-        _ => message.to_owned(),
-    }
+    let (given, known) = words.split_first().filter(|_| message.starts_with("unknown "))?;
+    did_you_mean(given, known.iter().copied()).map(str::to_owned)
 }
 
 fn problem(path: &Path, text: &str, span: Option<Range<usize>>, message: &str) -> Problem {

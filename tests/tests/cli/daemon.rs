@@ -176,6 +176,23 @@ history = "90 days"
 }
 
 #[test]
+fn what_lacks_because_a_key_is_misspelt_is_not_told_a_second_time() {
+    let shop = shop();
+    let text = r#"[[repository]]
+name = "shop"
+url = "."
+[clusters.prod.environments."shop/prod"]
+service_acount = "naksha"
+"#;
+    let expected = [
+        ("5:1", "unknown field `service_acount`"),
+        // It is read as what was meant.
+        ("4:29", "`service_account` is `NAMESPACE/NAME`"),
+    ];
+    fits(&expected, &check(&shop, text));
+}
+
+#[test]
 fn a_text_that_is_no_toml_is_told_by_its_place() {
     fits(&[("2:12", "invalid basic string")], &check(&shop(), "[log]\nlevel=\"info\n"));
     // What is not there was refused, and is not missing.
