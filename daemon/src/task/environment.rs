@@ -57,7 +57,7 @@ impl EnvironmentTask {
             let Handle { scope, pulse, window, .. } = self.handle.clone();
             let (shared, feed) = (Arc::clone(&self.shared), self.feed.clone());
             let mut reconciler = Reconciler::new(shared, feed, scope, pulse, window);
-            let mut failures = 0_u32;
+            let (mut failures, mut is_first) = (0_u32, true);
             while !stop.is_cancelled() {
                 self.feed.state.mark_unchanged();
                 // Before the pass: what was asked is judged by what the pass finds.
@@ -76,7 +76,10 @@ impl EnvironmentTask {
                 }
                 failures = if pass.retry { failures.saturating_add(1) } else { 0 };
                 let pause = if pass.retry { backoff(failures) } else { pass.next };
-                memory::give_back(pass.steps);
+                // The first pass reads everything.
+                if std::mem::take(&mut is_first) || pass.steps >= memory::LARGE_APPLY {
+                    memory::give_back();
+                }
                 if !self.wait(&mut reconciler, pause, &stop).await {
                     break;
                 }

@@ -24,6 +24,7 @@ use naksha_environments::ids::{
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::PlanId;
+use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::Acknowledgement;
 use serde_json::Value;
 
@@ -166,6 +167,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     // --- inventory
     /// Shared: a store may keep it in memory.
     async fn inventory(&self, scope: &Scope) -> Result<Arc<Inventory>, StoreError>;
+    /// As [`Store::inventory`], for who holds what the environment should be: texts that are in both are held once.
+    async fn inventory_beside(
+        &self,
+        scope: &Scope,
+        rendered: &Rendered,
+    ) -> Result<Arc<Inventory>, StoreError>;
     /// Replaces the rows of objects that were re-observed as in sync under a new version. No history; an object
     /// that the inventory no longer has stays out of it.
     async fn refresh_marks(

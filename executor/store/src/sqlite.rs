@@ -36,6 +36,7 @@ use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revi
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::PlanId;
+use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
@@ -264,7 +265,15 @@ impl Store for SqliteStore {
     }
 
     async fn inventory(&self, scope: &Scope) -> Result<Arc<Inventory>, StoreError> {
-        reading!(self, "read the inventory", |conn| inventory::load(conn, scope, &self.cache))
+        reading!(self, "read the inventory", |conn| inventory::load(conn, scope, &self.cache, None))
+    }
+
+    async fn inventory_beside(
+        &self,
+        scope: &Scope,
+        rendered: &Rendered,
+    ) -> Result<Arc<Inventory>, StoreError> {
+        reading!(self, "read the inventory", |conn| inventory::load(conn, scope, &self.cache, Some(rendered)))
     }
 
     async fn advance(

@@ -76,6 +76,18 @@ impl Reconciler {
         Ok(inventory)
     }
 
+    /// The same, with its texts shared with what is rendered.
+    pub(super) async fn inventory_beside(
+        &mut self,
+        rendered: &Rendered,
+    ) -> Result<Arc<Inventory>, PassError> {
+        if self.inventory.is_none() {
+            let read = self.shared.store.inventory_beside(&self.scope, rendered).await;
+            self.inventory = Some(read.map_err(PassError::Store)?);
+        }
+        self.inventory().await
+    }
+
     /// Where it is not noted in which target the objects are: in the one that the applied definition names.
     pub(super) fn placed(&mut self, inventory: Arc<Inventory>, renders: &Renders) -> Arc<Inventory> {
         let control = renders.applied.as_ref().map(|applied| &applied.control.loaded.definitions);

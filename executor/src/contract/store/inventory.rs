@@ -9,7 +9,9 @@ use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::{Mark, ObjectKey};
 use naksha_environments::run_once::RunEnd;
 
-use super::samples::{PLACE, begin, end, intent, key, lease, owned, revisions, scope, start, step};
+use super::samples::{
+    PLACE, begin, desired, end, intent, key, lease, owned, rendered, revisions, scope, start, step,
+};
 use crate::port::store::{ApplyId, ApplyOutcome, ApplyStart, Effect, Scope, SharedStore, StoreError};
 
 async fn read(store: &SharedStore, scope: &Scope) -> Inventory {
@@ -49,6 +51,22 @@ pub async fn objects_come_back(store: SharedStore) {
         record(&store, &dev, generation, apply, effect).await;
     }
     assert_eq!(read(&store, &dev).await, expected);
+}
+
+/// One object is wanted as it was applied, one otherwise, and one not at all.
+pub async fn what_is_wanted_changes_nothing_in_it(store: SharedStore) {
+    let dev = scope("dev");
+    let generation = lease(&store, &dev).await;
+    let apply = begin(&store, &dev, generation, (None, 'a')).await;
+    let names = ["same", "other", "gone"];
+    for name in names {
+        let effect = Effect::Own(key(name), Arc::new(owned(name)));
+        record(&store, &dev, generation, apply, effect).await;
+    }
+    let wanted = rendered([desired("same", "same"), desired("other", "another body"), desired("new", "new")]);
+    let beside = store.inventory_beside(&dev, &wanted).await.expect("should read");
+    assert_eq!(*beside, objects(names.map(|name| (key(name), owned(name)))));
+    assert_eq!(*beside, read(&store, &dev).await);
 }
 
 pub async fn intents_never_replace(store: SharedStore) {

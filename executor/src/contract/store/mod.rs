@@ -36,7 +36,7 @@ macro_rules! store_contract {
             failure_moves_nothing, a_revision_without_work_is_remembered, an_unfinished_apply_is_interrupted,
             an_apply_that_nobody_carries_out_is_ended, the_last_apply_of_a_plan_is_found, applies_are_fenced);
         $crate::store_contract!($fresh, inventory:
-            objects_come_back, intents_never_replace, effects_change_the_inventory, marks_are_refreshed_not_added,
+            objects_come_back, what_is_wanted_changes_nothing_in_it, intents_never_replace, effects_change_the_inventory, marks_are_refreshed_not_added,
             inventories_are_apart, what_was_found_is_taken_in,
             what_was_recovered_is_whole_once_all_is_applied);
         $crate::store_contract!($fresh, messages:

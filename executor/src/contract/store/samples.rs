@@ -1,17 +1,21 @@
 //! Values that the cases put into a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revision, UnitName};
 use naksha_environments::inventory::Owned;
-use naksha_environments::object::{Body, Mark, ObjectKey, Uid};
+use naksha_environments::object::{Body, DesiredObject, Mark, ObjectKey, Provenance, Uid};
 use naksha_environments::plan::PlanId;
+use naksha_environments::rendered::{ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::run_once::RunEnd;
 use naksha_environments::secret::MarkKey;
+use naksha_environments::source::TreePath;
+use naksha_environments::unit::{ConflictPolicy, ImmutablePolicy};
 use serde_json::json;
-use std::time::Duration;
 
 use crate::port::store::{
     ApplyEnd, ApplyId, ApplyOutcome, ApplyStart, AuditEntry, Effect, NewMessage, Proposal, Revisions, Scope,
@@ -85,6 +89,42 @@ pub fn owned(name: &str) -> Owned {
         ]),
         stateful: true,
         end: Some(RunEnd::Failed("it failed: é".to_owned())),
+    }
+}
+
+/// An object that is wanted with the body of [`owned`] of another name.
+pub fn desired(name: &str, like: &str) -> DesiredObject {
+    let path = TreePath::parse("units/web/web.yaml").expect("should be a path");
+    DesiredObject {
+        key: key(name),
+        api_version: "apps/v1".into(),
+        body: owned(like).applied,
+        secrets: BTreeMap::new(),
+        wave: 0,
+        provenance: Provenance { path, line: 1, rendered: false },
+    }
+}
+
+/// What one unit makes.
+pub fn rendered<const N: usize>(objects: [DesiredObject; N]) -> Rendered {
+    let unit = RenderedUnit {
+        name: unit("web"),
+        state: UnitState::Rendered(objects.into_iter().map(Arc::new).collect()),
+        depends_on: BTreeMap::new(),
+        variables: Arc::default(),
+        conflicts: ConflictPolicy::Refuse,
+        immutable: ImmutablePolicy::Fail,
+        ignore: [].into(),
+        digest: Digest::of_bytes(b"objects"),
+    };
+    Rendered {
+        environment: EnvironmentName::parse("dev").expect("should be a name"),
+        units: BTreeMap::from([(unit.name.clone(), unit)]),
+        workflows: BTreeMap::new(),
+        broken_workflows: BTreeSet::new(),
+        diagnostics: Vec::new(),
+        broken: false,
+        index: ObjectIndex::default(),
     }
 }
 

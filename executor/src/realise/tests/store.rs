@@ -13,6 +13,7 @@ use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, Revi
 use naksha_environments::inventory::{Inventory, Owned};
 use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::PlanId;
+use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::Acknowledgement;
 use serde_json::Value;
 
@@ -203,6 +204,10 @@ impl Store for FakeStore {
 
     async fn inventory(&self, _: &Scope) -> Result<Arc<Inventory>, StoreError> {
         self.call(|state| Ok(Arc::new(state.inventory.clone())))
+    }
+
+    async fn inventory_beside(&self, scope: &Scope, _: &Rendered) -> Result<Arc<Inventory>, StoreError> {
+        self.inventory(scope).await
     }
 
     async fn refresh_marks(

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use naksha_environments::inventory::Inventory;
 use naksha_executor::port::store::{Effect, Scope};
 
-/// Objects kept in memory over all environments: about 100 MiB at 2 KiB each. What does not fit is read each time.
-const CACHED_OBJECTS: usize = 50_000;
+/// Objects kept in memory over all environments: about 50 MiB beside what is rendered, and 2 KiB each for what Git has
+/// otherwise. What does not fit is read each time.
+const CACHED_OBJECTS: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Cache {

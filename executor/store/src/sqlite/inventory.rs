@@ -7,6 +7,7 @@ use futures::TryStreamExt as _;
 use naksha_environments::ids::{Generation, UnitName, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
 use naksha_environments::object::{Body, KeyParts, Mark, ObjectKey, Uid};
+use naksha_environments::rendered::Rendered;
 use naksha_environments::run_once::RunEnd;
 use naksha_environments::secret::SecretMark;
 use naksha_executor::port::store::{AuditEntry, Scope};
@@ -230,11 +231,12 @@ pub(crate) async fn moved(conn: &mut SqliteConnection, environment: i64) -> Resu
     Ok(version)
 }
 
-/// The inventory, from memory where that is current.
+/// The inventory, from memory where that is current. What is read shares its texts with `beside`.
 pub(crate) async fn load(
     conn: &mut SqliteConnection,
     scope: &Scope,
     cache: &Cache,
+    beside: Option<&Rendered>,
 ) -> Result<Arc<Inventory>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(Arc::default()) };
     let (version, place, recovered): (i64, Option<String>, bool) =
@@ -245,7 +247,7 @@ pub(crate) async fn load(
     if let Some(inventory) = cache.get(scope, version) {
         return Ok(inventory);
     }
-    let mut inventory = objects(conn, environment).await?;
+    let mut inventory = objects(conn, environment, beside).await?;
     inventory.workflows = workflows(conn, environment).await?;
     inventory.place = place.map(Into::into);
     inventory.recovered = recovered;
@@ -254,7 +256,11 @@ pub(crate) async fn load(
     Ok(inventory)
 }
 
-async fn objects(conn: &mut SqliteConnection, environment: i64) -> Result<Inventory, Failure> {
+async fn objects(
+    conn: &mut SqliteConnection,
+    environment: i64,
+    beside: Option<&Rendered>,
+) -> Result<Inventory, Failure> {
     let mut rows = sqlx::query(
         "SELECT api_group, kind, namespace, name, unit, api_version, desired, applied, uid, version, fingerprint,
                 secrets, stateful, ended, ended_words
@@ -265,33 +271,41 @@ async fn objects(conn: &mut SqliteConnection, environment: i64) -> Result<Invent
     let mut shared = Shared::default();
     let mut inventory = Inventory::default();
     while let Some(columns) = rows.try_next().await? {
-        let (key, owned) = object(&columns, &mut shared)?;
+        let (key, owned) = object(&columns, &mut shared, beside)?;
         inventory.own(key, Arc::new(owned));
     }
     Ok(inventory)
 }
 
-fn object(columns: &SqliteRow, shared: &mut Shared) -> Result<(ObjectKey, Owned), Failure> {
+fn object(
+    columns: &SqliteRow,
+    shared: &mut Shared,
+    beside: Option<&Rendered>,
+) -> Result<(ObjectKey, Owned), Failure> {
     let namespace: &str = columns.try_get(2)?;
     let name: &str = columns.try_get(3)?;
     let applied: &str = columns.try_get(7)?;
-    let key = KeyParts {
+    let key: ObjectKey = KeyParts {
         group: shared.text(columns.try_get(0)?),
         kind: shared.text(columns.try_get(1)?),
         namespace: (!namespace.is_empty()).then(|| shared.text(namespace)),
         name: name.into(),
-    };
+    }
+    .into();
+    let wanted = beside.and_then(|rendered| rendered.maker(&key)).map(|(_, wanted)| wanted);
+    let key = wanted.map_or(key, |wanted| wanted.key.clone());
+    let same = wanted.map(|wanted| &wanted.body).filter(|body| body.as_json() == applied).cloned();
     let owned = Owned {
         unit: shared.unit(columns.try_get(4)?)?,
         api_version: shared.text(columns.try_get(5)?),
         desired: row::digest(columns.try_get(6)?)?,
-        applied: Body::from_canonical(applied.into()),
+        applied: same.unwrap_or_else(|| Body::from_canonical(applied.into())),
         mark: mark(columns)?,
         secrets: secrets(columns.try_get(11)?)?,
         stateful: columns.try_get(12)?,
         end: end(columns.try_get(13)?, columns.try_get(14)?)?,
     };
-    Ok((key.into(), owned))
+    Ok((key, owned))
 }
 
 fn mark(columns: &SqliteRow) -> Result<Option<Mark>, Failure> {

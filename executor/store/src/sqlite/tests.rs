@@ -49,7 +49,7 @@ pub(super) fn large(number: usize) -> StepRecord {
 pub(super) async fn objects(store: &SqliteStore) -> usize {
     let remembered = store.inventory(&scope("dev")).await.unwrap();
     let mut conn = store.readers.acquire().await.unwrap();
-    let read = inventory::load(&mut conn, &scope("dev"), &Cache::default()).await.unwrap();
+    let read = inventory::load(&mut conn, &scope("dev"), &Cache::default(), None).await.unwrap();
     assert_eq!(*remembered, *read);
     read.len()
 }

@@ -45,7 +45,7 @@ impl Bench {
             "subjects": [{"kind": "ServiceAccount", "namespace": "default", "name": "bench"}],
         });
         plane.admin().create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)?;
-        for name in ["floor-16", "floor-64", "floor-after", "shop"] {
+        for name in ["floor-16", "floor-64", "floor-after", "shop", "twin"] {
             let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             plane.admin().create("/api/v1/namespaces", &namespace)?;
         }
@@ -57,7 +57,8 @@ impl Bench {
         let program = program()?;
         let installation = Installation::new(program.to_str().context("the path is UTF-8")?);
         installation.configure(&format!(
-            "\n[clusters.bench]\nkubeconfig = \"{}\"\n[clusters.bench.environments.\"infra/dev\"]\nown_rights = true\n",
+            "\n[clusters.bench]\nkubeconfig = \"{}\"\n[clusters.bench.environments.\"infra/dev\"]\nown_rights = true\n\
+             [clusters.bench.environments.\"infra/twin\"]\nown_rights = true\n",
             self.kubeconfig.display()
         ));
         let repository = &installation.repository;
@@ -65,7 +66,7 @@ impl Bench {
             "naksha.yaml",
             "apiVersion: naksha.dev/v1alpha1\nkind: Repository\nmetadata: {name: infra}\nspec: {trunk: main}\n",
         );
-        repository.write("environments/dev/environment.yaml", &objects::environment(0));
+        repository.write("environments/dev/environment.yaml", &objects::environment("dev", "shop", 0));
         repository.commit("nothing yet");
         Ok(installation)
     }
@@ -224,26 +225,31 @@ pub(crate) fn apply_10k_configmaps(_: Scale) -> anyhow::Result<Vec<Measurement>>
     apply(Kind::ConfigMaps)
 }
 
-/// A daemon that has applied ten thousand ConfigMaps and looked at them once more.
-fn settled() -> anyhow::Result<(Bench, Installation, Daemon)> {
+/// A daemon that has applied so many ConfigMaps in each of these environments and looked at them once more.
+fn settled(kind: Kind, environments: &[&str]) -> anyhow::Result<(Bench, Installation, Daemon)> {
     let bench = Bench::start()?;
     let installation = bench.installation()?;
     let daemon = Daemon::start(&installation)?;
     applied_nothing(&daemon, &installation)?;
-    objects::write(&installation, Kind::ConfigMaps, "one");
+    objects::write(&installation, kind, "one");
+    if environments.contains(&"twin") {
+        objects::write_twin(&installation, kind);
+    }
     let commit = installation.repository.commit("everything");
     let started = Instant::now();
-    while daemon.status("dev").is_ok_and(|status| status["applied"] != commit || status["state"] != "synced")
-    {
-        ensure!(started.elapsed() < PATIENCE, "it was not applied: {}", daemon.process.log());
-        std::thread::sleep(Duration::from_millis(100));
+    for environment in environments {
+        let is_there = |status: Value| status["applied"] == commit && status["state"] == "synced";
+        while !daemon.status(environment).is_ok_and(is_there) {
+            ensure!(started.elapsed() < PATIENCE, "it was not applied: {}", daemon.process.log());
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
     std::thread::sleep(Duration::from_secs(2));
     Ok((bench, installation, daemon))
 }
 
 pub(crate) fn no_change_10k(_: Scale) -> anyhow::Result<Vec<Measurement>> {
-    let (bench, installation, daemon) = settled()?;
+    let (bench, installation, daemon) = settled(Kind::ConfigMaps, &["dev"])?;
     let before = bench.requests()?;
     let mut samples = Vec::new();
     for _ in 0..10 {
@@ -281,8 +287,32 @@ pub(crate) fn no_change_10k(_: Scale) -> anyhow::Result<Vec<Measurement>> {
     ])
 }
 
+/// What a daemon holds that owns a hundred thousand objects in two environments.
+pub(crate) fn hold_100k(_: Scale) -> anyhow::Result<Vec<Measurement>> {
+    let (_bench, installation, daemon) = settled(Kind::ManyConfigMaps, &["dev", "twin"])?;
+    let memory = resident_mib(daemon.process.id())?;
+    drop(daemon);
+    let started = Instant::now();
+    let daemon = Daemon::start(&installation)?;
+    for environment in ["dev", "twin"] {
+        daemon.await_synced(environment, &installation.repository.head())?;
+    }
+    let took = started.elapsed().as_secs_f64();
+    std::thread::sleep(Duration::from_secs(5));
+    let (before, from) = (cpu_seconds(daemon.process.id())?, Instant::now());
+    std::thread::sleep(Duration::from_secs(15));
+    let idle = (cpu_seconds(daemon.process.id())? - before) / from.elapsed().as_secs_f64() * 100.0;
+    Ok(vec![
+        Measurement::new("resident memory after the first apply", memory, "MiB").at_most(600.0),
+        Measurement::new("restart to synced", took, "s"),
+        Measurement::new("resident memory after a restart", resident_mib(daemon.process.id())?, "MiB")
+            .at_most(600.0),
+        Measurement::new("CPU, idle", idle, "% of a core").at_most(1.0),
+    ])
+}
+
 pub(crate) fn drift_10k(scale: Scale) -> anyhow::Result<Vec<Measurement>> {
-    let (bench, installation, _daemon) = settled()?;
+    let (bench, installation, _daemon) = settled(Kind::ConfigMaps, &["dev"])?;
     let samples = if scale.full { 300 } else { 60 };
     let mut healed = healed(&bench, samples)?;
     let mut written = written(&bench, &installation)?;

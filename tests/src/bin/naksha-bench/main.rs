@@ -85,6 +85,11 @@ const BENCHMARKS: &[(&str, &str, Benchmark)] = &[
     ),
     ("k8s-no-change-10k", "a pass over 10,000 objects in which nothing changed", cluster::no_change_10k),
     ("k8s-drift-10k", "one of 10,000 objects drifts, and is healed", cluster::drift_10k),
+    (
+        "k8s-hold-100k",
+        "100,000 ConfigMaps of 2 KB: memory, restart and idling of the daemon that owns them",
+        cluster::hold_100k,
+    ),
     ("render-vs-kustomize", "rendering 1000 units against `kustomize build`", peers::kustomize),
 ];
 

@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Applications,
     /// 10,000 ConfigMaps of 2 KB, in 100 units.
     ConfigMaps,
+    /// 50,000 of them, in 500 units: as many as an environment may have.
+    ManyConfigMaps,
 }
 
 impl Kind {
@@ -21,13 +23,14 @@ impl Kind {
         match self {
             Self::Applications => 1000,
             Self::ConfigMaps => 100,
+            Self::ManyConfigMaps => 500,
         }
     }
 
     pub(super) fn count(self) -> usize {
         match self {
             Self::Applications => 4000,
-            Self::ConfigMaps => self.units() * PER_UNIT,
+            Self::ConfigMaps | Self::ManyConfigMaps => self.units() * PER_UNIT,
         }
     }
 
@@ -35,7 +38,7 @@ impl Kind {
     pub(super) fn collection(self, namespace: &str) -> String {
         let plural = match self {
             Self::Applications => "serviceaccounts",
-            Self::ConfigMaps => "configmaps",
+            Self::ConfigMaps | Self::ManyConfigMaps => "configmaps",
         };
         format!("/api/v1/namespaces/{namespace}/{plural}")
     }
@@ -43,7 +46,7 @@ impl Kind {
     fn objects(self, unit: usize, namespace: &str, level: &str) -> Vec<Value> {
         match self {
             Self::Applications => application(unit, namespace, level),
-            Self::ConfigMaps => {
+            Self::ConfigMaps | Self::ManyConfigMaps => {
                 let numbers = unit * PER_UNIT..(unit + 1) * PER_UNIT;
                 numbers.map(|number| config(number, namespace, level)).collect()
             }
@@ -110,9 +113,11 @@ fn address(object: &Value) -> String {
     format!("{root}/namespaces/{}/{plural}/{}", text(&metadata["namespace"]), text(&metadata["name"]))
 }
 
-/// The environment with this many units.
-pub(super) fn environment(units: usize) -> String {
-    let mut text = "apiVersion: naksha.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  target: {kubernetes: {cluster: bench, namespace: shop}}\n  units:".to_owned();
+/// An environment with this many units, in a namespace of its own.
+pub(super) fn environment(name: &str, namespace: &str, units: usize) -> String {
+    let mut text = format!(
+        "apiVersion: naksha.dev/v1alpha1\nkind: Environment\nmetadata: {{name: {name}}}\nspec:\n  target: {{kubernetes: {{cluster: bench, namespace: {namespace}}}}}\n  units:"
+    );
     if units == 0 {
         text.push_str(" []");
     }
@@ -122,18 +127,27 @@ pub(super) fn environment(units: usize) -> String {
     text + "\n"
 }
 
-/// Writes the definitions of everything.
+/// Writes the definitions of everything. No manifest says a namespace: it is that of the environment.
 pub(super) fn write(installation: &Installation, kind: Kind, level: &str) {
     let repository = &installation.repository;
-    repository.write("environments/dev/environment.yaml", &environment(kind.units()));
+    repository.write("environments/dev/environment.yaml", &environment("dev", "shop", kind.units()));
     for unit in 0..kind.units() {
         let definition = format!(
             "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {{name: app-{unit}}}\nspec: {{manifests: [app.yaml]}}\n"
         );
         repository.write(&format!("units/app-{unit}/unit.yaml"), &definition);
+        let mut objects = kind.objects(unit, "", level);
+        for object in &mut objects {
+            object["metadata"].as_object_mut().expect("should have metadata").shift_remove("namespace");
+        }
         // JSON is YAML.
-        let documents: Vec<String> =
-            kind.objects(unit, "shop", level).iter().map(|object| format!("---\n{object}\n")).collect();
+        let documents: Vec<String> = objects.iter().map(|object| format!("---\n{object}\n")).collect();
         repository.write(&format!("units/app-{unit}/app.yaml"), &documents.concat());
     }
+}
+
+/// The same units in an environment beside it.
+pub(super) fn write_twin(installation: &Installation, kind: Kind) {
+    let environment = environment("twin", "twin", kind.units());
+    installation.repository.write("environments/twin/environment.yaml", &environment);
 }
