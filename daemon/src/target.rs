@@ -106,7 +106,7 @@ impl OpenTarget {
             TargetRef::Kubernetes { cluster, namespace } => {
                 let access = access(&config.clusters, cluster, &repository.name, &environment.name);
                 let access = access.map_err(|why| {
-                    let hint = why.hint(&config.clusters);
+                    let hint = why.hint(&config.clusters, &repository.name);
                     TargetOpenError::NotGiven { why, hint }
                 })?;
                 let (repository, environment) = (repository.name.clone(), environment.name.clone());

@@ -48,26 +48,45 @@ pub enum NotGiven {
 }
 
 impl NotGiven {
-    /// What to write into the configuration `clusters`.
-    pub fn hint(&self, clusters: &BTreeMap<String, ClusterConfig>) -> String {
+    /// What to write into the configuration `clusters`. Names of other repositories' environments and clusters are not told.
+    pub fn hint(&self, clusters: &BTreeMap<String, ClusterConfig>, repository: &RepositoryName) -> String {
+        let is_ours = |environment: &&String| {
+            environment.split_once('/').is_some_and(|(of, _)| of == repository.as_str())
+        };
         match self {
-            Self::Unknown { cluster } => match did_you_mean(cluster, clusters.keys().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("a table `[clusters.{cluster}]` there says where it is, and who may use it"),
-            },
+            Self::Unknown { cluster } => {
+                let ours = clusters.iter().filter(|(_, one)| one.environments.keys().any(|it| is_ours(&it)));
+                match did_you_mean(cluster, ours.map(|(name, _)| name.as_str())) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => {
+                        format!(
+                            "a table `[clusters.{}]` there says where it is, and who may use it",
+                            key(cluster)
+                        )
+                    }
+                }
+            }
             Self::Nobody { cluster, environment } => {
-                let given = clusters.get(cluster).map(|config| config.environments.keys());
+                let given = clusters.get(cluster).map(|config| config.environments.keys().filter(is_ours));
                 let near = did_you_mean(environment, given.into_iter().flatten().map(String::as_str));
                 let near = near.map(|near| format!(", or correct `{near}`")).unwrap_or_default();
-                format!(
-                    "give it in the daemon's configuration: `[clusters.{cluster}.environments.\"{environment}\"]`{near}"
-                )
+                format!("give it in the daemon's configuration: `{}`{near}", table(cluster, environment))
             }
             Self::AsWhom { cluster, environment, reason: _ } => {
-                format!("`[clusters.{cluster}.environments.\"{environment}\"]` is the place")
+                format!("`{}` is the place", table(cluster, environment))
             }
         }
     }
+}
+
+fn table(cluster: &str, environment: &str) -> String {
+    format!("[clusters.{}.environments.\"{environment}\"]", key(cluster))
+}
+
+/// A name as TOML writes it in a path.
+fn key(name: &str) -> String {
+    let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if is_bare { name.to_owned() } else { toml::Value::String(name.to_owned()).to_string() }
 }
 
 impl ClusterUse {
@@ -147,7 +166,9 @@ mod tests {
         let hint = |cluster: &str, environment: &str| {
             let (repository, environment) =
                 (RepositoryName::parse("shop").unwrap(), EnvironmentName::parse(environment).unwrap());
-            access(&clusters(), cluster, &repository, &environment).unwrap_err().hint(&clusters())
+            access(&clusters(), cluster, &repository, &environment)
+                .unwrap_err()
+                .hint(&clusters(), &repository)
         };
         assert_eq!(hint("prodd", "prod"), "did you mean `prod`?");
         assert!(hint("elsewhere", "prod").contains("a table `[clusters.elsewhere]`"));

@@ -33,6 +33,7 @@ pub fn inspect(file: Option<&Path>, overrides: &Overrides) -> Result<Vec<Problem
     };
     let written = repositories(table.get_ref());
     let (config, errors) = values(&text, &mut table);
+    let written = written.max(repositories(table.get_ref()));
     let mut told: Vec<Problem> =
         errors.into_iter().map(|(span, message)| problem(&path, &text, span, &message)).collect();
     if let Some(config) = config {
@@ -134,7 +135,7 @@ fn take_out(table: &mut DeTable<'_>, span: &Range<usize>, start: usize, taken: &
     let culprit = table.iter().find(|(key, value)| covers(&key.span()) || covers(&value.span()));
     let Some(key) = culprit.map(|(key, _)| key.get_ref().to_string()) else { return false };
     let Some((written, value)) = table.remove_entry(key.as_str()) else { return false };
-    match taken.meant.take().filter(|meant| !table.contains_key(meant.as_str())) {
+    match taken.meant.take().filter(|meant| is_a_slip(&key, meant) && !table.contains_key(meant.as_str())) {
         Some(meant) => drop(table.insert(Spanned::new(written.span(), meant.into()), value)),
         None => drop(taken.keys.insert((start, key))),
     }
@@ -160,6 +161,12 @@ fn take_item(items: &mut DeArray<'_>, span: &Range<usize>, taken: &mut Taken) ->
         }
     }
     false
+}
+
+/// Whether the key was mistyped. A shorter word is another one, and may hold another thing: `token`, where `token_file` is meant,
+/// holds a secret, which is not to be looked at as the name of a file, and told.
+fn is_a_slip(written: &str, meant: &str) -> bool {
+    written.len().abs_diff(meant.len()) <= 2
 }
 
 /// What was most likely meant by an unknown field or word.

@@ -77,7 +77,8 @@ impl EnvironmentTask {
                 failures = if pass.retry { failures.saturating_add(1) } else { 0 };
                 let pause = if pass.retry { backoff(failures) } else { pass.next };
                 // The first pass reads everything.
-                if std::mem::take(&mut is_first) || pass.steps >= memory::LARGE_APPLY {
+                let reads_all = !pass.retry && std::mem::take(&mut is_first);
+                if reads_all || pass.steps >= memory::LARGE_APPLY {
                     memory::give_back();
                 }
                 if !self.wait(&mut reconciler, pause, &stop).await {

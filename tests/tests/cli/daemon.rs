@@ -193,6 +193,18 @@ service_acount = "naksha"
 }
 
 #[test]
+fn a_secret_in_the_place_of_its_file_is_not_told() {
+    let shop = shop();
+    let text = "[[repository]]\nname = \"shop\"\nurl = \".\"\ncredentials = {ssh_key = \"c4n4ry-key\"}\n[http]\ntoken = \"c4n4ry\"\n";
+    let said = check(&shop, text).join("\n");
+    assert!(
+        said.contains("did you mean `token_file`?") && said.contains("did you mean `ssh_key_file`?"),
+        "{said}"
+    );
+    assert!(!said.contains("c4n4ry"), "{said}");
+}
+
+#[test]
 fn a_text_that_is_no_toml_is_told_by_its_place() {
     fits(&[("2:12", "invalid basic string")], &check(&shop(), "[log]\nlevel=\"info\n"));
     // What is not there was refused, and is not missing.

@@ -299,23 +299,26 @@ fn a_field_that_somebody_else_set_is_a_conflict() {
     assert!(std::fs::read_to_string(&file).unwrap().contains("by-hand"));
 }
 
+/// So many that deleting them takes longer than looking whether it has begun.
+const CLAIMS: usize = 2000;
+
 /// Many claims that are to be deleted, by a plan that somebody said yes to; it has begun.
 fn deleting_claims() -> (Installation, DaemonProcess) {
     let shop = shop();
     let claims = "{% for n in range(end=variables.count) %}---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: claim-{{ n }}, namespace: shop}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n{% endfor %}";
     shop.repository
-        .write("units/claims/unit.yaml", "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {name: claims}\nspec:\n  templates: [claims.yaml.tera]\n  variables: {count: 300}\n")
+        .write("units/claims/unit.yaml", &format!("apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {{name: claims}}\nspec:\n  templates: [claims.yaml.tera]\n  variables: {{count: {CLAIMS}}}\n"))
         .write("units/claims/claims.yaml.tera", claims)
         .edit("environments/dev/environment.yaml", "units: [", "units: [claims, ");
     let commit = shop.repository.commit("claims");
     let daemon = shop.start();
     daemon.await_applied("dev", &commit);
-    shop.repository.edit("units/claims/unit.yaml", "count: 300", "count: 10");
+    shop.repository.edit("units/claims/unit.yaml", &format!("count: {CLAIMS}"), "count: 10");
     shop.repository.commit("few claims");
     let held = daemon.await_state("dev", "held");
     let plan = held["plan"].as_str().expect("should have a plan").to_owned();
     shop.program.run(shop.root(), &["ack", &plan, "--reason", "they moved"]).expect_code(0);
-    await_true("the deletion to begin", || claims_of(&shop) < 300);
+    await_true("the deletion to begin", || claims_of(&shop) < CLAIMS);
     (shop, daemon)
 }
 
@@ -344,13 +347,13 @@ fn what_is_left_of_an_acknowledged_plan_stays_acknowledged_after_an_ordinary_sto
     daemon.await_applied("dev", &shop.repository.head());
     assert_eq!(claims_of(&shop), 10);
     // It is through: the same plan needs another word.
-    shop.repository.edit("units/claims/unit.yaml", "count: 10", "count: 300");
+    shop.repository.edit("units/claims/unit.yaml", "count: 10", &format!("count: {CLAIMS}"));
     let commit = shop.repository.commit("all of them again");
     daemon.await_applied("dev", &commit);
-    shop.repository.edit("units/claims/unit.yaml", "count: 300", "count: 10");
+    shop.repository.edit("units/claims/unit.yaml", &format!("count: {CLAIMS}"), "count: 10");
     shop.repository.commit("few claims again");
     daemon.await_state("dev", "held");
-    assert_eq!(claims_of(&shop), 300);
+    assert_eq!(claims_of(&shop), CLAIMS);
 }
 
 #[test]

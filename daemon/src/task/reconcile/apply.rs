@@ -67,12 +67,8 @@ pub(super) async fn apply(
             progress.amend(|status| status.why = why.collect());
         }
     };
-    let healed_from = taken_back(plan.plan(), observation);
-    if !healed_from.is_empty() {
-        info!(what = healed_from.join("; "), "taking back");
-    }
     let conclude =
-        |outcome: &RealiseOutcome| conclusion(situation, plan, outcome, &healed_from, &scope.to_string());
+        |outcome: &RealiseOutcome| conclusion(situation, (plan, observation), outcome, &scope.to_string());
     let running = realise(realise::Input {
         plan,
         scope: &scope,
@@ -121,12 +117,7 @@ fn failed_before(failures: &Failures) -> Vec<String> {
 
 /// Objects that were taken back from somebody; what only records that they are right already took nothing.
 fn healed<'a>(plan: &'a ApprovedPlan, outcome: &RealiseOutcome) -> impl Iterator<Item = &'a ObjectKey> {
-    let done: BTreeSet<&str> = outcome
-        .steps
-        .iter()
-        .filter(|step| step.outcome == StepOutcome::Done)
-        .map(|step| step.subject.as_str())
-        .collect();
+    let done = done(outcome);
     let drifted = plan.plan().actions.iter().filter(|action| takes_back(action));
     drifted.filter(move |action| done.contains(action.subject.to_string().as_str())).filter_map(|action| {
         match &action.subject {
@@ -134,6 +125,12 @@ fn healed<'a>(plan: &'a ApprovedPlan, outcome: &RealiseOutcome) -> impl Iterator
             Subject::Workflow(_) => None,
         }
     })
+}
+
+/// Subjects of the steps that were carried out.
+fn done(outcome: &RealiseOutcome) -> BTreeSet<&str> {
+    let done = outcome.steps.iter().filter(|step| step.outcome == StepOutcome::Done);
+    done.map(|step| step.subject.as_str()).collect()
 }
 
 /// Who waits for whom while an apply runs; "waiting for postgres: 1 of 2 replicas ready".
@@ -181,12 +178,16 @@ fn log(event: &Progress) {
 /// What the end of the apply leaves in audit and outbox.
 fn conclusion(
     situation: &Situation<'_>,
-    plan: &ApprovedPlan,
+    (plan, observation): (&ApprovedPlan, &Observation),
     outcome: &RealiseOutcome,
-    healed_from: &[String],
     scope: &str,
 ) -> Conclusion {
     let (plan, at) = (plan.plan(), Timestamp::now());
+    let done = done(outcome);
+    let healed = taken_back(plan, observation, |action| done.contains(action.subject.to_string().as_str()));
+    if !healed.is_empty() {
+        info!(what = healed.join("; "), "took back");
+    }
     let heals = plan.actions.iter().all(|action| action.cause != Cause::Change);
     let what = if heals { HEAL } else { "apply" };
     let result = outcome_word(&outcome.outcome);
@@ -207,7 +208,7 @@ fn conclusion(
         "outcome": result,
         "steps": outcome.steps.len(),
         "failed": failed,
-        "healed": healed_from,
+        "healed": healed,
     })
     .to_string();
     let topic = format!("{what}/{scope}/{}", outcome.apply.0);
@@ -217,7 +218,7 @@ fn conclusion(
         what: what.to_owned(),
         revision: Some(revision),
         plan: Some(plan.id.clone()),
-        result: history::ended(result, healed_from),
+        result: history::ended(result, &healed),
     };
     Conclusion { audit, messages: vec![NewMessage { sink: EVENTS.to_owned(), topic, body, at }] }
 }

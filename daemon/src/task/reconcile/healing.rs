@@ -1,17 +1,23 @@
-//! What a heal takes back, and from whom, in words for people. Pure.
+//! What a heal took back, and from whom, in words for people. Pure.
 
 use naksha_environments::object::Observation;
 use naksha_environments::plan::{Action, Cause, Plan, Subject, Verb};
+use naksha_environments::wire::EventDocument;
 
 /// Objects that are named; the others are counted.
 const MAX_NAMED: usize = 3;
 
-/// What somebody else did to each object that `plan` heals: "kubectl-edit changed `spec.replicas` of …".
-pub(super) fn taken_back(plan: &Plan, observation: &Observation) -> Vec<String> {
-    let drifted: Vec<&Action> = plan.actions.iter().filter(|action| takes_back(action)).collect();
+/// What somebody else had done to each object of `plan` that was healed: "kubectl-edit changed `spec.replicas` of …".
+pub(super) fn taken_back(
+    plan: &Plan,
+    observation: &Observation,
+    is_done: impl Fn(&Action) -> bool,
+) -> Vec<String> {
+    let healed: Vec<&Action> =
+        plan.actions.iter().filter(|action| takes_back(action) && is_done(action)).collect();
     let mut told: Vec<String> =
-        drifted.iter().take(MAX_NAMED).map(|action| words(action, observation)).collect();
-    match drifted.len().saturating_sub(MAX_NAMED) {
+        healed.iter().take(MAX_NAMED).map(|action| words(action, observation)).collect();
+    match healed.len().saturating_sub(MAX_NAMED) {
         0 => {}
         1 => told.push("and 1 more object".to_owned()),
         more => told.push(format!("and {more} more objects")),
@@ -30,12 +36,15 @@ fn words(action: &Action, observation: &Observation) -> String {
     let Some(first) = action.changes.first().filter(|_| action.verb != Verb::Create) else {
         return format!("{subject} was gone");
     };
-    let who = observation.owners(key).and_then(|owners| owners.of(&first.path)).unwrap_or("somebody");
+    // Who took a field away left no name on it.
+    let owner = || observation.owners(key)?.of(&first.path);
+    let who = first.before.as_ref().and_then(|_| owner()).unwrap_or("somebody");
+    let did = if first.before.is_some() { "changed" } else { "removed" };
     let more = match action.changes.len() - 1 {
         0 => String::new(),
         1 => " and 1 more field".to_owned(),
         more => format!(" and {more} more fields"),
     };
-    let did = if first.before.is_some() { "changed" } else { "removed" };
-    format!("{who} {did} `{}`{more} of {subject}", first.path)
+    // Names of fields and managers are whatever somebody wrote.
+    EventDocument::text(&format!("{who} {did} `{}`{more} of {subject}", first.path))
 }

@@ -187,7 +187,7 @@ impl Reconciler {
         }
         self.show(&sources, &renders, &target);
         let rendered = &renders.wanted.rendered;
-        let inventory = self.inventory_beside(rendered).await?;
+        let inventory = self.inventory().await?;
         let inventory = self.placed(inventory, &renders);
         let quiet = self.memory.quiet(rendered, &inventory);
         let observed = target.observe(rendered, &inventory, &quiet).await.map_err(PassError::Observe)?;

@@ -71,21 +71,14 @@ impl Reconciler {
         if let Some(inventory) = &self.inventory {
             return Ok(Arc::clone(inventory));
         }
-        let inventory = self.shared.store.inventory(&self.scope).await.map_err(PassError::Store)?;
+        let (store, scope) = (&self.shared.store, &self.scope);
+        let inventory = match self.rendered.first() {
+            Some(rendered) => store.inventory_beside(scope, &rendered.rendered).await,
+            None => store.inventory(scope).await,
+        };
+        let inventory = inventory.map_err(PassError::Store)?;
         self.inventory = Some(Arc::clone(&inventory));
         Ok(inventory)
-    }
-
-    /// The same, with its texts shared with what is rendered.
-    pub(super) async fn inventory_beside(
-        &mut self,
-        rendered: &Rendered,
-    ) -> Result<Arc<Inventory>, PassError> {
-        if self.inventory.is_none() {
-            let read = self.shared.store.inventory_beside(&self.scope, rendered).await;
-            self.inventory = Some(read.map_err(PassError::Store)?);
-        }
-        self.inventory().await
     }
 
     /// Where it is not noted in which target the objects are: in the one that the applied definition names.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use naksha_environments::ids::{Generation, UnitName, WorkflowName};
 use naksha_environments::inventory::{Inventory, Owned, RegisteredWorkflow};
-use naksha_environments::object::{Body, KeyParts, Mark, ObjectKey, Uid};
+use naksha_environments::object::{Body, DesiredObject, KeyMap, KeyParts, Mark, ObjectKey, Uid};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::run_once::RunEnd;
 use naksha_environments::secret::SecretMark;
@@ -269,9 +269,14 @@ async fn objects(
     .bind(environment)
     .fetch(conn);
     let mut shared = Shared::default();
+    let wanted: KeyMap<&Arc<DesiredObject>> = beside
+        .iter()
+        .flat_map(|rendered| rendered.objects())
+        .map(|(_, wanted)| (wanted.key.clone(), wanted))
+        .collect();
     let mut inventory = Inventory::default();
     while let Some(columns) = rows.try_next().await? {
-        let (key, owned) = object(&columns, &mut shared, beside)?;
+        let (key, owned) = object(&columns, &mut shared, &wanted)?;
         inventory.own(key, Arc::new(owned));
     }
     Ok(inventory)
@@ -280,7 +285,7 @@ async fn objects(
 fn object(
     columns: &SqliteRow,
     shared: &mut Shared,
-    beside: Option<&Rendered>,
+    wanted: &KeyMap<&Arc<DesiredObject>>,
 ) -> Result<(ObjectKey, Owned), Failure> {
     let namespace: &str = columns.try_get(2)?;
     let name: &str = columns.try_get(3)?;
@@ -292,7 +297,7 @@ fn object(
         name: name.into(),
     }
     .into();
-    let wanted = beside.and_then(|rendered| rendered.maker(&key)).map(|(_, wanted)| wanted);
+    let wanted = wanted.get(&key);
     let key = wanted.map_or(key, |wanted| wanted.key.clone());
     let same = wanted.map(|wanted| &wanted.body).filter(|body| body.as_json() == applied).cloned();
     let owned = Owned {
