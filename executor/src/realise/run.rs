@@ -31,7 +31,7 @@ use crate::port::target::{Question, Target};
 use crate::retry;
 
 /// Writes to one target at a time, over all units. A directory gains nothing beyond the queue depth of a disk. An API server
-/// takes 100 streams on a connection, and is fastest with about this many writes; its adapter may hold back more.
+/// takes 100 streams on a connection; its adapter holds back what one is no faster with.
 pub const MAX_WRITES_IN_FLIGHT: usize = 64;
 
 /// For how long the store's word that the environment is ours is enough. A lease lasts far longer and ends by the store's

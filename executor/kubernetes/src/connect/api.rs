@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use naksha_executor::retry::spread;
@@ -23,7 +23,7 @@ use tracing::debug;
 
 use super::access::{Access, AccessError};
 use super::client::{Clients, Connections, Http};
-use super::limit::pause;
+use super::limit::{Kind, pause};
 use super::permits::Permits;
 
 /// One request and its answer. The server itself gives up after a minute; a webhook may take half of one.
@@ -87,6 +87,7 @@ impl Api {
     /// One request within a time of its own; waiting for its turn does not count.
     pub(crate) async fn call(&self, request: Request<Vec<u8>>, within: Duration) -> Result<Answer, NoAnswer> {
         let request = request.map(Bytes::from);
+        let kind = if request.method() == Method::GET { Kind::Read } else { Kind::Write };
         let mut again = Again::default();
         loop {
             let place = self.permits.place().await;
@@ -95,7 +96,7 @@ impl Api {
             let answer = send(&clients.requests, request.clone(), within).await;
             match &answer {
                 Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => place.throttled(),
-                Ok(_) => place.answered(sent.elapsed()),
+                Ok(answer) => place.answered(kind, answer.status.is_success(), sent.elapsed()),
                 Err(NoAnswer::TimedOut(_)) => place.timed_out(),
                 Err(NoAnswer::Unreachable(_)) => drop(place),
             }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::limit::{Limit, Sent};
+use super::limit::{Answered, Kind, Limit, Sent};
 
 /// By the server's address. Environments come and go by themselves, and a server has no more room because many share it.
 static SERVERS: Mutex<BTreeMap<String, Weak<Permits>>> = Mutex::new(BTreeMap::new());
@@ -34,6 +34,8 @@ pub(super) struct Permits {
     /// In the order in which they ask.
     places: Arc<Semaphore>,
     state: Mutex<State>,
+    /// When its clock began.
+    since: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +57,8 @@ impl Permits {
         }
         let state = State::default();
         let places = Arc::new(Semaphore::new(state.limit.allowed()));
-        let permits = Arc::new(Self { cluster: Arc::clone(cluster), places, state: Mutex::new(state) });
+        let (state, since) = (Mutex::new(state), Instant::now());
+        let permits = Arc::new(Self { cluster: Arc::clone(cluster), places, state, since });
         servers.insert(address.to_owned(), Arc::downgrade(&permits));
         permits
     }
@@ -113,8 +116,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn answered(self, took: Duration) {
-        self.permits.learn(|state| state.limit.answered(took));
+    pub(super) fn answered(self, kind: Kind, done: bool, took: Duration) {
+        let at = self.permits.since.elapsed();
+        self.permits.learn(|state| state.limit.answered(Answered { kind, done, took, at }));
     }
 
     /// 429.

@@ -90,6 +90,10 @@ impl Watchers {
     pub(crate) fn end(&self, kind: &GroupKind) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|(watched, _), _| watched != kind);
+        drop(running);
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        later.kinds.retain(|(watched, _), _| watched != kind);
+        drop(later);
         self.cache.forget_states(kind);
     }
 
@@ -133,8 +137,13 @@ impl Watchers {
             // The task that asks ends with this answer, so that nothing is left to abort.
             let Later { kinds, last_write: _, task: _ } = std::mem::take(&mut *later);
             drop(later);
-            for resource in kinds.values() {
-                self.start(resource, None);
+            for (scope, resource) in kinds {
+                // It may have been asked for meanwhile, as it is served now.
+                let is_running =
+                    self.running.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&scope);
+                if !is_running {
+                    self.start(&resource, None);
+                }
             }
         }
         calm_at

@@ -45,7 +45,7 @@ impl Bench {
             "subjects": [{"kind": "ServiceAccount", "namespace": "default", "name": "bench"}],
         });
         plane.admin().create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)?;
-        for name in ["floor-16", "floor-64", "floor-after", "shop", "twin"] {
+        for name in ["shop", "twin"] {
             let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             plane.admin().create("/api/v1/namespaces", &namespace)?;
         }
@@ -118,56 +118,22 @@ fn first_written(bench: &Bench, kind: Kind) -> anyhow::Result<Instant> {
     bail!("nothing was written")
 }
 
-/// One run of the floor.
-struct Ran {
-    at_a_time: usize,
-    took: f64,
-}
-
-/// Seconds for creating and for changing every object, so many at a time.
-fn ran(bench: &Bench, kind: Kind, namespace: &str, at_a_time: [usize; 2]) -> anyhow::Result<[Ran; 2]> {
-    let floor = Floor::new(&bench.kubeconfig)?;
-    let run = |level: &str, at_a_time: usize| {
-        let took = floor.apply(objects::bodies(kind, namespace, level), at_a_time)?;
-        Ok::<_, anyhow::Error>(Ran { at_a_time, took })
-    };
-    Ok([run("one", at_a_time[0])?, run("two", at_a_time[1])?])
-}
-
-/// The best of the floor, before naksha's part.
-fn floor_before(bench: &Bench, kind: Kind) -> anyhow::Result<[Ran; 2]> {
-    let [few, many] = CONCURRENCY;
-    let [create_few, change_few] = ran(bench, kind, "floor-16", [few; 2])?;
-    let [create_many, change_many] = ran(bench, kind, "floor-64", [many; 2])?;
-    let better = |one: Ran, other: Ran| if one.took <= other.took { one } else { other };
-    Ok([better(create_few, create_many), better(change_few, change_many)])
-}
-
-/// Seconds of the floor before and after naksha's part: a server gets slower with the objects that it has, so that naksha
-/// is compared with the mean of both.
-#[derive(Clone, Copy)]
-struct Around {
-    before: f64,
-    after: f64,
-}
-
-impl Around {
-    fn mean(self) -> f64 {
-        f64::midpoint(self.before, self.after)
+/// The best of the floor: seconds for creating and for changing every object. A server gets slower with the objects that it
+/// has, so that each run has one of its own, as naksha has.
+fn floor(kind: Kind) -> anyhow::Result<(f64, f64)> {
+    let (mut create, mut change) = (f64::MAX, f64::MAX);
+    for at_a_time in CONCURRENCY {
+        let bench = Bench::start()?;
+        let floor = Floor::new(&bench.kubeconfig)?;
+        create = create.min(floor.apply(objects::bodies(kind, "shop", "one"), at_a_time)?);
+        change = change.min(floor.apply(objects::bodies(kind, "shop", "two"), at_a_time)?);
     }
-}
-
-/// The floor once more, as it was best before.
-fn floor_around(bench: &Bench, kind: Kind, before: &[Ran; 2]) -> anyhow::Result<[Around; 2]> {
-    let [create, change] = before;
-    let after = ran(bench, kind, "floor-after", [create.at_a_time, change.at_a_time])?;
-    let around = |before: &Ran, after: &Ran| Around { before: before.took, after: after.took };
-    Ok([around(create, &after[0]), around(change, &after[1])])
+    Ok((create, change))
 }
 
 fn apply(kind: Kind) -> anyhow::Result<Vec<Measurement>> {
+    let (floor_create, floor_change) = floor(kind)?;
     let bench = Bench::start()?;
-    let before = floor_before(&bench, kind)?;
     let installation = bench.installation()?;
     let daemon = Daemon::start(&installation)?;
     applied_nothing(&daemon, &installation)?;
@@ -182,21 +148,15 @@ fn apply(kind: Kind) -> anyhow::Result<Vec<Measurement>> {
     objects::write(&installation, kind, "two");
     let (change, change_cpu) = applied(&daemon, &installation, "another everything")?;
     let memory = resident_mib(daemon.process.id())?;
-    drop(daemon);
-    let [floor_create, floor_change] = floor_around(&bench, kind, &before)?;
     let objects = kind.count();
     #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
     let count = objects as f64;
-    let compared = |what: &str, took: f64, floor: Around| {
-        let Around { before, after } = floor;
-        let rate = format!(
-            "the floor: {before:.2} s before, {after:.2} s after; {:.0} objects a second",
-            count / floor.mean()
-        );
+    let compared = |what: &str, took: f64, floor: f64| {
+        let rate = format!("the floor: {floor:.2} s, {:.0} objects a second", count / floor);
         Measurement::new(what, took, "s")
-            .at_most(floor.mean() / 0.7)
+            .at_most(floor / 0.7)
             .compared_with(rate)
-            .note(format!("{objects} objects, {:.0} % of the floor's rate", floor.mean() / took * 100.0))
+            .note(format!("{objects} objects, {:.0} % of the floor's rate", floor / took * 100.0))
     };
     let cpu = |what: &str, used: f64| {
         Measurement::new(what, used * 1000.0 / count, "ms")
@@ -300,7 +260,8 @@ pub(crate) fn hold_100k(_: Scale) -> anyhow::Result<Vec<Measurement>> {
     let took = started.elapsed().as_secs_f64();
     std::thread::sleep(Duration::from_secs(5));
     let (before, from) = (cpu_seconds(daemon.process.id())?, Instant::now());
-    std::thread::sleep(Duration::from_secs(15));
+    // The Lease is renewed meanwhile.
+    std::thread::sleep(Duration::from_secs(40));
     let idle = (cpu_seconds(daemon.process.id())? - before) / from.elapsed().as_secs_f64() * 100.0;
     Ok(vec![
         Measurement::new("resident memory after the first apply", memory, "MiB").at_most(600.0),
