@@ -1,11 +1,12 @@
 //! The register of user-visible codes. Each has a page, `docs/errors/<code>.md`, and a fixture that raises it.
 //!
 //! One file per hundred: definitions 01, references and claims 02, rendering 03, plans 04, policies 05,
-//! applying 06, Git 07, state 08, daemon and command line 09, health rules 10. A code is never reused for something else.
+//! applying 06, Git 07, state 08, daemon and command line 09, health rules 10, forges 11. A code is never reused for something else.
 
 pub mod apply;
 pub mod daemon;
 pub mod definition;
+pub mod forge;
 pub mod git;
 pub mod health;
 pub mod plan;
@@ -62,6 +63,7 @@ impl Code {
             store::ALL,
             daemon::ALL,
             health::ALL,
+            forge::ALL,
         ]
         .into_iter()
         .flatten()

@@ -9,6 +9,7 @@ kube-apiserver           kubernetes  k8s.io/kubernetes/cmd/kube-apiserver       
 kube-controller-manager  kubernetes  k8s.io/kubernetes/cmd/kube-controller-manager  3
 kube-scheduler           kubernetes  k8s.io/kubernetes/cmd/kube-scheduler           1
 kwok                     kwok        sigs.k8s.io/kwok/cmd/kwok                      2
+gitea                    gitea       code.gitea.io/gitea                            6
 "
 cluster_programs="etcd kube-apiserver kube-controller-manager kube-scheduler kwok"
 
@@ -29,6 +30,22 @@ version_stamp() { # module
   printf -- "-X k8s.io/component-base/version.%s " "gitVersion=$version" "gitMajor=$major" "gitMinor=$minor"
 }
 
+# Gitea's SQLite is C, and chosen by a tag.
+go_flags() { # program
+  [ "$1" = gitea ] || { echo "CGO_ENABLED=0"; return; }
+  echo "CGO_ENABLED=1 GOFLAGS=-tags=sqlite,sqlite_unlock_notify"
+}
+
+# Its templates and locales are not in the program.
+copy_assets() { # program
+  [ "$1" = gitea ] || return 0
+  local from to="$cache/bin/gitea-static"
+  from="$(go list -m -f '{{.Dir}}' code.gitea.io/gitea)" &&
+    rm -rf "$to" && mkdir -p "$to" &&
+    cp -R "$from/templates" "$from/options" "$from/public" "$to" &&
+    chmod -R u+w,a+rX "$to"
+}
+
 build_go() { # program module package
   local out="$cache/bin/$1" key stamp
   key="$(go_key "$2")"
@@ -39,7 +56,9 @@ build_go() { # program module package
     ! is_built "$1" "$2" || exit 0
     printf 'building %s (%(%H:%M:%S)T)\n' "$1" -1
     cd "tests/servers/$2" &&
-      CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $stamp" -o "$out.new" "$3" &&
+      copy_assets "$1" &&
+      # shellcheck disable=SC2046
+      env $(go_flags "$1") go build -trimpath -ldflags "-s -w $stamp" -o "$out.new" "$3" &&
       mv "$out.new" "$out" &&
       echo "$key" >"$out.key"
   )

@@ -1,12 +1,16 @@
 //! What end-to-end tests and benchmarks share: a scratch installation ([`naksha::scratch`]) in a temporary folder,
-//! with the program as a child process; and a real Kubernetes control plane ([`kubernetes`]).
+//! with the program as a child process; a real Kubernetes control plane ([`kubernetes`]), and a real forge ([`gitea`]).
 
 #![allow(clippy::panic, reason = "a failed expectation ends a test")]
 
+mod api;
+pub mod gitea;
 pub mod installation;
 pub mod kubernetes;
 pub mod program;
+pub mod programs;
 pub mod repository;
+mod servers;
 pub mod shop;
 
 pub use installation::Installation;

@@ -1,4 +1,5 @@
 //! Contract suites: what every adapter of a port must pass, written once. For tests only.
 
+pub mod forge;
 pub mod store;
 pub mod target;

@@ -1,5 +1,6 @@
 //! The ports: small traits in domain types. One adapter crate per outside system implements each.
 
+pub mod forge;
 pub mod look;
 pub mod recovery;
 pub mod secrets;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::programs::Programs;
 use super::{Parts, Server, Tuning};
+use crate::programs::Programs;
 
 /// How the API server signs and checks the tokens of service accounts.
 const ISSUER: &str = "https://kubernetes.default.svc";
@@ -58,7 +58,7 @@ impl Layout {
 
 /// The command that runs a server. `admin` is the kubeconfig of those that talk to the API server.
 pub(super) fn command(server: Server, programs: &Programs, layout: &Layout, admin: &Path) -> Command {
-    let mut command = Command::new(programs.path(server));
+    let mut command = Command::new(programs.path(server.name()));
     command.args(match server {
         Server::Etcd => etcd(layout),
         Server::ApiServer => api_server(layout),

@@ -16,9 +16,9 @@ use tempfile::TempDir;
 
 use super::commands::{Layout, command};
 use super::credentials::{ADMIN, Credential, issue, kubeconfig, signing_key, token_file};
-use super::programs::Programs;
-use super::servers::Servers;
 use super::{Api, Parts, Server, Setup};
+use crate::programs::Programs;
+use crate::servers::Servers;
 
 /// The one Node of [`Parts::Nodes`].
 pub const NODE: &str = "node-1";
@@ -50,7 +50,7 @@ impl ControlPlane {
 
     /// Starts what the setup says and waits until it works. When a server does not, the end of its log is in the error.
     pub fn start_with(setup: &Setup) -> anyhow::Result<Self> {
-        let programs = Programs::find(setup.parts)?;
+        let programs = Programs::find(&setup.parts.programs())?;
         for _ in 1..ATTEMPTS {
             match Self::attempt(setup, &programs) {
                 Err(error) if format!("{error:#}").contains(PORT_TAKEN) => {}
@@ -74,7 +74,7 @@ impl ControlPlane {
 
         // The store and the API server at once: the latter waits for the former.
         for server in [Server::Etcd, Server::ApiServer] {
-            servers.start(server, command(server, programs, &layout, &admin_file))?;
+            servers.start(server.name(), command(server, programs, &layout, &admin_file))?;
         }
         let (admin, authority) = wait_for_api(&mut servers, &layout, &credentials)?;
         write_private(&layout.authority(), &authority)?;
@@ -88,7 +88,7 @@ impl ControlPlane {
             create_node(&admin)?;
         }
         for server in setup.parts.servers().iter().filter(|server| **server > Server::ApiServer) {
-            servers.start(*server, command(*server, programs, &layout, &admin_file))?;
+            servers.start(server.name(), command(*server, programs, &layout, &admin_file))?;
         }
         if setup.parts >= Parts::Controllers {
             let path = "/api/v1/namespaces/default/serviceaccounts/default";
@@ -194,12 +194,12 @@ impl ControlPlane {
 
     /// A server's process, to measure it.
     pub fn process_id(&self, server: Server) -> Option<u32> {
-        self.servers().process_id(server)
+        self.servers().process_id(server.name())
     }
 
     /// The end of a server's log.
     pub fn log(&self, server: Server) -> String {
-        self.servers().tail(server)
+        self.servers().tail(server.name())
     }
 
     /// A test that failed while it looked at them has not harmed them.
@@ -287,7 +287,7 @@ fn wait_for_server(
     waited.map_err(|error| match servers.check() {
         // Its log is in the error already.
         Err(_) => error,
-        Ok(()) => anyhow!("{error:#}; its log ends with\n{}", servers.tail(server)),
+        Ok(()) => anyhow!("{error:#}; its log ends with\n{}", servers.tail(server.name())),
     })
 }
 

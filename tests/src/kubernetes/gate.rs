@@ -15,7 +15,7 @@ use reqwest::Method;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::api::{RUNTIME, on_runtime, trusting};
+use crate::api::{RUNTIME, on_runtime, trusting};
 
 /// No object is larger.
 const MAX_BODY_BYTES: usize = 4 << 20;

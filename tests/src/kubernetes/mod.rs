@@ -20,21 +20,18 @@
 //! [`Wire`] carries bytes until it is cut or freezes, a [`Gate`] sees each request and may hold it or answer itself.
 //!
 //! Everything blocks, in plain threads and within an async test alike. What is applied and how is left to the tests;
-//! [`Api`] is only JSON over HTTPS.
+//! [`Api`] is only JSON over HTTP.
 
-mod api;
 mod commands;
 mod control_plane;
 mod credentials;
 mod gate;
-pub mod programs;
 mod proxy;
-mod servers;
 mod setup;
 mod shared;
 mod wire;
 
-pub use api::{Answer, Api};
+pub use crate::api::{Answer, Api};
 pub use control_plane::{ControlPlane, NODE};
 pub use credentials::User;
 pub use gate::{Asked, Gate, Verdict};

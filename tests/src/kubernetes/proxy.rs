@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidire
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::api::{RUNTIME, on_runtime};
+use crate::api::{RUNTIME, on_runtime};
 
 /// A proxy on this machine. It ends when dropped, and its tunnels with it.
 #[derive(Debug)]

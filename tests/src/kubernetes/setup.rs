@@ -51,6 +51,11 @@ impl Parts {
             Self::Nodes => ALL,
         }
     }
+
+    /// What the programs are called.
+    pub fn programs(self) -> Vec<&'static str> {
+        self.servers().iter().map(|server| server.name()).collect()
+    }
 }
 
 /// What the servers are started for.

@@ -1,11 +1,9 @@
 //! One control plane for all tests of a binary, and what a test does where there are no programs.
 
-use std::io::Write as _;
 use std::sync::OnceLock;
 
-use super::programs::{Absent, Programs};
 use super::{ControlPlane, Parts};
-use crate::must;
+use crate::{must, programs};
 
 /// One for each of [`Parts`]; an error is kept too, so that not every test waits for the same one.
 static SHARED: [OnceLock<Result<ControlPlane, String>>; 3] = [const { OnceLock::new() }; 3];
@@ -32,22 +30,5 @@ impl ControlPlane {
 /// # Panics
 /// When programs that are demanded are missing.
 pub fn can_start(parts: Parts) -> bool {
-    match Programs::find(parts) {
-        Ok(_) => true,
-        Err(absent @ Absent::Demanded { .. }) => must(Err(absent.into())),
-        Err(absent @ Absent::Missing { .. }) => {
-            say_skipped(&absent);
-            false
-        }
-        Err(Absent::LeftOut) => false,
-    }
-}
-
-/// Past the test harness, which keeps what a passing test prints to itself.
-fn say_skipped(why: &Absent) {
-    let thread = std::thread::current();
-    // On a line of its own: the harness may have begun one.
-    let line = format!("\nSKIPPED {}: {why}: run ./tests/run\n", thread.name().unwrap_or("a test"));
-    // A closed standard error is no reason to fail.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    programs::are_there(&parts.programs())
 }

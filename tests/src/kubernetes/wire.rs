@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::api::{RUNTIME, on_runtime};
+use crate::api::{RUNTIME, on_runtime};
 
 /// What a wire does with what it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

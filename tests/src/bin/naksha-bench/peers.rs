@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use naksha_tests::kubernetes::programs;
+use naksha_tests::programs;
 
 use crate::Scale;
 use crate::result::{Measurement, percentile};

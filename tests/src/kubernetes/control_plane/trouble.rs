@@ -8,14 +8,15 @@ use crate::kubernetes::{Gate, Wire};
 impl ControlPlane {
     /// Kills the API server. etcd keeps what was written.
     pub fn stop_api_server(&self) -> anyhow::Result<()> {
-        self.servers().stop(Server::ApiServer)
+        self.servers().stop(Server::ApiServer.name())
     }
 
     /// Starts the API server again, and waits until it works.
     pub fn start_api_server(&self) -> anyhow::Result<()> {
         let mut servers = self.servers();
         let admin = self.layout.kubeconfig(ADMIN);
-        servers.start(Server::ApiServer, command(Server::ApiServer, &self.programs, &self.layout, &admin))?;
+        let program = Server::ApiServer;
+        servers.start(program.name(), command(program, &self.programs, &self.layout, &admin))?;
         wait_for_api(&mut servers, &self.layout, &self.credentials)?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Plain JSON over HTTPS, as one user: what waiting needs, and what a test says about the cluster.
+//! Plain JSON over HTTP, as one user: what waiting needs, and what a test says to a server and about it.
 //!
 //! A call blocks its thread and runs on a runtime of its own, so that it may be made from async tests too.
 
@@ -14,12 +14,12 @@ use tokio::runtime::{Builder, Runtime};
 /// An API server that starts may keep a request waiting; one that is asked again answers.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("should start a runtime")
 });
 
 /// What comes of it, from a plain thread and from within an async test alike.
-pub(super) fn on_runtime<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> anyhow::Result<T>
+pub(crate) fn on_runtime<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> anyhow::Result<T>
 where
     T: Send + 'static,
     E: Into<anyhow::Error> + Send + 'static,
@@ -32,12 +32,19 @@ where
     told.recv().context("the runtime is gone")?.map_err(Into::into)
 }
 
-/// The API server, as one user.
+/// A server, as one user.
 #[derive(Clone)]
 pub struct Api {
     client: Client,
     url: String,
-    token: String,
+    proof: Proof,
+}
+
+/// Who one is.
+#[derive(Clone)]
+enum Proof {
+    Token(String),
+    Password { login: String, password: String },
 }
 
 impl std::fmt::Debug for Api {
@@ -55,15 +62,35 @@ pub struct Answer {
 
 impl Api {
     /// `authority` is PEM, and the only one that is believed.
-    pub(super) fn new(url: &str, authority: &str, token: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, authority: &str, token: &str) -> anyhow::Result<Self> {
         let client = trusting(authority)?.timeout(REQUEST_TIMEOUT).build()?;
-        Ok(Self { client, url: url.to_owned(), token: token.to_owned() })
+        Ok(Self { client, url: url.to_owned(), proof: Proof::Token(token.to_owned()) })
+    }
+
+    /// A server on loopback, without TLS.
+    pub(crate) fn plain(url: &str, token: &str) -> anyhow::Result<Self> {
+        Self::proven(url, Proof::Token(token.to_owned()))
+    }
+
+    /// The same, with a password.
+    pub(crate) fn with_password(url: &str, login: &str, password: &str) -> anyhow::Result<Self> {
+        Self::proven(url, Proof::Password { login: login.to_owned(), password: password.to_owned() })
+    }
+
+    fn proven(url: &str, proof: Proof) -> anyhow::Result<Self> {
+        install_provider();
+        let client = Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
+        Ok(Self { client, url: url.to_owned(), proof })
     }
 
     /// Any request, and any answer to it.
     pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
         let what = format!("{method} {path}");
-        let mut request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        let mut request = match &self.proof {
+            Proof::Token(token) => request.bearer_auth(token),
+            Proof::Password { login, password } => request.basic_auth(login, Some(password)),
+        };
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
@@ -95,10 +122,14 @@ impl Api {
     }
 }
 
-/// A client that believes this authority (PEM) and no other.
-pub(super) fn trusting(authority: &str) -> anyhow::Result<ClientBuilder> {
-    // Another test may have installed it.
+/// Another test may have installed it.
+fn install_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A client that believes this authority (PEM) and no other.
+pub(crate) fn trusting(authority: &str) -> anyhow::Result<ClientBuilder> {
+    install_provider();
     let roots = Certificate::from_pem_bundle(authority.as_bytes()).context("cannot read a certificate")?;
     Ok(Client::builder().no_proxy().tls_certs_only(roots))
 }

@@ -1,7 +1,7 @@
-//! The processes of a control plane: one process group, stopped in the reverse order of their start.
+//! Servers that a test starts: one process group, stopped in the reverse order of their start.
 //!
-//! They are killed, not asked: nothing that they would still write is needed, and an API server that drains takes up to
-//! a minute, or hangs when etcd is gone before it.
+//! They are killed, not asked: nothing that they would still write is needed, and a Kubernetes API server that drains takes
+//! up to a minute, or hangs when etcd is gone before it.
 //!
 //! The **keeper** is what remains when this process ends without dropping its [`Servers`]: killed, aborted, or at the
 //! end of a program whose control plane is in a static. It is a shell that reads a pipe which nobody writes to. The
@@ -18,8 +18,6 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
-
-use super::Server;
 
 /// As much of a log as tells why a server does not start.
 const TAIL_LINES: usize = 15;
@@ -38,22 +36,22 @@ done 2>/dev/null
 
 /// Running servers. Dropping them stops them.
 #[derive(Debug)]
-pub(super) struct Servers {
+pub(crate) struct Servers {
     logs: PathBuf,
     temporary: Option<PathBuf>,
     /// The first leads the group.
-    running: Vec<(Server, Child)>,
+    running: Vec<(&'static str, Child)>,
     keeper: Option<Child>,
 }
 
 impl Servers {
     /// None yet. `temporary` is what the keeper removes.
-    pub(super) fn new(logs: PathBuf, temporary: Option<&Path>) -> Self {
+    pub(crate) fn new(logs: PathBuf, temporary: Option<&Path>) -> Self {
         Self { logs, temporary: temporary.map(Path::to_owned), running: Vec::new(), keeper: None }
     }
 
     /// Starts a server in the group, with its log in the folder of logs.
-    pub(super) fn start(&mut self, server: Server, mut command: Command) -> anyhow::Result<()> {
+    pub(crate) fn start(&mut self, server: &'static str, mut command: Command) -> anyhow::Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(self.log(server));
         let log = log.context("cannot write a log")?;
         let group = match self.running.first() {
@@ -61,7 +59,7 @@ impl Servers {
             None => 0,
         };
         command.process_group(group).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = command.spawn().with_context(|| format!("{} does not start", server.name()))?;
+        let child = command.spawn().with_context(|| format!("{server} does not start"))?;
         self.running.push((server, child));
         if self.keeper.is_none() {
             self.keeper = Some(self.start_keeper()?);
@@ -70,9 +68,9 @@ impl Servers {
     }
 
     /// Kills a server, and waits for its end. Not the one that leads the group.
-    pub(super) fn stop(&mut self, server: Server) -> anyhow::Result<()> {
+    pub(crate) fn stop(&mut self, server: &str) -> anyhow::Result<()> {
         let found = self.running.iter().skip(1).position(|(running, _)| *running == server);
-        let place = 1 + found.with_context(|| format!("{} does not run, or leads", server.name()))?;
+        let place = 1 + found.with_context(|| format!("{server} does not run, or leads"))?;
         let (_, mut child) = self.running.remove(place);
         child.kill()?;
         child.wait()?;
@@ -93,30 +91,30 @@ impl Servers {
     }
 
     /// Refuses when a server has ended, with the end of its log.
-    pub(super) fn check(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         for (server, child) in &mut self.running {
             if let Some(status) = child.try_wait()? {
                 let server = *server;
-                bail!("{} ended ({status}):\n{}", server.name(), self.tail(server));
+                bail!("{server} ended ({status}):\n{}", self.tail(server));
             }
         }
         Ok(())
     }
 
-    pub(super) fn process_id(&self, server: Server) -> Option<u32> {
+    pub(crate) fn process_id(&self, server: &str) -> Option<u32> {
         self.running.iter().find(|(running, _)| *running == server).map(|(_, child)| child.id())
     }
 
     /// The end of a server's log.
-    pub(super) fn tail(&self, server: Server) -> String {
+    pub(crate) fn tail(&self, server: &str) -> String {
         let log = fs::read(self.log(server)).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 
-    fn log(&self, server: Server) -> PathBuf {
-        self.logs.join(format!("{}.log", server.name()))
+    fn log(&self, server: &str) -> PathBuf {
+        self.logs.join(format!("{server}.log"))
     }
 }
 

@@ -1,0 +1,189 @@
+//! Gitea and Forgejo (API v1 of Gitea 1.26).
+
+use async_trait::async_trait;
+use http::Method;
+use jiff::Timestamp;
+use naksha_environments::ids::Revision;
+use naksha_executor::port::forge::{
+    Check, CheckState, Comment, CommentId, Forge, ForgeError, Hosted, Login, NewPull, Permission, Pull,
+    PullNumber, Reaction, Reported,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::rest::{Address, Rest, segment};
+use crate::token::Place;
+use crate::wire::{CollaboratorDto, CommentDto, MadeDto, PullDto, RepositoryDto, StatusDto, UserDto};
+
+/// How Gitea calls the size of a page, and the largest that its default configuration gives.
+const PAGE: (&str, usize) = ("limit", 50);
+/// Characters of a status's description: what its pages show without cutting.
+const MAX_SUMMARY: usize = 255;
+
+/// One repository on a Gitea.
+#[derive(Debug, Clone)]
+pub struct Gitea {
+    rest: Rest,
+    /// `/repos/owner/name`
+    root: String,
+}
+
+impl Gitea {
+    /// `repository`: `owner/name`. Asks nothing yet. Must be called inside a tokio runtime.
+    pub fn new(address: &Address, repository: &str, token: Place) -> Self {
+        Self { rest: Rest::new(address, token), root: format!("/repos/{repository}") }
+    }
+
+    fn path(&self, tail: &str) -> String {
+        format!("{}{tail}", self.root)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct TeamDto {
+    id: u64,
+    name: String,
+}
+
+#[async_trait]
+impl Forge for Gitea {
+    async fn whoami(&self) -> Result<Login, ForgeError> {
+        let user: UserDto = self.rest.get("/user").await?;
+        Ok(Login::new(&user.login))
+    }
+
+    async fn hosted(&self) -> Result<Hosted, ForgeError> {
+        let repository: RepositoryDto = self.rest.get(&self.root).await?;
+        let RepositoryDto { full_name, default_branch, archived, permissions } = repository;
+        Ok(Hosted { full_name, default_branch, archived, writable: permissions.push && !archived })
+    }
+
+    async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError> {
+        let pulls: Vec<PullDto> = self.rest.list(&self.path("/pulls?state=open"), PAGE, |_| false).await?;
+        let mut pulls = pulls.into_iter().map(PullDto::read).collect::<Result<Vec<_>, _>>()?;
+        pulls.sort_by_key(|pull| pull.number);
+        Ok(pulls)
+    }
+
+    async fn closed_pulls(&self, since: Timestamp) -> Result<Vec<Pull>, ForgeError> {
+        let path = self.path("/pulls?state=closed&sort=recentupdate");
+        let pulls = self.rest.list(&path, PAGE, |pull: &PullDto| pull.changed() < since).await?;
+        pulls.into_iter().map(PullDto::read).collect()
+    }
+
+    async fn pull(&self, number: PullNumber) -> Result<Pull, ForgeError> {
+        let pull: PullDto = self.rest.get(&self.path(&format!("/pulls/{}", number.0))).await?;
+        pull.read()
+    }
+
+    async fn open(&self, pull: &NewPull) -> Result<PullNumber, ForgeError> {
+        let NewPull { title, text, branch, base } = pull;
+        let body = json!({"title": title, "body": text, "head": branch, "base": base});
+        let made: MadeDto = self.rest.send(Method::POST, &self.path("/pulls"), &body).await?;
+        Ok(PullNumber(made.number))
+    }
+
+    async fn amend(&self, number: PullNumber, title: &str, text: &str) -> Result<(), ForgeError> {
+        let path = self.path(&format!("/pulls/{}", number.0));
+        self.rest.tell(Method::PATCH, &path, &json!({"title": title, "body": text})).await
+    }
+
+    async fn close(&self, number: PullNumber) -> Result<(), ForgeError> {
+        let path = self.path(&format!("/pulls/{}", number.0));
+        self.rest.tell(Method::PATCH, &path, &json!({"state": "closed"})).await
+    }
+
+    async fn report(&self, head: &Revision, check: &Check) -> Result<(), ForgeError> {
+        let state = match check.state {
+            CheckState::Running | CheckState::Waits => "pending",
+            CheckState::Passed => "success",
+            CheckState::Failed => "failure",
+        };
+        let description: String = check.summary.chars().take(MAX_SUMMARY).collect();
+        let body = json!({"context": check.name, "state": state, "description": description});
+        self.rest.tell(Method::POST, &self.path(&format!("/statuses/{head}")), &body).await
+    }
+
+    async fn checks(&self, head: &Revision) -> Result<Vec<Reported>, ForgeError> {
+        // Every status that was ever set; times are whole seconds, so that the highest number of a name counts.
+        let path = self.path(&format!("/commits/{head}/statuses"));
+        let mut statuses: Vec<StatusDto> = self.rest.list(&path, PAGE, |_| false).await?;
+        statuses.sort_by_key(|status| std::cmp::Reverse(status.id));
+        let us = self.whoami().await?;
+        let mut reported: Vec<Reported> = Vec::new();
+        for status in statuses {
+            if reported.iter().any(|known| known.name == status.context) {
+                continue;
+            }
+            reported.push(Reported {
+                state: status.check_state(),
+                is_ours: status.creator.as_ref().is_some_and(|creator| Login::new(&creator.login) == us),
+                summary: status.description.unwrap_or_default(),
+                name: status.context,
+            });
+        }
+        reported.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(reported)
+    }
+
+    async fn comments(&self, number: PullNumber) -> Result<Vec<Comment>, ForgeError> {
+        // Gitea gives them all at once.
+        let path = self.path(&format!("/issues/{}/comments", number.0));
+        let comments: Vec<CommentDto> = self.rest.get(&path).await?;
+        Ok(comments.into_iter().map(CommentDto::read).collect())
+    }
+
+    async fn comment(&self, number: PullNumber, text: &str) -> Result<CommentId, ForgeError> {
+        let path = self.path(&format!("/issues/{}/comments", number.0));
+        let made: MadeDto = self.rest.send(Method::POST, &path, &json!({"body": text})).await?;
+        Ok(CommentId(made.id))
+    }
+
+    async fn edit(&self, comment: CommentId, text: &str) -> Result<(), ForgeError> {
+        let path = self.path(&format!("/issues/comments/{}", comment.0));
+        self.rest.tell(Method::PATCH, &path, &json!({"body": text})).await
+    }
+
+    async fn react(&self, comment: CommentId, reaction: Reaction) -> Result<(), ForgeError> {
+        let content = match reaction {
+            Reaction::Seen => "eyes",
+            Reaction::Done => "+1",
+            Reaction::Refused => "-1",
+        };
+        let path = self.path(&format!("/issues/comments/{}/reactions", comment.0));
+        self.rest.tell(Method::POST, &path, &json!({"content": content})).await
+    }
+
+    async fn permission(&self, login: &Login) -> Result<Permission, ForgeError> {
+        let path = self.path(&format!("/collaborators/{}/permission", segment(login.as_str())));
+        match self.rest.get::<CollaboratorDto>(&path).await {
+            Ok(collaborator) => Ok(collaborator.read()),
+            // Nobody of that name.
+            Err(ForgeError::Missing(_)) => Ok(Permission::None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn is_member(&self, organisation: &str, team: &str, login: &Login) -> Result<bool, ForgeError> {
+        let teams = self
+            .rest
+            .list::<TeamDto>(&format!("/orgs/{}/teams", segment(organisation)), PAGE, |_| false)
+            .await;
+        let teams = match teams {
+            Err(ForgeError::Missing(_)) => return Ok(false),
+            teams => teams?,
+        };
+        let Some(team) = teams.into_iter().find(|one| one.name.eq_ignore_ascii_case(team)) else {
+            return Ok(false);
+        };
+        match self
+            .rest
+            .get::<UserDto>(&format!("/teams/{}/members/{}", team.id, segment(login.as_str())))
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(ForgeError::Missing(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

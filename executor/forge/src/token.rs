@@ -1,0 +1,75 @@
+//! The token: read for each request, from a file or a variable.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use http::HeaderValue;
+use naksha_environments::secret::Secret;
+
+/// A token is one line; a longer file is another file.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Where a token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    File(PathBuf),
+    /// An environment variable.
+    Variable(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file `{}`", path.display()),
+            Self::Variable(name) => write!(f, "environment variable `{name}`"),
+        }
+    }
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {reason}")]
+pub struct TokenError {
+    pub place: String,
+    pub reason: String,
+}
+
+/// A token as it is now. Debug shows a mask.
+#[derive(Debug, Clone)]
+pub(crate) struct Token(Secret);
+
+impl Token {
+    pub(crate) async fn read(place: &Place) -> Result<Self, TokenError> {
+        let refuse = |reason: String| TokenError { place: place.to_string(), reason };
+        let text = match place {
+            Place::File(path) => {
+                tokio::fs::read_to_string(path).await.map_err(|error| refuse(error.to_string()))?
+            }
+            Place::Variable(name) => {
+                std::env::var(name).map_err(|_| refuse("it is not set, or not text".to_owned()))?
+            }
+        };
+        let token = text.trim();
+        if token.is_empty() {
+            return Err(refuse("it is empty".to_owned()));
+        }
+        if token.len() > MAX_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(refuse("it is not one line with a token".to_owned()));
+        }
+        Ok(Self(Secret::new(token)))
+    }
+
+    /// The value of an `Authorization` header, marked so that nobody logs it.
+    pub(crate) fn header(&self) -> HeaderValue {
+        let value = format!("Bearer {}", self.0.expose());
+        let mut value =
+            HeaderValue::from_str(&value).expect("should be a header: a token is printable ASCII");
+        value.set_sensitive(true);
+        value
+    }
+
+    /// `text` without the token, should a server have echoed it.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        text.replace(self.0.expose(), naksha_environments::secret::MASK)
+    }
+}

@@ -1,0 +1,187 @@
+//! What both forges send, as far as it is read. Fields that are missing are never more than one thing less known.
+
+use jiff::Timestamp;
+use naksha_environments::ids::Revision;
+use naksha_executor::port::forge::{
+    CheckState, Comment, CommentId, ForgeError, Login, Permission, Pull, PullNumber, PullState,
+};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct UserDto {
+    pub(crate) login: String,
+    #[serde(default, rename = "type")]
+    pub(crate) kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct RepositoryDto {
+    pub(crate) full_name: String,
+    #[serde(default)]
+    pub(crate) default_branch: String,
+    #[serde(default)]
+    pub(crate) archived: bool,
+    #[serde(default)]
+    pub(crate) permissions: PermissionsDto,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct PermissionsDto {
+    #[serde(default)]
+    pub(crate) push: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct PullDto {
+    number: u64,
+    #[serde(default)]
+    title: String,
+    user: Option<UserDto>,
+    state: String,
+    #[serde(default)]
+    draft: bool,
+    #[serde(default)]
+    merged: Option<bool>,
+    merged_at: Option<Timestamp>,
+    merge_commit_sha: Option<String>,
+    head: EndDto,
+    base: EndDto,
+    #[serde(default)]
+    html_url: String,
+    updated_at: Timestamp,
+}
+
+/// One end of a pull request.
+#[derive(Debug, Deserialize)]
+struct EndDto {
+    #[serde(rename = "ref")]
+    name: String,
+    sha: String,
+    /// Absent: it was deleted.
+    repo: Option<RepositoryDto>,
+}
+
+impl PullDto {
+    pub(crate) fn changed(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    pub(crate) fn read(self) -> Result<Pull, ForgeError> {
+        let Self {
+            number,
+            title,
+            user,
+            state,
+            draft,
+            merged,
+            merged_at,
+            merge_commit_sha,
+            head,
+            base,
+            html_url,
+            updated_at,
+        } = self;
+        let strange = |what: &str| ForgeError::Strange(format!("pull request #{number} has no {what}"));
+        let revision = |sha: &str| Revision::parse(sha).map_err(|_| strange("commit that can be read"));
+        let is_merged = merged.unwrap_or(merged_at.is_some());
+        let state = match (state.as_str(), is_merged) {
+            // Before a merge it is that of a merge that was only tried.
+            (_, true) => PullState::Merged {
+                commit: merge_commit_sha
+                    .filter(|sha| !sha.is_empty())
+                    .map(|sha| revision(&sha))
+                    .transpose()?,
+            },
+            ("open", false) => PullState::Open,
+            _ => PullState::Closed,
+        };
+        let name = |end: &EndDto| end.repo.as_ref().map(|repo| repo.full_name.to_lowercase());
+        let is_fork = name(&head).is_none_or(|from| Some(from) != name(&base));
+        Ok(Pull {
+            number: PullNumber(number),
+            title,
+            // A ghost: who wrote it is gone.
+            author: Login::new(user.as_ref().map_or("ghost", |user| &user.login)),
+            head: revision(&head.sha)?,
+            branch: head.name,
+            is_fork,
+            base: base.name,
+            is_draft: draft,
+            state,
+            page: html_url,
+            changed: updated_at,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct CommentDto {
+    id: u64,
+    user: Option<UserDto>,
+    #[serde(default)]
+    body: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl CommentDto {
+    pub(crate) fn read(self) -> Comment {
+        let Self { id, user, body, created_at, updated_at } = self;
+        Comment {
+            id: CommentId(id),
+            author: Login::new(user.as_ref().map_or("ghost", |user| &user.login)),
+            is_bot: user.is_some_and(|user| user.kind == "Bot"),
+            text: body,
+            made: created_at,
+            is_edited: updated_at > created_at,
+        }
+    }
+}
+
+/// Something that was made, of which the number is all there is to know.
+#[derive(Debug, Deserialize)]
+pub(crate) struct MadeDto {
+    pub(crate) id: u64,
+    #[serde(default)]
+    pub(crate) number: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct StatusDto {
+    pub(crate) id: u64,
+    #[serde(default)]
+    pub(crate) context: String,
+    /// GitHub says `state`, Gitea `status`.
+    #[serde(alias = "status")]
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) description: Option<String>,
+    pub(crate) creator: Option<UserDto>,
+}
+
+impl StatusDto {
+    pub(crate) fn check_state(&self) -> CheckState {
+        match self.state.as_str() {
+            "success" => CheckState::Passed,
+            "pending" => CheckState::Running,
+            "warning" => CheckState::Waits,
+            _ => CheckState::Failed,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct CollaboratorDto {
+    permission: String,
+}
+
+impl CollaboratorDto {
+    pub(crate) fn read(&self) -> Permission {
+        match self.permission.as_str() {
+            "owner" | "admin" => Permission::Admin,
+            "write" | "maintain" => Permission::Write,
+            "read" | "triage" => Permission::Read,
+            _ => Permission::None,
+        }
+    }
+}

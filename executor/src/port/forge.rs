@@ -1,0 +1,277 @@
+//! The forge: where pull requests, checks and comments of one repository live.
+//!
+//! Everything is read anew: a webhook is a hint, and carries nothing that is acted on. What is posted was built from masked
+//! values. Git itself is not a matter of the forge: heads of pull requests are fetched like any ref.
+//!
+//! Every adapter passes the suite of [`crate::contract::forge`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use naksha_environments::codes::{Code, forge as codes};
+use naksha_environments::ids::Revision;
+
+/// One repository on its forge, as one identity sees it.
+#[async_trait]
+pub trait Forge: Send + Sync + fmt::Debug {
+    /// Who we are there: comments and checks of others are never taken for ours.
+    async fn whoami(&self) -> Result<Login, ForgeError>;
+    /// The repository as the forge has it now.
+    async fn hosted(&self) -> Result<Hosted, ForgeError>;
+
+    // --- pull requests
+    /// Those that are open, by number.
+    async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError>;
+    /// Those that were closed and that changed last, newest first; at least those that changed since.
+    async fn closed_pulls(&self, since: Timestamp) -> Result<Vec<Pull>, ForgeError>;
+    async fn pull(&self, number: PullNumber) -> Result<Pull, ForgeError>;
+    async fn open(&self, pull: &NewPull) -> Result<PullNumber, ForgeError>;
+    /// Title and text; the branch says the rest.
+    async fn amend(&self, number: PullNumber, title: &str, text: &str) -> Result<(), ForgeError>;
+    /// Closes without merging.
+    async fn close(&self, number: PullNumber) -> Result<(), ForgeError>;
+
+    // --- checks
+    /// Sets a check on a commit. The last word under a name counts.
+    async fn report(&self, head: &Revision, check: &Check) -> Result<(), ForgeError>;
+    /// What counts now on a commit, ours and those of others, by name.
+    async fn checks(&self, head: &Revision) -> Result<Vec<Reported>, ForgeError>;
+
+    // --- comments
+    /// Of a pull request, oldest first.
+    async fn comments(&self, number: PullNumber) -> Result<Vec<Comment>, ForgeError>;
+    async fn comment(&self, number: PullNumber, text: &str) -> Result<CommentId, ForgeError>;
+    async fn edit(&self, comment: CommentId, text: &str) -> Result<(), ForgeError>;
+    /// Says under a comment that it was heard.
+    async fn react(&self, comment: CommentId, reaction: Reaction) -> Result<(), ForgeError>;
+
+    // --- people
+    /// What somebody may do in the repository.
+    async fn permission(&self, login: &Login) -> Result<Permission, ForgeError>;
+    /// Whether somebody belongs to a team of an organisation.
+    async fn is_member(&self, organisation: &str, team: &str, login: &Login) -> Result<bool, ForgeError>;
+}
+
+pub type SharedForge = Arc<dyn Forge>;
+
+/// The name of somebody on the forge. Two that differ in case alone are one.
+#[derive(Debug, Clone)]
+pub struct Login(Arc<str>);
+
+impl Login {
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for Login {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Login {}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PullNumber(pub u64);
+
+impl fmt::Display for PullNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CommentId(pub u64);
+
+/// The repository, as the forge has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hosted {
+    /// `owner/name`; another than configured: it was renamed or moved.
+    pub full_name: String,
+    pub default_branch: String,
+    /// Nothing can be written any more.
+    pub archived: bool,
+    /// Whether we may set checks and write comments.
+    pub writable: bool,
+}
+
+/// A pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pull {
+    pub number: PullNumber,
+    pub title: String,
+    pub author: Login,
+    pub head: Revision,
+    /// The branch of the head, in the repository that it is in.
+    pub branch: String,
+    /// The head is in another repository, or its repository is gone.
+    pub is_fork: bool,
+    /// The branch that it would be merged into.
+    pub base: String,
+    pub is_draft: bool,
+    pub state: PullState,
+    /// The page for people.
+    pub page: String,
+    pub changed: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PullState {
+    Open,
+    /// Without a merge.
+    Closed,
+    /// The commit that the base got: of the merge, the squash, or the last one that was rebased.
+    Merged {
+        commit: Option<Revision>,
+    },
+}
+
+/// A pull request of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPull {
+    pub title: String,
+    pub text: String,
+    pub branch: String,
+    pub base: String,
+}
+
+/// What is said on a commit under one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// `naksha/plan: staging`
+    pub name: String,
+    pub state: CheckState,
+    /// One line. What a forge has no room for is cut.
+    pub summary: String,
+    /// Markdown, for forges that show a text with a check.
+    pub text: Option<String>,
+    /// Lines of files that something is said about, for forges that show them.
+    pub annotations: Vec<Annotation>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckState {
+    Running,
+    Passed,
+    /// A person has to do something before it passes.
+    Waits,
+    Failed,
+}
+
+/// A finding, where the diff shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation {
+    pub path: String,
+    pub line: usize,
+    pub is_error: bool,
+    pub title: String,
+    pub message: String,
+}
+
+/// A check as the forge has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    pub name: String,
+    pub state: CheckState,
+    pub summary: String,
+    /// Whether we set it. Anybody who may write can set any check.
+    pub is_ours: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    pub id: CommentId,
+    pub author: Login,
+    /// A program wrote it, as far as the forge knows.
+    pub is_bot: bool,
+    pub text: String,
+    pub made: Timestamp,
+    /// It says something else than when it was made.
+    pub is_edited: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// It is being looked at.
+    Seen,
+    Done,
+    Refused,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    None,
+    Read,
+    Write,
+    Admin,
+}
+
+/// Why the forge was of no help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ForgeError {
+    /// Nobody answers, or it is broken. Worth another try.
+    #[error("the forge does not answer: {0}")]
+    Unreachable(String),
+    /// It has enough of us.
+    #[error("the forge has enough requests for {} s", .after.as_secs())]
+    Throttled { after: Duration },
+    /// Wrong, expired or too few rights.
+    #[error("the forge refuses us: {0}")]
+    Denied(String),
+    /// The repository, pull request or comment is not there, or not for us to see.
+    #[error("{0} is not there")]
+    Missing(String),
+    /// What we said makes no sense to it. The same again would not either.
+    #[error("the forge does not take it: {0}")]
+    Invalid(String),
+    #[error("the forge answered what cannot be read: {0}")]
+    Strange(String),
+}
+
+impl ForgeError {
+    /// Whether the same may work in a moment.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Throttled { .. })
+    }
+
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unreachable(_) | Self::Strange(_) => codes::UNREACHABLE,
+            Self::Throttled { .. } => codes::THROTTLED,
+            Self::Denied(_) => codes::DENIED,
+            Self::Missing(_) => codes::MISSING,
+            Self::Invalid(_) => codes::REFUSED,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) | Self::Strange(_) => {
+                "environments go on without it; reports catch up when it is back"
+            }
+            Self::Throttled { .. } => "reports catch up by themselves",
+            Self::Denied(_) => {
+                "look at the token, its expiry and its rights; docs/pull-requests.md names them"
+            }
+            Self::Missing(_) => {
+                "look at `forge.repository` in the daemon's configuration, and at what the token may see"
+            }
+            Self::Invalid(_) => "this is a bug; the log has what was sent and why it was refused",
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A repository on a Gitea, with the people around it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::Gitea;
+use crate::api::Api;
+
+/// Somebody on the forge.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub login: String,
+    pub token: String,
+    api: Api,
+}
+
+impl Person {
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+}
+
+/// A repository of its own owner, a bot that may write to it, and people.
+#[derive(Debug)]
+pub struct Forged {
+    gitea: &'static Gitea,
+    /// `owner/name`
+    pub full_name: String,
+    pub owner: String,
+    /// Whom the daemon is there. An administrator of the repository: Gitea tells nobody else what others may do there.
+    pub bot: Person,
+    /// Writes to the repository.
+    pub writer: Person,
+    /// Only reads it.
+    pub reader: Person,
+}
+
+impl Gitea {
+    /// An empty repository with branch `main`.
+    pub fn repository(&'static self, name: &str) -> anyhow::Result<Forged> {
+        let owner = self.next_name();
+        self.admin().create("/orgs", &json!({"username": owner}))?;
+        let body = json!({"name": name, "default_branch": "main", "private": true});
+        self.admin().create(&format!("/orgs/{owner}/repos"), &body)?;
+        let full_name = format!("{owner}/{name}");
+        let person = |what: &str, permission: &str| {
+            let person = self.person(&format!("{what}-of-{owner}"))?;
+            let path = format!("/repos/{full_name}/collaborators/{}", person.login);
+            self.admin().send(Method::PUT, &path, Some(&json!({"permission": permission})))?;
+            Ok::<_, anyhow::Error>(person)
+        };
+        let (bot, writer, reader) =
+            (person("bot", "admin")?, person("writer", "write")?, person("reader", "read")?);
+        Ok(Forged { gitea: self, full_name, owner, bot, writer, reader })
+    }
+
+    /// Somebody new.
+    pub fn person(&self, login: &str) -> anyhow::Result<Person> {
+        let password = "a-long-Passw0rd";
+        let body = json!({"username": login, "email": format!("{login}@forge.test"), "password": password,
+            "must_change_password": false});
+        self.admin().create("/admin/users", &body)?;
+        let client = Api::with_password(&format!("{}/api/v1", self.url()), login, password)?;
+        let body = json!({"name": "test", "scopes": ["all"]});
+        let made = client.create(&format!("/users/{login}/tokens"), &body)?;
+        let token = made["sha1"].as_str().context("a token has a text")?.to_owned();
+        Ok(Person { login: login.to_owned(), api: self.api_with(&token)?, token })
+    }
+}
+
+impl Forged {
+    /// Where to clone it: without credentials.
+    pub fn clone_url(&self) -> String {
+        format!("{}/{}.git", self.gitea.url(), self.full_name)
+    }
+
+    pub fn api_url(&self) -> String {
+        format!("{}/api/v1", self.gitea.url())
+    }
+
+    fn path(&self, tail: &str) -> String {
+        format!("/repos/{}{tail}", self.full_name)
+    }
+
+    /// Pushes a refspec of a working copy as this person; `+` before it forces.
+    pub fn push(&self, folder: &Path, refspec: &str, person: &Person) -> anyhow::Result<()> {
+        git(folder, &["push", "--quiet", &self.url_of(person), refspec]).map(drop)
+    }
+
+    /// Brings a branch of the forge into a working copy, and checks it out; its head.
+    pub fn pull(&self, folder: &Path, branch: &str) -> anyhow::Result<String> {
+        git(folder, &["fetch", "--quiet", &self.url_of(&self.writer), branch])?;
+        git(folder, &["checkout", "--quiet", "--force", "-B", branch, "FETCH_HEAD"])?;
+        self.head(folder)
+    }
+
+    /// Begins a branch where another one is.
+    pub fn branch(&self, folder: &Path, name: &str, from: &str) -> anyhow::Result<()> {
+        git(folder, &["checkout", "--quiet", "--force", "-B", name, from]).map(drop)
+    }
+
+    pub fn head(&self, folder: &Path) -> anyhow::Result<String> {
+        Ok(git(folder, &["rev-parse", "HEAD"])?.trim().to_owned())
+    }
+
+    fn url_of(&self, person: &Person) -> String {
+        let (scheme, rest) = ("http://", self.clone_url());
+        let rest = rest.strip_prefix(scheme).unwrap_or_default().to_owned();
+        format!("{scheme}{}:{}@{rest}", person.login, person.token)
+    }
+
+    /// Opens a pull request as the writer; its number.
+    pub fn open(&self, branch: &str, title: &str) -> anyhow::Result<u64> {
+        let body = json!({"title": title, "head": branch, "base": "main"});
+        // A branch that was just pushed is known to the forge a moment later.
+        naksha::scratch::wait_for("the pull request to be taken", || {
+            let answer = self.writer.api().send(Method::POST, &self.path("/pulls"), Some(&body))?;
+            ensure!(matches!(answer.status, 201 | 404), "{}: {}", answer.status, answer.body);
+            Ok(answer.body["number"].as_u64())
+        })
+    }
+
+    pub fn pull_request(&self, number: u64) -> anyhow::Result<Value> {
+        self.writer.api().get(&self.path(&format!("/pulls/{number}")))
+    }
+
+    /// Merges as the writer: `merge`, `squash`, `rebase`.
+    pub fn merge(&self, number: u64, how: &str) -> anyhow::Result<()> {
+        let path = self.path(&format!("/pulls/{number}/merge"));
+        // The forge looks first whether it merges, in the background.
+        naksha::scratch::wait_for("the forge to merge", || {
+            let answer = self.writer.api().send(Method::POST, &path, Some(&json!({"Do": how})))?;
+            Ok((answer.status == 200).then_some(()))
+        })
+    }
+
+    pub fn close(&self, number: u64) -> anyhow::Result<()> {
+        let path = self.path(&format!("/pulls/{number}"));
+        self.writer.api().send(Method::PATCH, &path, Some(&json!({"state": "closed"}))).map(drop)
+    }
+
+    /// Comments of a pull request: author and text.
+    pub fn comments(&self, number: u64) -> anyhow::Result<Vec<(String, String)>> {
+        let comments = self.writer.api().get(&self.path(&format!("/issues/{number}/comments")))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let comments = comments.as_array().into_iter().flatten();
+        Ok(comments.map(|comment| (text(&comment["user"]["login"]), text(&comment["body"]))).collect())
+    }
+
+    pub fn say(&self, person: &Person, number: u64, text: &str) -> anyhow::Result<u64> {
+        let path = self.path(&format!("/issues/{number}/comments"));
+        let made = person.api().create(&path, &json!({"body": text}))?;
+        made["id"].as_u64().context("a comment has a number")
+    }
+
+    /// The writer changes what he said.
+    pub fn say_otherwise(&self, comment: u64, text: &str) -> anyhow::Result<()> {
+        let path = self.path(&format!("/issues/comments/{comment}"));
+        // Times on the forge are whole seconds: an edit within the same one cannot be seen there. What says the same is none.
+        let (made, mut text) = (self.writer.api().get(&path)?["created_at"].clone(), text.to_owned());
+        naksha::scratch::wait_for("the edit to be seen", || {
+            text.push('.');
+            let answer = self.writer.api().send(Method::PATCH, &path, Some(&json!({"body": text})))?;
+            Ok((answer.status == 200 && answer.body["updated_at"] != made).then_some(()))
+        })
+    }
+
+    /// The writer sets a status: anybody who may write can.
+    pub fn set_status(&self, commit: &str, name: &str) -> anyhow::Result<()> {
+        let body = json!({"context": name, "state": "success", "description": "fine"});
+        self.writer.api().create(&self.path(&format!("/statuses/{commit}")), &body).map(drop)
+    }
+
+    /// What counts on a commit: name, state and words, by name.
+    pub fn statuses(&self, commit: &str) -> anyhow::Result<Vec<(String, String, String)>> {
+        let combined = self.writer.api().get(&self.path(&format!("/commits/{commit}/status")))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let statuses = combined["statuses"].as_array().into_iter().flatten();
+        let mut statuses: Vec<_> = statuses
+            .map(|status| (text(&status["context"]), text(&status["status"]), text(&status["description"])))
+            .collect();
+        statuses.sort();
+        Ok(statuses)
+    }
+
+    /// Lets the forge call an address for whatever happens.
+    pub fn hook(&self, url: &str, secret: &str) -> anyhow::Result<()> {
+        let events = ["push", "pull_request", "issue_comment"];
+        let body = json!({"type": "gitea", "active": true, "events": events,
+            "config": {"url": url, "content_type": "json", "secret": secret}});
+        self.gitea.admin().create(&self.path("/hooks"), &body).map(drop)
+    }
+
+    /// The token of the bot in a file, as the daemon's configuration names it.
+    pub fn token_file(&self, folder: &Path) -> anyhow::Result<PathBuf> {
+        let file = folder.join("forge-token");
+        std::fs::write(&file, &self.bot.token)?;
+        Ok(file)
+    }
+}
+
+/// The program: the library that tests use for the rest is built without HTTP.
+fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(folder).args(arguments).env("GIT_TERMINAL_PROMPT", "0");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    let output = command.output().context("git does not start")?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "git {}: {words}", arguments.first().unwrap_or(&""));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,9 @@
+//! Forges: the contract of the port, on a real Gitea.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
+
+mod stage;
+
+mod gitea {
+    naksha_executor::forge_contract!(crate::stage::on_gitea);
+}
