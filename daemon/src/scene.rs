@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use naksha_environments::environment::Environment;
+use naksha_environments::facts::Facts;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::secrets::SecretSource;
@@ -20,6 +21,8 @@ pub struct Scene {
     pub target: SharedTarget,
     pub secrets: Arc<dyn SecretSource>,
     pub key: MarkKey,
+    /// What the render was told of the outside.
+    pub facts: Arc<Facts>,
 }
 
 impl fmt::Debug for Scene {

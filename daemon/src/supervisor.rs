@@ -31,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::keep::Tasks;
 use crate::task::publish::{Publisher, StatusFile};
+use crate::task::pulls::PullsTask;
 use crate::task::{EnvironmentTask, Feed, FoundTrunk, Heads, RefState, Revisions, Shared, retain};
 
 /// Time for a graceful end: ten seconds are promised, and what is cut off then still has to be let go. It is less than
@@ -136,6 +137,11 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
     spawn(&tasks, "retention", &stop, move |stop| retain::run(Arc::clone(&store), keep, stop));
     for (feed, fetcher) in heads.feeds().iter().cloned().zip(fetchers) {
         spawn(&tasks, &format!("fetch {}", feed.name()), &stop, move |stop| fetcher.clone().run(stop));
+        if let Some(pulls) = PullsTask::of(&shared, &feed) {
+            spawn(&tasks, &format!("pull requests {}", feed.name()), &stop, move |stop| {
+                pulls.clone().run(stop)
+            });
+        }
         let (shared, tasks_of) = (Arc::clone(&shared), tasks.clone());
         spawn(&tasks, &format!("environments {}", feed.name()), &stop, move |stop| {
             discover(tasks_of.clone(), Arc::clone(&shared), feed.clone(), stop)

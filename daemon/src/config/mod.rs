@@ -5,6 +5,7 @@
 //! an environment's directories lie beneath a root of its own.
 
 mod cluster;
+mod forge;
 mod inspect;
 mod origins;
 mod print;
@@ -22,6 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use cluster::{ClusterConfig, ClusterUse, NotGiven, access};
+pub use forge::{ForgeConfig, ForgeKind};
 pub use inspect::inspect;
 pub use origins::Origins;
 pub use print::printed;
@@ -74,6 +76,9 @@ pub struct RepositoryConfig {
     pub poll: Duration,
     #[serde(default)]
     pub credentials: CredentialsConfig,
+    /// Where its pull requests are. Absent: they are of no interest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge: Option<ForgeConfig>,
     /// Environments that this daemon runs. Absent: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]

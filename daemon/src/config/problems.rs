@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::read::Loaded;
-use super::{ClusterConfig, Config, CredentialsConfig, RepositoryConfig};
+use super::{ClusterConfig, Config, CredentialsConfig, ForgeConfig, RepositoryConfig};
 use crate::git::{MirrorConfig, RefName, RemoteUrl};
 
 /// Shorter is a slip of the pen: `0s`, or a unit that was meant to be a larger one.
@@ -121,7 +121,8 @@ impl Found<'_> {
     }
 
     fn repository(&mut self, key: &str, repository: &RepositoryConfig) {
-        let RepositoryConfig { name, url, trunk, poll, credentials, only, directories: _ } = repository;
+        let RepositoryConfig { name, url, trunk, poll, credentials, forge, only, directories: _ } =
+            repository;
         let url_key = format!("{key}.url");
         match MirrorConfig::new(name.clone(), url).map(|config| config.url) {
             Ok(RemoteUrl::Local(path)) => self.local(&url_key, &path),
@@ -137,6 +138,20 @@ impl Found<'_> {
         }
         self.duration(&format!("{key}.poll"), *poll);
         self.credentials(&format!("{key}.credentials"), credentials);
+        if let Some(forge) = forge {
+            self.forge(&format!("{key}.forge"), forge);
+        }
+    }
+
+    fn forge(&mut self, key: &str, forge: &ForgeConfig) {
+        let ForgeConfig { kind: _, api: _, repository: _, token_file, token_env: _, poll } = forge;
+        if let Err((name, reason)) = forge.opened() {
+            self.wrong(&format!("{key}.{name}"), reason);
+        }
+        if let Some(file) = token_file {
+            self.file(&format!("{key}.token_file"), file);
+        }
+        self.duration(&format!("{key}.poll"), *poll);
     }
 
     /// A repository of this machine: libgit2 says whether it is one.

@@ -156,6 +156,7 @@ impl RepositoryConfig {
             trunk: None,
             poll: super::DEFAULT_POLL,
             credentials: super::CredentialsConfig::default(),
+            forge: None,
             only: None,
             directories: std::collections::BTreeMap::new(),
         })

@@ -99,6 +99,14 @@ pub struct SshUrl {
     pub path: String,
 }
 
+/// Whether an address, without its scheme, is on this machine.
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    // What stands before an `@` is no host.
+    !authority.contains('@') && matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
 impl RemoteUrl {
     pub fn parse(text: &str, http: PlainHttp) -> Result<Self, GitError> {
         let refuse = |reason| Err(GitError::RemoteRefused { url: scrubbed(text), reason });
@@ -107,8 +115,9 @@ impl RemoteUrl {
         }
         match text.split_once("://") {
             Some(("https", _)) => parse_http(text),
-            Some(("http", _)) if http == PlainHttp::Allowed => parse_http(text),
-            Some(("http", _)) => refuse("plain http is not allowed"),
+            // What stays on this machine is read by nobody else.
+            Some(("http", rest)) if http == PlainHttp::Allowed || is_loopback(rest) => parse_http(text),
+            Some(("http", _)) => refuse("plain http is not allowed, but for this machine"),
             Some(("ssh", _)) => parse_ssh(text),
             Some(("file", _)) => match Url::parse(text).ok().and_then(|url| url.to_file_path().ok()) {
                 Some(path) => Ok(Self::Local(path)),
@@ -267,6 +276,7 @@ mod tests {
             ("/srv/infra", "/srv/infra"),
             ("file:///srv/in%20fra", "/srv/in fra"),
             ("https://forge.example/org/infra.git/", "https://forge.example/org/infra.git"),
+            ("http://127.0.0.1:3000/org/infra.git", "http://127.0.0.1:3000/org/infra.git"),
             ("ssh://git@forge.example:2222/org/infra.git", "ssh://git@forge.example:2222/org/infra.git"),
             ("git@forge.example:org/infra.git", "ssh://git@forge.example/org/infra.git"),
             ("ssh://forge.example/~anna/infra", "ssh://forge.example/~anna/infra"),
@@ -275,7 +285,9 @@ mod tests {
             assert_eq!(parse(text).as_deref(), Ok(shown), "{text}");
         }
         let bad = [
-            ("http://forge.example/x", "plain http is not allowed"),
+            ("http://forge.example/x", "plain http is not allowed, but for this machine"),
+            ("http://127.0.0.1.forge.example/x", "plain http is not allowed, but for this machine"),
+            ("http://localhost:3000@forge.example/x", "plain http is not allowed, but for this machine"),
             ("git://forge.example/x", "only paths, file, https and ssh are allowed"),
             ("ext::sh -c id", "transport helpers are not allowed"),
             ("https://anna:canary@forge.example/x", "it holds a user name or password"),

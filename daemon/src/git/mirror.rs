@@ -263,6 +263,28 @@ impl Mirror {
         Ok(self.objects.peeled(&handle, &pin_name(environment))?.map(revision_of))
     }
 
+    /// Brings the head of a pull request, unless it is here. It is not tracked: where it was before is of no interest.
+    pub fn bring_head(&self, name: &RefName, head: &Revision) -> Result<(), GitError> {
+        let _one_at_a_time = lock(&self.fetching);
+        let handle = self.objects.handle()?;
+        let id = self.objects.oid(head)?;
+        let is_here = || handle.find_commit(id).is_ok();
+        if !is_here() {
+            if let Some(path) = self.config.url.local_path() {
+                LocalSource::open(&self.config, path)?.copy(&handle, &[id], &|| false)?;
+            } else {
+                let wanted = std::slice::from_ref(name);
+                remote::fetch(&self.config, &handle, wanted, |_| vec![remote::spec_of(name)])?;
+            }
+        }
+        if !is_here() {
+            let reason = format!("it is not at {} any more", head.short());
+            return Err(GitError::RefMissing { url: self.url().to_owned(), name: name.to_string(), reason });
+        }
+        // Nothing may take it away while it is planned.
+        self.set(&handle, &format!("{OWN_REFS}heads/{}", name.tail()), id)
+    }
+
     /// Keeps fetches away while the mirror's files are rearranged.
     pub(super) fn lock_fetching(&self) -> MutexGuard<'_, ()> {
         lock(&self.fetching)

@@ -12,6 +12,7 @@ mod environment;
 mod heads;
 pub mod keep;
 pub mod publish;
+pub mod pulls;
 pub mod reconcile;
 pub mod retain;
 mod revisions;

@@ -53,6 +53,12 @@ impl Revisions {
         Ok(read)
     }
 
+    /// What a merge that is no commit gives, under the revision of what is merged. Not kept. Blocks.
+    pub fn load(&self, head: &Revision, tree: SourceTree) -> LoadedRevision {
+        let loaded = self.loader.load(&tree);
+        LoadedRevision { revision: head.clone(), tree, loaded }
+    }
+
     fn slot(&self, revision: &Revision) -> Slot {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.iter().position(|(known, _)| known == revision);

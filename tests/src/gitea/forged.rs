@@ -86,9 +86,17 @@ impl Forged {
         format!("/repos/{}{tail}", self.full_name)
     }
 
-    /// Pushes a refspec of a working copy as this person; `+` before it forces.
-    pub fn push(&self, folder: &Path, refspec: &str, person: &Person) -> anyhow::Result<()> {
-        git(folder, &["push", "--quiet", &self.url_of(person), refspec]).map(drop)
+    /// Pushes a branch of a working copy as this person; `+` before it forces. The forge knows it then.
+    pub fn push(&self, folder: &Path, branch: &str, person: &Person) -> anyhow::Result<()> {
+        git(folder, &["push", "--quiet", &self.url_of(person), branch])?;
+        let name = branch.trim_start_matches('+');
+        let head = git(folder, &["rev-parse", name])?.trim().to_owned();
+        let path = self.path(&format!("/branches/{}", name.replace('/', "%2F")));
+        // A branch that was just pushed is known to its API a moment later.
+        naksha::scratch::wait_for("the forge to know the branch", || {
+            let answer = person.api().send(Method::GET, &path, None)?;
+            Ok((answer.body["commit"]["id"] == head.as_str()).then_some(()))
+        })
     }
 
     /// Brings a branch of the forge into a working copy, and checks it out; its head.
@@ -116,12 +124,8 @@ impl Forged {
     /// Opens a pull request as the writer; its number.
     pub fn open(&self, branch: &str, title: &str) -> anyhow::Result<u64> {
         let body = json!({"title": title, "head": branch, "base": "main"});
-        // A branch that was just pushed is known to the forge a moment later.
-        naksha::scratch::wait_for("the pull request to be taken", || {
-            let answer = self.writer.api().send(Method::POST, &self.path("/pulls"), Some(&body))?;
-            ensure!(matches!(answer.status, 201 | 404), "{}: {}", answer.status, answer.body);
-            Ok(answer.body["number"].as_u64())
-        })
+        let made = self.writer.api().create(&self.path("/pulls"), &body)?;
+        made["number"].as_u64().context("a pull request has a number")
     }
 
     pub fn pull_request(&self, number: u64) -> anyhow::Result<Value> {
@@ -149,6 +153,18 @@ impl Forged {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let comments = comments.as_array().into_iter().flatten();
         Ok(comments.map(|comment| (text(&comment["user"]["login"]), text(&comment["body"]))).collect())
+    }
+
+    /// Somebody deletes what another one said.
+    pub fn delete_comments_of(&self, person: &Person, number: u64) -> anyhow::Result<()> {
+        let comments = self.gitea.admin().get(&self.path(&format!("/issues/{number}/comments")))?;
+        for comment in comments.as_array().into_iter().flatten() {
+            if comment["user"]["login"] == person.login.as_str() {
+                let path = self.path(&format!("/issues/comments/{}", comment["id"]));
+                self.gitea.admin().send(Method::DELETE, &path, None)?;
+            }
+        }
+        Ok(())
     }
 
     pub fn say(&self, person: &Person, number: u64, text: &str) -> anyhow::Result<u64> {

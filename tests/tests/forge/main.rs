@@ -1,7 +1,8 @@
-//! Forges: the contract of the port, on a real Gitea.
+//! Forges: the contract of the port, and the daemon's reports, on a real Gitea.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
+mod pulls;
 mod stage;
 
 mod gitea {

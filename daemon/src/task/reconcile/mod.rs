@@ -258,6 +258,7 @@ impl Reconciler {
             target: Arc::clone(target.target()),
             secrets: Arc::clone(&shared.secrets),
             key: shared.key.clone(),
+            facts: Arc::clone(&self.scopes.facts),
         });
     }
 

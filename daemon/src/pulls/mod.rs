@@ -1,0 +1,16 @@
+//! Pull requests: what merging one would do to each environment, and how that is told on its forge.
+//!
+//! ```text
+//! base, head ── merge in memory ──> Proposal ── render, observe, plan, judge ──> Outlook ── report ──> checks, one comment
+//! ```
+//!
+//! Rules, waivers, guards, windows and targets are those of the base: a change never judges itself. Nothing is written to a
+//! target, and nothing of a fork is compared with one.
+
+mod outlook;
+mod proposal;
+mod report;
+
+pub use outlook::{Outlook, Prospect, outlook};
+pub use proposal::{Proposal, Proposed, propose};
+pub use report::{MARKER, Report, Subject, begun, conflict, report};

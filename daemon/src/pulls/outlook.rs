@@ -1,0 +1,303 @@
+//! What a proposal would do to one environment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::environment::{Environment, Follows};
+use naksha_environments::facts::Facts;
+use naksha_environments::ids::EnvironmentName;
+use naksha_environments::inventory::Inventory;
+use naksha_environments::object::{Mark, ObjectKey, Observation};
+use naksha_environments::plan::{Plan, Preconditions};
+use naksha_environments::rendered::Rendered;
+use naksha_environments::repository::Unreviewed;
+use naksha_environments::verdict::Shown;
+use naksha_environments::wire::PlanDocument;
+use naksha_environments::workflow_change::Contexts;
+use naksha_executor::port::store::{Scope, StoreError};
+use naksha_executor::port::target::Wanted;
+use naksha_policies::{AdmitInput, FindingCache, admit};
+use naksha_renderer::plan::{
+    PlanInput, diagnostics as plan_diagnostics, inventory_of, objects_to_compare, plan, plan_between,
+};
+use naksha_renderer::render::{RenderInput, render};
+
+use super::proposal::Proposal;
+use crate::git::{GitError, RefName};
+use crate::judgement::{Base, Begun, Bench, judge, planner};
+use crate::task::{Feed, LoadedRevision, Shared};
+
+/// What is said of an environment that stays as it is.
+pub(super) const UNAFFECTED: &str = "nothing affected";
+
+/// One environment, as it would be.
+#[derive(Debug)]
+pub struct Outlook {
+    pub environment: EnvironmentName,
+    pub prospect: Prospect,
+}
+
+#[derive(Debug)]
+pub enum Prospect {
+    /// Nothing of it would change, and why not.
+    Nothing(String),
+    /// It would change like this. `live`: compared with what is there, and not only with the base.
+    Plan { document: Box<PlanDocument>, live: bool },
+    /// That cannot be told.
+    Unknown(String),
+}
+
+/// An environment on one side: the base, or what merging would give.
+struct Side {
+    environment: Arc<Environment>,
+    rendered: Rendered,
+    control: Arc<LoadedRevision>,
+    content: Arc<LoadedRevision>,
+}
+
+/// Its target as it is now, and what is owned there.
+struct Live {
+    observation: Observation,
+    inventory: Arc<Inventory>,
+}
+
+/// Everything that is needed beside the proposal.
+#[derive(Clone)]
+struct Ground {
+    shared: Arc<Shared>,
+    feed: Feed,
+    facts: Arc<Facts>,
+    name: EnvironmentName,
+}
+
+/// What `proposal` would do to each environment that it or its base defines, by name.
+pub async fn outlook(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal) -> Vec<Outlook> {
+    let sides = [&proposal.base, &proposal.merged];
+    let mut names: Vec<_> =
+        sides.iter().flat_map(|side| side.loaded.definitions.environments.keys().cloned()).collect();
+    names.sort();
+    names.dedup();
+    let mut outlooks = Vec::new();
+    for environment in names {
+        let prospect = prospect(shared, feed, proposal, environment.clone()).await;
+        outlooks.push(Outlook { environment, prospect });
+    }
+    outlooks
+}
+
+async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: EnvironmentName) -> Prospect {
+    let scope = Scope { repository: feed.name().clone(), environment: name.clone() };
+    let scene = shared.registry.get(&scope).and_then(|handle| handle.window.look());
+    let facts = scene.as_ref().map(|scene| Arc::clone(&scene.facts)).unwrap_or_default();
+    let ground = Ground { shared: Arc::clone(shared), feed: feed.clone(), facts, name };
+    // pure but for reading commits: what it is, and what it would be
+    let (both, own) = (proposal.clone(), ground.clone());
+    let sides = tokio::task::spawn_blocking(move || {
+        Ok::<_, GitError>((own.side(&both.base)?, own.side(&both.merged)?))
+    });
+    let (base, merged) = match sides.await {
+        Ok(Ok(sides)) => sides,
+        Ok(Err(error)) => return Prospect::Unknown(error.to_string()),
+        Err(_) => {
+            return Prospect::Unknown("rendering it ended abnormally; the log has its place".to_owned());
+        }
+    };
+    let Some(merged) = merged else { return without(base.is_some(), &ground.name, proposal) };
+    if base.as_ref().is_some_and(|base| is_same(base, &merged)) {
+        return Prospect::Nothing(UNAFFECTED.to_owned());
+    }
+    // I/O: what is there; nothing of a fork is compared with it
+    let live = match scene.filter(|_| !proposal.is_fork) {
+        None => None,
+        Some(scene) => match look(shared, &scope, &scene.target, [Some(&merged), base.as_ref()]).await {
+            Ok(live) => live,
+            Err(error) => return Prospect::Unknown(error.to_string()),
+        },
+    };
+    // pure: what to do about it, and what the rules of the base say
+    let told = tokio::task::spawn_blocking(move || told(base.as_ref(), &merged, live.as_ref()));
+    told.await.unwrap_or_else(|_| {
+        Prospect::Unknown("planning it ended abnormally; the log has its place".to_owned())
+    })
+}
+
+/// It has no desired state on the merged side.
+fn without(was_there: bool, name: &EnvironmentName, proposal: &Proposal) -> Prospect {
+    let definitions = &proposal.merged.loaded.definitions;
+    if definitions.environments.contains_key(name) {
+        return Prospect::Nothing("not promoted yet: nothing is applied".to_owned());
+    }
+    if definitions.broken.environments.contains(name) || !definitions.broken.nameless.is_empty() {
+        return Prospect::Unknown("its definition cannot be read".to_owned());
+    }
+    let words = if was_there {
+        "its definition goes: it is frozen and listed, and nothing is deleted"
+    } else {
+        "it has no definition"
+    };
+    Prospect::Nothing(words.to_owned())
+}
+
+fn is_same(base: &Side, merged: &Side) -> bool {
+    base.rendered.digest() == merged.rendered.digest() && base.environment == merged.environment
+}
+
+impl Ground {
+    /// Blocks. Absent: there is no desired state.
+    fn side(&self, control: &Arc<LoadedRevision>) -> Result<Option<Side>, GitError> {
+        let definitions = &control.loaded.definitions;
+        let Some(environment) = definitions.environments.get(&self.name).cloned() else { return Ok(None) };
+        let content = match &environment.follows {
+            Follows::Trunk => Arc::clone(control),
+            Follows::Branch(branch) => {
+                self.feed.revisions.read(&self.feed.mirror.objects().head(&RefName::branch(branch)?)?)?
+            }
+            Follows::Promotion { .. } => match definitions.locks.get(&self.name) {
+                Some(lock) => self.feed.revisions.read(&lock.source)?,
+                None => return Ok(None),
+            },
+        };
+        let rendered = render(&RenderInput {
+            control: definitions,
+            content: &content.loaded.definitions,
+            tree: &content.tree,
+            environment: &self.name,
+            facts: &self.facts,
+            engine: self.shared.engine.as_ref(),
+            cache: &self.shared.renders,
+            key: &self.shared.key,
+        });
+        Ok(Some(Side { environment, rendered, control: Arc::clone(control), content }))
+    }
+}
+
+/// Why a target could not be looked at.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error("the state cannot be read: {0}")]
+    Store(StoreError),
+    #[error("{0}")]
+    Target(naksha_executor::port::target::TargetError),
+}
+
+/// Observes whatever one of the sides wants or the environment owns. Nothing where nothing was ever applied.
+async fn look(
+    shared: &Shared,
+    scope: &Scope,
+    target: &naksha_executor::port::target::SharedTarget,
+    sides: [Option<&Side>; 2],
+) -> Result<Option<Live>, LookError> {
+    let inventory = shared.store.inventory(scope).await.map_err(LookError::Store)?;
+    let compared =
+        sides.into_iter().flatten().flat_map(|side| objects_to_compare(&side.rendered, &inventory));
+    let mut asked: BTreeMap<ObjectKey, Option<Mark>> = BTreeMap::new();
+    for (key, mark) in compared {
+        // What one side has to see whole is seen whole.
+        asked.entry(key).and_modify(|known| *known = known.take().filter(|_| mark.is_some())).or_insert(mark);
+    }
+    let asked: Vec<Wanted> = asked.into_iter().map(|(key, mark)| Wanted { key, mark }).collect();
+    let observation = target.observe(asked.into()).await.map_err(LookError::Target)?;
+    Ok(Some(Live { observation, inventory }))
+}
+
+/// Pure. The plan of the merged side, judged by the base.
+fn told(base: Option<&Side>, merged: &Side, live: Option<&Live>) -> Prospect {
+    let environment = judged_by(base, &merged.environment);
+    let preconditions = Preconditions {
+        control: Some(merged.control.revision.clone()),
+        content: Some(merged.content.revision.clone()),
+        policies: None,
+        planner: planner(),
+    };
+    let contexts = Contexts {
+        before: base.map(|base| &base.content.loaded.definitions.contexts),
+        after: Some(&merged.content.loaded.definitions.contexts),
+    };
+    let from = base.map(|base| (&base.rendered, &*base.environment));
+    let (plan, of_base) = match live {
+        Some(Live { observation, inventory }) => {
+            let input = PlanInput::new(&merged.rendered, observation, inventory, &environment);
+            let of_base = base
+                .map(|base| plan(&PlanInput::new(&base.rendered, observation, inventory, &base.environment)));
+            (plan(&PlanInput { preconditions, contexts, ..input }), of_base)
+        }
+        None => (plan_between(from, &merged.rendered, &environment, contexts, preconditions), None),
+    };
+    let owned = from.map(|(rendered, environment)| inventory_of(rendered, environment)).unwrap_or_default();
+    let inventory = live.map_or(&owned, |live| &live.inventory);
+    let document = judged(base, merged, &environment, (plan, of_base.as_ref()), inventory);
+    Prospect::Plan { document: Box::new(document), live: live.is_some() }
+}
+
+/// As the change would have it, with the target, guards and windows of the base.
+fn judged_by(base: Option<&Side>, merged: &Environment) -> Environment {
+    let mut environment = merged.clone();
+    if let Some(base) = base {
+        environment.target.clone_from(&base.environment.target);
+        environment.guards = base.environment.guards;
+        environment.windows.clone_from(&base.environment.windows);
+        environment.gates.clone_from(&base.environment.gates);
+    }
+    environment
+}
+
+fn judged(
+    base: Option<&Side>,
+    merged: &Side,
+    environment: &Environment,
+    (plan, of_base): (Plan, Option<&Plan>),
+    inventory: &Inventory,
+) -> PlanDocument {
+    let (cache, begun, now) = (FindingCache::new(), Begun::default(), Timestamp::now());
+    // A change never judges itself. Where there is no base, it is judged by what it brings.
+    let rules = base.map_or(&merged.control, |base| &base.control);
+    let bench = Bench {
+        control: &rules.loaded.definitions,
+        content: &merged.content.loaded.definitions,
+        tree: &merged.content.tree,
+        environment,
+        rendered: &merged.rendered,
+        base: base.map(|base| Base {
+            rendered: &base.rendered,
+            definitions: &base.content.loaded.definitions,
+            tree: &base.content.tree,
+        }),
+        inventory,
+        acknowledgements: &[],
+        applied_approvals: base.map(|base| &*base.control.loaded.definitions.approvals),
+        begun: &begun,
+        cache: &cache,
+    };
+    let judged = judge(&bench, &plan, now);
+    let mut diagnostics: Vec<Diagnostic> = judged.diagnostics;
+    diagnostics.extend(merged.rendered.diagnostics.iter().cloned());
+    diagnostics.extend(plan_diagnostics(&plan, &merged.rendered));
+    let plan = Arc::new(plan);
+    let shown = Shown(plan.actions.iter().map(|action| action.digest).collect());
+    let admission = admit(
+        AdmitInput {
+            plan: Arc::clone(&plan),
+            verdict: &judged.verdict,
+            shown: &shown,
+            unreviewed: Unreviewed::Hold,
+            acknowledgements: &judged.acknowledgements,
+            ignored: &judged.ignored,
+            history: None,
+            unreadable: &rules.loaded.definitions.broken.policies,
+            windows: &environment.windows,
+            rollback: false,
+            now,
+        },
+        || Plan::empty(&environment.name),
+    );
+    let document = PlanDocument::of(&plan)
+        .with_verdict(&judged.verdict)
+        .with_admission(&admission)
+        .with_diagnostics(&diagnostics);
+    match of_base {
+        Some(of_base) => document.with_base(of_base),
+        None => document,
+    }
+}

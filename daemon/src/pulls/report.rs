@@ -1,0 +1,250 @@
+//! How a pull request is told: checks by name, and one comment. Pure.
+
+use std::collections::BTreeSet;
+
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::ids::Revision;
+use naksha_environments::wire::{DiagnosticDocument, PlanDocument};
+use naksha_executor::port::forge::{Annotation, Check, CheckState};
+use naksha_renderer::present::{COMMENT_BUDGET, Style, clean_line, diagnostics, markdown};
+
+use super::outlook::{Outlook, Prospect, UNAFFECTED};
+
+/// By this line our comment is known among those of one author. Part of the contract with comments of earlier versions.
+pub const MARKER: &str = "<!-- naksha: report -->";
+/// Bytes of the comment that are not the plans': head, list of environments, foot.
+const FRAME: usize = 8_000;
+/// Paths that a conflict names.
+const MAX_PATHS: usize = 20;
+/// Bytes of diagnostics of the repository as a whole.
+const MAX_DIAGNOSTICS: usize = 4_000;
+/// The gates of promotions, which say on every other pull request that they have nothing to say.
+const GATES: [&str; 4] = ["order", "soak", "verify", "window"];
+
+/// Everything that is said about one head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub checks: Vec<Check>,
+    pub comment: String,
+}
+
+/// What is reported on.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    pub head: &'a Revision,
+    pub base: &'a Revision,
+}
+
+/// The report on a head that merges. `errors`: of the merged repository, and not of its base.
+pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]) -> Report {
+    let told: Vec<Told> = outlooks.iter().map(Told::of).collect();
+    let policy = blocking(outlooks);
+    let mut checks: Vec<Check> = told.iter().map(Told::check).collect();
+    checks.push(check("naksha/policy", state_of(policy == 0), findings(policy)));
+    checks.push(check("naksha/workflows", CheckState::Passed, workflows(outlooks)));
+    checks.extend(GATES.map(|gate| {
+        check(&format!("naksha/promote: {gate}"), CheckState::Passed, "not a promotion".to_owned())
+    }));
+    checks.push(aggregate(&told, policy, errors));
+    Report { checks, comment: comment(subject, outlooks, &told, errors) }
+}
+
+/// The report on a head that does not merge.
+pub fn conflict(subject: &Subject<'_>, paths: &BTreeSet<String>) -> Report {
+    let named: Vec<String> = paths
+        .iter()
+        .take(MAX_PATHS)
+        .map(|path| format!("- `{}`", clean_line(path).replace('`', "'")))
+        .collect();
+    let more = paths.len().saturating_sub(MAX_PATHS);
+    let more = if more > 0 { format!("\n- and {more} more") } else { String::new() };
+    let comment = format!(
+        "{MARKER}\n### naksha: it does not merge\n\nNothing is planned. These paths conflict with the base:\n\n{}{more}\n\n{}",
+        named.join("\n"),
+        foot(subject)
+    );
+    let check = check(
+        "naksha",
+        CheckState::Failed,
+        format!("conflicts with the base in {}", counted(paths.len(), "path")),
+    );
+    Report { checks: vec![check], comment }
+}
+
+/// What is said before anything is known.
+pub fn begun() -> Check {
+    check("naksha", CheckState::Running, "planning".to_owned())
+}
+
+fn check(name: &str, state: CheckState, summary: String) -> Check {
+    Check { name: name.to_owned(), state, summary, text: None, annotations: Vec::new() }
+}
+
+fn state_of(fine: bool) -> CheckState {
+    if fine { CheckState::Passed } else { CheckState::Failed }
+}
+
+/// One environment in a line.
+struct Told {
+    environment: String,
+    state: CheckState,
+    words: String,
+}
+
+impl Told {
+    fn of(outlook: &Outlook) -> Self {
+        let (state, words) = match &outlook.prospect {
+            Prospect::Nothing(why) => (CheckState::Passed, why.clone()),
+            Prospect::Unknown(why) => (CheckState::Failed, why.clone()),
+            Prospect::Plan { document, live } => of_plan(document, *live),
+        };
+        Self { environment: outlook.environment.to_string(), state, words }
+    }
+
+    fn check(&self) -> Check {
+        check(&format!("naksha/plan: {}", self.environment), self.state, clean_line(&self.words))
+    }
+}
+
+fn of_plan(plan: &PlanDocument, live: bool) -> (CheckState, String) {
+    let errors = plan.diagnostics.iter().filter(|found| found.is_error()).count();
+    if errors > 0 {
+        return (CheckState::Failed, counted(errors, "error"));
+    }
+    let own = plan.actions.iter().filter(|action| !action.from_base);
+    let mut counts: Vec<String> = Vec::new();
+    for verb in ["create", "update", "replace", "delete", "adopt", "move", "disown", "rotate"] {
+        let count = own.clone().filter(|action| action.verb == verb).count();
+        if count > 0 {
+            counts.push(format!("{count} to {verb}"));
+        }
+    }
+    let what = if counts.is_empty() { "no changes".to_owned() } else { counts.join(", ") };
+    let what = if live { what } else { format!("{what} (compared with the base only)") };
+    let decision = plan.decision.as_ref();
+    let holds = decision.map_or(&[][..], |decision| &decision.holds);
+    match holds.first() {
+        None => (CheckState::Passed, what),
+        Some(first) if holds.iter().all(|hold| hold.kind == "guard" || hold.kind == "adoption") => {
+            (CheckState::Waits, format!("{what}; held when it is merged: {}", first.message))
+        }
+        Some(first) => (CheckState::Failed, format!("{what}; {}", first.message)),
+    }
+}
+
+fn plans(outlooks: &[Outlook]) -> impl Iterator<Item = &PlanDocument> {
+    outlooks.iter().filter_map(|outlook| match &outlook.prospect {
+        Prospect::Plan { document, .. } => Some(&**document),
+        Prospect::Nothing(_) | Prospect::Unknown(_) => None,
+    })
+}
+
+fn blocking(outlooks: &[Outlook]) -> usize {
+    let all = plans(outlooks).flat_map(|plan| &plan.findings);
+    all.filter(|finding| finding.blocks && finding.severity == "error").count()
+}
+
+fn findings(count: usize) -> String {
+    if count == 0 { "no rule objects".to_owned() } else { counted(count, "finding") }
+}
+
+fn workflows(outlooks: &[Outlook]) -> String {
+    let changed = plans(outlooks).flat_map(|plan| &plan.actions);
+    let count = changed.filter(|action| !action.from_base && action.workflow.is_some()).count();
+    if count == 0 { "no workflow changes".to_owned() } else { counted(count, "workflow change") }
+}
+
+fn aggregate(told: &[Told], policy: usize, errors: &[Diagnostic]) -> Check {
+    let failed: Vec<&str> = told
+        .iter()
+        .filter(|one| one.state == CheckState::Failed)
+        .map(|one| one.environment.as_str())
+        .collect();
+    let waits = told.iter().any(|one| one.state == CheckState::Waits);
+    let (state, summary) = if !errors.is_empty() {
+        (CheckState::Failed, counted(errors.len(), "error"))
+    } else if !failed.is_empty() {
+        (CheckState::Failed, format!("see {}", failed.join(", ")))
+    } else if policy > 0 {
+        (CheckState::Failed, findings(policy))
+    } else if waits {
+        (CheckState::Passed, "fine to merge; held then, until it is acknowledged".to_owned())
+    } else if told.iter().all(|one| one.words == UNAFFECTED) {
+        (CheckState::Passed, UNAFFECTED.to_owned())
+    } else {
+        (CheckState::Passed, "what merging does is shown in the comment".to_owned())
+    };
+    let mut found = check("naksha", state, summary);
+    found.annotations = errors.iter().filter_map(annotation).collect();
+    found
+}
+
+fn annotation(found: &Diagnostic) -> Option<Annotation> {
+    let place = found.place.as_ref()?;
+    Some(Annotation {
+        path: place.path.to_string(),
+        line: place.line.as_ref().map_or(1, |line| line.number),
+        is_error: found.is_error(),
+        title: found.code.id().to_owned(),
+        message: found.message.clone(),
+    })
+}
+
+fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &[Diagnostic]) -> String {
+    let mut text = format!("{MARKER}\n### naksha: what merging this does\n\n");
+    for one in told {
+        let sign = match one.state {
+            CheckState::Passed | CheckState::Running => ":white_check_mark:",
+            CheckState::Waits => ":hourglass:",
+            CheckState::Failed => ":x:",
+        };
+        text.push_str(&format!("- {sign} **{}**: {}\n", one.environment, plain(&one.words)));
+    }
+    if !errors.is_empty() {
+        let documents = DiagnosticDocument::all(errors);
+        let told = cut(&diagnostics(&documents, Style::new(false)), MAX_DIAGNOSTICS);
+        text.push_str(&format!("\n~~~~~~~~\n{}\n~~~~~~~~\n", told.replace("~~~~~~~~", "~~~~~~~")));
+    }
+    let documents: Vec<PlanDocument> = plans(outlooks).cloned().collect();
+    if !documents.is_empty() {
+        text.push('\n');
+        text.push_str(&markdown(&documents, COMMENT_BUDGET - FRAME));
+    }
+    text.push_str(&format!("\n{}", foot(subject)));
+    text
+}
+
+/// Words of findings and errors, which may hold anything: no sign of theirs is one of Markdown.
+fn plain(words: &str) -> String {
+    let words = cut(&clean_line(words), 300);
+    let escape = |sign: char| {
+        matches!(sign, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '#' | '@')
+    };
+    let escaped = |sign: char| match sign {
+        '@' => "@\u{200b}".to_owned(),
+        '<' => "&lt;".to_owned(),
+        sign if escape(sign) => format!("\\{sign}"),
+        sign => sign.to_string(),
+    };
+    words.chars().map(escaped).collect()
+}
+
+fn foot(subject: &Subject<'_>) -> String {
+    format!(
+        "<sub>{} merged into {}, in memory. Judged by the rules of the base.</sub>\n",
+        subject.head.short(),
+        subject.base.short()
+    )
+}
+
+fn cut(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
