@@ -14,15 +14,16 @@ use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::MarkKey;
 use naksha_environments::source::TreePath;
+use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{Question, SharedTarget, TargetError, Wanted};
 use naksha_executor_directory::{DirectoryError, DirectoryTarget};
-use naksha_executor_kubernetes::{ClusterTarget, OpenError};
+use naksha_executor_kubernetes::{ClusterTarget, OpenError, Source};
 use naksha_kubernetes_health::RuleSet;
 use naksha_renderer::plan::objects_to_observe;
 use tokio::sync::watch;
 
-use crate::config::{Config, NotGiven, RepositoryConfig, access};
+use crate::config::{Config, NotGiven, RepositoryConfig, access, kubeconfig_secret};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TargetOpenError {
@@ -83,12 +84,13 @@ pub struct OpenTarget {
 
 impl OpenTarget {
     /// Opens the target of `environment`, as far as the configuration lets it. Directories lie beneath a root that
-    /// belongs to this environment alone; clusters are given to it by name. `rules` judge health while it is open.
+    /// belongs to this environment alone; clusters are given to it by name. `rules` judge health while it is open, `secrets` may
+    /// hold kubeconfigs.
     pub async fn open(
         environment: &Environment,
         config: &Config,
         repository: &RepositoryConfig,
-        key: MarkKey,
+        (key, secrets): (MarkKey, &Arc<dyn SecretSource>),
         rules: &RuleSet,
     ) -> Result<Self, TargetOpenError> {
         let target: SharedTarget = match &environment.target {
@@ -104,11 +106,16 @@ impl OpenTarget {
                 Arc::new(opened.map_err(|source| TargetOpenError::Directory { path, source })?)
             }
             TargetRef::Kubernetes { cluster, namespace } => {
-                let access = access(&config.clusters, cluster, &repository.name, &environment.name);
-                let access = access.map_err(|why| {
+                let refused = |why: NotGiven| {
                     let hint = why.hint(&config.clusters, &repository.name);
                     TargetOpenError::NotGiven { why, hint }
-                })?;
+                };
+                let access = access(&config.clusters, cluster, &repository.name, &environment.name);
+                let mut access = access.map_err(refused)?;
+                if let Some(reference) = kubeconfig_secret(&config.clusters, cluster).map_err(refused)? {
+                    let context = config.clusters.get(cluster).and_then(|config| config.context.clone());
+                    access.source = Source::Secret { secrets: Arc::clone(secrets), reference, context };
+                }
                 let (repository, environment) = (repository.name.clone(), environment.name.clone());
                 let scope = Scope { repository, environment };
                 let opened = ClusterTarget::open_judging_by(&access, &scope, key, rules.clone()).await;

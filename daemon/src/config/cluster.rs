@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use naksha_environments::diagnostic::did_you_mean;
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use naksha_environments::secret::SecretRef;
 use naksha_executor_kubernetes::{Access, Identity, Source};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct ClusterConfig {
     /// Kubeconfig file with address and credentials. Absent: the service account of the pod that the daemon runs in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<PathBuf>,
+    /// The secret that holds a kubeconfig, in the place of a file: `vault:PATH#FIELD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubeconfig_secret: Option<String>,
     /// Context of the kubeconfig. Absent: its current one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
@@ -45,6 +49,8 @@ pub enum NotGiven {
     Nobody { cluster: String, environment: String },
     #[error("cluster `{cluster}` does not say as whom environment `{environment}` uses it: {reason}")]
     AsWhom { cluster: String, environment: String, reason: &'static str },
+    #[error("cluster `{cluster}` has a `kubeconfig_secret` that is none: {reason}")]
+    Secret { cluster: String, reason: &'static str },
 }
 
 impl NotGiven {
@@ -75,6 +81,7 @@ impl NotGiven {
             Self::AsWhom { cluster, environment, reason: _ } => {
                 format!("`{}` is the place", table(cluster, environment))
             }
+            Self::Secret { .. } => "write it as `vault:PATH#FIELD`".to_owned(),
         }
     }
 }
@@ -109,7 +116,23 @@ impl ClusterUse {
     }
 }
 
-/// How one environment reaches a cluster that it names.
+impl ClusterConfig {
+    /// The secret that its kubeconfig is in.
+    pub fn secret(&self) -> Result<Option<SecretRef>, &'static str> {
+        self.kubeconfig_secret.as_deref().map(SecretRef::parse).transpose()
+    }
+}
+
+/// The secret that the kubeconfig of a cluster is in; none where it is a file, or nothing.
+pub fn kubeconfig_secret(
+    clusters: &BTreeMap<String, ClusterConfig>,
+    cluster: &str,
+) -> Result<Option<SecretRef>, NotGiven> {
+    let secret = clusters.get(cluster).map_or(Ok(None), ClusterConfig::secret);
+    secret.map_err(|reason| NotGiven::Secret { cluster: cluster.to_owned(), reason })
+}
+
+/// How one environment reaches a cluster that it names, unless its kubeconfig is in a secret ([`kubeconfig_secret`]).
 pub fn access(
     clusters: &BTreeMap<String, ClusterConfig>,
     name: &str,

@@ -210,11 +210,18 @@ impl Found<'_> {
     }
 
     fn cluster(&mut self, key: &str, cluster: &ClusterConfig, config: &Config) {
-        let ClusterConfig { kubeconfig, context, exec_plugins: _, environments } = cluster;
+        let ClusterConfig { kubeconfig, kubeconfig_secret, context, exec_plugins: _, environments } = cluster;
         if let Some(file) = kubeconfig {
             self.file(&format!("{key}.kubeconfig"), file);
-        } else if context.is_some() {
+            if kubeconfig_secret.is_some() {
+                let message = "both kubeconfig and kubeconfig_secret are set; keep one";
+                self.wrong(&format!("{key}.kubeconfig_secret"), message);
+            }
+        } else if context.is_some() && kubeconfig_secret.is_none() {
             self.wrong(&format!("{key}.context"), "a context is one of a kubeconfig, and none is named");
+        }
+        if let Err(reason) = cluster.secret() {
+            self.wrong(&format!("{key}.kubeconfig_secret"), format!("write `vault:PATH#FIELD`: {reason}"));
         }
         for (environment, given) in environments {
             let at = format!("{key}.environments.{environment}");

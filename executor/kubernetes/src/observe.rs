@@ -299,6 +299,11 @@ impl Round<'_> {
                 }
             }
         }
+        // Watches go on although their credentials are refused by now, and tell nobody when better ones are there.
+        let refused = Refusal::Unauthorized.words();
+        if found.iter().any(|(_, one)| matches!(one, Observed::Unknown { reason } if *reason == refused)) {
+            inner.lookout.for_server(&inner.cache, &inner.api);
+        }
         match failure {
             // Nobody answered anything.
             Some(error) if !answered => Err(unreachable(inner, DiscoveryError::NoAnswer(error))),

@@ -171,3 +171,33 @@ fn rights_that_are_taken_away_are_told_and_taken_up_again() {
     daemon.await_applied(&site.environment, &commit);
     assert_eq!((site.config_maps().len(), site.config_maps_with("two")), (2, 2));
 }
+
+#[test]
+fn a_kubeconfig_in_a_secret_is_used_and_read_anew_when_it_is_refused() {
+    let Some(plane) = ControlPlane::shared(Parts::Api) else { return };
+    let account = Account::new(plane, "in-a-secret");
+    let old = account.token("old");
+    let site = Site::new(plane);
+    let installation = &site.installation;
+    let config = fs::read_to_string(&installation.program.config).expect("should read the configuration");
+    let file = format!("kubeconfig = \"{}\"", must(plane.kubeconfig("admin")).display());
+    assert!(config.contains(&file), "{config}");
+    let secret = "kubeconfig_secret = \"vault:clusters/test#kubeconfig\"";
+    fs::write(&installation.program.config, config.replace(&file, secret)).expect("should write it");
+    let write = |token: &str| {
+        let kubeconfig = account.write_kubeconfig(&format!("token: {token}"));
+        let text = fs::read_to_string(kubeconfig).expect("should read a kubeconfig");
+        installation.write_secret("clusters/test/kubeconfig", &text);
+    };
+    write(&old);
+    site.commit(&[("web", &[], config_maps(many(2), "one"))]);
+    let daemon = site.start();
+    site.await_applied(&daemon);
+
+    account.revoke("old", &old);
+    let commit = site.commit(&[("web", &[], config_maps(many(2), "two"))]);
+    site.await_told(&daemon, REFUSED);
+    write(&account.token("new"));
+    daemon.await_applied(&site.environment, &commit);
+    assert_eq!(site.config_maps_with("two"), 2);
+}

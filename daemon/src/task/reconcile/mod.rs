@@ -236,8 +236,9 @@ impl Reconciler {
             // It was asked about nothing yet.
             self.memory.forget();
             self.scopes.forget();
-            let (config, key, rules) = (&shared.config, shared.key.clone(), self.health.rules());
-            let opened = OpenTarget::open(environment, config, &self.feed.config, key, rules).await;
+            let (config, rules) = (&shared.config, self.health.rules());
+            let secrets = (shared.key.clone(), &shared.secrets);
+            let opened = OpenTarget::open(environment, config, &self.feed.config, secrets, rules).await;
             if opened.is_err() {
                 self.window.close();
             }

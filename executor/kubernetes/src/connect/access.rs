@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use kube::Config;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
-use naksha_environments::secret::Secret;
+use naksha_environments::secret::SecretRef;
+use naksha_executor::port::secrets::{SecretError, SecretSource};
 
 /// One cluster, as one environment uses it.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub struct Access {
 pub enum Source {
     /// A kubeconfig file. Without a context: its current one.
     File { path: PathBuf, context: Option<String> },
-    /// The text of a kubeconfig, from a store of secrets.
-    Text { text: Secret, context: Option<String> },
+    /// A kubeconfig in a store of secrets. It is read there whenever credentials are read anew, and kept nowhere.
+    Secret { secrets: Arc<dyn SecretSource>, reference: SecretRef, context: Option<String> },
     /// The service account of the pod that we run in. Its token is read again when it rotates.
     InCluster,
 }
@@ -59,6 +60,12 @@ pub enum AccessError {
     Kubeconfig { path: PathBuf, reason: String },
     #[error("the kubeconfig of cluster `{cluster}` cannot be used: {reason}")]
     KubeconfigText { cluster: Arc<str>, reason: String },
+    #[error("the kubeconfig of cluster `{cluster}` cannot be had")]
+    Secret {
+        cluster: Arc<str>,
+        #[source]
+        source: SecretError,
+    },
     #[error("there is no service account to use: {reason}")]
     InCluster { reason: String },
     #[error(
@@ -77,9 +84,10 @@ impl AccessError {
             Self::Kubeconfig { .. } | Self::KubeconfigText { .. } => {
                 "correct the file, or the context that the daemon's configuration names"
             }
+            Self::Secret { source, .. } => source.hint(),
             Self::InCluster { .. } => "run in a pod with a service account, or configure a kubeconfig",
             Self::ExecPlugin { .. } => {
-                "use a token or a certificate, or allow it in the daemon's configuration: `exec-plugins = true`"
+                "use a token or a certificate, or allow it in the daemon's configuration: `exec_plugins = true`"
             }
             Self::Credentials { .. } => "look at the certificates and tokens that the kubeconfig names",
             Self::Abnormal(_) => "this is a bug; the log has its place",
@@ -98,11 +106,12 @@ impl Access {
                 let read = read.map_err(AccessError::Abnormal)?.map_err(refused)?;
                 self.of_kubeconfig(read, context.as_ref()).await?.map_err(refused)?
             }
-            Source::Text { text, context } => {
-                let refused = |error| AccessError::KubeconfigText {
-                    cluster: Arc::clone(&self.cluster),
-                    reason: words(&error),
-                };
+            Source::Secret { secrets, reference, context } => {
+                let text = secrets.resolve(reference).await;
+                let cluster = || Arc::clone(&self.cluster);
+                let text = text.map_err(|source| AccessError::Secret { cluster: cluster(), source })?;
+                let refused =
+                    |error| AccessError::KubeconfigText { cluster: cluster(), reason: words(&error) };
                 let read = Kubeconfig::from_yaml(text.expose()).map_err(refused)?;
                 self.of_kubeconfig(read, context.as_ref()).await?.map_err(refused)?
             }
