@@ -8,9 +8,11 @@
 //! target, and nothing of a fork is compared with one.
 
 mod outlook;
+mod pace;
 mod proposal;
 mod report;
 
 pub use outlook::{Outlook, Prospect, outlook};
+pub use pace::Pace;
 pub use proposal::{Proposal, Proposed, propose};
 pub use report::{MARKER, Report, Subject, begun, conflict, report};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
@@ -14,10 +15,11 @@ use naksha_environments::plan::{Plan, Preconditions};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::verdict::Shown;
-use naksha_environments::wire::PlanDocument;
+use naksha_environments::wire::{DiagnosticDocument, PlanDocument};
 use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{Scope, StoreError};
-use naksha_executor::port::target::Wanted;
+use naksha_executor::port::target::{SharedTarget, Wanted};
+use naksha_executor::realise;
 use naksha_policies::{AdmitInput, FindingCache, admit};
 use naksha_renderer::plan::{
     PlanInput, diagnostics as plan_diagnostics, inventory_of, objects_to_compare, plan, plan_between,
@@ -31,6 +33,9 @@ use crate::task::{Feed, LoadedRevision, Shared};
 
 /// What is said of an environment that stays as it is.
 pub(super) const UNAFFECTED: &str = "nothing affected";
+
+/// Longer than this nobody waits for what a target would say of a plan.
+const TRY_OUT: Duration = Duration::from_secs(15);
 
 /// One environment, as it would be.
 #[derive(Debug)]
@@ -109,18 +114,26 @@ async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: 
         return Prospect::Nothing(UNAFFECTED.to_owned());
     }
     // I/O: what is there; nothing of a fork is compared with it
-    let live = match scene.filter(|_| !proposal.is_fork) {
+    let target = scene.filter(|_| !proposal.is_fork).map(|scene| Arc::clone(&scene.target));
+    let live = match &target {
         None => None,
-        Some(scene) => match look(shared, &scope, &scene.target, [Some(&merged), base.as_ref()]).await {
-            Ok(live) => live,
+        Some(target) => match look(shared, &scope, target, [Some(&merged), base.as_ref()]).await {
+            Ok(live) => Some(live),
             Err(error) => return Prospect::Unknown(error.to_string()),
         },
     };
     // pure: what to do about it, and what the rules of the base say
-    let told = tokio::task::spawn_blocking(move || told(base.as_ref(), &merged, live.as_ref()));
-    told.await.unwrap_or_else(|_| {
-        Prospect::Unknown("planning it ended abnormally; the log has its place".to_owned())
-    })
+    let planned = tokio::task::spawn_blocking(move || planned(base.as_ref(), &merged, live));
+    let Ok(Planned { plan, mut document, live }) = planned.await else {
+        return Prospect::Unknown("planning it ended abnormally; the log has its place".to_owned());
+    };
+    // I/O: what the target itself would refuse
+    if let (Some(target), Some(live)) = (&target, &live) {
+        let tried = realise::try_out(&plan, &live.inventory, &scope, target.as_ref());
+        let refused = tokio::time::timeout(TRY_OUT, tried).await.unwrap_or_default();
+        document.diagnostics.extend(DiagnosticDocument::all(&refused));
+    }
+    Prospect::Plan { document: Box::new(document), live: live.is_some() }
 }
 
 /// It has no desired state on the merged side.
@@ -182,13 +195,13 @@ enum LookError {
     Target(naksha_executor::port::target::TargetError),
 }
 
-/// Observes whatever one of the sides wants or the environment owns. Nothing where nothing was ever applied.
+/// Observes whatever one of the sides wants or the environment owns.
 async fn look(
     shared: &Shared,
     scope: &Scope,
-    target: &naksha_executor::port::target::SharedTarget,
+    target: &SharedTarget,
     sides: [Option<&Side>; 2],
-) -> Result<Option<Live>, LookError> {
+) -> Result<Live, LookError> {
     let inventory = shared.store.inventory(scope).await.map_err(LookError::Store)?;
     let compared =
         sides.into_iter().flatten().flat_map(|side| objects_to_compare(&side.rendered, &inventory));
@@ -199,11 +212,18 @@ async fn look(
     }
     let asked: Vec<Wanted> = asked.into_iter().map(|(key, mark)| Wanted { key, mark }).collect();
     let observation = target.observe(asked.into()).await.map_err(LookError::Target)?;
-    Ok(Some(Live { observation, inventory }))
+    Ok(Live { observation, inventory })
+}
+
+/// A plan, as it is and as it is told.
+struct Planned {
+    plan: Arc<Plan>,
+    document: PlanDocument,
+    live: Option<Live>,
 }
 
 /// Pure. The plan of the merged side, judged by the base.
-fn told(base: Option<&Side>, merged: &Side, live: Option<&Live>) -> Prospect {
+fn planned(base: Option<&Side>, merged: &Side, live: Option<Live>) -> Planned {
     let environment = judged_by(base, &merged.environment);
     let preconditions = Preconditions {
         control: Some(merged.control.revision.clone()),
@@ -216,7 +236,7 @@ fn told(base: Option<&Side>, merged: &Side, live: Option<&Live>) -> Prospect {
         after: Some(&merged.content.loaded.definitions.contexts),
     };
     let from = base.map(|base| (&base.rendered, &*base.environment));
-    let (plan, of_base) = match live {
+    let (plan, of_base) = match &live {
         Some(Live { observation, inventory }) => {
             let input = PlanInput::new(&merged.rendered, observation, inventory, &environment);
             let of_base = base
@@ -226,9 +246,10 @@ fn told(base: Option<&Side>, merged: &Side, live: Option<&Live>) -> Prospect {
         None => (plan_between(from, &merged.rendered, &environment, contexts, preconditions), None),
     };
     let owned = from.map(|(rendered, environment)| inventory_of(rendered, environment)).unwrap_or_default();
-    let inventory = live.map_or(&owned, |live| &live.inventory);
-    let document = judged(base, merged, &environment, (plan, of_base.as_ref()), inventory);
-    Prospect::Plan { document: Box::new(document), live: live.is_some() }
+    let inventory = live.as_ref().map_or(&owned, |live| &live.inventory);
+    let plan = Arc::new(plan);
+    let document = judged(base, merged, &environment, (&plan, of_base.as_ref()), inventory);
+    Planned { plan, document, live }
 }
 
 /// As the change would have it, with the target, guards and windows of the base.
@@ -247,7 +268,7 @@ fn judged(
     base: Option<&Side>,
     merged: &Side,
     environment: &Environment,
-    (plan, of_base): (Plan, Option<&Plan>),
+    (plan, of_base): (&Arc<Plan>, Option<&Plan>),
     inventory: &Inventory,
 ) -> PlanDocument {
     let (cache, begun, now) = (FindingCache::new(), Begun::default(), Timestamp::now());
@@ -270,15 +291,14 @@ fn judged(
         begun: &begun,
         cache: &cache,
     };
-    let judged = judge(&bench, &plan, now);
+    let judged = judge(&bench, plan, now);
     let mut diagnostics: Vec<Diagnostic> = judged.diagnostics;
     diagnostics.extend(merged.rendered.diagnostics.iter().cloned());
-    diagnostics.extend(plan_diagnostics(&plan, &merged.rendered));
-    let plan = Arc::new(plan);
+    diagnostics.extend(plan_diagnostics(plan, &merged.rendered));
     let shown = Shown(plan.actions.iter().map(|action| action.digest).collect());
     let admission = admit(
         AdmitInput {
-            plan: Arc::clone(&plan),
+            plan: Arc::clone(plan),
             verdict: &judged.verdict,
             shown: &shown,
             unreviewed: Unreviewed::Hold,
@@ -292,7 +312,7 @@ fn judged(
         },
         || Plan::empty(&environment.name),
     );
-    let document = PlanDocument::of(&plan)
+    let document = PlanDocument::of(plan)
         .with_verdict(&judged.verdict)
         .with_admission(&admission)
         .with_diagnostics(&diagnostics);

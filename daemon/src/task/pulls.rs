@@ -5,8 +5,8 @@
 //! somebody deleted need no care of their own. What was said about the same head and base is not worked out again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::Revision;
@@ -18,7 +18,9 @@ use tracing::{info, warn};
 use super::{Feed, RefState, Shared};
 use crate::config::ForgeKind;
 use crate::git::GitError;
-use crate::pulls::{MARKER, Proposal, Proposed, Report, Subject, begun, conflict, outlook, propose, report};
+use crate::pulls::{
+    MARKER, Pace, Proposal, Proposed, Report, Subject, begun, conflict, outlook, propose, report,
+};
 
 /// First and longest pause after a pass that failed; doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
@@ -30,6 +32,8 @@ pub struct PullsTask {
     feed: Feed,
     forge: SharedForge,
     poll: Duration,
+    /// Since the task was made.
+    pace: Arc<Mutex<(Instant, Pace)>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +63,17 @@ impl PullsTask {
         let forge: SharedForge = match config.kind {
             ForgeKind::Gitea => Arc::new(Gitea::new(&address, &config.repository, token)),
         };
-        Some(Self { shared: Arc::clone(shared), feed: feed.clone(), forge, poll: config.poll })
+        let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));
+        Some(Self { shared: Arc::clone(shared), feed: feed.clone(), forge, poll: config.poll, pace })
+    }
+
+    /// Waits until the forge may be written to.
+    async fn turn(&self) {
+        let wait = {
+            let (since, pace) = &mut *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.turn(since.elapsed())
+        };
+        tokio::time::sleep(wait).await;
     }
 
     /// Runs until stopped.
@@ -112,6 +126,7 @@ impl PullsTask {
         // I/O: what is said now
         let checks = self.forge.checks(&pull.head).await?;
         if !checks.iter().any(|known| known.is_ours && known.name == begun().name) {
+            self.turn().await;
             self.forge.report(&pull.head, &begun()).await?;
         }
         let comments = self.forge.comments(pull.number).await?;
@@ -152,14 +167,19 @@ impl PullsTask {
         let ours = comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER));
         match ours {
             Some(comment) if comment.text.trim_end() == report.comment.trim_end() => {}
-            Some(comment) => self.forge.edit(comment.id, &report.comment).await?,
+            Some(comment) => {
+                self.turn().await;
+                self.forge.edit(comment.id, &report.comment).await?;
+            }
             None => {
+                self.turn().await;
                 self.forge.comment(pull.number, &report.comment).await?;
             }
         }
         for check in &report.checks {
             let known = checks.iter().find(|known| known.is_ours && known.name == check.name);
             if known.is_none_or(|known| known.state != check.state || known.summary != check.summary) {
+                self.turn().await;
                 self.forge.report(&pull.head, check).await?;
             }
         }

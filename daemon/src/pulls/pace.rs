@@ -1,0 +1,81 @@
+//! How fast a forge is written to. Pure: the time comes in.
+//!
+//! GitHub refuses more than 80 requests a minute and 500 an hour that make something, and asks for a second between them; others
+//! are no better off with more. A burst is let through, so that one report is there at once.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Writes without a pause, after a quiet half minute.
+const BURST: u32 = 30;
+/// Then one in so long.
+const PAUSE: Duration = Duration::from_secs(1);
+/// At most so many in so long, with some room below what is refused: others use the same account.
+const LIMITS: [(usize, Duration); 2] = [(70, Duration::from_secs(60)), (450, Duration::from_secs(3600))];
+
+/// When was written, on a clock of the caller's.
+#[derive(Debug, Default)]
+pub struct Pace {
+    written: VecDeque<Duration>,
+    /// When the burst is whole again.
+    whole: Duration,
+}
+
+impl Pace {
+    /// Takes a turn; how long to wait for it.
+    pub fn turn(&mut self, now: Duration) -> Duration {
+        let (most, longest) = LIMITS[LIMITS.len() - 1];
+        while self.written.len() > most || self.written.front().is_some_and(|at| now > *at + longest) {
+            self.written.pop_front();
+        }
+        let burst = self.whole.saturating_sub(PAUSE * (BURST - 1));
+        let allowed = LIMITS.into_iter().filter_map(|(most, within)| {
+            // The one that is to be long enough ago.
+            let at = self.written.len().checked_sub(most)?;
+            Some(*self.written.get(at)? + within)
+        });
+        let at = allowed.fold(now.max(burst), Duration::max);
+        self.whole = self.whole.max(at) + PAUSE;
+        self.written.push_back(at);
+        at.saturating_sub(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns(pace: &mut Pace, count: usize, mut now: Duration) -> Vec<Duration> {
+        let turn = |_| {
+            now += pace.turn(now);
+            now
+        };
+        (0..count).map(turn).collect()
+    }
+
+    #[test]
+    fn a_burst_goes_through_and_the_rest_one_a_second() {
+        let all = turns(&mut Pace::default(), 60, Duration::ZERO);
+        assert_eq!(all[BURST as usize - 1], Duration::ZERO);
+        assert_eq!(all[BURST as usize], PAUSE);
+        assert_eq!(all[59], PAUSE * 30);
+    }
+
+    #[test]
+    fn no_minute_and_no_hour_has_too_many() {
+        let all = turns(&mut Pace::default(), 1000, Duration::from_secs(5));
+        for (most, within) in LIMITS {
+            for window in all.windows(most + 1) {
+                assert!(window[most] >= window[0] + within, "{most} within {within:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn quiet_time_brings_the_burst_back() {
+        let mut pace = Pace::default();
+        let last = turns(&mut pace, 40, Duration::ZERO).pop().unwrap();
+        let later = turns(&mut pace, 30, last + Duration::from_secs(600));
+        assert!(later.iter().all(|at| *at == later[0]));
+    }
+}
