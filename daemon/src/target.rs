@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use naksha_environments::codes::daemon::TASK_PANICKED;
 use naksha_environments::codes::definition::INVALID_PATH;
 use naksha_environments::codes::{Code, apply as codes};
+use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::{Environment, TargetRef};
 use naksha_environments::ids::UnitName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::Observation;
+use naksha_environments::plan::Plan;
 use naksha_environments::quiet::Quiet;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::MarkKey;
@@ -17,13 +20,17 @@ use naksha_environments::source::TreePath;
 use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{Question, SharedTarget, TargetError, Wanted};
+use naksha_executor::realise;
 use naksha_executor_directory::{DirectoryError, DirectoryTarget};
-use naksha_executor_kubernetes::{ClusterTarget, OpenError, Source};
+use naksha_executor_kubernetes::{ClusterTarget, OpenError};
 use naksha_kubernetes_health::RuleSet;
 use naksha_renderer::plan::objects_to_observe;
 use tokio::sync::watch;
 
-use crate::config::{Config, NotGiven, RepositoryConfig, access, kubeconfig_secret};
+use crate::config::{Config, NotGiven, RepositoryConfig, access};
+
+/// Longer than this nobody waits for what a target would say of a plan.
+const TRY_OUT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, thiserror::Error)]
 pub enum TargetOpenError {
@@ -106,16 +113,11 @@ impl OpenTarget {
                 Arc::new(opened.map_err(|source| TargetOpenError::Directory { path, source })?)
             }
             TargetRef::Kubernetes { cluster, namespace } => {
-                let refused = |why: NotGiven| {
-                    let hint = why.hint(&config.clusters, &repository.name);
+                let (own, name) = (&repository.name, &environment.name);
+                let access = access(&config.clusters, cluster, own, name, secrets).map_err(|why| {
+                    let hint = why.hint(&config.clusters, own);
                     TargetOpenError::NotGiven { why, hint }
-                };
-                let access = access(&config.clusters, cluster, &repository.name, &environment.name);
-                let mut access = access.map_err(refused)?;
-                if let Some(reference) = kubeconfig_secret(&config.clusters, cluster).map_err(refused)? {
-                    let context = config.clusters.get(cluster).and_then(|config| config.context.clone());
-                    access.source = Source::Secret { secrets: Arc::clone(secrets), reference, context };
-                }
+                })?;
                 let (repository, environment) = (repository.name.clone(), environment.name.clone());
                 let scope = Scope { repository, environment };
                 let opened = ClusterTarget::open_judging_by(&access, &scope, key, rules.clone()).await;
@@ -167,6 +169,17 @@ impl OpenTarget {
         let wanted: Vec<Wanted> = wanted.into_iter().map(|(key, mark)| Wanted { key, mark }).collect();
         self.target.observe(Question { wanted, quiet: quiet.clone() }).await
     }
+}
+
+/// What a target would refuse of a plan, as far as it says so in time: one that hangs must not keep the plan from being told.
+pub async fn try_out(
+    plan: &Plan,
+    inventory: &Inventory,
+    scope: &Scope,
+    target: &SharedTarget,
+) -> Vec<Diagnostic> {
+    let tried = realise::try_out(plan, inventory, scope, target.as_ref());
+    tokio::time::timeout(TRY_OUT, tried).await.unwrap_or_default()
 }
 
 /// The folder that an environment's `directory:` means. The name cannot leave the root.

@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
-
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use crate::must;
 

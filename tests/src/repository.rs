@@ -95,7 +95,8 @@ impl Repository {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Every file and folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("should make a folder");
     for entry in fs::read_dir(from).expect("should list a folder") {
         let entry = entry.expect("should list a folder");

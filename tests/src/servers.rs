@@ -16,7 +16,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use naksha::scratch::wait_for;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// As much of a log as tells why a server does not start.
@@ -99,6 +100,23 @@ impl Servers {
             }
         }
         Ok(())
+    }
+
+    /// Looks until `works`. The end of the server's log is in the error.
+    pub(crate) fn wait_for(
+        &mut self,
+        server: &str,
+        mut works: impl FnMut() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let waited = wait_for(&format!("{server} to work"), || {
+            self.check()?;
+            Ok(works()?.then_some(()))
+        });
+        waited.map_err(|error| match self.check() {
+            // Its log is in the error already.
+            Err(_) => error,
+            Ok(()) => anyhow!("{error:#}; its log ends with\n{}", self.tail(server)),
+        })
     }
 
     pub(crate) fn process_id(&self, server: &str) -> Option<u32> {

@@ -9,7 +9,7 @@ use naksha_environments::diagnostic::{Diagnostic, Severity};
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::verdict::{Finding, Standing};
 use naksha_environments::wire::{DiagnosticDocument, FindingDocument, NoteDocument};
-use naksha_renderer::present;
+use naksha_renderer::present::{self, counted};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -167,8 +167,4 @@ fn as_diagnostic(findings: &[(Finding, Vec<EnvironmentName>)]) -> DiagnosticDocu
     }
     let notes = notes.into_iter().map(|message| NoteDocument { place: None, message }).collect();
     DiagnosticDocument { code: rule, severity, message, place, hint: fix, notes, unit }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

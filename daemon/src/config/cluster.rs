@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use naksha_environments::diagnostic::did_you_mean;
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
 use naksha_environments::secret::SecretRef;
+use naksha_executor::port::secrets::SecretSource;
 use naksha_executor_kubernetes::{Access, Identity, Source};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -123,21 +125,13 @@ impl ClusterConfig {
     }
 }
 
-/// The secret that the kubeconfig of a cluster is in; none where it is a file, or nothing.
-pub fn kubeconfig_secret(
-    clusters: &BTreeMap<String, ClusterConfig>,
-    cluster: &str,
-) -> Result<Option<SecretRef>, NotGiven> {
-    let secret = clusters.get(cluster).map_or(Ok(None), ClusterConfig::secret);
-    secret.map_err(|reason| NotGiven::Secret { cluster: cluster.to_owned(), reason })
-}
-
-/// How one environment reaches a cluster that it names, unless its kubeconfig is in a secret ([`kubeconfig_secret`]).
+/// How one environment reaches a cluster that it names. `secrets` may hold its kubeconfig.
 pub fn access(
     clusters: &BTreeMap<String, ClusterConfig>,
     name: &str,
     repository: &RepositoryName,
     environment: &EnvironmentName,
+    secrets: &Arc<dyn SecretSource>,
 ) -> Result<Access, NotGiven> {
     let unknown = || NotGiven::Unknown { cluster: name.to_owned() };
     let config = clusters.get(name).ok_or_else(unknown)?;
@@ -150,15 +144,20 @@ pub fn access(
         environment,
         reason,
     })?;
-    let source = match &config.kubeconfig {
-        Some(path) => Source::File { path: path.clone(), context: config.context.clone() },
-        None => Source::InCluster,
+    let secret = config.secret().map_err(|reason| NotGiven::Secret { cluster: cluster.clone(), reason })?;
+    let context = config.context.clone();
+    let source = match (secret, &config.kubeconfig) {
+        (Some(reference), _) => Source::Secret { secrets: Arc::clone(secrets), reference, context },
+        (None, Some(path)) => Source::File { path: path.clone(), context },
+        (None, None) => Source::InCluster,
     };
     Ok(Access { cluster: cluster.into(), source, identity, exec_plugins: config.exec_plugins })
 }
 
 #[cfg(test)]
 mod tests {
+    use naksha_executor_directory::NoSecrets;
+
     use super::*;
 
     fn clusters() -> BTreeMap<String, ClusterConfig> {
@@ -177,10 +176,14 @@ mod tests {
         toml::from_str(text).unwrap()
     }
 
+    fn no_secrets() -> Arc<dyn SecretSource> {
+        Arc::new(NoSecrets)
+    }
+
     fn identity(cluster: &str, environment: &str) -> Result<Option<String>, String> {
         let (repository, environment) =
             (RepositoryName::parse("shop").unwrap(), EnvironmentName::parse(environment).unwrap());
-        let access = access(&clusters(), cluster, &repository, &environment);
+        let access = access(&clusters(), cluster, &repository, &environment, &no_secrets());
         access.map(|access| access.identity.map(|who| who.user)).map_err(|error| error.to_string())
     }
 
@@ -189,7 +192,7 @@ mod tests {
         let hint = |cluster: &str, environment: &str| {
             let (repository, environment) =
                 (RepositoryName::parse("shop").unwrap(), EnvironmentName::parse(environment).unwrap());
-            access(&clusters(), cluster, &repository, &environment)
+            access(&clusters(), cluster, &repository, &environment, &no_secrets())
                 .unwrap_err()
                 .hint(&clusters(), &repository)
         };

@@ -22,7 +22,7 @@ use naksha_environments::wire::scrub;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{ClusterConfig, ClusterUse, NotGiven, access, kubeconfig_secret};
+pub use cluster::{ClusterConfig, ClusterUse, NotGiven, access};
 pub use forge::{ForgeConfig, ForgeKind};
 pub use inspect::inspect;
 pub use origins::Origins;

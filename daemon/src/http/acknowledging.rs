@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use naksha_environments::codes::daemon as codes;
 use naksha_environments::plan::PlanId;
 use naksha_environments::status::State as EnvironmentState;
-use naksha_environments::verdict::{Acknowledgement, HoldKind, SOCKET};
+use naksha_environments::verdict::{Acknowledgement, SOCKET};
 use naksha_environments::wire::{DecisionDocument, HoldDocument};
 use naksha_executor::port::store::{Scope, Store};
 use naksha_renderer::present::clean_time;
@@ -42,7 +42,8 @@ pub(super) async fn acknowledge(
     let (handle, plan) = waiting_plan(&state, &which, &prefix).await?;
     let store = state.store.as_ref();
     let before = holds(store, &handle.scope, &plan).await?;
-    let (lifted, others): (Vec<_>, Vec<_>) = before.into_iter().partition(takes_acknowledgement);
+    let (lifted, others): (Vec<_>, Vec<_>) =
+        before.into_iter().partition(HoldDocument::takes_acknowledgement);
     if lifted.is_empty() {
         return Err(in_vain(store, &handle.scope, &plan, &others, now).await?);
     }
@@ -94,7 +95,7 @@ async fn none_waits(
     let mut for_a_word = Vec::new();
     for (handle, plan) in others {
         let holds = holds(state.store.as_ref(), &handle.scope, &plan).await?;
-        if holds.iter().any(takes_acknowledgement) {
+        if holds.iter().any(HoldDocument::takes_acknowledgement) {
             for_a_word.push((handle, plan));
         }
     }
@@ -141,10 +142,6 @@ fn held_by(decision: DecisionDocument) -> Vec<HoldDocument> {
         });
     }
     holds
-}
-
-fn takes_acknowledgement(hold: &HoldDocument) -> bool {
-    HoldKind::parse(&hold.kind).is_some_and(HoldKind::takes_acknowledgement)
 }
 
 /// What holds the plan now that a pass has looked at the word about it.

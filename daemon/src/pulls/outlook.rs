@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
@@ -17,9 +16,8 @@ use naksha_environments::repository::Unreviewed;
 use naksha_environments::verdict::Shown;
 use naksha_environments::wire::{DiagnosticDocument, PlanDocument};
 use naksha_environments::workflow_change::Contexts;
-use naksha_executor::port::store::{Scope, StoreError};
+use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{SharedTarget, Wanted};
-use naksha_executor::realise;
 use naksha_policies::{AdmitInput, FindingCache, admit};
 use naksha_renderer::plan::{
     PlanInput, diagnostics as plan_diagnostics, inventory_of, objects_to_compare, plan, plan_between,
@@ -27,15 +25,15 @@ use naksha_renderer::plan::{
 use naksha_renderer::render::{RenderInput, render};
 
 use super::proposal::Proposal;
+use crate::failure::chain;
 use crate::git::{GitError, RefName};
 use crate::judgement::{Base, Begun, Bench, judge, planner};
+use crate::looking::LookError;
+use crate::target::try_out;
 use crate::task::{Feed, LoadedRevision, Shared};
 
 /// What is said of an environment that stays as it is.
 pub(super) const UNAFFECTED: &str = "nothing affected";
-
-/// Longer than this nobody waits for what a target would say of a plan.
-const TRY_OUT: Duration = Duration::from_secs(15);
 
 /// One environment, as it would be.
 #[derive(Debug)]
@@ -119,7 +117,7 @@ async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: 
         None => None,
         Some(target) => match look(shared, &scope, target, [Some(&merged), base.as_ref()]).await {
             Ok(live) => Some(live),
-            Err(error) => return Prospect::Unknown(error.to_string()),
+            Err(error) => return Prospect::Unknown(chain(&error)),
         },
     };
     // pure: what to do about it, and what the rules of the base say
@@ -129,8 +127,7 @@ async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: 
     };
     // I/O: what the target itself would refuse
     if let (Some(target), Some(live)) = (&target, &live) {
-        let tried = realise::try_out(&plan, &live.inventory, &scope, target.as_ref());
-        let refused = tokio::time::timeout(TRY_OUT, tried).await.unwrap_or_default();
+        let refused = try_out(&plan, &live.inventory, &scope, target).await;
         document.diagnostics.extend(DiagnosticDocument::all(&refused));
     }
     Prospect::Plan { document: Box::new(document), live: live.is_some() }
@@ -186,15 +183,6 @@ impl Ground {
     }
 }
 
-/// Why a target could not be looked at.
-#[derive(Debug, thiserror::Error)]
-enum LookError {
-    #[error("the state cannot be read: {0}")]
-    Store(StoreError),
-    #[error("{0}")]
-    Target(naksha_executor::port::target::TargetError),
-}
-
 /// Observes whatever one of the sides wants or the environment owns.
 async fn look(
     shared: &Shared,
@@ -245,10 +233,13 @@ fn planned(base: Option<&Side>, merged: &Side, live: Option<Live>) -> Planned {
         }
         None => (plan_between(from, &merged.rendered, &environment, contexts, preconditions), None),
     };
-    let owned = from.map(|(rendered, environment)| inventory_of(rendered, environment)).unwrap_or_default();
-    let inventory = live.as_ref().map_or(&owned, |live| &live.inventory);
+    let of_base_alone = || from.map(|(base, environment)| Arc::new(inventory_of(base, environment)));
+    let inventory = match &live {
+        Some(live) => Arc::clone(&live.inventory),
+        None => of_base_alone().unwrap_or_default(),
+    };
     let plan = Arc::new(plan);
-    let document = judged(base, merged, &environment, (&plan, of_base.as_ref()), inventory);
+    let document = judged(base, merged, &environment, (&plan, of_base.as_ref()), &inventory);
     Planned { plan, document, live }
 }
 

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::Revision;
-use naksha_environments::wire::{DiagnosticDocument, PlanDocument};
+use naksha_environments::wire::{DiagnosticDocument, HoldDocument, PlanDocument};
 use naksha_executor::port::forge::{Annotation, Check, CheckState};
-use naksha_renderer::present::{COMMENT_BUDGET, Style, clean_line, diagnostics, markdown};
+use naksha_renderer::present::{
+    COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, inline, markdown,
+};
 
 use super::outlook::{Outlook, Prospect, UNAFFECTED};
 
@@ -18,6 +20,8 @@ const FRAME: usize = 8_000;
 const MAX_PATHS: usize = 20;
 /// Bytes of diagnostics of the repository as a whole.
 const MAX_DIAGNOSTICS: usize = 4_000;
+/// Bytes that are told of one environment in its line.
+const MAX_WORDS: usize = 300;
 /// The gates of promotions, which say on every other pull request that they have nothing to say.
 const GATES: [&str; 4] = ["order", "soak", "verify", "window"];
 
@@ -51,11 +55,7 @@ pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]
 
 /// The report on a head that does not merge.
 pub fn conflict(subject: &Subject<'_>, paths: &BTreeSet<String>) -> Report {
-    let named: Vec<String> = paths
-        .iter()
-        .take(MAX_PATHS)
-        .map(|path| format!("- `{}`", clean_line(path).replace('`', "'")))
-        .collect();
+    let named: Vec<String> = paths.iter().take(MAX_PATHS).map(|path| format!("- {}", code(path))).collect();
     let more = paths.len().saturating_sub(MAX_PATHS);
     let more = if more > 0 { format!("\n- and {more} more") } else { String::new() };
     let comment = format!(
@@ -125,7 +125,7 @@ fn of_plan(plan: &PlanDocument, live: bool) -> (CheckState, String) {
     let holds = decision.map_or(&[][..], |decision| &decision.holds);
     match holds.first() {
         None => (CheckState::Passed, what),
-        Some(first) if holds.iter().all(|hold| hold.kind == "guard" || hold.kind == "adoption") => {
+        Some(first) if holds.iter().all(HoldDocument::takes_acknowledgement) => {
             (CheckState::Waits, format!("{what}; held when it is merged: {}", first.message))
         }
         Some(first) => (CheckState::Failed, format!("{what}; {}", first.message)),
@@ -198,12 +198,16 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
             CheckState::Waits => ":hourglass:",
             CheckState::Failed => ":x:",
         };
-        text.push_str(&format!("- {sign} **{}**: {}\n", one.environment, plain(&one.words)));
+        text.push_str(&format!(
+            "- {sign} **{}**: {}\n",
+            one.environment,
+            inline(&cut(&one.words, MAX_WORDS))
+        ));
     }
     if !errors.is_empty() {
         let documents = DiagnosticDocument::all(errors);
         let told = cut(&diagnostics(&documents, Style::new(false)), MAX_DIAGNOSTICS);
-        text.push_str(&format!("\n~~~~~~~~\n{}\n~~~~~~~~\n", told.replace("~~~~~~~~", "~~~~~~~")));
+        text.push_str(&format!("\n{}", fenced(&told)));
     }
     let documents: Vec<PlanDocument> = plans(outlooks).cloned().collect();
     if !documents.is_empty() {
@@ -212,21 +216,6 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
     }
     text.push_str(&format!("\n{}", foot(subject)));
     text
-}
-
-/// Words of findings and errors, which may hold anything: no sign of theirs is one of Markdown.
-fn plain(words: &str) -> String {
-    let words = cut(&clean_line(words), 300);
-    let escape = |sign: char| {
-        matches!(sign, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '#' | '@')
-    };
-    let escaped = |sign: char| match sign {
-        '@' => "@\u{200b}".to_owned(),
-        '<' => "&lt;".to_owned(),
-        sign if escape(sign) => format!("\\{sign}"),
-        sign => sign.to_string(),
-    };
-    words.chars().map(escaped).collect()
 }
 
 fn foot(subject: &Subject<'_>) -> String {
@@ -243,8 +232,4 @@ fn cut(text: &str, bytes: usize) -> String {
     }
     let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     format!("{}…", &text[..end])
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -109,14 +109,18 @@ impl PullsTask {
         // I/O: who is open
         let pulls = self.forge.open_pulls().await?;
         said.retain(|number, _| pulls.iter().any(|pull| pull.number == *number));
-        let us = self.forge.whoami().await?;
-        for pull in pulls.iter().filter(|pull| Some(pull.base.as_str()) == trunk.branch_name()) {
+        let is_news = |pull: &&Pull| {
             let now = (pull.head.clone(), base.clone());
-            if said.get(&pull.number) == Some(&now) {
-                continue;
-            }
+            Some(pull.base.as_str()) == trunk.branch_name() && said.get(&pull.number) != Some(&now)
+        };
+        let news: Vec<&Pull> = pulls.iter().filter(is_news).collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let us = self.forge.whoami().await?;
+        for pull in news {
             self.tell(&us, pull, &base).await?;
-            said.insert(pull.number, now);
+            said.insert(pull.number, (pull.head.clone(), base.clone()));
         }
         Ok(())
     }
@@ -124,8 +128,9 @@ impl PullsTask {
     /// Plans one pull request, and says so.
     async fn tell(&self, us: &Login, pull: &Pull, base: &Revision) -> Result<(), PullsError> {
         // I/O: what is said now
-        let checks = self.forge.checks(&pull.head).await?;
-        if !checks.iter().any(|known| known.is_ours && known.name == begun().name) {
+        let mut checks = self.forge.checks(&pull.head).await?;
+        checks.retain(|known| known.author.as_ref() == Some(us));
+        if !checks.iter().any(|known| known.name == begun().name) {
             self.turn().await;
             self.forge.report(&pull.head, &begun()).await?;
         }
@@ -177,7 +182,7 @@ impl PullsTask {
             }
         }
         for check in &report.checks {
-            let known = checks.iter().find(|known| known.is_ours && known.name == check.name);
+            let known = checks.iter().find(|known| known.name == check.name);
             if known.is_none_or(|known| known.state != check.state || known.summary != check.summary) {
                 self.turn().await;
                 self.forge.report(&pull.head, check).await?;

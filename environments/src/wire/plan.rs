@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::diagnostic::{DiagnosticDocument, PlaceDocument};
 use super::shown::ShownDocument;
 use super::workflow::WorkflowChangeDocument;
+use crate::verdict::HoldKind;
 
 /// Version of [`PlanDocument`]'s layout.
 pub const PLAN_VERSION: u32 = 1;
@@ -307,6 +308,13 @@ pub struct HoldDocument {
     pub message: String,
     /// What lifts it.
     pub lift: String,
+}
+
+impl HoldDocument {
+    /// Whether a person's word lifts it.
+    pub fn takes_acknowledgement(&self) -> bool {
+        HoldKind::parse(&self.kind).is_some_and(HoldKind::takes_acknowledgement)
+    }
 }
 
 impl std::fmt::Display for SubjectDocument {

@@ -109,7 +109,6 @@ impl Forge for Gitea {
         let path = self.path(&format!("/commits/{head}/statuses"));
         let mut statuses: Vec<StatusDto> = self.rest.list(&path, PAGE, |_| false).await?;
         statuses.sort_by_key(|status| std::cmp::Reverse(status.id));
-        let us = self.whoami().await?;
         let mut reported: Vec<Reported> = Vec::new();
         for status in statuses {
             if reported.iter().any(|known| known.name == status.context) {
@@ -117,7 +116,7 @@ impl Forge for Gitea {
             }
             reported.push(Reported {
                 state: status.check_state(),
-                is_ours: status.creator.as_ref().is_some_and(|creator| Login::new(&creator.login) == us),
+                author: status.creator.as_ref().map(|creator| Login::new(&creator.login)),
                 summary: status.description.unwrap_or_default(),
                 name: status.context,
             });

@@ -299,11 +299,6 @@ impl Round<'_> {
                 }
             }
         }
-        // Watches go on although their credentials are refused by now, and tell nobody when better ones are there.
-        let refused = Refusal::Unauthorized.words();
-        if found.iter().any(|(_, one)| matches!(one, Observed::Unknown { reason } if *reason == refused)) {
-            inner.lookout.for_server(&inner.cache, &inner.api);
-        }
         match failure {
             // Nobody answered anything.
             Some(error) if !answered => Err(unreachable(inner, DiscoveryError::NoAnswer(error))),
@@ -351,7 +346,12 @@ async fn read_one(
     key: &ObjectKey,
     mark: Option<&Mark>,
 ) -> Result<Option<Observed>, NoAnswer> {
-    let told = match get(inner, catalogue, key, mark).await? {
+    let got = get(inner, catalogue, key, mark).await?;
+    if matches!(got, Got::Refused(Refusal::Unauthorized)) {
+        // Watches go on although their credentials are refused by now, and tell nobody when better ones are there.
+        inner.lookout.for_server(&inner.cache, &inner.api);
+    }
+    let told = match got {
         Got::Object(told) => *told,
         Got::Nothing => return Ok(Some(Observed::Absent)),
         Got::Unknown(reason) => return Ok(Some(Observed::Unknown { reason })),

@@ -114,7 +114,7 @@ pub async fn however_it_is_merged_the_commit_is_known(stage: &dyn Stage) {
 }
 
 pub async fn the_last_word_of_a_check_counts(stage: &dyn Stage) {
-    let forge = stage.forge();
+    let (forge, us) = (stage.forge(), stage.people().bot);
     let head = stage.push("change");
     for (state, words) in
         [(CheckState::Running, "looking"), (CheckState::Failed, "held"), (CheckState::Passed, "fine")]
@@ -124,12 +124,12 @@ pub async fn the_last_word_of_a_check_counts(stage: &dyn Stage) {
         assert_eq!(all.len(), 1, "{all:?}");
         let reported = &all[0];
         assert_eq!((reported.name.as_str(), reported.state), ("naksha/plan: dev", state));
-        assert_eq!((reported.summary.as_str(), reported.is_ours), (words, true));
+        assert_eq!((reported.summary.as_str(), reported.author.as_ref()), (words, Some(&us)));
     }
     stage.forge_check(&head, "naksha");
     let reported = forge.checks(&head).await.expect("should list");
     let forged = reported.iter().find(|one| one.name == "naksha").expect("should be there");
-    assert!(!forged.is_ours, "anybody who may write can set a check");
+    assert!(forged.author.as_ref() != Some(&us), "anybody who may write can set a check");
 
     // How it is refused differs: one forge says that there is no such commit, another that it is broken.
     let nothing = Revision::parse(&"0123456789".repeat(4)).expect("should be a revision");

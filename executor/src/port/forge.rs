@@ -188,8 +188,8 @@ pub struct Reported {
     pub name: String,
     pub state: CheckState,
     pub summary: String,
-    /// Whether we set it. Anybody who may write can set any check.
-    pub is_ours: bool,
+    /// Who set it: anybody who may write can set any check.
+    pub author: Option<Login>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

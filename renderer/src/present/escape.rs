@@ -7,7 +7,7 @@ use super::clean::clean_line;
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
 
 /// Text within a paragraph, a list item or a table cell; it may stand at the start of one.
-pub(super) fn inline(text: &str) -> String {
+pub fn inline(text: &str) -> String {
     let text = escaped(text, |c| matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$'));
     // Spaces make code or a break of a line, a sign or a number with a sign makes it a list.
     let text = text.trim();
@@ -60,7 +60,7 @@ fn ends_with(out: &str, end: &str) -> bool {
 }
 
 /// Text as a code span: the fence is longer than any run of back-ticks in it.
-pub(super) fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = break_mentions(&clean_line(text));
     let ticks = "`".repeat(longest_run(&text) + 1);
     // A space keeps a back-tick at the edge apart from the fence; Markdown takes one off again.
@@ -82,6 +82,13 @@ pub(super) fn fenced_line(text: &str) -> String {
 pub(super) fn fence(lines: &[String]) -> String {
     let longest = lines.iter().map(|line| longest_run(line)).max().unwrap_or_default();
     "`".repeat((longest + 1).max(3))
+}
+
+/// Lines that stand as they are.
+pub fn fenced(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(fenced_line).collect();
+    let fence = fence(&lines);
+    format!("{fence}\n{}\n{fence}\n", lines.join("\n"))
 }
 
 fn break_mentions(text: &str) -> String {

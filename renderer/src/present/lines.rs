@@ -434,6 +434,11 @@ pub(super) fn severity_counts(diagnostics: &[DiagnosticDocument]) -> Vec<String>
     ["error", "warning", "info"].into_iter().filter_map(count).collect()
 }
 
+/// `1 error`, `3 errors`
+pub fn counted(count: usize, word: &str) -> String {
+    format!("{count} {}", plural(count, word))
+}
+
 pub(super) fn plural(count: usize, word: &str) -> String {
     match (count, word) {
         (1, word) | (_, word @ "info") => word.to_owned(),

@@ -10,12 +10,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use naksha::scratch::wait_for;
 use tempfile::TempDir;
 
 use crate::api::Api;
 use crate::must;
 use crate::programs::{Programs, are_there};
+use crate::repository::copy;
 use crate::servers::Servers;
 
 const PROGRAM: &str = "gitea";
@@ -77,11 +77,7 @@ impl Gitea {
         let admin = Api::plain(&format!("{}/api/v1", site.url), token)?;
         let mut servers = Servers::new(folder.path().to_owned(), Some(folder.path()));
         servers.start(PROGRAM, site.command(&["web"]))?;
-        let waited = wait_for("Gitea to work", || {
-            servers.check()?;
-            Ok(admin.get("/version").is_ok().then_some(()))
-        });
-        waited.map_err(|error| anyhow!("{error:#}; its log ends with\n{}", servers.tail(PROGRAM)))?;
+        servers.wait_for(PROGRAM, || Ok(admin.get("/version").is_ok()))?;
         Ok(Self { _servers: servers, _folder: folder, url: site.url, admin, owners: AtomicUsize::new(0) })
     }
 
@@ -133,7 +129,7 @@ impl Site {
             site.program = folder.join(PROGRAM);
             own_assets = folder.join(STATIC);
             fs::hard_link(program, &site.program).or_else(|_| fs::copy(program, &site.program).map(drop))?;
-            copy(&assets, &own_assets)?;
+            copy(&assets, &own_assets);
             for folder in [&site.work, &site.work.join("custom"), &config] {
                 chown(folder, Some(user), None)?;
             }
@@ -181,18 +177,4 @@ impl Site {
         }
         Ok(out)
     }
-}
-
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), &to)?;
-        }
-    }
-    Ok(())
 }

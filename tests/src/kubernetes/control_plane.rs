@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, anyhow};
-use naksha::scratch::wait_for;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -92,10 +91,10 @@ impl ControlPlane {
         }
         if setup.parts >= Parts::Controllers {
             let path = "/api/v1/namespaces/default/serviceaccounts/default";
-            wait_for_server(&mut servers, Server::ControllerManager, || Ok(admin.get(path).is_ok()))?;
+            servers.wait_for(Server::ControllerManager.name(), || Ok(admin.get(path).is_ok()))?;
         }
         if setup.parts >= Parts::Nodes {
-            wait_for_server(&mut servers, Server::Kwok, || node_is_ready(&admin))?;
+            servers.wait_for(Server::Kwok.name(), || node_is_ready(&admin))?;
         }
         let (servers, programs) = (Mutex::new(servers), programs.clone());
         Ok(Self { servers, _temporary: temporary, programs, layout, credentials, authority, admin })
@@ -182,7 +181,7 @@ impl ControlPlane {
         if self.layout.parts >= Parts::Controllers {
             let path = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
             let (mut servers, admin) = (self.servers(), &self.admin);
-            wait_for_server(&mut servers, Server::ControllerManager, || Ok(admin.get(&path).is_ok()))?;
+            servers.wait_for(Server::ControllerManager.name(), || Ok(admin.get(&path).is_ok()))?;
         }
         Ok(name)
     }
@@ -249,7 +248,7 @@ fn wait_for_api(
 ) -> anyhow::Result<(Api, String)> {
     let token = &credentials.first().context("there is an admin")?.token;
     let mut access = None;
-    wait_for_server(servers, Server::ApiServer, || {
+    servers.wait_for(Server::ApiServer.name(), || {
         // Its certificate is whole once it listens.
         if TcpStream::connect((Ipv4Addr::LOCALHOST, layout.api_port)).is_err() {
             return Ok(false);
@@ -272,23 +271,6 @@ fn authority(chain: &Path) -> anyhow::Result<String> {
     let chain = fs::read_to_string(chain).context("cannot read the API server's certificate")?;
     let last = chain.rfind("-----BEGIN CERTIFICATE-----").context("it holds no certificate")?;
     Ok(chain[last..].to_owned())
-}
-
-/// Looks until `works`. The end of the server's log is in the error.
-fn wait_for_server(
-    servers: &mut Servers,
-    server: Server,
-    mut works: impl FnMut() -> anyhow::Result<bool>,
-) -> anyhow::Result<()> {
-    let waited = wait_for(&format!("{} to work", server.name()), || {
-        servers.check()?;
-        Ok(works()?.then_some(()))
-    });
-    waited.map_err(|error| match servers.check() {
-        // Its log is in the error already.
-        Err(_) => error,
-        Ok(()) => anyhow!("{error:#}; its log ends with\n{}", servers.tail(server.name())),
-    })
 }
 
 fn create_node(admin: &Api) -> anyhow::Result<()> {

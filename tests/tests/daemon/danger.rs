@@ -332,9 +332,7 @@ fn claims_of(shop: &Installation) -> usize {
             let path = entry.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.to_string_lossy().contains("/claim-")
-                || path.to_string_lossy().contains("persistentvolumeclaim")
-            {
+            } else if path.to_string_lossy().contains("persistentvolumeclaim") {
                 count += 1;
             }
         }

@@ -1,12 +1,12 @@
 //! Carries out what was admitted, and keeps the lease meanwhile.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::ids::{Generation, UnitName};
-use naksha_environments::object::{ObjectKey, Observation};
+use naksha_environments::object::Observation;
 use naksha_environments::plan::{ApprovedPlan, Cause, Subject};
 use naksha_environments::verdict::Admission;
 use naksha_executor::port::store::{ApplyOutcome, AuditEntry, NewMessage, StepOutcome, StoreError};
@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::healing::{taken_back, takes_back};
+use super::healing::{healed, taken_back};
 use super::last_apply::Failures;
 use super::ownership::{LEASE, RENEW};
 use super::report::Situation;
@@ -103,8 +103,10 @@ pub(super) async fn apply(
     };
     this.last_apply.ends(&outcome.steps);
     measure(this, plan, &outcome);
-    for key in healed(plan, &outcome) {
-        this.fights.healed(key, Timestamp::now());
+    for action in healed(plan.plan(), &outcome) {
+        if let Subject::Object(key) = &action.subject {
+            this.fights.healed(key, Timestamp::now());
+        }
     }
     this.shared.outbox.notify_one();
     Ok(Some(outcome))
@@ -113,24 +115,6 @@ pub(super) async fn apply(
 /// While it is tried again, what failed before is still what people want to know.
 fn failed_before(failures: &Failures) -> Vec<String> {
     failures.lines().into_iter().map(|line| format!("failed before: {line}")).collect()
-}
-
-/// Objects that were taken back from somebody; what only records that they are right already took nothing.
-fn healed<'a>(plan: &'a ApprovedPlan, outcome: &RealiseOutcome) -> impl Iterator<Item = &'a ObjectKey> {
-    let done = done(outcome);
-    let drifted = plan.plan().actions.iter().filter(|action| takes_back(action));
-    drifted.filter(move |action| done.contains(action.subject.to_string().as_str())).filter_map(|action| {
-        match &action.subject {
-            Subject::Object(key) => Some(key),
-            Subject::Workflow(_) => None,
-        }
-    })
-}
-
-/// Subjects of the steps that were carried out.
-fn done(outcome: &RealiseOutcome) -> BTreeSet<&str> {
-    let done = outcome.steps.iter().filter(|step| step.outcome == StepOutcome::Done);
-    done.map(|step| step.subject.as_str()).collect()
 }
 
 /// Who waits for whom while an apply runs; "waiting for postgres: 1 of 2 replicas ready".
@@ -183,8 +167,7 @@ fn conclusion(
     scope: &str,
 ) -> Conclusion {
     let (plan, at) = (plan.plan(), Timestamp::now());
-    let done = done(outcome);
-    let healed = taken_back(plan, observation, |action| done.contains(action.subject.to_string().as_str()));
+    let healed = taken_back(&healed(plan, outcome), observation);
     if !healed.is_empty() {
         info!(what = healed.join("; "), "took back");
     }

@@ -1,20 +1,30 @@
 //! What a heal took back, and from whom, in words for people. Pure.
 
+use std::collections::BTreeSet;
+
 use naksha_environments::object::Observation;
 use naksha_environments::plan::{Action, Cause, Plan, Subject, Verb};
 use naksha_environments::wire::EventDocument;
+use naksha_executor::port::store::StepOutcome;
+use naksha_executor::realise::RealiseOutcome;
 
 /// Objects that are named; the others are counted.
 const MAX_NAMED: usize = 3;
 
-/// What somebody else had done to each object of `plan` that was healed: "kubectl-edit changed `spec.replicas` of …".
-pub(super) fn taken_back(
-    plan: &Plan,
-    observation: &Observation,
-    is_done: impl Fn(&Action) -> bool,
-) -> Vec<String> {
-    let healed: Vec<&Action> =
-        plan.actions.iter().filter(|action| takes_back(action) && is_done(action)).collect();
+/// What of `plan` takes back what somebody else did, and was carried out. What only records that all is well takes nothing back.
+pub(super) fn healed<'a>(plan: &'a Plan, outcome: &RealiseOutcome) -> Vec<&'a Action> {
+    let done = outcome.steps.iter().filter(|step| step.outcome == StepOutcome::Done);
+    let done: BTreeSet<&str> = done.map(|step| step.subject.as_str()).collect();
+    let is_healed = |action: &&Action| {
+        action.cause == Cause::Drift
+            && !action.only_records()
+            && done.contains(action.subject.to_string().as_str())
+    };
+    plan.actions.iter().filter(is_healed).collect()
+}
+
+/// What somebody else had done to each object that was healed: "kubectl-edit changed `spec.replicas` of …".
+pub(super) fn taken_back(healed: &[&Action], observation: &Observation) -> Vec<String> {
     let mut told: Vec<String> =
         healed.iter().take(MAX_NAMED).map(|action| words(action, observation)).collect();
     match healed.len().saturating_sub(MAX_NAMED) {
@@ -23,11 +33,6 @@ pub(super) fn taken_back(
         more => told.push(format!("and {more} more objects")),
     }
     told
-}
-
-/// Whether an action undoes what somebody did; one that only records that all is well undoes nothing.
-pub(super) fn takes_back(action: &Action) -> bool {
-    action.cause == Cause::Drift && !action.only_records()
 }
 
 fn words(action: &Action, observation: &Observation) -> String {

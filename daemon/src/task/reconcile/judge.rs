@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
@@ -20,7 +19,6 @@ use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{
     ApplyOutcome, ApplyRecord, EnvironmentRecord, Proposal, StepOutcome, StoreError,
 };
-use naksha_executor::realise;
 use naksha_policies::{AdmitInput, admit};
 use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
 use serde_json::Value;
@@ -30,13 +28,9 @@ use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::judgement::{Base, Begun, BegunPlan, Bench, judge as judge_plan, planner};
 use crate::secret_marks::current_marks;
-use crate::target::OpenTarget;
 
 /// Applies that are looked through for one that was begun and is not done: a failing step is tried every two minutes.
 const LOOK_BACK: u32 = 100;
-
-/// Longer than this nobody waits for what a target would say of a plan.
-const TRY_OUT: Duration = Duration::from_secs(15);
 
 /// What is planned, and what may be done about it.
 pub(super) struct Judgement {
@@ -81,18 +75,6 @@ impl Reconciler {
     pub(super) fn is_news(&self, judgement: &Judgement) -> bool {
         let proposed = Proposed::of(judgement).filter(|proposed| proposed.decision != "apply");
         proposed.is_some() && proposed != self.proposed
-    }
-
-    /// What the target would refuse of a plan.
-    pub(super) async fn try_out(
-        &self,
-        judgement: &Judgement,
-        inventory: &Inventory,
-        target: &OpenTarget,
-    ) -> Vec<Diagnostic> {
-        let tried = realise::try_out(&judgement.plan, inventory, &self.scope, target.target().as_ref());
-        // A target that hangs must not keep the plan from being told.
-        tokio::time::timeout(TRY_OUT, tried).await.unwrap_or_default()
     }
 }
 

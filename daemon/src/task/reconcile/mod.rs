@@ -34,7 +34,7 @@ use crate::git::GitError;
 use crate::registry::Pulse;
 use crate::rules::HealthRulesInForce;
 use crate::scene::{Scene, Window};
-use crate::target::{OpenTarget, TargetOpenError};
+use crate::target::{OpenTarget, TargetOpenError, try_out};
 use desired::{RenderedRevision, Renders};
 use ownership::Lease;
 use sources::{Ready, Sources};
@@ -202,7 +202,8 @@ impl Reconciler {
         self.settle(generation, &judgement.plan, rendered, &observation, &inventory).await?;
         // I/O: record the plan, once, with what the target would say where somebody has to decide about it
         if self.is_news(&judgement) {
-            judgement.diagnostics.extend(self.try_out(&judgement, &inventory, &target).await);
+            let refused = try_out(&judgement.plan, &inventory, &self.scope, target.target()).await;
+            judgement.diagnostics.extend(refused);
         }
         // I/O: still ours, after all that?
         let generation = self.own().await?;

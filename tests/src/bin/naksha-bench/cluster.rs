@@ -208,6 +208,14 @@ fn settled(kind: Kind, environments: &[&str]) -> anyhow::Result<(Bench, Installa
     Ok((bench, installation, daemon))
 }
 
+/// Percent of a core that a daemon takes for as long as it is watched, once it was calm for a while.
+fn idle(daemon: &Daemon, calm: Duration, watched: Duration) -> anyhow::Result<f64> {
+    std::thread::sleep(calm);
+    let (before, from) = (cpu_seconds(daemon.process.id())?, Instant::now());
+    std::thread::sleep(watched);
+    Ok((cpu_seconds(daemon.process.id())? - before) / from.elapsed().as_secs_f64() * 100.0)
+}
+
 pub(crate) fn no_change_10k(_: Scale) -> anyhow::Result<Vec<Measurement>> {
     let (bench, installation, daemon) = settled(Kind::ConfigMaps, &["dev"])?;
     let before = bench.requests()?;
@@ -230,12 +238,7 @@ pub(crate) fn no_change_10k(_: Scale) -> anyhow::Result<Vec<Measurement>> {
     let daemon = Daemon::start(&installation)?;
     daemon.await_synced("dev", &installation.repository.head())?;
     let restart = bench.requests()? - before;
-    let idle = {
-        std::thread::sleep(Duration::from_secs(2));
-        let (before, from) = (cpu_seconds(daemon.process.id())?, Instant::now());
-        std::thread::sleep(Duration::from_secs(15));
-        (cpu_seconds(daemon.process.id())? - before) / from.elapsed().as_secs_f64() * 100.0
-    };
+    let idle = idle(&daemon, Duration::from_secs(2), Duration::from_secs(15))?;
     Ok(vec![
         Measurement::new("forced full compare, CPU, p50", percentile(&mut samples, 0.5), "ms").at_most(200.0),
         Measurement::new("requests to the server in ten of them", asked, "").at_most(0.0),
@@ -258,11 +261,8 @@ pub(crate) fn hold_100k(_: Scale) -> anyhow::Result<Vec<Measurement>> {
         daemon.await_synced(environment, &installation.repository.head())?;
     }
     let took = started.elapsed().as_secs_f64();
-    std::thread::sleep(Duration::from_secs(5));
-    let (before, from) = (cpu_seconds(daemon.process.id())?, Instant::now());
     // The Lease is renewed meanwhile.
-    std::thread::sleep(Duration::from_secs(40));
-    let idle = (cpu_seconds(daemon.process.id())? - before) / from.elapsed().as_secs_f64() * 100.0;
+    let idle = idle(&daemon, Duration::from_secs(5), Duration::from_secs(40))?;
     Ok(vec![
         Measurement::new("resident memory after the first apply", memory, "MiB").at_most(600.0),
         Measurement::new("restart to synced", took, "s"),
