@@ -32,6 +32,7 @@ mod remove;
 mod resource;
 mod send;
 mod target;
+mod tried;
 mod version;
 mod watch;
 mod write;

@@ -24,6 +24,7 @@ use crate::connect::{Access, AccessError, Api};
 use crate::discovery::Discovery;
 use crate::live::Reader;
 use crate::lookout::Lookout;
+use crate::tried::Tried;
 use crate::watch::{Cache, Watchers};
 use crate::{look, observe, recover, remove, write};
 
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     /// Absent: nobody else applies this environment, or who opened it does not mind.
     claim: Option<Claim>,
     pub(crate) lookout: Lookout,
+    pub(crate) tried: Tried,
 }
 
 impl Inner {
@@ -94,8 +96,8 @@ impl ClusterTarget {
         let cache = Arc::new(Cache::default());
         let watchers = Arc::new(Watchers::new(api.clone(), Arc::clone(&cache), scope, marks.clone()));
         let discovery = Arc::default();
-        let lookout = Lookout::default();
-        Ok(Self { inner: Inner { api, marks, discovery, cache, watchers, claim: None, lookout } })
+        let (lookout, tried) = (Lookout::default(), Tried::default());
+        Ok(Self { inner: Inner { api, marks, discovery, cache, watchers, claim: None, lookout, tried } })
     }
 
     /// Claims the environment for this installation, in the namespace that it is applied to: while another one holds it,

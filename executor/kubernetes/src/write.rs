@@ -25,6 +25,7 @@ use crate::refusal::{FieldConflict, Refusal, unanswered};
 use crate::resource::Resource;
 use crate::send::{self, Sending};
 use crate::target::Inner;
+use crate::tried::trial;
 use crate::version::Version;
 
 /// How often a forced write is sent again because the status moved between the read and the write.
@@ -47,12 +48,22 @@ pub(crate) async fn write(inner: &Inner, write: &Write) -> Result<Written, Write
     Ok(Written { mark, secrets: marks, health })
 }
 
-/// Asks whether the server would take it, fields of others included: whose they are is known from the plan.
+/// Asks whether the server would take it, fields of others included: whose they are is known from the plan. What it took
+/// lately is not asked again.
 pub(crate) async fn try_out(inner: &Inner, write: &Write) -> Result<(), WriteError> {
     let body = send::body(write)?;
     let (_, resource) = resource(inner, &write.key, &body).await?;
+    let trial = trial(write, &resource.object(&write.key), &body);
+    if trial.as_ref().is_some_and(|trial| inner.tried.is_known(trial)) {
+        return Ok(());
+    }
     match call(inner, write, &resource, &body, Sending::DryRun).await? {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            if let Some(trial) = trial {
+                inner.tried.learn(trial);
+            }
+            Ok(())
+        }
         Err(refusal) => Err(refusal.to_write_error(&write.key)),
     }
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use naksha_environments::ids::UnitName;
-use naksha_environments::object::{Body, Mark, ObjectKey};
+use naksha_environments::object::{Body, Mark, ObjectKey, Observed};
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::store::Scope;
-use naksha_executor::port::target::{Question, Target as _, TargetError, Write, WriteError, WriteMode};
+use naksha_executor::port::target::{
+    Question, Target as _, TargetError, Wanted, Write, WriteError, WriteMode,
+};
 use naksha_executor_kubernetes::{Access, ClusterTarget, Source};
-use naksha_tests::kubernetes::{ControlPlane, Parts, Weather, Wire};
+use naksha_tests::kubernetes::{Asked, ControlPlane, Parts, Weather, Wire};
 use naksha_tests::{await_true, must};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,23 +43,26 @@ impl Case {
         Some(Self { plane, namespace, target: open(must(plane.kubeconfig(user))).await })
     }
 
-    async fn write(&self, object: Value, expect: Option<Mark>) -> Result<Mark, WriteError> {
+    fn asked(&self, object: &Value, expect: Option<Mark>) -> Write {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (kind, version) = (text(&object["kind"]), text(&object["apiVersion"]));
         let group = version.split_once('/').map_or("", |(group, _)| group);
         let metadata = &object["metadata"];
         let namespace = metadata["namespace"].as_str().unwrap_or(&self.namespace);
-        let write = Write {
+        Write {
             key: ObjectKey::new(group, &kind, Some(namespace), &text(&metadata["name"])),
             scope: scope(),
             unit: UnitName::parse("web").expect("should be a name"),
             mode: expect.map_or(WriteMode::Create, |expect| WriteMode::Update { expect }),
             previous: None,
-            body: Body::new(&object),
+            body: Body::new(object),
             secrets: BTreeMap::new(),
             leave: Vec::new(),
-        };
-        self.target.write(&write).await.map(|written| written.mark)
+        }
+    }
+
+    async fn write(&self, object: Value, expect: Option<Mark>) -> Result<Mark, WriteError> {
+        self.target.write(&self.asked(&object, expect)).await.map(|written| written.mark)
     }
 
     async fn refused(&self, object: Value) -> WriteError {
@@ -134,6 +139,53 @@ async fn an_unknown_field_and_a_key_twice_are_the_authors_errors_and_sent_once()
     // The server says 500 to these, which would be worth another try.
     let sent = gate.asked().iter().filter(|asked| asked.method == Method::PATCH).count();
     assert_eq!(sent, 2);
+}
+
+#[tokio::test]
+async fn a_dry_run_that_was_taken_is_asked_again_only_when_something_moved() {
+    let Some(plane) = ControlPlane::shared(Parts::Nodes) else { return };
+    let gate = must(plane.gate());
+    let target = open(must(plane.kubeconfig_through("admin", &gate.url()))).await;
+    let case = Case { plane, namespace: must(plane.fresh_namespace()), target };
+    let is_trial = |asked: &&Asked| asked.path.contains("dryRun=All");
+    let trials = || gate.asked().iter().filter(is_trial).count();
+    for _ in 0..2 {
+        let new = case.asked(&deployment(&json!({})), None);
+        case.target.try_out(&new).await.expect("should be taken");
+    }
+    assert_eq!(trials(), 1, "what is new");
+
+    case.write(deployment(&json!({})), None).await.expect("should be written");
+    let key = case.asked(&deployment(&json!({})), None).key;
+    let try_with = async |replicas: i64| {
+        let question = Question::from(vec![Wanted { key: key.clone(), mark: None }]);
+        let seen = case.target.observe(question).await.expect("should observe");
+        let Some(Observed::Live(live)) = seen.objects.get(&key) else { panic!("{seen:?}") };
+        let write = case.asked(&deployment(&json!({"replicas": replicas})), Some(live.mark.clone()));
+        case.target.try_out(&write).await
+    };
+    for (replicas, asked) in [(1, 2), (1, 2), (2, 3), (1, 3)] {
+        try_with(replicas).await.expect("should be taken");
+        assert_eq!(trials(), asked, "{replicas} replicas");
+    }
+    let path = format!("/apis/apps/v1/namespaces/{}/deployments/web", case.namespace);
+    let send = |object: &Value, part: &str| {
+        must(case.plane.admin().send(Method::PUT, &format!("{path}{part}?fieldManager=other"), Some(object)))
+    };
+    let mut object = must(case.plane.admin().get(&path));
+    object["status"]["conditions"] = json!([{"type": "Odd", "status": "True"}]);
+    assert_eq!(send(&object, "/status").status, 200);
+    try_with(1).await.expect("should be taken");
+    assert_eq!(trials(), 3, "only the status moved");
+    let mut object = must(case.plane.admin().get(&path));
+    object["spec"]["paused"] = json!(true);
+    assert_eq!(send(&object, "").status, 200);
+    try_with(1).await.expect("should be taken");
+    assert_eq!(trials(), 4, "somebody changed it");
+    for asked in [5, 6] {
+        try_with(-1).await.expect_err("should be refused");
+        assert_eq!(trials(), asked, "a refusal may be over");
+    }
 }
 
 #[tokio::test]

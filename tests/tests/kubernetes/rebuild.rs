@@ -159,6 +159,10 @@ fn what_the_cluster_proves_is_ours_again_and_nothing_goes_without_a_word() {
     // Meanwhile Git stopped listing a unit, and wants another image.
     repository.edit(&format!("environments/{NAME}/environment.yaml"), "units: [web, old]", "units: [web]");
     repository.commit("no old");
+    // Taken before it hears of that, all of it would be compared with what Git wanted before, and known.
+    daemon.await_status(NAME, "held at the new commit", |status| {
+        status["state"] == "held" && status["control"] == repository.head()
+    });
     let rebuilt = lost.rebuild(&["--yes"]);
     assert_eq!(rebuilt["objects"].as_array().map(Vec::len), Some(5), "{rebuilt:#}");
     let held = daemon.await_status(NAME, "held for what would go", |status| {
