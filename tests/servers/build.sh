@@ -40,6 +40,8 @@ go_flags() { # program
 copy_assets() { # program
   [ "$1" = gitea ] || return 0
   local from to="$cache/bin/gitea-static"
+  # On a new machine the module is nowhere yet.
+  go mod download code.gitea.io/gitea &&
   from="$(go list -m -f '{{.Dir}}' code.gitea.io/gitea)" &&
     rm -rf "$to" && mkdir -p "$to" &&
     cp -R "$from/templates" "$from/options" "$from/public" "$to" &&
