@@ -1,5 +1,6 @@
 //! Contract suites: what every adapter of a port must pass, written once. For tests only.
 
 pub mod forge;
+pub mod reviews;
 pub mod store;
 pub mod target;

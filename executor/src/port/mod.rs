@@ -3,6 +3,7 @@
 pub mod forge;
 pub mod look;
 pub mod recovery;
+pub mod review;
 pub mod secrets;
 pub mod store;
 pub mod target;

@@ -17,6 +17,7 @@ pub(crate) mod open;
 mod outbox;
 mod plan;
 mod retention;
+mod review;
 mod row;
 mod schema;
 mod scope;
@@ -38,6 +39,8 @@ use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::PlanId;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::Acknowledgement;
+use naksha_executor::port::forge::PullNumber;
+use naksha_executor::port::review::{MergedPlan, Reviews, ShownPull, ShownReport};
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
     OutboxMessage, PlanRecord, Proposal, Revisions, Scope, StepRecord, Store, StoreError, Suspension,
@@ -395,5 +398,46 @@ impl Store for SqliteStore {
         // The writer last: it waits for the open group's commit, and folds the log in.
         self.readers.close().await;
         self.writer.pool.close().await;
+    }
+}
+
+#[async_trait]
+impl Reviews for SqliteStore {
+    async fn show(&self, repository: &RepositoryName, report: &ShownReport) -> Result<(), StoreError> {
+        writing!(self, "remember a report", |conn| review::show(conn, repository, report))
+    }
+
+    async fn pulls(&self, repository: &RepositoryName) -> Result<Vec<ShownPull>, StoreError> {
+        reading!(self, "list pull requests", |conn| review::pulls(conn, repository))
+    }
+
+    async fn merge(
+        &self,
+        repository: &RepositoryName,
+        number: PullNumber,
+        commit: &Revision,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        writing!(self, "remember a merge", |conn| review::merge(conn, repository, number, (commit, at)))
+    }
+
+    async fn settle(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError> {
+        writing!(self, "settle a merge", |conn| review::settle(conn, repository, number))
+    }
+
+    async fn documents(
+        &self,
+        repository: &RepositoryName,
+        number: PullNumber,
+    ) -> Result<BTreeMap<EnvironmentName, Value>, StoreError> {
+        reading!(self, "read what was shown", |conn| review::documents(conn, repository, number))
+    }
+
+    async fn withdraw(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError> {
+        writing!(self, "forget a report", |conn| review::withdraw(conn, repository, number))
+    }
+
+    async fn merged(&self, scope: &Scope) -> Result<Vec<MergedPlan>, StoreError> {
+        reading!(self, "read what was shown", |conn| review::merged(conn, scope))
     }
 }

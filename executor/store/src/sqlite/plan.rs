@@ -83,7 +83,7 @@ async fn is_recorded(
     Ok(found.is_some())
 }
 
-/// Plans by the start of their id.
+/// Plans by the start of their id; those that only a pull request showed, too.
 pub(crate) async fn find(
     conn: &mut SqliteConnection,
     scope: Option<&Scope>,
@@ -91,10 +91,20 @@ pub(crate) async fn find(
 ) -> Result<Vec<PlanRecord>, Failure> {
     // `g` follows every hex digit, so that the range holds exactly the ids that start with the prefix.
     let rows = sqlx::query(
-        "SELECT r.name, e.name, p.plan, p.parent, p.control, p.content, p.decision, p.reasons, p.at
-         FROM plans p JOIN environments e ON e.id = p.environment JOIN repositories r ON r.id = e.repository
-         WHERE p.plan >= ?1 AND p.plan < ?1 || 'g' AND (?2 IS NULL OR (r.name = ?2 AND e.name = ?3))
-         ORDER BY p.at DESC, p.id DESC",
+        "WITH found AS (
+             SELECT environment, plan, parent, control, content, decision, reasons, at FROM plans
+             WHERE plan >= ?1 AND plan < ?1 || 'g'
+             UNION ALL
+             SELECT s.environment, s.plan, NULL, NULL, NULL, 'shown', '[]', max(u.at)
+             FROM shown s JOIN pulls u ON u.id = s.pull
+             WHERE s.plan >= ?1 AND s.plan < ?1 || 'g' AND NOT EXISTS
+                 (SELECT 1 FROM plans o WHERE o.environment = s.environment AND o.plan = s.plan)
+             GROUP BY s.environment, s.plan
+         )
+         SELECT r.name, e.name, p.plan, p.parent, p.control, p.content, p.decision, p.reasons, p.at
+         FROM found p JOIN environments e ON e.id = p.environment JOIN repositories r ON r.id = e.repository
+         WHERE ?2 IS NULL OR (r.name = ?2 AND e.name = ?3)
+         ORDER BY p.at DESC, p.plan",
     )
     .bind(prefix.to_ascii_lowercase())
     .bind(scope.map(|scope| scope.repository.as_str()))
@@ -128,12 +138,14 @@ pub(crate) async fn document(
     plan: &PlanId,
 ) -> Result<Option<Value>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(None) };
-    let text: Option<String> =
-        sqlx::query_scalar("SELECT document FROM plans WHERE environment = ?1 AND plan = ?2")
-            .bind(environment)
-            .bind(plan.as_str())
-            .fetch_optional(conn)
-            .await?;
+    let text: Option<String> = sqlx::query_scalar(
+        "SELECT document FROM plans WHERE environment = ?1 AND plan = ?2
+         UNION ALL SELECT document FROM shown WHERE environment = ?1 AND plan = ?2 LIMIT 1",
+    )
+    .bind(environment)
+    .bind(plan.as_str())
+    .fetch_optional(conn)
+    .await?;
     text.map(|text| json("document", &text)).transpose()
 }
 

@@ -13,7 +13,7 @@ const RETURN_PAGES: &str = "PRAGMA incremental_vacuum(2048)";
 
 /// What is dropped, in an order in which later statements see what earlier ones kept. `?1` is the oldest time
 /// that stays.
-const STATEMENTS: [&str; 5] = [
+const STATEMENTS: [&str; 6] = [
     // An apply, with its steps; never the last one that ended, the last that succeeded, or one that runs.
     "DELETE FROM applies WHERE ended < ?1
      AND id NOT IN (SELECT max(id) FROM applies WHERE outcome IS NOT NULL GROUP BY environment)
@@ -25,7 +25,11 @@ const STATEMENTS: [&str; 5] = [
      AND id <> (SELECT p.id FROM plans p WHERE p.environment = plans.environment ORDER BY p.at DESC, p.id DESC LIMIT 1)",
     // An acknowledgement that ran out, or whose plan is gone.
     "DELETE FROM acknowledgements WHERE expires < ?1 OR (at < ?1 AND NOT EXISTS (SELECT 1 FROM plans p
-         WHERE p.environment = acknowledgements.environment AND p.plan = acknowledgements.plan))",
+         WHERE p.environment = acknowledgements.environment AND p.plan = acknowledgements.plan)
+         AND NOT EXISTS (SELECT 1 FROM shown s
+         WHERE s.environment = acknowledgements.environment AND s.plan = acknowledgements.plan))",
+    // What merged pull requests showed; what open ones show stays.
+    "DELETE FROM pulls WHERE at < ?1 AND merged IS NOT NULL",
     // A message that nobody took in all that time.
     "DELETE FROM outbox WHERE at < ?1",
     // Audit; never that of an apply that is kept above.

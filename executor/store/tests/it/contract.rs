@@ -1,5 +1,6 @@
 //! The contract suite of every store.
 
-use crate::folder::fresh;
+use crate::folder::{fresh, fresh_with_reviews};
 
 naksha_executor::store_contract!(fresh);
+naksha_executor::reviews_contract!(fresh_with_reviews);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use naksha_executor::port::review::SharedReviews;
 use naksha_executor::port::store::{SharedStore, Store, StoreError};
 use naksha_executor_store::SqliteStore;
 use tempfile::TempDir;
@@ -28,6 +29,13 @@ pub(crate) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
 pub(crate) async fn fresh() -> (TempDir, SharedStore) {
     let (folder, path) = folder();
     (folder, Arc::new(open(&path).await.unwrap()))
+}
+
+/// As [`fresh`], through both of its ports.
+pub(crate) async fn fresh_with_reviews() -> (TempDir, SharedStore, SharedReviews) {
+    let (folder, path) = folder();
+    let store = Arc::new(open(&path).await.unwrap());
+    (folder, Arc::clone(&store) as SharedStore, store)
 }
 
 /// A store that was made and closed again.

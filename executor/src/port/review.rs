@@ -1,0 +1,92 @@
+//! What pull requests showed, and which commits brought them: what an environment goes by when it asks whether anybody has
+//! seen what it is about to do.
+//!
+//! Kept with everything else that must not be forgotten; the suite is part of [`crate::contract::store`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use naksha_environments::digest::Digest;
+use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
+use naksha_environments::plan::PlanId;
+use serde_json::Value;
+
+use super::forge::PullNumber;
+use super::store::{Scope, StoreError};
+
+#[async_trait]
+pub trait Reviews: Send + Sync + fmt::Debug {
+    /// Remembers what was shown on a pull request, in place of what was shown there before. From then on it counts as not
+    /// merged. [`super::store::Store::plan`] finds its plans, unless the environment made the same one itself.
+    async fn show(&self, repository: &RepositoryName, report: &ShownReport) -> Result<(), StoreError>;
+    /// The pull requests that something is remembered of, by number.
+    async fn pulls(&self, repository: &RepositoryName) -> Result<Vec<ShownPull>, StoreError>;
+    /// A pull request was merged: its branch got this commit. One that nothing is remembered of is no error.
+    async fn merge(
+        &self,
+        repository: &RepositoryName,
+        number: PullNumber,
+        commit: &Revision,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// What became of a merged pull request was told for good.
+    async fn settle(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError>;
+    /// Forgets what was shown on a pull request: it was closed, or merged as something else.
+    async fn withdraw(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError>;
+    /// What was shown on a pull request: its plans as their documented JSON, by environment.
+    async fn documents(
+        &self,
+        repository: &RepositoryName,
+        number: PullNumber,
+    ) -> Result<BTreeMap<EnvironmentName, Value>, StoreError>;
+    /// What merged pull requests showed of an environment, by number.
+    async fn merged(&self, scope: &Scope) -> Result<Vec<MergedPlan>, StoreError>;
+}
+
+pub type SharedReviews = Arc<dyn Reviews>;
+
+/// What a report showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownReport {
+    pub number: PullNumber,
+    pub head: Revision,
+    /// Of the environments that it would change.
+    pub plans: Vec<ShownPlan>,
+    pub at: Timestamp,
+}
+
+/// What it would do to one environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownPlan {
+    pub environment: EnvironmentName,
+    pub plan: PlanId,
+    /// What the change would do, without what the base alone would.
+    pub actions: BTreeSet<Digest>,
+    /// As [`super::store::Proposal::document`].
+    pub document: String,
+}
+
+/// A pull request that something is remembered of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownPull {
+    pub number: PullNumber,
+    /// The head that was shown.
+    pub head: Revision,
+    /// The commit that its branch got.
+    pub merged: Option<Revision>,
+    /// What became of it was told for good.
+    pub is_settled: bool,
+    /// When it was shown, or merged.
+    pub at: Timestamp,
+}
+
+/// What a merged pull request showed of one environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedPlan {
+    pub number: PullNumber,
+    pub commit: Revision,
+    pub actions: BTreeSet<Digest>,
+}
