@@ -10,6 +10,9 @@ use naksha_executor::port::store::{
 
 use crate::history::told;
 
+/// The decision about what only a pull request showed.
+const SHOWN: &str = "shown";
+
 /// A stored plan with its newest apply. `status`: what its environment says now, where it says anything.
 pub async fn stored_plan(
     store: &dyn Store,
@@ -56,6 +59,9 @@ fn fate(
             Some(ApplyOutcome::Superseded) => "superseded",
             Some(ApplyOutcome::Interrupted) => "interrupted",
         };
+    }
+    if record.decision == SHOWN {
+        return "shown";
     }
     // An environment that says nothing yet leaves the record's word standing.
     if status.is_some_and(|status| status.plan.as_ref() != Some(&record.plan)) {
@@ -172,6 +178,7 @@ mod tests {
         assert_eq!(check("hold", None, Some((suspended(), 'a'))), "held");
         assert_eq!(check("hold", None, Some((held(), 'b'))), "dropped");
         assert_eq!(check("hold", None, None), "held", "nothing else is known");
+        assert_eq!(check("shown", None, Some((State::Synced, 'b'))), "shown");
         assert_eq!(check("wait", None, Some((State::Synced, 'b'))), "dropped");
         assert_eq!(check("apply", None, Some((suspended(), 'a'))), "suspended");
         assert_eq!(check("apply", None, Some((State::Progressing, 'a'))), "approved");

@@ -15,12 +15,13 @@ use naksha_environments::codes::{Code, daemon as codes};
 use naksha_environments::environment::Follows;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::secret::MarkKey;
+use naksha_executor::port::review::SharedReviews;
 use naksha_executor::port::secrets::SecretSource;
-use naksha_executor::port::store::{Scope, SharedStore, StoreError};
+use naksha_executor::port::store::{Scope, SharedStore, Store as _, StoreError};
 use naksha_executor_directory::{DirectorySecrets, NoSecrets};
 use naksha_executor_store::SqliteStore;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -29,10 +30,13 @@ use crate::git::{Driver, GitError, Mirror, MirrorConfig, RefName, RepositorySign
 use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::task::hosting::Hosting;
 use crate::task::keep::Tasks;
+use crate::task::merges::MergesTask;
 use crate::task::publish::{Publisher, StatusFile};
 use crate::task::pulls::PullsTask;
-use crate::task::{EnvironmentTask, Feed, FoundTrunk, Heads, RefState, Revisions, Shared, retain};
+use crate::task::sequel::SequelTask;
+use crate::task::{EnvironmentTask, Feed, FoundTrunk, Heads, RefState, Reviewed, Revisions, Shared, retain};
 
 /// Time for a graceful end: ten seconds are promised, and what is cut off then still has to be let go. It is less than
 /// a request may take, so that a client that hangs is named here. Kubernetes and systemd give thirty seconds or more.
@@ -116,8 +120,8 @@ pub fn check(config: &Config) -> Result<(), DaemonError> {
 pub async fn run(config: Config) -> Result<(), DaemonError> {
     check(&config)?;
     prepare_state(&config)?;
-    let store: SharedStore =
-        Arc::new(SqliteStore::open(&config.database()).await.map_err(DaemonError::Store)?);
+    let database = Arc::new(SqliteStore::open(&config.database()).await.map_err(DaemonError::Store)?);
+    let store: SharedStore = Arc::clone(&database) as SharedStore;
     let stop = CancellationToken::new();
     let (feeds, fetchers): (Vec<_>, Vec<_>) = feeds(&config)?.into_iter().unzip();
     let heads = Heads::new(feeds);
@@ -126,7 +130,7 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
     metrics.start_seconds.set(Timestamp::now().as_millisecond() as f64 / 1000.0);
     let registry = Arc::new(Registry::default());
     let publisher = publisher(&config, &store, &metrics, &heads);
-    let shared = Arc::new(shared(config.clone(), &store, &registry, &metrics, &publisher).await?);
+    let shared = Arc::new(shared(config.clone(), &database, &registry, &metrics, &publisher).await?);
     let tasks = Tasks::new(Arc::clone(&metrics), stop.clone());
     let stuck_after = config.limits.stuck_after;
     let api = ApiState { registry, store: Arc::clone(&store), metrics, heads: heads.clone(), stuck_after };
@@ -137,7 +141,11 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
     spawn(&tasks, "retention", &stop, move |stop| retain::run(Arc::clone(&store), keep, stop));
     for (feed, fetcher) in heads.feeds().iter().cloned().zip(fetchers) {
         spawn(&tasks, &format!("fetch {}", feed.name()), &stop, move |stop| fetcher.clone().run(stop));
-        if let Some(pulls) = PullsTask::of(&shared, &feed) {
+        if let Some(hosting) = Hosting::of(&shared, &feed) {
+            let merges = MergesTask(hosting.clone());
+            let (pulls, sequel) = (PullsTask(hosting.clone()), SequelTask(hosting));
+            spawn(&tasks, &format!("sequels {}", feed.name()), &stop, move |stop| sequel.clone().run(stop));
+            spawn(&tasks, &format!("merges {}", feed.name()), &stop, move |stop| merges.clone().run(stop));
             spawn(&tasks, &format!("pull requests {}", feed.name()), &stop, move |stop| {
                 pulls.clone().run(stop)
             });
@@ -222,6 +230,7 @@ fn feed(config: &Config, repository: &RepositoryConfig) -> Result<(Feed, Driver)
         signal: Arc::new(signal),
         state,
         found_trunk: FoundTrunk::open(&mirror_trunk),
+        reviewed: repository.forge.as_ref().map(|_| Reviewed::default()),
     };
     Ok((feed, fetcher))
 }
@@ -241,7 +250,7 @@ fn publisher(config: &Config, store: &SharedStore, metrics: &Arc<Metrics>, heads
 
 async fn shared(
     config: Config,
-    store: &SharedStore,
+    database: &Arc<SqliteStore>,
     registry: &Arc<Registry>,
     metrics: &Arc<Metrics>,
     publisher: &Publisher,
@@ -251,10 +260,11 @@ async fn shared(
         None => Arc::new(NoSecrets),
     };
     let engine = crate::laptop::workers().map_err(DaemonError::Workers)?;
-    let key = MarkKey::new(store.mark_key().await.map_err(DaemonError::Store)?);
+    let key = MarkKey::new(database.mark_key().await.map_err(DaemonError::Store)?);
     Ok(Shared {
         config,
-        store: Arc::clone(store),
+        store: Arc::clone(database) as SharedStore,
+        reviews: Arc::clone(database) as SharedReviews,
         secrets,
         engine: Arc::new(engine),
         renders: naksha_renderer::render::RenderCache::default(),
@@ -262,6 +272,7 @@ async fn shared(
         registry: Arc::clone(registry),
         metrics: Arc::clone(metrics),
         sinks: publisher.sinks(),
+        spoken: watch::Sender::default(),
         sayings: Arc::clone(&publisher.sayings),
         outbox: Arc::clone(&publisher.nudge),
         owner: host_name(),

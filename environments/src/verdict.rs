@@ -180,6 +180,11 @@ impl HoldKind {
     }
 }
 
-/// The actions a person has seen: digests from the final reports of merged pull requests.
+/// The actions that people have seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shown(pub BTreeSet<Digest>);
+pub struct Shown {
+    /// Their digests, from the final reports of merged pull requests.
+    pub actions: BTreeSet<Digest>,
+    /// Why there may be more of them: nobody has asked the forge yet what was merged.
+    pub pending: Option<String>,
+}

@@ -26,7 +26,8 @@ const MAX_NAMED: usize = 10;
 pub struct AdmitInput<'a> {
     pub plan: Arc<Plan>,
     pub verdict: &'a Verdict,
-    /// What people have seen on merged pull requests.
+    /// What people have seen on merged pull requests. While that may be more, what nobody is known to have seen waits, and
+    /// is not held yet.
     pub shown: &'a Shown,
     /// What happens to actions that nobody has seen, with the default already filled in.
     pub unreviewed: Unreviewed,
@@ -45,7 +46,8 @@ pub struct AdmitInput<'a> {
 
 /// Decides. `applied` plans what was applied last against what is now: while the plan waits, that is still healed.
 pub fn admit(input: AdmitInput<'_>, applied: impl FnOnce() -> Plan) -> Admission {
-    let reasons = reasons(&input);
+    let mut reasons = reasons(&input);
+    let pending = input.shown.pending.clone().filter(|_| may_be_reviewed(&mut reasons));
     let only_heals = input.plan.actions.iter().all(heals);
     if reasons.is_empty()
         && !input.plan.is_empty()
@@ -55,8 +57,18 @@ pub fn admit(input: AdmitInput<'_>, applied: impl FnOnce() -> Plan) -> Admission
     {
         return Admission::wait(until, reason, healing(&input.plan, &applied()));
     }
+    if let Some(pending) = pending {
+        return Admission::wait(None, pending, healing(&input.plan, &applied()));
+    }
     let heal = if reasons.is_empty() { None } else { healing(&input.plan, &applied()) };
     Admission::of(input.plan, reasons, heal)
+}
+
+/// Nobody can say yet that it was not reviewed. Whether that was all that held it.
+fn may_be_reviewed(reasons: &mut Vec<HoldReason>) -> bool {
+    let held = reasons.len();
+    reasons.retain(|reason| reason.kind != HoldKind::Unreviewed);
+    reasons.is_empty() && held > 0
 }
 
 /// Takes back what somebody else changed, or follows a secret: nothing that Git asks for newly.
@@ -174,7 +186,7 @@ fn unreviewed(input: &AdmitInput<'_>) -> Option<HoldReason> {
     if input.unreviewed == Unreviewed::Apply {
         return None;
     }
-    let unseen = |action: &&Action| !heals(action) && !input.shown.0.contains(&action.digest);
+    let unseen = |action: &&Action| !heals(action) && !input.shown.actions.contains(&action.digest);
     let unseen: Vec<&Action> = input.plan.actions.iter().filter(unseen).collect();
     if unseen.is_empty() {
         return None;

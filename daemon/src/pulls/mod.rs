@@ -11,8 +11,10 @@ mod outlook;
 mod pace;
 mod proposal;
 mod report;
+mod sequel;
 
-pub use outlook::{Outlook, Prospect, outlook};
+pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use pace::Pace;
 pub use proposal::{Proposal, Proposed, propose};
 pub use report::{MARKER, Report, Subject, begun, conflict, report};
+pub use sequel::{Fate, call, call_is_over, call_marker, fate, sequel};

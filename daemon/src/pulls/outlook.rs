@@ -10,12 +10,13 @@ use naksha_environments::facts::Facts;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{Mark, ObjectKey, Observation};
-use naksha_environments::plan::{Plan, Preconditions};
+use naksha_environments::plan::{Plan, PlanId, Preconditions};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::repository::Unreviewed;
 use naksha_environments::verdict::Shown;
 use naksha_environments::wire::{DiagnosticDocument, PlanDocument};
 use naksha_environments::workflow_change::Contexts;
+use naksha_executor::port::review::ShownPlan;
 use naksha_executor::port::store::Scope;
 use naksha_executor::port::target::{SharedTarget, Wanted};
 use naksha_policies::{AdmitInput, FindingCache, admit};
@@ -88,6 +89,20 @@ pub async fn outlook(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal) -> 
         outlooks.push(Outlook { environment, prospect });
     }
     outlooks
+}
+
+/// What that shows, environment by environment.
+pub fn shown(outlooks: &[Outlook]) -> Vec<ShownPlan> {
+    let plan = |Outlook { environment, prospect }: &Outlook| match prospect {
+        Prospect::Nothing(_) | Prospect::Unknown(_) => None,
+        Prospect::Plan { document, .. } => Some(ShownPlan {
+            environment: environment.clone(),
+            plan: PlanId::parse(&document.id).ok()?,
+            actions: document.own_actions(),
+            document: serde_json::to_string(document).expect("should write a document of texts and numbers"),
+        }),
+    };
+    outlooks.iter().filter_map(plan).collect()
 }
 
 async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: EnvironmentName) -> Prospect {
@@ -286,7 +301,8 @@ fn judged(
     let mut diagnostics: Vec<Diagnostic> = judged.diagnostics;
     diagnostics.extend(merged.rendered.diagnostics.iter().cloned());
     diagnostics.extend(plan_diagnostics(plan, &merged.rendered));
-    let shown = Shown(plan.actions.iter().map(|action| action.digest).collect());
+    let actions = plan.actions.iter().map(|action| action.digest).collect();
+    let shown = Shown { actions, pending: None };
     let admission = admit(
         AdmitInput {
             plan: Arc::clone(plan),

@@ -226,7 +226,8 @@ fn foot(subject: &Subject<'_>) -> String {
     )
 }
 
-fn cut(text: &str, bytes: usize) -> String {
+/// At most so many bytes of it.
+pub(super) fn cut(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();
     }

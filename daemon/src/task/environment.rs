@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, info, info_span, warn};
 
-use super::Feed;
 use super::keep::{Fall, Tasks};
 use super::reconcile::{Pass, Reconciler};
 use super::shared::Shared;
+use super::{Feed, Reviewed};
 use crate::failure::chain;
 use crate::memory;
 use crate::metrics::{EnvironmentLabels, ResultLabels};
@@ -60,6 +60,7 @@ impl EnvironmentTask {
             let (mut failures, mut is_first) = (0_u32, true);
             while !stop.is_cancelled() {
                 self.feed.state.mark_unchanged();
+                self.feed.reviewed.iter_mut().for_each(Reviewed::mark_heard);
                 // Before the pass: what was asked is judged by what the pass finds.
                 let order = self.handle.take_order();
                 let pass = self.pass(&mut reconciler, &stop).await;
@@ -116,6 +117,7 @@ impl EnvironmentTask {
         pulse.rest();
         self.measure(&pass, started.elapsed());
         voice.say(Arc::clone(&pass.status));
+        self.shared.spoken.send_replace(());
         pass
     }
 
@@ -163,6 +165,7 @@ impl EnvironmentTask {
         tokio::select! {
             () = stop.cancelled() => return false,
             moved = self.feed.state.changed() => return moved.is_ok(),
+            () = more_is_reviewed(&mut self.feed.reviewed) => {}
             () = self.handle.poked() => reconciler.doubt(),
             () = reconciler.target_changed() => {}
             () = tokio::time::sleep(pause) => {}
@@ -206,6 +209,14 @@ impl EnvironmentTask {
             }
         };
         voice.say(Arc::new(status));
+    }
+}
+
+/// Never, where nobody reviews anything.
+async fn more_is_reviewed(reviewed: &mut Option<Reviewed>) {
+    match reviewed {
+        Some(reviewed) => reviewed.changed().await,
+        None => std::future::pending().await,
     }
 }
 

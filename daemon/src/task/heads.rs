@@ -1,5 +1,6 @@
 //! Every repository's refs, objects and signal, as the environments' loops see them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +14,7 @@ use crate::config::RepositoryConfig;
 use crate::git::{
     GitError, Mirror, NOTES_REF, NotePlace, RefChange, RefName, RepositorySignal, RepositoryState,
 };
-use crate::task::Revisions;
+use crate::task::{Reviewed, Revisions};
 
 /// Where a tracked ref is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Feed {
     pub signal: Arc<RepositorySignal>,
     pub state: watch::Receiver<RepositoryState>,
     pub found_trunk: FoundTrunk,
+    /// Absent: it has no forge, and nobody reviews anything there.
+    pub reviewed: Option<Reviewed>,
 }
 
 /// The trunk as it was first found, kept in a file: a remote whose HEAD moves elsewhere does not take the environments
@@ -104,6 +107,17 @@ impl Feed {
             Some(update) if update.kind == RefChange::Deleted => RefState::Gone { last: update.old.clone() },
             _ => RefState::Missing,
         }
+    }
+
+    /// Every tracked ref that is there, and the trunk.
+    pub fn heads(&self) -> BTreeMap<RefName, Revision> {
+        let mut heads = self.state.borrow().heads.clone();
+        if let Some(trunk) = self.trunk()
+            && let RefState::At(head) = self.at(&trunk)
+        {
+            heads.insert(trunk, head);
+        }
+        heads
     }
 
     /// Whether the history that led to `from` leads on to `to`. A commit that is not there any more was rewritten away;

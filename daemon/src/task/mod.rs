@@ -10,17 +10,22 @@
 
 mod environment;
 mod heads;
+pub mod hosting;
 pub mod keep;
+pub mod merges;
 pub mod publish;
 pub mod pulls;
 pub mod reconcile;
 pub mod retain;
+mod reviewed;
 mod revisions;
+pub mod sequel;
 mod shared;
 #[cfg(test)]
 mod tests;
 
 pub use environment::EnvironmentTask;
 pub use heads::{Feed, FoundTrunk, Heads, RefState};
+pub use reviewed::Reviewed;
 pub use revisions::{LoadedRevision, Revisions};
 pub use shared::Shared;

@@ -3,111 +3,66 @@
 //! A pass takes no hint of what changed, and remembers nothing that the forge does not: it works out what should be said about
 //! each open pull request, looks at what is said, and sends the difference. A restart, a lost answer, or a comment that
 //! somebody deleted need no care of their own. What was said about the same head and base is not worked out again.
+//!
+//! What was shown is remembered once it was said, and not before: an environment goes by it when the change is merged.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::Revision;
-use naksha_executor::port::forge::{Comment, ForgeError, Login, Pull, PullNumber, Reported, SharedForge};
-use naksha_executor_forge::Gitea;
+use naksha_executor::port::forge::{Comment, Login, Pull, PullNumber, PullState, Reported};
+use naksha_executor::port::review::{ShownPlan, ShownReport};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Feed, RefState, Shared};
-use crate::config::ForgeKind;
-use crate::git::GitError;
+use super::RefState;
+use super::hosting::{Hosting, HostingError};
+use crate::failure::chain;
 use crate::pulls::{
-    MARKER, Pace, Proposal, Proposed, Report, Subject, begun, conflict, outlook, propose, report,
+    MARKER, Proposal, Proposed, Report, Subject, begun, conflict, outlook, propose, report, shown,
 };
-
-/// First and longest pause after a pass that failed; doubles in between.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
-pub struct PullsTask {
-    shared: Arc<Shared>,
-    feed: Feed,
-    forge: SharedForge,
-    poll: Duration,
-    /// Since the task was made.
-    pace: Arc<Mutex<(Instant, Pace)>>,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum PullsError {
-    #[error(transparent)]
-    Forge(#[from] ForgeError),
-    #[error(transparent)]
-    Git(GitError),
-    #[error("a computation ended abnormally")]
-    Computation(#[source] tokio::task::JoinError),
-}
+pub struct PullsTask(pub Hosting);
 
 /// About which head and base something was said.
 type Said = BTreeMap<PullNumber, (Revision, Revision)>;
 
 impl PullsTask {
-    /// Nothing where the repository has no forge. Must be called inside a tokio runtime.
-    pub fn of(shared: &Arc<Shared>, feed: &Feed) -> Option<Self> {
-        let config = feed.config.forge.as_ref()?;
-        let (address, token) = match config.opened() {
-            Ok(opened) => opened,
-            Err((key, reason)) => {
-                warn!(repository = %feed.name(), key, reason, "pull requests are not looked at");
-                return None;
-            }
-        };
-        let forge: SharedForge = match config.kind {
-            ForgeKind::Gitea => Arc::new(Gitea::new(&address, &config.repository, token)),
-        };
-        let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));
-        Some(Self { shared: Arc::clone(shared), feed: feed.clone(), forge, poll: config.poll, pace })
-    }
-
-    /// Waits until the forge may be written to.
-    async fn turn(&self) {
-        let wait = {
-            let (since, pace) = &mut *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-            pace.turn(since.elapsed())
-        };
-        tokio::time::sleep(wait).await;
-    }
-
     /// Runs until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
         let (mut said, mut failures) = (Said::new(), 0_u32);
         loop {
-            self.feed.state.mark_unchanged();
+            self.0.feed.state.mark_unchanged();
             let pause = tokio::select! {
                 passed = self.pass(&mut said) => match passed {
                     Ok(()) => {
                         failures = 0;
-                        self.poll
+                        self.0.poll
                     }
                     Err(error) => {
                         failures += 1;
-                        warn!(repository = %self.feed.name(), %error, "pull requests were not looked at");
-                        pause(&error, failures)
+                        warn!(repository = %self.0.feed.name(), %error, "pull requests were not looked at");
+                        error.pause(failures)
                     }
                 },
                 () = stop.cancelled() => return,
             };
             tokio::select! {
-                moved = self.feed.state.changed() => if moved.is_err() { return },
+                moved = self.0.feed.state.changed() => if moved.is_err() { return },
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
             }
         }
     }
 
-    async fn pass(&self, said: &mut Said) -> Result<(), PullsError> {
-        let Some(trunk) = self.feed.trunk() else { return Ok(()) };
-        let RefState::At(base) = self.feed.at(&trunk) else { return Ok(()) };
+    async fn pass(&self, said: &mut Said) -> Result<(), HostingError> {
+        let Some(trunk) = self.0.feed.trunk() else { return Ok(()) };
+        let RefState::At(base) = self.0.feed.at(&trunk) else { return Ok(()) };
         // I/O: who is open
-        let pulls = self.forge.open_pulls().await?;
+        let pulls = self.0.forge.open_pulls().await?;
         said.retain(|number, _| pulls.iter().any(|pull| pull.number == *number));
         let is_news = |pull: &&Pull| {
             let now = (pull.head.clone(), base.clone());
@@ -117,46 +72,60 @@ impl PullsTask {
         if news.is_empty() {
             return Ok(());
         }
-        let us = self.forge.whoami().await?;
+        let us = self.0.forge.whoami().await?;
+        let mut failed = None;
         for pull in news {
-            self.tell(&us, pull, &base).await?;
-            said.insert(pull.number, (pull.head.clone(), base.clone()));
+            match self.tell(&us, pull, &base).await {
+                Ok(()) => drop(said.insert(pull.number, (pull.head.clone(), base.clone()))),
+                Err(error) if error.is_general() => return Err(error),
+                Err(error) => {
+                    let (repository, error_text) = (self.0.feed.name(), chain(&error));
+                    warn!(%repository, pull = %pull.number, error = error_text, "a pull request was not looked at");
+                    failed = Some(error);
+                }
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Plans one pull request, and says so.
-    async fn tell(&self, us: &Login, pull: &Pull, base: &Revision) -> Result<(), PullsError> {
+    async fn tell(&self, us: &Login, pull: &Pull, base: &Revision) -> Result<(), HostingError> {
         // I/O: what is said now
-        let mut checks = self.forge.checks(&pull.head).await?;
+        let mut checks = self.0.forge.checks(&pull.head).await?;
         checks.retain(|known| known.author.as_ref() == Some(us));
         if !checks.iter().any(|known| known.name == begun().name) {
-            self.turn().await;
-            self.forge.report(&pull.head, &begun()).await?;
+            self.0.turn().await;
+            self.0.forge.report(&pull.head, &begun()).await?;
         }
-        let comments = self.forge.comments(pull.number).await?;
+        let comments = self.0.forge.comments(pull.number).await?;
         // pure but for reading: what is to be said
-        let report = self.report(pull, base).await?;
-        // I/O: nothing stale is said of a newer head
-        let now = self.forge.pull(pull.number).await?;
-        if now.head != pull.head {
+        let (report, plans) = self.report(pull, base).await?;
+        // I/O: nothing stale is said of a newer head, and nothing new of what is merged
+        let now = self.0.forge.pull(pull.number).await?;
+        if now.head != pull.head || now.state != PullState::Open {
             return Ok(());
         }
         self.send(us, pull, &report, (&checks, &comments)).await?;
-        info!(repository = %self.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
+        // I/O: now that it is said, it counts as shown
+        let at = Timestamp::now();
+        let shown = ShownReport { number: pull.number, head: pull.head.clone(), plans, at };
+        self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;
+        self.0.shown.notify_one();
+        info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
         Ok(())
     }
 
-    async fn report(&self, pull: &Pull, base: &Revision) -> Result<Report, PullsError> {
-        let (feed, at, own) = (self.feed.clone(), base.clone(), pull.clone());
-        let proposed = tokio::task::spawn_blocking(move || propose(&feed, &at, &own));
-        let proposed = proposed.await.map_err(PullsError::Computation)?.map_err(PullsError::Git)?;
+    /// What is to be said, and what that shows.
+    async fn report(&self, pull: &Pull, base: &Revision) -> Result<(Report, Vec<ShownPlan>), HostingError> {
+        let Hosting { shared, feed, .. } = &self.0;
+        let (own_feed, at, own) = (feed.clone(), base.clone(), pull.clone());
+        let proposed = tokio::task::spawn_blocking(move || propose(&own_feed, &at, &own)).await??;
         let subject = Subject { head: &pull.head, base };
         Ok(match proposed {
-            Proposed::Conflicts(paths) => conflict(&subject, &paths),
+            Proposed::Conflicts(paths) => (conflict(&subject, &paths), Vec::new()),
             Proposed::Merges(proposal) => {
-                let outlooks = outlook(&self.shared, &self.feed, &proposal).await;
-                report(&subject, &outlooks, &new_errors(&proposal))
+                let outlooks = outlook(shared, feed, &proposal).await;
+                (report(&subject, &outlooks, &new_errors(&proposal)), shown(&outlooks))
             }
         })
     }
@@ -168,24 +137,24 @@ impl PullsTask {
         pull: &Pull,
         report: &Report,
         (checks, comments): (&[Reported], &[Comment]),
-    ) -> Result<(), PullsError> {
+    ) -> Result<(), HostingError> {
         let ours = comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER));
         match ours {
             Some(comment) if comment.text.trim_end() == report.comment.trim_end() => {}
             Some(comment) => {
-                self.turn().await;
-                self.forge.edit(comment.id, &report.comment).await?;
+                self.0.turn().await;
+                self.0.forge.edit(comment.id, &report.comment).await?;
             }
             None => {
-                self.turn().await;
-                self.forge.comment(pull.number, &report.comment).await?;
+                self.0.turn().await;
+                self.0.forge.comment(pull.number, &report.comment).await?;
             }
         }
         for check in &report.checks {
             let known = checks.iter().find(|known| known.name == check.name);
             if known.is_none_or(|known| known.state != check.state || known.summary != check.summary) {
-                self.turn().await;
-                self.forge.report(&pull.head, check).await?;
+                self.0.turn().await;
+                self.0.forge.report(&pull.head, check).await?;
             }
         }
         Ok(())
@@ -197,13 +166,4 @@ fn new_errors(proposal: &Proposal) -> Vec<Diagnostic> {
     let known = &proposal.base.loaded.diagnostics;
     let found = proposal.merged.loaded.diagnostics.iter();
     found.filter(|found| found.is_error() && !known.contains(found)).cloned().collect()
-}
-
-fn pause(error: &PullsError, failures: u32) -> Duration {
-    let (first, longest) = RETRY;
-    let own = first.saturating_mul(1 << failures.min(16)).min(longest);
-    match error {
-        PullsError::Forge(ForgeError::Throttled { after }) => own.max(*after),
-        _ => own,
-    }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use naksha_environments::secret::MarkKey;
+use naksha_executor::port::review::SharedReviews;
 use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::SharedStore;
 use naksha_renderer::render::RenderCache;
 use naksha_renderer::template::TemplateEngine;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -18,6 +19,8 @@ use crate::task::publish::Sayings;
 pub struct Shared {
     pub config: Config,
     pub store: SharedStore,
+    /// What pull requests showed; the same database.
+    pub reviews: SharedReviews,
     pub secrets: Arc<dyn SecretSource>,
     pub engine: Arc<dyn TemplateEngine>,
     pub renders: RenderCache,
@@ -26,6 +29,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// The sinks that every message goes to.
     pub sinks: Vec<&'static str>,
+    /// Tells that an environment said something.
+    pub spoken: watch::Sender<()>,
     /// What every environment says now.
     pub sayings: Arc<Sayings>,
     /// Tells the publisher that the outbox has something.

@@ -12,6 +12,7 @@ use super::plan::{
 use super::shown::{Marks, text_document};
 use super::workflow::WorkflowChangeDocument;
 use crate::diagnostic::Diagnostic;
+use crate::digest::Digest;
 use crate::ids::UnitName;
 use crate::object::{KeyParts, ObjectKey, Provenance};
 use crate::plan::{
@@ -78,6 +79,12 @@ impl PlanDocument {
             action.from_base = known.contains(&action.digest);
         }
         self
+    }
+
+    /// The actions that the base alone would not cause.
+    pub fn own_actions(&self) -> BTreeSet<Digest> {
+        let own = self.actions.iter().filter(|action| !action.from_base);
+        own.filter_map(|action| Digest::parse(&action.digest)).collect()
     }
 
     #[must_use]

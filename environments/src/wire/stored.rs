@@ -17,7 +17,7 @@ pub struct StoredPlanDocument {
     pub version: u32,
     pub repository: String,
     pub environment: String,
-    /// What was decided when it was planned last: `apply`, `hold` or `wait`.
+    /// What was decided when it was planned last: `apply`, `hold` or `wait`; `shown`: only a pull request showed it.
     pub decision: String,
     /// Why it was held or waited, each with what lifts it.
     pub reasons: Vec<String>,
@@ -25,7 +25,7 @@ pub struct StoredPlanDocument {
     pub at: String,
     /// What became of it: `applied`, `failed`, `superseded`, `interrupted` or `applying`, as its last apply is; `held`,
     /// `waiting`, `suspended` or `approved` while it waits for that; `dropped`: never applied, because another plan took
-    /// its place or there was nothing left to do.
+    /// its place or there was nothing left to do; `shown`: nobody but a pull request planned it.
     pub fate: String,
     /// Its last apply. It may be older than `at`: the same plan came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]

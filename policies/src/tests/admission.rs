@@ -171,16 +171,34 @@ fn only_what_nobody_saw_is_listed() {
     let (seen, unseen) = (change("seen"), change("unseen"));
     let mut case = Case::of(vec![seen.clone(), unseen, drift("c")]);
     case.unreviewed = Unreviewed::Hold;
-    case.shown = Shown([seen.digest].into());
+    case.shown = Shown { actions: [seen.digest].into(), pending: None };
     insta::assert_snapshot!(case.words());
     let mut all_seen = Case::of(vec![seen.clone(), drift("c")]);
     all_seen.unreviewed = Unreviewed::Hold;
-    all_seen.shown = Shown([seen.digest].into());
+    all_seen.shown = Shown { actions: [seen.digest].into(), pending: None };
     assert_eq!(all_seen.words(), "apply 2");
     let many: Vec<_> = (0..13).map(|at| change(&format!("m{at}"))).collect();
     let mut many = Case::of(many);
     many.unreviewed = Unreviewed::Hold;
     assert!(many.words().contains("and 3 more"));
+}
+
+#[test]
+fn what_may_have_been_shown_waits_and_is_not_held() {
+    let seen = change("seen");
+    let mut case = Case::of(vec![seen.clone(), drift("c")]);
+    case.unreviewed = Unreviewed::Hold;
+    case.shown.pending = Some("the forge was not asked yet".to_owned());
+    assert_eq!(case.words(), "wait until ?: the forge was not asked yet\nheals ConfigMap naksha/c");
+    case.shown.actions.insert(seen.digest);
+    assert_eq!(case.words(), "apply 2", "it is known already");
+    let mut guarded = Case::of(vec![action("app", CLAIM, Verb::Delete, Cause::Change)]);
+    guarded.unreviewed = Unreviewed::Hold;
+    guarded.shown.pending.clone_from(&case.shown.pending);
+    let words = guarded.words();
+    assert!(words.starts_with("hold\nGuard") && !words.contains("no pull request"), "{words}");
+    guarded.world.acknowledgements = vec![acknowledged(&guarded.world.plan, None)];
+    assert_eq!(guarded.words(), "apply 1");
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn fate_lines(document: &StoredPlanDocument, plan: &PlanDocument) -> Vec<Line> {
             (Tone::Change, text)
         }
         ("approved", _) => (Tone::Add, format!("Will be applied: decided at {decided}, not begun yet")),
+        ("shown", _) => (Tone::Dim, format!("Only shown: by a pull request, at {decided}")),
         ("dropped", _) => {
             let text = "another plan took its place, or there was nothing left to do";
             (Tone::Dim, format!("Never applied: planned at {decided}, then {text}"))

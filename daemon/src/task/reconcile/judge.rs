@@ -11,9 +11,8 @@ use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{ObjectKey, Observation};
 use naksha_environments::plan::{Plan, PlanId, Preconditions};
 use naksha_environments::quiet::Quiet;
-use naksha_environments::repository::Unreviewed;
 use naksha_environments::secret::{SecretMark, SecretRef};
-use naksha_environments::verdict::{Acknowledgement, Admission, HoldReason, Shown, Verdict};
+use naksha_environments::verdict::{Acknowledgement, Admission, HoldReason, Verdict};
 use naksha_environments::wire::PlanDocument;
 use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{
@@ -24,6 +23,7 @@ use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
 use serde_json::Value;
 
 use super::desired::Renders;
+use super::review::{Review, review};
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::judgement::{Base, Begun, BegunPlan, Bench, judge as judge_plan, planner};
@@ -91,6 +91,7 @@ struct Case {
     /// Objects that are fought over.
     resting: BTreeSet<ObjectKey>,
     findings: Arc<naksha_policies::FindingCache>,
+    review: Review,
     now: Timestamp,
 }
 
@@ -107,7 +108,7 @@ impl Case {
 /// Plans, judges, admits.
 pub(super) async fn judge(
     this: &Reconciler,
-    sources: &Arc<Ready>,
+    (record, sources): (&EnvironmentRecord, &Arc<Ready>),
     renders: &Renders,
     (observation, quiet): (&Arc<Observation>, &Arc<Quiet>),
     inventory: &Arc<Inventory>,
@@ -115,6 +116,7 @@ pub(super) async fn judge(
     let (shared, now) = (&this.shared, Timestamp::now());
     let acknowledgements = shared.store.acknowledgements(&this.scope).await.map_err(PassError::Store)?;
     let case = Case {
+        review: review(this, record, sources, renders).await?,
         begun: begun(this, sources, &acknowledgements).await?,
         sources: Arc::clone(sources),
         renders: renders.clone(),
@@ -174,14 +176,11 @@ fn decide(case: &Case) -> Judgement {
     let mut diagnostics = judged.diagnostics;
     diagnostics.extend(plan_diagnostics(&plan, rendered));
     let plan = Arc::new(plan);
-    let nothing_shown = Shown::default();
-    let repository = control_definitions.repository.as_ref();
     let input = AdmitInput {
         plan: Arc::clone(&plan),
         verdict: &judged.verdict,
-        shown: &nothing_shown,
-        // Without a forge there is no review to wait for, unless the repository says so.
-        unreviewed: repository.and_then(|repository| repository.unreviewed).unwrap_or(Unreviewed::Apply),
+        shown: &case.review.shown,
+        unreviewed: case.review.unreviewed,
         acknowledgements: &judged.acknowledgements,
         ignored: &judged.ignored,
         history: frozen.as_ref(),

@@ -13,6 +13,7 @@ mod last_apply;
 mod ownership;
 mod rebuild;
 mod report;
+mod review;
 mod scopes;
 mod sources;
 mod whys;
@@ -196,9 +197,9 @@ impl Reconciler {
         self.pulse.beat();
         // I/O only after a crash: writes that happened although nobody recorded them
         let inventory = self.confirm(generation, inventory, &observation).await?;
-        // pure: what to do about it, and whether it may be done
+        // pure but for what was shown: what to do about it, and whether it may be done
         let mut judgement =
-            judge::judge(self, &sources, &renders, (&observation, &quiet), &inventory).await?;
+            judge::judge(self, (&record, &sources), &renders, (&observation, &quiet), &inventory).await?;
         self.settle(generation, &judgement.plan, rendered, &observation, &inventory).await?;
         // I/O: record the plan, once, with what the target would say where somebody has to decide about it
         if self.is_news(&judgement) {

@@ -7,7 +7,7 @@ use naksha_environments::ids::{EnvironmentName, RepositoryName};
 use naksha_environments::secret::MarkKey;
 use naksha_environments::status::EnvironmentStatus;
 use naksha_executor::port::secrets::SecretSource;
-use naksha_executor::port::store::{Scope, SharedStore};
+use naksha_executor::port::store::{Scope, SharedStore, Store as _};
 use naksha_executor_store::SqliteStore;
 use naksha_renderer::render::RenderCache;
 use naksha_renderer::template::{TemplateEngine, TemplateFailure, TemplateJob, TemplateOutput};
@@ -77,14 +77,15 @@ impl World {
             ("units/login/login.yaml", Some(MANIFEST)),
         ];
         source.commit("main", &files);
-        let store: SharedStore = Arc::new(SqliteStore::open(&folder.path().join("naksha.db")).await.unwrap());
+        let store = Arc::new(SqliteStore::open(&folder.path().join("naksha.db")).await.unwrap());
         let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::new()));
         let tasks = Tasks::new(Arc::clone(&metrics), stop.clone());
         let feed = feed(&source, &folder, &tasks, &stop);
         let key = MarkKey::new(store.mark_key().await.unwrap());
         let shared = Arc::new(Shared {
             config: Config { state: folder.path().to_owned(), ..Config::default() },
-            store,
+            store: Arc::clone(&store) as SharedStore,
+            reviews: store,
             secrets,
             engine: Arc::new(NoTemplates),
             renders: RenderCache::default(),
@@ -92,6 +93,7 @@ impl World {
             registry: Arc::new(Registry::default()),
             metrics,
             sinks: Vec::new(),
+            spoken: tokio::sync::watch::Sender::default(),
             sayings: Arc::default(),
             outbox: Arc::default(),
             owner: "test".to_owned(),
@@ -133,6 +135,7 @@ fn feed(source: &Source, folder: &TempDir, tasks: &Tasks, stop: &CancellationTok
         state: signal.subscribe(),
         signal: Arc::new(signal),
         found_trunk: FoundTrunk::open(&folder.path().join("trunk")),
+        reviewed: None,
     }
 }
 

@@ -159,6 +159,7 @@ fn a_stored_plan_says_what_became_of_it() {
     assert_eq!(first("applying", Some(applied("running", None))), text);
     assert_eq!(first("approved", None), "Will be applied: decided at 2031-05-04T07:59:59Z, not begun yet");
     assert_eq!(first("suspended", None), "Not applied: staging is suspended");
+    assert_eq!(first("shown", None), "Only shown: by a pull request, at 2031-05-04T07:59:59Z");
     assert!(
         first("dropped", None)
             .starts_with("Never applied: planned at 2031-05-04T07:59:59Z, then another plan")

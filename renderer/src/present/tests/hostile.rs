@@ -235,8 +235,16 @@ fn plan() -> impl Strategy<Value = PlanDocument> {
 
 /// A plan as a daemon that was lied to would have stored it.
 fn kept() -> impl Strategy<Value = (StoredPlanDocument, PlanDocument)> {
-    let fates =
-        prop::sample::select(vec!["applied", "failed", "held", "waiting", "suspended", "dropped", "?"]);
+    let fates = prop::sample::select(vec![
+        "applied",
+        "failed",
+        "held",
+        "waiting",
+        "suspended",
+        "shown",
+        "dropped",
+        "?",
+    ]);
     (plan(), fates, hostile(), hostile(), any::<bool>()).prop_map(|(plan, fate, one, other, has_apply)| {
         let apply = has_apply.then(|| ApplyDocument {
             id: 1,

@@ -1,0 +1,98 @@
+//! A repository's forge, as its tasks share it: one client, one pace, one way to fail.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use naksha_executor::port::forge::{ForgeError, SharedForge};
+use naksha_executor::port::store::StoreError;
+use naksha_executor_forge::Gitea;
+use tokio::sync::Notify;
+use tracing::warn;
+
+use super::{Feed, Shared};
+use crate::config::ForgeKind;
+use crate::git::GitError;
+use crate::pulls::Pace;
+
+/// First and longest pause after a pass that failed; doubles in between.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// The forge of one repository. A clone is the same one.
+#[derive(Debug, Clone)]
+pub struct Hosting {
+    pub shared: Arc<Shared>,
+    pub feed: Feed,
+    pub forge: SharedForge,
+    /// Between two looks, when nothing else is a reason for one.
+    pub poll: Duration,
+    /// Somebody was shown something.
+    pub shown: Arc<Notify>,
+    /// Since it was opened.
+    pace: Arc<Mutex<(Instant, Pace)>>,
+}
+
+/// Why a pass over pull requests ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum HostingError {
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("the state cannot be read or written")]
+    Store(#[from] StoreError),
+    #[error("a computation ended abnormally")]
+    Computation(#[from] tokio::task::JoinError),
+}
+
+impl Hosting {
+    /// Nothing where the repository has no forge, or one that cannot be opened. Must be called inside a tokio runtime.
+    pub fn of(shared: &Arc<Shared>, feed: &Feed) -> Option<Self> {
+        let config = feed.config.forge.as_ref()?;
+        let (address, token) = match config.opened() {
+            Ok(opened) => opened,
+            Err((key, reason)) => {
+                warn!(repository = %feed.name(), key, reason, "pull requests are not looked at");
+                if let Some(reviewed) = &feed.reviewed {
+                    reviewed.tell_trouble(format!("`{key}`: {reason}"));
+                }
+                return None;
+            }
+        };
+        let forge: SharedForge = match config.kind {
+            ForgeKind::Gitea => Arc::new(Gitea::new(&address, &config.repository, token)),
+        };
+        let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));
+        let (shared, feed, shown) = (Arc::clone(shared), feed.clone(), Arc::default());
+        Some(Self { shared, feed, forge, poll: config.poll, shown, pace })
+    }
+
+    /// Waits until the forge may be written to.
+    pub async fn turn(&self) {
+        let wait = {
+            let (since, pace) = &mut *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.turn(since.elapsed())
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+impl HostingError {
+    /// Until the next try, after so many failures in a row.
+    pub fn pause(&self, failures: u32) -> Duration {
+        let (first, longest) = RETRY;
+        let own = first.saturating_mul(1 << failures.min(16)).min(longest);
+        match self {
+            Self::Forge(ForgeError::Throttled { after }) => own.max(*after),
+            _ => own,
+        }
+    }
+
+    /// Whether it says nothing about the pull request that was looked at, but about everything.
+    pub fn is_general(&self) -> bool {
+        match self {
+            Self::Forge(error) => error.is_transient() || matches!(error, ForgeError::Denied(_)),
+            Self::Store(_) => true,
+            Self::Git(_) | Self::Computation(_) => false,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Merged pull requests, until the environments have them: what became of each is told where it was proposed. One pass at a time.
+//!
+//! As with open ones, nothing is remembered but that it was told for good. A pass works out what should be said, looks at what
+//! is said, and sends the difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use naksha_environments::ids::{EnvironmentName, Revision};
+use naksha_environments::wire::PlanDocument;
+use naksha_executor::port::forge::PullNumber;
+use naksha_executor::port::review::ShownPull;
+use naksha_executor::port::store::Scope;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::hosting::{Hosting, HostingError};
+use crate::failure::chain;
+use crate::git::GitError;
+use crate::pulls::{Fate, MARKER, call, call_is_over, call_marker, fate, sequel};
+
+/// A person is called when it stays so for so long: what only seemed to be held calls nobody.
+const CALLS_AFTER: Duration = Duration::from_secs(5);
+
+/// The task of one repository. A clone is another start of it.
+#[derive(Debug, Clone)]
+pub struct SequelTask(pub Hosting);
+
+/// Everything that is to be said on one pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Words {
+    sequel: String,
+    /// By environment. Absent: nobody is called, and who was called is told so.
+    calls: BTreeMap<EnvironmentName, Option<String>>,
+}
+
+/// A merged pull request, and what became of it.
+struct Merged {
+    number: PullNumber,
+    commit: Revision,
+    at: Timestamp,
+    shown: BTreeMap<EnvironmentName, Value>,
+    fates: BTreeMap<EnvironmentName, Fate>,
+}
+
+impl Merged {
+    fn is_over(&self) -> bool {
+        self.fates.values().all(|fate| matches!(fate, Fate::Done(_)))
+    }
+}
+
+impl SequelTask {
+    /// Runs until stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        let (mut said, mut failures) = (BTreeMap::new(), 0_u32);
+        let mut spoken = self.0.shared.spoken.subscribe();
+        let mut reviewed = self.0.feed.reviewed.clone().unwrap_or_default();
+        loop {
+            spoken.mark_unchanged();
+            reviewed.mark_heard();
+            let passed = tokio::select! {
+                passed = self.pass(&mut said) => passed,
+                () = stop.cancelled() => return,
+            };
+            let pause = match passed {
+                Ok(pause) => {
+                    failures = 0;
+                    pause
+                }
+                Err(error) => {
+                    failures += 1;
+                    let error_text = chain(&error);
+                    warn!(repository = %self.0.feed.name(), error = error_text, "what became of merges was not told");
+                    Some(error.pause(failures))
+                }
+            };
+            tokio::select! {
+                _ = spoken.changed(), if failures == 0 => {}
+                () = reviewed.changed() => {}
+                () = tokio::time::sleep(pause.unwrap_or(self.0.poll)) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// After how long to look again, when nothing happens before.
+    async fn pass(&self, said: &mut BTreeMap<PullNumber, Words>) -> Result<Option<Duration>, HostingError> {
+        let Hosting { shared, feed, .. } = &self.0;
+        let pulls = shared.reviews.pulls(feed.name()).await?;
+        let mut merged = Vec::new();
+        for pull in pulls.into_iter().filter(|pull| !pull.is_settled) {
+            merged.extend(self.merged(pull).await?);
+        }
+        said.retain(|number, _| merged.iter().any(|one| one.number == *number));
+        // Whoever merged last is called: what came before waits for the same.
+        merged.sort_by_key(|one| (one.at, one.number));
+        let (now, mut pause, mut called) = (Timestamp::now(), None, BTreeSet::new());
+        for one in merged.iter().rev() {
+            let words = words(one, &called, now);
+            called.extend(one.fates.keys().cloned());
+            if one.fates.values().any(|fate| matches!(fate, Fate::Stuck { .. })) {
+                pause = Some(CALLS_AFTER);
+            }
+            if said.get(&one.number) != Some(&words) {
+                self.say(one.number, &words).await?;
+                said.insert(one.number, words);
+            }
+            if one.is_over() {
+                shared.reviews.settle(feed.name(), one.number).await?;
+                info!(repository = %feed.name(), pull = %one.number, "told what became of it");
+            }
+        }
+        Ok(pause)
+    }
+
+    /// Nothing: it is not merged.
+    async fn merged(&self, pull: ShownPull) -> Result<Option<Merged>, HostingError> {
+        let Hosting { shared, feed, .. } = &self.0;
+        let ShownPull { number, merged: Some(commit), at, .. } = pull else { return Ok(None) };
+        let shown = shared.reviews.documents(feed.name(), number).await?;
+        let status = |environment: &EnvironmentName| {
+            let scope = Scope { repository: feed.name().clone(), environment: environment.clone() };
+            (environment.clone(), shared.registry.get(&scope).and_then(|handle| handle.status()))
+        };
+        let statuses: BTreeMap<_, _> = shown.keys().map(status).collect();
+        let (mirror, of) = (Arc::clone(&feed.mirror), commit.clone());
+        let fates = tokio::task::spawn_blocking(move || {
+            let objects = mirror.objects();
+            let contains = |revision: &Revision| -> Result<bool, GitError> {
+                Ok(objects.has(&of)? && objects.has(revision)? && objects.is_ancestor(&of, revision)?)
+            };
+            // What Git cannot tell now it tells at the next look.
+            let has = |revision: &Revision| contains(revision).unwrap_or(false);
+            let fates = statuses.into_iter().map(|(name, status)| (name, fate(status.as_deref(), has)));
+            fates.collect::<BTreeMap<_, _>>()
+        });
+        Ok(Some(Merged { number, commit, at, shown, fates: fates.await? }))
+    }
+
+    /// Sends what is not said like this already.
+    async fn say(&self, number: PullNumber, words: &Words) -> Result<(), HostingError> {
+        if words.calls.is_empty() {
+            return Ok(());
+        }
+        let us = self.0.forge.whoami().await?;
+        let mut comments = self.0.forge.comments(number).await?;
+        comments.retain(|comment| comment.author == us);
+        let sequel = (MARKER.to_owned(), Some(words.sequel.clone()), None);
+        let calls = words.calls.iter().map(|(environment, call)| {
+            (call_marker(environment), call.clone(), Some(call_is_over(environment)))
+        });
+        for (marker, wanted, otherwise) in calls.chain([sequel]) {
+            let ours = comments.iter().find(|comment| comment.text.starts_with(&marker));
+            match (ours, wanted.or(otherwise.filter(|_| ours.is_some()))) {
+                (Some(ours), Some(text)) if ours.text.trim_end() != text.trim_end() => {
+                    self.0.turn().await;
+                    self.0.forge.edit(ours.id, &text).await?;
+                }
+                (None, Some(text)) => {
+                    self.0.turn().await;
+                    self.0.forge.comment(number, &text).await?;
+                }
+                (Some(_) | None, _) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Pure. `called`: environments that somebody else is called for.
+fn words(one: &Merged, called: &BTreeSet<EnvironmentName>, now: Timestamp) -> Words {
+    let shown: Vec<PlanDocument> =
+        one.shown.values().filter_map(|document| serde_json::from_value(document.clone()).ok()).collect();
+    let is_due = |fate: &Fate| match fate {
+        Fate::Stuck { since, .. } => {
+            now.duration_since(*since) >= SignedDuration::try_from(CALLS_AFTER).unwrap_or_default()
+        }
+        Fate::Done(_) | Fate::Going(_) => false,
+    };
+    let call_for = |(environment, fate): (&EnvironmentName, &Fate)| {
+        let is_ours = !called.contains(environment) && is_due(fate);
+        (environment.clone(), call(environment, fate).filter(|_| is_ours))
+    };
+    Words { sequel: sequel(&one.commit, &one.fates, &shown), calls: one.fates.iter().map(call_for).collect() }
+}
