@@ -2,5 +2,6 @@
 
 pub mod forge;
 pub mod reviews;
+pub mod soaks;
 pub mod store;
 pub mod target;

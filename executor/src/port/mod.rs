@@ -5,5 +5,6 @@ pub mod look;
 pub mod recovery;
 pub mod review;
 pub mod secrets;
+pub mod soak;
 pub mod store;
 pub mod target;

@@ -21,6 +21,7 @@ mod review;
 mod row;
 mod schema;
 mod scope;
+mod soak;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -41,6 +42,7 @@ use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_executor::port::forge::PullNumber;
 use naksha_executor::port::review::{MergedPlan, Reviews, ShownPull, ShownReport};
+use naksha_executor::port::soak::{Soak, Soaks};
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
     OutboxMessage, PlanRecord, Proposal, Revisions, Scope, StepRecord, Store, StoreError, Suspension,
@@ -439,5 +441,16 @@ impl Reviews for SqliteStore {
 
     async fn merged(&self, scope: &Scope) -> Result<Vec<MergedPlan>, StoreError> {
         reading!(self, "read what was shown", |conn| review::merged(conn, scope))
+    }
+}
+
+#[async_trait]
+impl Soaks for SqliteStore {
+    async fn soaks(&self, scope: &Scope) -> Result<Vec<Soak>, StoreError> {
+        reading!(self, "read how sources were", |conn| soak::list(conn, scope))
+    }
+
+    async fn soak(&self, scope: &Scope, soak: &Soak) -> Result<(), StoreError> {
+        writing!(self, "remember how a source is", |conn| soak::replace(conn, scope, soak))
     }
 }

@@ -7,7 +7,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 pub(crate) const APPLICATION_ID: u32 = 0x6e6b_7368;
 
 /// The newest version that this program knows. The last migration sets `user_version` to it.
-pub(crate) const VERSION: i64 = 4;
+pub(crate) const VERSION: i64 = 5;
 
 /// All migrations, in order.
 pub(crate) fn migrator() -> Migrator {
@@ -19,6 +19,7 @@ pub(crate) fn migrator() -> Migrator {
         (2, "place", include_str!("../../migrations/0002_place.sql")),
         (3, "ends", include_str!("../../migrations/0003_ends.sql")),
         (4, "shown", include_str!("../../migrations/0004_shown.sql")),
+        (5, "soak", include_str!("../../migrations/0005_soak.sql")),
     ];
     Migrator::with_migrations(migrations.map(migration).into())
 }

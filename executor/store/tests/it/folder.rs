@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use naksha_executor::port::review::SharedReviews;
+use naksha_executor::port::soak::SharedSoaks;
 use naksha_executor::port::store::{SharedStore, Store, StoreError};
 use naksha_executor_store::SqliteStore;
 use tempfile::TempDir;
@@ -27,14 +28,24 @@ pub(crate) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
 }
 
 pub(crate) async fn fresh() -> (TempDir, SharedStore) {
-    let (folder, path) = folder();
-    (folder, Arc::new(open(&path).await.unwrap()))
+    let (folder, store) = fresh_twice().await;
+    (folder, store)
 }
 
-/// As [`fresh`], through both of its ports.
-pub(crate) async fn fresh_with_reviews() -> (TempDir, SharedStore, SharedReviews) {
+/// As [`fresh`], seen through another of its ports too.
+async fn fresh_twice() -> (TempDir, Arc<SqliteStore>) {
     let (folder, path) = folder();
     let store = Arc::new(open(&path).await.unwrap());
+    (folder, store)
+}
+
+pub(crate) async fn fresh_with_reviews() -> (TempDir, SharedStore, SharedReviews) {
+    let (folder, store) = fresh_twice().await;
+    (folder, Arc::clone(&store) as SharedStore, store)
+}
+
+pub(crate) async fn fresh_with_soaks() -> (TempDir, SharedStore, SharedSoaks) {
+    let (folder, store) = fresh_twice().await;
     (folder, Arc::clone(&store) as SharedStore, store)
 }
 

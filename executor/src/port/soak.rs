@@ -1,0 +1,42 @@
+//! How environments were with the sources that they ran: what a promotion to the next one goes by.
+//!
+//! Kept with everything else that must not be forgotten; the suite is part of [`crate::contract::store`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use naksha_environments::digest::Digest;
+use naksha_environments::ids::Revision;
+
+use super::store::{Scope, StoreError};
+
+#[async_trait]
+pub trait Soaks: Send + Sync + fmt::Debug {
+    /// Sources that an environment ran, newest first.
+    async fn soaks(&self, scope: &Scope) -> Result<Vec<Soak>, StoreError>;
+    /// Replaces what is known of a source. One that the environment never ran is left out.
+    async fn soak(&self, scope: &Scope, soak: &Soak) -> Result<(), StoreError>;
+}
+
+pub type SharedSoaks = Arc<dyn Soaks>;
+
+/// How an environment was with a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Soak {
+    pub source: Revision,
+    /// For how long it was seen to be well, without a break by anything worse. To the millisecond.
+    pub well: Duration,
+    /// How it was last: `false` is what ends a soak. Absent: nobody could tell yet.
+    pub is_well: Option<bool>,
+    /// Of what the source rendered there: sources that render alike are as one.
+    pub render: Option<Digest>,
+}
+
+impl Soak {
+    /// A source of which nothing is known yet.
+    pub fn new(source: Revision) -> Self {
+        Self { source, well: Duration::ZERO, is_well: None, render: None }
+    }
+}
