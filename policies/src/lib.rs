@@ -16,6 +16,7 @@ mod check;
 mod custom;
 mod estate;
 mod found;
+mod gates;
 mod pod;
 mod policy_set;
 mod rule;
@@ -30,6 +31,7 @@ pub use cases::{
     Case, CaseOutcome, CaseResult, Expect, Outcome, evaluate_policy, parse_cases, policy_file_of, run_cases,
 };
 pub use check::{CheckInput, Locate, check};
+pub use gates::{Gate, GateState, GateVerdict, Promotion, Upstream, Verification, Wellness, gates};
 pub use policy_set::{ActiveRule, PolicySet};
 pub use sources::Sources;
 

@@ -3,4 +3,5 @@
 mod admission;
 mod cases;
 mod checking;
+mod gates;
 mod sets;

@@ -1,0 +1,262 @@
+//! The gates of a promotion: whether a source may go on to an environment. Pure, and judged twice: on the pull request that
+//! proposes it, and again at the merge commit.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use naksha_environments::definition::format_duration;
+use naksha_environments::environment::Environment;
+use naksha_environments::ids::{EnvironmentName, Revision, WorkflowName};
+use naksha_environments::window::{Opening, opening};
+
+/// Everything that the gates are judged by.
+#[derive(Debug, Clone)]
+pub struct Promotion<'a> {
+    /// As the base has it: a promotion does not change its own gates.
+    pub environment: &'a Environment,
+    /// What is to be promoted.
+    pub source: &'a Revision,
+    /// The environment ran it before.
+    pub is_rollback: bool,
+    /// Why it is not to be promoted again.
+    pub barred: Option<&'a str>,
+    /// Whether the trunk contains it.
+    pub is_on_trunk: bool,
+    /// Why the environment takes nothing now.
+    pub blocked: Option<&'a str>,
+    /// In the order in which the environment names them.
+    pub upstreams: &'a [Upstream],
+    /// How the workflows that have to succeed ended upstream.
+    pub verified: &'a BTreeMap<WorkflowName, Verification>,
+    /// Somebody who may skip an environment wants that.
+    pub skipped_by: Option<&'a str>,
+    pub now: Timestamp,
+}
+
+/// An environment that has to have run the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    pub name: EnvironmentName,
+    /// What it runs now.
+    pub runs: Option<Revision>,
+    /// How it was with the source; absent where it never ran it.
+    pub was: Option<Wellness>,
+}
+
+/// How an environment was with a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wellness {
+    /// For how long it was well without a break.
+    pub well: Duration,
+    /// How it was last; absent where nobody could tell.
+    pub is_well: Option<bool>,
+}
+
+/// How a workflow that has to succeed ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    Succeeded,
+    Running,
+    Failed(String),
+    /// It was not run, and why.
+    Missing(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gate {
+    /// Whatever comes before has it, and is well with it.
+    Order,
+    /// For long enough.
+    Soak,
+    /// And workflows there succeeded with it.
+    Verify,
+    /// And it is the time for it.
+    Window,
+}
+
+impl Gate {
+    pub const ALL: [Gate; 4] = [Self::Order, Self::Soak, Self::Verify, Self::Window];
+
+    /// As names of checks write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Soak => "soak",
+            Self::Verify => "verify",
+            Self::Window => "window",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateState {
+    Open,
+    /// It opens by itself, at that time where one is known.
+    Waits {
+        until: Option<Timestamp>,
+    },
+    /// Somebody has to do something.
+    Shut,
+}
+
+/// What one gate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateVerdict {
+    pub gate: Gate,
+    pub state: GateState,
+    /// One clause, which stays the same while nothing happens.
+    pub words: String,
+}
+
+/// Every gate, in order.
+pub fn gates(promotion: &Promotion<'_>) -> [GateVerdict; 4] {
+    Gate::ALL.map(|gate| {
+        let judge = match gate {
+            Gate::Order => order,
+            Gate::Soak => soak,
+            Gate::Verify => verify,
+            Gate::Window => window,
+        };
+        let (state, words) = judge(promotion);
+        GateVerdict { gate, state, words }
+    })
+}
+
+/// What a gate found, before it has its name.
+type Found = (GateState, String);
+
+fn open(words: impl Into<String>) -> Found {
+    (GateState::Open, words.into())
+}
+
+fn shut(words: impl Into<String>) -> Found {
+    (GateState::Shut, words.into())
+}
+
+/// The first that is not open decides; shut comes before waiting.
+fn worst(found: Vec<Found>) -> Option<Found> {
+    let rank = |(state, _): &Found| match state {
+        GateState::Open => 0,
+        GateState::Waits { .. } => 1,
+        GateState::Shut => 2,
+    };
+    found.into_iter().rev().max_by_key(rank)
+}
+
+/// Why the gates upstream have nothing to say.
+fn passes_by(promotion: &Promotion<'_>) -> Option<Found> {
+    if promotion.is_rollback {
+        return Some(open(format!("rollback: {} ran it before", promotion.environment.name)));
+    }
+    promotion.skipped_by.map(|who| open(format!("skipped by {who}")))
+}
+
+fn order(promotion: &Promotion<'_>) -> Found {
+    let Promotion { environment, source, barred, is_on_trunk, blocked, upstreams, .. } = promotion;
+    let (name, at) = (&environment.name, source.short());
+    if let Some(why) = barred {
+        return shut(format!("{at} is barred: {why}; `naksha resume {name}` lifts that"));
+    }
+    if !is_on_trunk {
+        return shut(format!("{at} is not on the trunk: only merged commits are promoted"));
+    }
+    if let Some(why) = blocked {
+        return shut((*why).to_owned());
+    }
+    if let Some(found) = passes_by(promotion) {
+        return found;
+    }
+    let found = upstreams.iter().map(|upstream| upstream_order(upstream, source));
+    worst(found.collect()).unwrap_or_else(|| open("nothing comes before it"))
+}
+
+fn upstream_order(upstream: &Upstream, source: &Revision) -> Found {
+    let Upstream { name, runs, was } = upstream;
+    let runs_it = runs.as_ref() == Some(source);
+    match was {
+        None => {
+            let runs = runs.as_ref().map_or("nothing yet".to_owned(), |runs| runs.short().to_owned());
+            shut(format!("{name} has not run {}; it runs {runs}", source.short()))
+        }
+        Some(Wellness { is_well: Some(false), .. }) => {
+            shut(format!("{name} {} not well with it", if runs_it { "is" } else { "was" }))
+        }
+        Some(Wellness { is_well: None, .. }) => {
+            let words = format!("{name} runs it, and it is not known yet whether it is well");
+            (GateState::Waits { until: None }, words)
+        }
+        Some(Wellness { is_well: Some(true), .. }) if runs_it => open(format!("{name} runs it and is well")),
+        Some(Wellness { is_well: Some(true), .. }) => open(format!("{name} ran it and was well")),
+    }
+}
+
+fn soak(promotion: &Promotion<'_>) -> Found {
+    let asked = promotion.environment.gates.soak;
+    if asked.is_zero() {
+        return open("none is asked for");
+    }
+    if let Some(found) = passes_by(promotion) {
+        return found;
+    }
+    let found = promotion.upstreams.iter().map(|upstream| upstream_soak(upstream, promotion, asked));
+    worst(found.collect()).unwrap_or_else(|| open("nothing comes before it"))
+}
+
+fn upstream_soak(upstream: &Upstream, promotion: &Promotion<'_>, asked: Duration) -> Found {
+    let Upstream { name, runs, was } = upstream;
+    let of = format_duration(asked);
+    let Some(Wellness { well, is_well }) = was else {
+        return (GateState::Waits { until: None }, format!("{name} has not run it; {of} are asked for"));
+    };
+    if *well >= asked {
+        return open(format!("{name} was well with it for {of}"));
+    }
+    if runs.as_ref() != Some(promotion.source) {
+        return shut(format!("{name} ran it for less than {of}, and runs something else now"));
+    }
+    if *is_well != Some(true) {
+        let words = format!("the {of} begin when {name} is well");
+        return (GateState::Waits { until: None }, words);
+    }
+    let left = SignedDuration::try_from(asked - *well).unwrap_or(SignedDuration::MAX);
+    let until = promotion.now.checked_add(left).ok();
+    // To the minute, so that the words stay the same while nothing happens.
+    let minute = until.map(|until| until.as_second().div_euclid(60) * 60 + 60);
+    let minute = minute.and_then(|second| Timestamp::from_second(second).ok());
+    let at = minute.map(|minute| minute.strftime("%Y-%m-%d %H:%MZ").to_string()).unwrap_or_default();
+    (GateState::Waits { until }, format!("{of} are over at {at}, if {name} stays well"))
+}
+
+fn verify(promotion: &Promotion<'_>) -> Found {
+    let asked = &promotion.environment.gates.verify;
+    if asked.is_empty() {
+        return open("none is asked for");
+    }
+    if let Some(found) = passes_by(promotion) {
+        return found;
+    }
+    let found = asked.iter().map(|workflow| match promotion.verified.get(workflow) {
+        Some(Verification::Succeeded) => open(format!("{workflow} succeeded")),
+        Some(Verification::Running) => (GateState::Waits { until: None }, format!("{workflow} runs")),
+        Some(Verification::Failed(why)) => shut(format!("{workflow} failed: {why}")),
+        Some(Verification::Missing(why)) => shut(format!("{workflow} did not run: {why}")),
+        None => (GateState::Waits { until: None }, format!("{workflow} did not run yet")),
+    });
+    worst(found.collect()).unwrap_or_else(|| open("none is asked for"))
+}
+
+fn window(promotion: &Promotion<'_>) -> Found {
+    let Promotion { environment, is_rollback, now, .. } = promotion;
+    if *is_rollback {
+        return open(format!("rollback: {} ran it before", environment.name));
+    }
+    match opening(&environment.windows, *now) {
+        Opening::Open if environment.windows.is_empty() => open("none is set"),
+        Opening::Open => open("open"),
+        Opening::Closed { until, reason } => {
+            let until_words = until.map(|until| format!(" until {}", until.strftime("%Y-%m-%d %H:%MZ")));
+            (GateState::Waits { until }, format!("closed{}: {reason}", until_words.unwrap_or_default()))
+        }
+    }
+}
