@@ -209,9 +209,9 @@ fn upstream_soak(upstream: &Upstream, promotion: &Promotion<'_>, asked: Duration
     let Some(Wellness { well, is_well }) = was else {
         return (GateState::Waits { until: None }, format!("{name} has not run it; {of} are asked for"));
     };
-    if *well >= asked {
+    let Some(left) = asked.checked_sub(*well).filter(|left| !left.is_zero()) else {
         return open(format!("{name} was well with it for {of}"));
-    }
+    };
     if runs.as_ref() != Some(promotion.source) {
         return shut(format!("{name} ran it for less than {of}, and runs something else now"));
     }
@@ -219,7 +219,7 @@ fn upstream_soak(upstream: &Upstream, promotion: &Promotion<'_>, asked: Duration
         let words = format!("the {of} begin when {name} is well");
         return (GateState::Waits { until: None }, words);
     }
-    let left = SignedDuration::try_from(asked - *well).unwrap_or(SignedDuration::MAX);
+    let left = SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX);
     let until = promotion.now.checked_add(left).ok();
     // To the minute, so that the words stay the same while nothing happens.
     let minute = until.map(|until| until.as_second().div_euclid(60) * 60 + 60);

@@ -1,19 +1,22 @@
 //! Gitea and Forgejo (API v1 of Gitea 1.26).
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::Method;
-use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
-    Check, CheckState, Comment, CommentId, Forge, ForgeError, Hosted, Login, NewPull, Permission, Pull,
-    PullNumber, Reaction, Reported,
+    Check, CheckState, Comment, CommentId, FileCommit, Forge, ForgeError, Hosted, Login, NewPull, Permission,
+    Pull, PullNumber, Reaction, Reported,
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::rest::{Address, Rest, segment};
+use crate::rest::{Address, Rest, path_of, segment};
 use crate::token::Place;
-use crate::wire::{CollaboratorDto, CommentDto, MadeDto, PullDto, RepositoryDto, StatusDto, UserDto};
+use crate::wire::{
+    CollaboratorDto, CommentDto, MadeDto, PullDto, RepositoryDto, StatusDto, UserDto, revision,
+};
 
 /// How Gitea calls the size of a page, and the largest that its default configuration gives.
 const PAGE: (&str, usize) = ("limit", 50);
@@ -45,6 +48,32 @@ struct TeamDto {
     name: String,
 }
 
+/// How the repository merges where nobody says how.
+#[derive(Debug, Deserialize)]
+struct UsualDto {
+    default_merge_style: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct BranchDto {
+    commit: BranchCommitDto,
+}
+
+#[derive(Debug, Deserialize)]
+struct BranchCommitDto {
+    id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct ContentDto {
+    sha: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct WrittenDto {
+    commit: ContentDto,
+}
+
 #[async_trait]
 impl Forge for Gitea {
     async fn whoami(&self) -> Result<Login, ForgeError> {
@@ -63,12 +92,6 @@ impl Forge for Gitea {
         let mut pulls = pulls.into_iter().map(PullDto::read).collect::<Result<Vec<_>, _>>()?;
         pulls.sort_by_key(|pull| pull.number);
         Ok(pulls)
-    }
-
-    async fn closed_pulls(&self, since: Timestamp) -> Result<Vec<Pull>, ForgeError> {
-        let path = self.path("/pulls?state=closed&sort=recentupdate");
-        let pulls = self.rest.list(&path, PAGE, |pull: &PullDto| pull.changed() < since).await?;
-        pulls.into_iter().map(PullDto::read).collect()
     }
 
     async fn pull(&self, number: PullNumber) -> Result<Pull, ForgeError> {
@@ -91,6 +114,61 @@ impl Forge for Gitea {
     async fn close(&self, number: PullNumber) -> Result<(), ForgeError> {
         let path = self.path(&format!("/pulls/{}", number.0));
         self.rest.tell(Method::PATCH, &path, &json!({"state": "closed"})).await
+    }
+
+    async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError> {
+        let usual: UsualDto = self.rest.get(&self.root).await?;
+        let path = self.path(&format!("/pulls/{}/merge", number.0));
+        let body = json!({"Do": usual.default_merge_style, "head_commit_id": head.as_str()});
+        match self.rest.tell(Method::POST, &path, &body).await {
+            // It is still finding out whether that can be merged.
+            Err(ForgeError::Invalid(words)) if words.contains("try again later") => {
+                Err(ForgeError::Unreachable(words))
+            }
+            done => done,
+        }
+    }
+
+    async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError> {
+        let found: Result<BranchDto, _> =
+            self.rest.get(&self.path(&format!("/branches/{}", path_of(name)))).await;
+        match found {
+            Ok(branch) => revision(&branch.commit.id).map(Some),
+            Err(ForgeError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn commit(&self, commit: &FileCommit) -> Result<Revision, ForgeError> {
+        let FileCommit { branch, from, path, text, message } = commit;
+        let contents = self.path(&format!("/contents/{}", path_of(path)));
+        let at = from.as_ref().unwrap_or(branch);
+        let known: Result<ContentDto, _> = self.rest.get(&format!("{contents}?ref={}", segment(at))).await;
+        let known = match known {
+            Ok(known) => Some(known.sha),
+            Err(ForgeError::Missing(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let mut body = json!({"branch": at, "content": BASE64_STANDARD.encode(text), "message": message});
+        if from.is_some() {
+            body["new_branch"] = json!(branch);
+        }
+        let method = if let Some(sha) = known {
+            body["sha"] = json!(sha);
+            Method::PUT
+        } else {
+            Method::POST
+        };
+        let made: WrittenDto = self.rest.send(method, &contents, &body).await?;
+        revision(&made.commit.sha)
+    }
+
+    async fn delete_branch(&self, name: &str) -> Result<(), ForgeError> {
+        let path = self.path(&format!("/branches/{}", path_of(name)));
+        match self.rest.tell(Method::DELETE, &path, &json!({})).await {
+            Err(ForgeError::Missing(_)) => Ok(()),
+            done => done,
+        }
     }
 
     async fn report(&self, head: &Revision, check: &Check) -> Result<(), ForgeError> {

@@ -185,6 +185,11 @@ pub(crate) fn segment(name: &str) -> String {
     }
 }
 
+/// A path or a branch, segment by segment.
+pub(crate) fn path_of(name: &str) -> String {
+    name.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
 fn unreachable(words: &str) -> ForgeError {
     ForgeError::Unreachable(told(words))
 }

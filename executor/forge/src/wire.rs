@@ -62,10 +62,6 @@ struct EndDto {
 }
 
 impl PullDto {
-    pub(crate) fn changed(&self) -> Timestamp {
-        self.updated_at
-    }
-
     pub(crate) fn read(self) -> Result<Pull, ForgeError> {
         let Self {
             number,
@@ -112,6 +108,10 @@ impl PullDto {
             changed: updated_at,
         })
     }
+}
+
+pub(crate) fn revision(sha: &str) -> Result<Revision, ForgeError> {
+    Revision::parse(sha).map_err(|_| ForgeError::Strange("a commit that cannot be read".to_owned()))
 }
 
 #[derive(Debug, Deserialize)]

@@ -25,14 +25,22 @@ pub trait Forge: Send + Sync + fmt::Debug {
     // --- pull requests
     /// Those that are open, by number.
     async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError>;
-    /// Those that were closed and that changed last, newest first; at least those that changed since.
-    async fn closed_pulls(&self, since: Timestamp) -> Result<Vec<Pull>, ForgeError>;
     async fn pull(&self, number: PullNumber) -> Result<Pull, ForgeError>;
     async fn open(&self, pull: &NewPull) -> Result<PullNumber, ForgeError>;
     /// Title and text; the branch says the rest.
     async fn amend(&self, number: PullNumber, title: &str, text: &str) -> Result<(), ForgeError>;
     /// Closes without merging.
     async fn close(&self, number: PullNumber) -> Result<(), ForgeError>;
+    /// Merges as the repository usually does, while its head is this. [`ForgeError::Invalid`]: its rules do not let us.
+    async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError>;
+
+    // --- branches of ours
+    /// The head of a branch; absent where there is none.
+    async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError>;
+    /// Writes one file as one commit, and tells the branch's new head. Nothing is ever forced.
+    async fn commit(&self, commit: &FileCommit) -> Result<Revision, ForgeError>;
+    /// Deletes a branch. One that is gone is no error.
+    async fn delete_branch(&self, name: &str) -> Result<(), ForgeError>;
 
     // --- checks
     /// Sets a check on a commit. The last word under a name counts.
@@ -147,6 +155,17 @@ pub struct NewPull {
     pub text: String,
     pub branch: String,
     pub base: String,
+}
+
+/// One file, as it is to be on a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileCommit {
+    pub branch: String,
+    /// The branch is new, and begins where this one is.
+    pub from: Option<String>,
+    pub path: String,
+    pub text: String,
+    pub message: String,
 }
 
 /// What is said on a commit under one name.
