@@ -14,6 +14,7 @@ pub mod looking;
 mod memory;
 pub mod metrics;
 pub mod pages;
+pub mod promotion;
 pub mod pulls;
 pub mod registry;
 pub mod resume;

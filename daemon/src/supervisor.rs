@@ -17,7 +17,9 @@ use naksha_environments::ids::EnvironmentName;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::review::SharedReviews;
 use naksha_executor::port::secrets::SecretSource;
+use naksha_executor::port::soak::SharedSoaks;
 use naksha_executor::port::store::{Scope, SharedStore, Store as _, StoreError};
+use naksha_executor::port::verify::NoRuns;
 use naksha_executor_directory::{DirectorySecrets, NoSecrets};
 use naksha_executor_store::SqliteStore;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -36,6 +38,7 @@ use crate::task::merges::MergesTask;
 use crate::task::publish::{Publisher, StatusFile};
 use crate::task::pulls::PullsTask;
 use crate::task::sequel::SequelTask;
+use crate::task::soaks::SoaksTask;
 use crate::task::{EnvironmentTask, Feed, FoundTrunk, Heads, RefState, Reviewed, Revisions, Shared, retain};
 
 /// Time for a graceful end: ten seconds are promised, and what is cut off then still has to be let go. It is less than
@@ -141,6 +144,8 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
     spawn(&tasks, "retention", &stop, move |stop| retain::run(Arc::clone(&store), keep, stop));
     for (feed, fetcher) in heads.feeds().iter().cloned().zip(fetchers) {
         spawn(&tasks, &format!("fetch {}", feed.name()), &stop, move |stop| fetcher.clone().run(stop));
+        let soaks = SoaksTask { shared: Arc::clone(&shared), feed: feed.clone() };
+        spawn(&tasks, &format!("soaks {}", feed.name()), &stop, move |stop| soaks.clone().run(stop));
         if let Some(hosting) = Hosting::of(&shared, &feed) {
             let merges = MergesTask(hosting.clone());
             let (pulls, sequel) = (PullsTask(hosting.clone()), SequelTask(hosting));
@@ -272,6 +277,9 @@ async fn shared(
         registry: Arc::clone(registry),
         metrics: Arc::clone(metrics),
         sinks: publisher.sinks(),
+        soaks: Arc::clone(database) as SharedSoaks,
+        soaked: watch::Sender::default(),
+        verifier: Arc::new(NoRuns),
         spoken: watch::Sender::default(),
         sayings: Arc::clone(&publisher.sayings),
         outbox: Arc::clone(&publisher.nudge),

@@ -100,10 +100,12 @@ pub enum Admission {
         reasons: Vec<HoldReason>,
         heal: Option<ApprovedPlan>,
     },
-    /// It waits for time; heal goes ahead as above. `until`: absent where nothing opens again.
+    /// It waits for time; heal goes ahead as above. `until`: absent where that is not known, or nothing opens again. `lifts`:
+    /// what a person's word could lift of it; empty for windows.
     Wait {
         until: Option<Timestamp>,
         reason: String,
+        lifts: Vec<HoldReason>,
         heal: Option<ApprovedPlan>,
     },
     Nothing,
@@ -122,10 +124,17 @@ impl Admission {
         }
     }
 
+    /// As [`Admission::wait`], for what a person's word could lift.
+    pub fn wait_or_lift(until: Option<Timestamp>, lifts: Vec<HoldReason>, heal: Option<Arc<Plan>>) -> Self {
+        let words: Vec<&str> = lifts.iter().map(|reason| reason.message.as_str()).collect();
+        let heal = heal.filter(|plan| !plan.is_empty()).map(ApprovedPlan::new);
+        Self::Wait { until, reason: words.join("; "), lifts, heal }
+    }
+
     /// As [`Admission::of`], for a plan that nothing but the clock holds back.
     pub fn wait(until: Option<Timestamp>, reason: String, heal: Option<Arc<Plan>>) -> Self {
         let heal = heal.filter(|plan| !plan.is_empty()).map(ApprovedPlan::new);
-        Self::Wait { until, reason, heal }
+        Self::Wait { until, reason, lifts: Vec::new(), heal }
     }
 }
 
@@ -152,11 +161,20 @@ pub enum HoldKind {
     Adoption,
     /// Somebody else set fields that we never owned.
     Conflict,
+    /// A gate of a promotion is not open.
+    Gate,
 }
 
 impl HoldKind {
-    pub const ALL: [HoldKind; 6] =
-        [Self::Guard, Self::Policy, Self::Unreviewed, Self::History, Self::Adoption, Self::Conflict];
+    pub const ALL: [HoldKind; 7] = [
+        Self::Guard,
+        Self::Policy,
+        Self::Unreviewed,
+        Self::History,
+        Self::Adoption,
+        Self::Conflict,
+        Self::Gate,
+    ];
 
     /// As documents write it.
     pub fn word(self) -> &'static str {
@@ -167,6 +185,7 @@ impl HoldKind {
             Self::History => "history",
             Self::Adoption => "adoption",
             Self::Conflict => "conflict",
+            Self::Gate => "gate",
         }
     }
 
@@ -176,7 +195,7 @@ impl HoldKind {
 
     /// Whether a person's word lifts it. The others are lifted by a commit, or by `naksha resume`.
     pub fn takes_acknowledgement(self) -> bool {
-        matches!(self, Self::Guard | Self::Adoption | Self::Unreviewed)
+        matches!(self, Self::Guard | Self::Adoption | Self::Unreviewed | Self::Gate)
     }
 }
 

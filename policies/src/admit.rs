@@ -16,6 +16,7 @@ use naksha_environments::verdict::{
 };
 use naksha_environments::window::{Opening, Window, opening};
 
+use crate::gates::{Gate, GateState, GateVerdict};
 use crate::standing::acknowledgement;
 
 /// Actions that a reason names one by one; the rest is counted.
@@ -39,6 +40,8 @@ pub struct AdmitInput<'a> {
     /// Rules of the repository that cannot be read: what they forbid is not known.
     pub unreadable: &'a BTreeSet<RuleName>,
     pub windows: &'a [Window],
+    /// Of a promotion that was not applied yet; empty for everything else.
+    pub gates: &'a [GateVerdict],
     /// The content goes back to what ran here before.
     pub rollback: bool,
     pub now: Timestamp,
@@ -47,7 +50,7 @@ pub struct AdmitInput<'a> {
 /// Decides. `applied` plans what was applied last against what is now: while the plan waits, that is still healed.
 pub fn admit(input: AdmitInput<'_>, applied: impl FnOnce() -> Plan) -> Admission {
     let mut reasons = reasons(&input);
-    let pending = input.shown.pending.clone().filter(|_| may_be_reviewed(&mut reasons));
+    let pending = pending(&input, &mut reasons);
     let only_heals = input.plan.actions.iter().all(heals);
     if reasons.is_empty()
         && !input.plan.is_empty()
@@ -57,18 +60,64 @@ pub fn admit(input: AdmitInput<'_>, applied: impl FnOnce() -> Plan) -> Admission
     {
         return Admission::wait(until, reason, healing(&input.plan, &applied()));
     }
-    if let Some(pending) = pending {
-        return Admission::wait(None, pending, healing(&input.plan, &applied()));
+    if let Some((until, lifts)) = pending {
+        return Admission::wait_or_lift(until, lifts, healing(&input.plan, &applied()));
     }
     let heal = if reasons.is_empty() { None } else { healing(&input.plan, &applied()) };
     Admission::of(input.plan, reasons, heal)
 }
 
-/// Nobody can say yet that it was not reviewed. Whether that was all that held it.
-fn may_be_reviewed(reasons: &mut Vec<HoldReason>) -> bool {
-    let held = reasons.len();
-    reasons.retain(|reason| reason.kind != HoldKind::Unreviewed);
-    reasons.is_empty() && held > 0
+/// What is only a matter of time is not held: a gate that opens by itself, and what nobody can say yet was not reviewed. When that is
+/// all there is: until when, and what of it a word would lift.
+fn pending(
+    input: &AdmitInput<'_>,
+    reasons: &mut Vec<HoldReason>,
+) -> Option<(Option<Timestamp>, Vec<HoldReason>)> {
+    let mut waits = Vec::new();
+    if let Some(pending) = &input.shown.pending {
+        let held = reasons.len();
+        reasons.retain(|reason| reason.kind != HoldKind::Unreviewed);
+        if reasons.len() < held {
+            let (kind, message, lift) = (HoldKind::Unreviewed, pending.clone(), by_itself(&input.plan));
+            waits.push((None, HoldReason { kind, message, lift }));
+        }
+    }
+    let gates = own_gates(input).filter_map(|verdict| match verdict.state {
+        GateState::Waits { until } if !is_acknowledged(input) => Some((until, gate_reason(verdict, input))),
+        GateState::Waits { .. } | GateState::Open | GateState::Shut => None,
+    });
+    if !reasons.is_empty() {
+        // Everything that is in the way is said at once.
+        let gates: Vec<HoldReason> = gates.map(|(_, reason)| reason).collect();
+        reasons.extend(gates);
+        return None;
+    }
+    waits.extend(gates);
+    let last = |one: Option<Timestamp>, other: Option<Timestamp>| Some(one?.max(other?));
+    let until = waits.iter().map(|(until, _)| *until).reduce(last)?;
+    Some((until, waits.into_iter().map(|(_, reason)| reason).collect()))
+}
+
+/// Windows are looked at by themselves: they say until when. What only heals was not promoted.
+fn own_gates<'a>(input: &AdmitInput<'a>) -> impl Iterator<Item = &'a GateVerdict> {
+    let is_change = !input.plan.actions.iter().all(heals);
+    input.gates.iter().filter(move |verdict| is_change && verdict.gate != Gate::Window)
+}
+
+fn by_itself(plan: &Plan) -> String {
+    format!("it goes on when that changes; sooner by {}", ack(plan))
+}
+
+fn gate_reason(verdict: &GateVerdict, input: &AdmitInput<'_>) -> HoldReason {
+    HoldReason {
+        kind: HoldKind::Gate,
+        message: format!("promotion, {}: {}", verdict.gate.word(), verdict.words),
+        lift: by_itself(&input.plan),
+    }
+}
+
+fn is_acknowledged(input: &AdmitInput<'_>) -> bool {
+    acknowledgement(&input.plan.id, input.acknowledgements, input.now).is_some()
 }
 
 /// Takes back what somebody else changed, or follows a secret: nothing that Git asks for newly.
@@ -95,13 +144,13 @@ fn refused(action: &Action) -> impl Iterator<Item = &naksha_environments::plan::
 }
 
 fn reasons(input: &AdmitInput<'_>) -> Vec<HoldReason> {
-    let acknowledged = acknowledgement(&input.plan.id, input.acknowledgements, input.now).is_some();
     let mut reasons: Vec<HoldReason> =
         input.verdict.blocking().map(|finding| finding_reason(finding, &input.plan)).collect();
     reasons.extend(input.plan.actions.iter().flat_map(conflict_reasons));
-    if !acknowledged {
+    if !is_acknowledged(input) {
         reasons.extend(adoption(input));
         reasons.extend(unreviewed(input));
+        reasons.extend(shut_gates(input));
     }
     reasons.extend(input.history.cloned());
     reasons.extend(input.unreadable.iter().map(unreadable));
@@ -196,6 +245,11 @@ fn unreviewed(input: &AdmitInput<'_>) -> Option<HoldReason> {
         message: format!("no pull request showed this: {}", named(&unseen)),
         lift: ack(&input.plan),
     })
+}
+
+fn shut_gates(input: &AdmitInput<'_>) -> Vec<HoldReason> {
+    let shut = own_gates(input).filter(|verdict| verdict.state == GateState::Shut);
+    shut.map(|verdict| gate_reason(verdict, input)).collect()
 }
 
 fn named(actions: &[&Action]) -> String {

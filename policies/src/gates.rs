@@ -182,12 +182,13 @@ fn upstream_order(upstream: &Upstream, source: &Revision) -> Found {
         Some(Wellness { is_well: Some(false), .. }) => {
             shut(format!("{name} {} not well with it", if runs_it { "is" } else { "was" }))
         }
-        Some(Wellness { is_well: None, .. }) => {
+        Some(Wellness { is_well: None, .. }) if runs_it => {
             let words = format!("{name} runs it, and it is not known yet whether it is well");
             (GateState::Waits { until: None }, words)
         }
         Some(Wellness { is_well: Some(true), .. }) if runs_it => open(format!("{name} runs it and is well")),
-        Some(Wellness { is_well: Some(true), .. }) => open(format!("{name} ran it and was well")),
+        // It ended its apply well, or it would not have run.
+        Some(Wellness { .. }) => open(format!("{name} ran it and was well")),
     }
 }
 

@@ -1,22 +1,21 @@
 //! `naksha promote ENV [--source REV]`
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::{EnvironmentName, Revision};
-use naksha_environments::rendered::{Rendered, RenderedUnit};
+use naksha_environments::rendered::Rendered;
 use naksha_environments::wire::StatusDocument;
-use naksha_environments::yaml;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::sync::path_for;
 use super::{Context, Outcome, block_on};
 use crate::client::ClientError;
 use crate::http::EnvironmentRef;
 use crate::laptop::{Laptop, Side, Told};
+use crate::promotion::{Record, lock_path, lock_text};
 
 /// Writes an environment's lock into the working tree. Committing and merging it is the promotion.
 #[derive(Debug, Args)]
@@ -189,62 +188,8 @@ fn write_lock(
     source: &Revision,
     rendered: &Rendered,
 ) -> anyhow::Result<PathBuf> {
-    let folder = environment.place.path.parent().map(|folder| folder.to_string()).unwrap_or_default();
-    let path = laptop.work.root().join(folder).join("lock.yaml");
-    let workflows: BTreeMap<_, _> = rendered
-        .workflows
-        .iter()
-        .map(|(name, graph)| (name.to_string(), graph.digest().to_string()))
-        .collect();
-    let mut spec = Map::new();
-    spec.insert("source".to_owned(), json!(source));
-    spec.insert("render".to_owned(), json!(rendered.digest().to_string()));
-    spec.insert("images".to_owned(), json!(images(rendered)));
-    spec.insert("workflows".to_owned(), json!(workflows));
-    let lock = json!({
-        "apiVersion": "naksha.dev/v1alpha1",
-        "kind": "Lock",
-        "spec": Value::Object(spec),
-    });
-    let text = format!(
-        "# Written by `naksha promote`. Only `source` decides; the rest is a record of it.\n{}",
-        yaml::emit(&lock)
-    );
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let path = laptop.work.root().join(lock_path(environment));
+    std::fs::write(&path, lock_text(source, &Record::of(rendered)))
+        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
-}
-
-/// Every image of the environment: name → tag or digest, as far as it is written that way.
-fn images(rendered: &Rendered) -> BTreeMap<String, String> {
-    let mut images = BTreeMap::new();
-    for object in rendered.units.values().flat_map(RenderedUnit::objects) {
-        collect_images(&object.body.value(), &mut images);
-    }
-    images
-}
-
-fn collect_images(value: &Value, images: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Object(map) => {
-            if let (Some(Value::String(image)), true) = (map.get("image"), map.contains_key("name")) {
-                let (name, version) = split_image(image);
-                images.insert(name.to_owned(), version.to_owned());
-            }
-            map.values().for_each(|value| collect_images(value, images));
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_images(item, images)),
-        _ => {}
-    }
-}
-
-/// `registry:5000/name:tag@sha256:…` → name and what pins it.
-fn split_image(image: &str) -> (&str, &str) {
-    if let Some((name, digest)) = image.split_once('@') {
-        return (name, digest);
-    }
-    let slash = image.rfind('/').map_or(0, |at| at + 1);
-    match image[slash..].find(':') {
-        Some(colon) => (&image[..slash + colon], &image[slash + colon + 1..]),
-        None => (image, "latest"),
-    }
 }

@@ -174,11 +174,17 @@ fn workflow(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> a
 fn promotion(stage: &Stage, playground: &Playground, daemon: &DaemonProcess) -> anyhow::Result<()> {
     stage.show(&playground.run(&["promote", "staging"])?);
     playground.repository.commit("promote staging")?;
+    let held = daemon.await_status("staging", "held", |status: &StatusDocument| status.state == "held")?;
+    ensure!(playground.objects("staging").is_empty(), "what is held was written");
+    stage.say("The lock is committed, and the gates of staging are not open. Nobody waits for them here: a person answers for it.");
+    stage.show(&held.why.join("\n"));
+    let plan = held.plan.context("what is held is a plan")?;
+    stage.show(&playground.run(&["ack", &plan, "--reason", "it is a demo"])?);
     let status = synced(daemon, "staging")?;
     let objects = playground.objects("staging");
     ensure!(!objects.is_empty(), "nothing was promoted");
     stage.say(&format!(
-        "The lock is committed: staging runs the same source with its own variables, {} objects. Reverting that commit\n\
+        "Staging runs the same source with its own variables, {} objects. Reverting that commit\n\
          would be the rollback.",
         status.objects
     ));

@@ -130,10 +130,10 @@ async fn holds(store: &dyn Store, scope: &Scope, plan: &PlanId) -> Result<Vec<Ho
     Ok(decision.map(held_by).unwrap_or_default())
 }
 
-/// Pure. Time holds a plan like anything else.
+/// Pure. A window holds a plan like anything else.
 fn held_by(decision: DecisionDocument) -> Vec<HoldDocument> {
     let DecisionDocument { decision, mut holds, reason, until, heals: _ } = decision;
-    if decision == "wait" {
+    if decision == "wait" && holds.is_empty() {
         let by_itself = until.map(|until| format!("it goes ahead by itself at {}; ", clean_time(&until)));
         holds.push(HoldDocument {
             kind: "window".to_owned(),

@@ -314,6 +314,8 @@ fn judged(
             history: None,
             unreadable: &rules.loaded.definitions.broken.policies,
             windows: &environment.windows,
+            // They are checks of their own.
+            gates: &[],
             rollback: false,
             now,
         },

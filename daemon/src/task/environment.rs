@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use naksha_environments::codes::daemon::TASK_PANICKED;
 use naksha_environments::status::{EnvironmentStatus, State};
 use naksha_executor::port::store::Scope;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, info, info_span, warn};
@@ -58,8 +59,10 @@ impl EnvironmentTask {
             let (shared, feed) = (Arc::clone(&self.shared), self.feed.clone());
             let mut reconciler = Reconciler::new(shared, feed, scope, pulse, window);
             let (mut failures, mut is_first) = (0_u32, true);
+            let mut soaked = self.shared.soaked.subscribe();
             while !stop.is_cancelled() {
                 self.feed.state.mark_unchanged();
+                soaked.mark_unchanged();
                 self.feed.reviewed.iter_mut().for_each(Reviewed::mark_heard);
                 // Before the pass: what was asked is judged by what the pass finds.
                 let order = self.handle.take_order();
@@ -82,7 +85,8 @@ impl EnvironmentTask {
                 if reads_all || pass.steps >= memory::LARGE_APPLY {
                     memory::give_back();
                 }
-                if !self.wait(&mut reconciler, pause, &stop).await {
+                let soaked = pass.awaits_gates.then_some(&mut soaked);
+                if !self.wait(&mut reconciler, (pause, soaked), &stop).await {
                     break;
                 }
             }
@@ -161,11 +165,23 @@ impl EnvironmentTask {
     }
 
     /// Sleeps until something happens or `pause` is over. False: stop.
-    async fn wait(&mut self, reconciler: &mut Reconciler, pause: Duration, stop: &CancellationToken) -> bool {
+    async fn wait(
+        &mut self,
+        reconciler: &mut Reconciler,
+        (pause, soaked): (Duration, Option<&mut watch::Receiver<()>>),
+        stop: &CancellationToken,
+    ) -> bool {
+        let more_has_soaked = async {
+            match soaked {
+                Some(soaked) => drop(soaked.changed().await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => return false,
             moved = self.feed.state.changed() => return moved.is_ok(),
             () = more_is_reviewed(&mut self.feed.reviewed) => {}
+            () = more_has_soaked => {}
             () = self.handle.poked() => reconciler.doubt(),
             () = reconciler.target_changed() => {}
             () = tokio::time::sleep(pause) => {}

@@ -21,6 +21,7 @@ mod reviewed;
 mod revisions;
 pub mod sequel;
 mod shared;
+pub mod soaks;
 #[cfg(test)]
 mod tests;
 

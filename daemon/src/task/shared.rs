@@ -5,7 +5,9 @@ use std::sync::Arc;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::review::SharedReviews;
 use naksha_executor::port::secrets::SecretSource;
+use naksha_executor::port::soak::SharedSoaks;
 use naksha_executor::port::store::SharedStore;
+use naksha_executor::port::verify::SharedVerifier;
 use naksha_renderer::render::RenderCache;
 use naksha_renderer::template::TemplateEngine;
 use tokio::sync::{Notify, watch};
@@ -29,6 +31,11 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// The sinks that every message goes to.
     pub sinks: Vec<&'static str>,
+    /// How environments were with what they ran; the same database.
+    pub soaks: SharedSoaks,
+    /// Tells that more is known of that.
+    pub soaked: watch::Sender<()>,
+    pub verifier: SharedVerifier,
     /// Tells that an environment said something.
     pub spoken: watch::Sender<()>,
     /// What every environment says now.

@@ -303,7 +303,7 @@ pub struct DecisionDocument {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldDocument {
-    /// `guard`, `policy`, `unreviewed`, `history`, `adoption` or `conflict`.
+    /// `guard`, `policy`, `unreviewed`, `history`, `adoption`, `conflict` or `gate`.
     pub kind: String,
     pub message: String,
     /// What lifts it.

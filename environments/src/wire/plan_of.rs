@@ -289,7 +289,8 @@ fn decision(admission: &Admission) -> DecisionDocument {
             heals: heals(heal),
             ..word("hold")
         },
-        Admission::Wait { until, reason, heal } => DecisionDocument {
+        Admission::Wait { until, reason, lifts, heal } => DecisionDocument {
+            holds: lifts.iter().map(HoldDocument::of).collect(),
             reason: Some(text_document(reason)),
             until: until.map(|until| until.to_string()),
             heals: heals(heal),

@@ -8,3 +8,4 @@ pub mod secrets;
 pub mod soak;
 pub mod store;
 pub mod target;
+pub mod verify;

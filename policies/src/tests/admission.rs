@@ -11,6 +11,7 @@ use naksha_environments::verdict::{Admission, HoldKind, HoldReason, Shown};
 use naksha_environments::window::{Window, WindowKind};
 
 use crate::admit::{AdmitInput, admit};
+use crate::gates::{Gate, GateState, GateVerdict};
 use crate::testing::{World, acknowledged, action};
 
 const CLAIM: &str = "
@@ -40,6 +41,7 @@ struct Case {
     unreadable: BTreeSet<RuleName>,
     ignored: Vec<String>,
     windows: Vec<Window>,
+    gates: Vec<GateVerdict>,
     rollback: bool,
 }
 
@@ -53,6 +55,7 @@ impl Case {
             unreadable: BTreeSet::new(),
             ignored: Vec::new(),
             windows: Vec::new(),
+            gates: Vec::new(),
             rollback: false,
         }
     }
@@ -69,6 +72,7 @@ impl Case {
             unreadable: &self.unreadable,
             ignored: &self.ignored,
             windows: &self.windows,
+            gates: &self.gates,
             rollback: self.rollback,
             now: self.world.now,
         };
@@ -87,7 +91,7 @@ impl Case {
         match self.admit() {
             Admission::Nothing => "nothing".to_owned(),
             Admission::Apply(plan) => format!("apply {}", plan.plan().actions.len()),
-            Admission::Wait { until, reason, heal } => {
+            Admission::Wait { until, reason, lifts: _, heal } => {
                 let until = until.map_or_else(|| "?".to_owned(), |until| until.to_string());
                 format!("wait until {until}: {reason}{}", healed(&heal))
             }
@@ -199,6 +203,35 @@ fn what_may_have_been_shown_waits_and_is_not_held() {
     assert!(words.starts_with("hold\nGuard") && !words.contains("no pull request"), "{words}");
     guarded.world.acknowledgements = vec![acknowledged(&guarded.world.plan, None)];
     assert_eq!(guarded.words(), "apply 1");
+}
+
+#[test]
+fn a_gate_that_is_shut_holds_and_one_that_opens_by_itself_waits() {
+    let verdict = |gate, state, words: &str| GateVerdict { gate, state, words: words.to_owned() };
+    let until = "2030-06-01T12:30:00Z".parse().ok();
+    let soak = || verdict(Gate::Soak, GateState::Waits { until }, "30m are over at half past");
+    let mut case = Case::of(vec![change("a"), drift("c")]);
+    case.gates = vec![
+        verdict(Gate::Order, GateState::Open, "dev is well"),
+        soak(),
+        verdict(Gate::Window, GateState::Shut, "windows speak for themselves"),
+    ];
+    let waits = "wait until 2030-06-01T12:30:00Z: promotion, soak: 30m are over at half past\nheals ConfigMap naksha/c";
+    assert_eq!(case.words(), waits);
+    case.gates.push(verdict(Gate::Verify, GateState::Waits { until: None }, "smoke runs"));
+    assert!(case.words().starts_with(
+        "wait until ?: promotion, soak: 30m are over at half past; promotion, verify: smoke runs"
+    ));
+    case.gates = vec![verdict(Gate::Order, GateState::Shut, "dev is not well with it"), soak()];
+    insta::assert_snapshot!(case.words());
+    case.world.acknowledgements = vec![acknowledged(&case.world.plan, None)];
+    assert_eq!(case.words(), "apply 2");
+    let mut heals = Case::of(vec![drift("c")]);
+    heals.gates.clone_from(&case.gates);
+    assert_eq!(heals.words(), "apply 1");
+    let mut nothing = Case::of(Vec::new());
+    nothing.gates.clone_from(&case.gates);
+    assert_eq!(nothing.words(), "nothing");
 }
 
 #[test]

@@ -85,6 +85,10 @@ fn order_asks_whether_upstream_has_it_and_is_well() {
     assert_eq!(says(vec![upstream("dev", 'b', Some((9, UNWELL)))]), "shut: dev was not well with it");
     let unknown = "waits: dev runs it, and it is not known yet whether it is well";
     assert_eq!(says(vec![upstream("dev", 'a', Some((0, None)))]), unknown);
+    assert!(
+        says(vec![upstream("dev", 'b', Some((0, None)))]).starts_with("open: dev ran it"),
+        "its apply ended well"
+    );
     let never = "shut: dev has not run aaaaaaaaaa; it runs bbbbbbbbbb";
     assert_eq!(says(vec![upstream("dev", 'b', None)]), never);
     let nothing = Upstream { runs: None, ..upstream("dev", 'b', None) };

@@ -18,11 +18,12 @@ use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::store::{
     ApplyOutcome, ApplyRecord, EnvironmentRecord, Proposal, StepOutcome, StoreError,
 };
-use naksha_policies::{AdmitInput, admit};
+use naksha_policies::{AdmitInput, GateState, GateVerdict, admit};
 use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
 use serde_json::Value;
 
 use super::desired::Renders;
+use super::gates::gates;
 use super::review::{Review, review};
 use super::sources::Ready;
 use super::{PassError, Reconciler};
@@ -40,6 +41,8 @@ pub(super) struct Judgement {
     /// Words about this plan that count.
     acknowledgements: Vec<Acknowledgement>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// A gate of its promotion is not open.
+    pub(super) awaits_gates: bool,
 }
 
 impl Judgement {
@@ -92,6 +95,7 @@ struct Case {
     resting: BTreeSet<ObjectKey>,
     findings: Arc<naksha_policies::FindingCache>,
     review: Review,
+    gates: Vec<GateVerdict>,
     now: Timestamp,
 }
 
@@ -117,6 +121,7 @@ pub(super) async fn judge(
     let acknowledgements = shared.store.acknowledgements(&this.scope).await.map_err(PassError::Store)?;
     let case = Case {
         review: review(this, record, sources, renders).await?,
+        gates: gates(this, record, sources).await?,
         begun: begun(this, sources, &acknowledgements).await?,
         sources: Arc::clone(sources),
         renders: renders.clone(),
@@ -186,13 +191,16 @@ fn decide(case: &Case) -> Judgement {
         history: frozen.as_ref(),
         unreadable: &control_definitions.broken.policies,
         windows: &environment.windows,
+        gates: &case.gates,
         rollback: rolled_back_from.is_some(),
         now: case.now,
     };
     let admission = admit(input, || case.plan_of_applied());
     let mut acknowledgements = judged.acknowledgements;
     acknowledgements.retain(|given| given.counts(&plan.id, case.now));
-    Judgement { plan, verdict: Arc::new(judged.verdict), admission, acknowledgements, diagnostics }
+    let awaits_gates = case.gates.iter().any(|verdict| verdict.state != GateState::Open);
+    let verdict = Arc::new(judged.verdict);
+    Judgement { plan, verdict, admission, acknowledgements, diagnostics, awaits_gates }
 }
 
 /// Plans that somebody said yes to, that were begun since the last apply that succeeded, and are not done.

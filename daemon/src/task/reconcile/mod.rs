@@ -7,6 +7,7 @@ mod apply;
 mod desired;
 mod fights;
 mod forget;
+mod gates;
 mod healing;
 mod judge;
 mod last_apply;
@@ -53,6 +54,8 @@ pub struct Pass {
     pub next: Duration,
     /// Steps that an apply of it took.
     pub steps: usize,
+    /// A gate of its promotion is not open.
+    pub awaits_gates: bool,
 }
 
 /// Why a pass could not be finished.

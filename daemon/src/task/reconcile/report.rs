@@ -17,6 +17,7 @@ use naksha_environments::plan::Plan;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync};
 use naksha_environments::verdict::Admission;
+use naksha_environments::window::never_opens;
 use naksha_environments::wire::why_document;
 use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, Suspension};
 use naksha_executor::realise::RealiseOutcome;
@@ -146,9 +147,15 @@ impl Reconciler {
         if applied.is_some() && !complete && !failed {
             next = next.min(AFTER_HEALING);
         }
+        // A gate, or a forge, tells nobody when it is so far.
+        let waits_for_others = matches!(judgement.admission, Admission::Wait { until: None, .. });
+        if waits_for_others && !never_opens(&sources.environment.windows) {
+            next = next.min(ON_ITS_WAY);
+        }
         let status = self.say(status).await?;
         let steps = applied.map_or(0, |outcome| outcome.steps.len());
-        Ok(Pass { status, retry: failed, next, steps })
+        let awaits_gates = judgement.awaits_gates;
+        Ok(Pass { status, retry: failed, next, steps, awaits_gates })
     }
 
     /// The end of a pass that had nothing to reconcile.
@@ -172,7 +179,7 @@ impl Reconciler {
             ..self.bare(state)
         };
         let status = self.say(status).await?;
-        Ok(Pass { status, retry: false, next: IDLE, steps: 0 })
+        Ok(Pass { status, retry: false, next: IDLE, steps: 0, awaits_gates: false })
     }
 
     /// The end of a pass that failed: the last words stand, with the reason on top.
@@ -194,7 +201,7 @@ impl Reconciler {
             Ok(status) => status,
             Err(_) => Arc::new(status),
         };
-        Pass { status, retry: true, next: IDLE, steps: 0 }
+        Pass { status, retry: true, next: IDLE, steps: 0, awaits_gates: false }
     }
 
     fn bare(&mut self, state: State) -> EnvironmentStatus {

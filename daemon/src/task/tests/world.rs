@@ -6,8 +6,10 @@ use std::time::Duration;
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
 use naksha_environments::secret::MarkKey;
 use naksha_environments::status::EnvironmentStatus;
+use naksha_executor::port::review::SharedReviews;
 use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::{Scope, SharedStore, Store as _};
+use naksha_executor::port::verify::NoRuns;
 use naksha_executor_store::SqliteStore;
 use naksha_renderer::render::RenderCache;
 use naksha_renderer::template::{TemplateEngine, TemplateFailure, TemplateJob, TemplateOutput};
@@ -85,7 +87,10 @@ impl World {
         let shared = Arc::new(Shared {
             config: Config { state: folder.path().to_owned(), ..Config::default() },
             store: Arc::clone(&store) as SharedStore,
-            reviews: store,
+            reviews: Arc::clone(&store) as SharedReviews,
+            soaks: store,
+            soaked: tokio::sync::watch::Sender::default(),
+            verifier: Arc::new(NoRuns),
             secrets,
             engine: Arc::new(NoTemplates),
             renders: RenderCache::default(),

@@ -1,0 +1,18 @@
+//! Promotions: which source goes on to an environment, whether its gates are open, and how that is proposed.
+//!
+//! ```text
+//! status ─ watch ─> soak in the store ─ facts ─> gates (policies, pure) ─┬─> the pull request's checks
+//!                                    └ candidate ─> lock ─> pull request └─> the plan at the merge commit
+//! ```
+
+mod candidate;
+mod facts;
+mod lock;
+mod proposal;
+mod watched;
+
+pub use candidate::{Choice, Ran, Standing, candidate, choose};
+pub use facts::{Asked, FactsError, judge_gates};
+pub use lock::{Record, lock_path, lock_text};
+pub use proposal::{Contents, PROMOTION_MARKER, promotion_text, promotion_title};
+pub use watched::{Seen, Watched};
