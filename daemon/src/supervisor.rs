@@ -35,6 +35,7 @@ use crate::registry::Registry;
 use crate::task::hosting::Hosting;
 use crate::task::keep::Tasks;
 use crate::task::merges::MergesTask;
+use crate::task::promotions::PromotionsTask;
 use crate::task::publish::{Publisher, StatusFile};
 use crate::task::pulls::PullsTask;
 use crate::task::sequel::SequelTask;
@@ -148,7 +149,11 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
         spawn(&tasks, &format!("soaks {}", feed.name()), &stop, move |stop| soaks.clone().run(stop));
         if let Some(hosting) = Hosting::of(&shared, &feed) {
             let merges = MergesTask(hosting.clone());
-            let (pulls, sequel) = (PullsTask(hosting.clone()), SequelTask(hosting));
+            let (pulls, sequel) = (PullsTask(hosting.clone()), SequelTask(hosting.clone()));
+            let promotions = PromotionsTask(hosting);
+            spawn(&tasks, &format!("promotions {}", feed.name()), &stop, move |stop| {
+                promotions.clone().run(stop)
+            });
             spawn(&tasks, &format!("sequels {}", feed.name()), &stop, move |stop| sequel.clone().run(stop));
             spawn(&tasks, &format!("merges {}", feed.name()), &stop, move |stop| merges.clone().run(stop));
             spawn(&tasks, &format!("pull requests {}", feed.name()), &stop, move |stop| {

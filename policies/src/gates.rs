@@ -42,6 +42,8 @@ pub struct Upstream {
     pub runs: Option<Revision>,
     /// How it was with the source; absent where it never ran it.
     pub was: Option<Wellness>,
+    /// Why it does not run it again: it was rolled back from it.
+    pub gave_up: Option<String>,
 }
 
 /// How an environment was with a source.
@@ -172,8 +174,11 @@ fn order(promotion: &Promotion<'_>) -> Found {
 }
 
 fn upstream_order(upstream: &Upstream, source: &Revision) -> Found {
-    let Upstream { name, runs, was } = upstream;
+    let Upstream { name, runs, was, gave_up } = upstream;
     let runs_it = runs.as_ref() == Some(source);
+    if let Some(why) = gave_up {
+        return shut(format!("{name} gave it up: {why}"));
+    }
     match was {
         None => {
             let runs = runs.as_ref().map_or("nothing yet".to_owned(), |runs| runs.short().to_owned());
@@ -205,7 +210,7 @@ fn soak(promotion: &Promotion<'_>) -> Found {
 }
 
 fn upstream_soak(upstream: &Upstream, promotion: &Promotion<'_>, asked: Duration) -> Found {
-    let Upstream { name, runs, was } = upstream;
+    let Upstream { name, runs, was, .. } = upstream;
     let of = format_duration(asked);
     let Some(Wellness { well, is_well }) = was else {
         return (GateState::Waits { until: None }, format!("{name} has not run it; {of} are asked for"));

@@ -62,6 +62,10 @@ pub struct CommitInfo {
     pub parents: Vec<Revision>,
 }
 
+/// Commits that a list of them has, and those that are counted beyond it.
+const MAX_LISTED: usize = 50;
+const MAX_WALKED: usize = 1_000;
+
 impl Objects {
     pub(super) fn open(path: &Path, url: &str, limits: &Limits) -> Result<Self, GitError> {
         let objects = Self::unopened(path, url, limits);
@@ -191,6 +195,28 @@ impl Objects {
             subject: text(commit.summary_bytes().unwrap_or_default()),
             parents: commit.parent_ids().map(revision_of).collect(),
         })
+    }
+
+    /// The commits that `new` has and `old` lacks, newest first, along the first parents (a merge stands for what it brought); and how many more
+    /// there are. Without `old`: none, since all of history would be it.
+    pub fn commits_between(
+        &self,
+        old: Option<&Revision>,
+        new: &Revision,
+    ) -> Result<(Vec<CommitInfo>, usize), GitError> {
+        let Some(old) = old else { return Ok((Vec::new(), 0)) };
+        let revisions: Vec<Revision> = {
+            let handle = self.handle()?;
+            let failed = |error: git2::Error| self.failed("walk the history", &error);
+            let mut walk = handle.revwalk().map_err(failed)?;
+            walk.push(self.oid(new)?).map_err(failed)?;
+            walk.hide(self.oid(old)?).map_err(failed)?;
+            walk.simplify_first_parent().map_err(failed)?;
+            walk.take(MAX_WALKED).map(|id| id.map(revision_of).map_err(failed)).collect::<Result<_, _>>()?
+        };
+        let more = revisions.len().saturating_sub(MAX_LISTED);
+        let listed = revisions.iter().take(MAX_LISTED).map(|revision| self.commit_info(revision));
+        Ok((listed.collect::<Result<_, _>>()?, more))
     }
 
     /// The paths of all files that differ between two revisions, added and removed ones among them. Names that a

@@ -45,7 +45,7 @@ impl Standing<'_> {
         self.own().all(|verdict| verdict.state == GateState::Open)
     }
 
-    fn has_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.own().any(|verdict| verdict.state == GateState::Shut)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::{EnvironmentName, Revision};
+use naksha_environments::status::State;
 use naksha_executor::port::soak::Soak;
 use naksha_executor::port::store::{Scope, StoreError};
 use naksha_executor::port::verify::Verified;
@@ -52,9 +53,11 @@ pub async fn judge_gates(
     let mut upstreams = Vec::new();
     let mut verified = BTreeMap::new();
     for name in from {
-        let runs = shared.store.environment(&scope(name)).await?.applied.map(|applied| applied.content);
+        let record = shared.store.environment(&scope(name)).await?;
         let soaks = shared.soaks.soaks(&scope(name)).await?;
-        upstreams.push(upstream(name, source, runs, &soaks));
+        let runs = record.applied.map(|applied| applied.content);
+        let gave_up = record.barred.get(source).cloned();
+        upstreams.push(Upstream { gave_up, ..upstream(name, source, runs, &soaks) });
         for workflow in &environment.gates.verify {
             let found = shared.verifier.verified(&scope(name), workflow, source).await;
             let found = match found {
@@ -93,6 +96,20 @@ pub async fn judge_gates(
     }))
 }
 
+/// Why an environment takes nothing now; nothing when it does.
+pub fn blocked(shared: &Shared, scope: &Scope) -> Option<String> {
+    let status = shared.registry.get(scope)?.status()?;
+    let name = &scope.environment;
+    match &status.state {
+        State::Suspended { by, reason } => Some(format!("{name} is suspended by {by}: {reason}")),
+        State::Held { reasons } => {
+            let why = reasons.first().map(|reason| format!(": {}", reason.message)).unwrap_or_default();
+            Some(format!("{name} is held{why}"))
+        }
+        _ => None,
+    }
+}
+
 /// Pure. How an upstream is with a source. One that runs what renders there alike runs it: else the commit of a promotion, which changes
 /// nothing there, would end the soak of the next one.
 fn upstream(name: &EnvironmentName, source: &Revision, runs: Option<Revision>, soaks: &[Soak]) -> Upstream {
@@ -105,14 +122,14 @@ fn upstream(name: &EnvironmentName, source: &Revision, runs: Option<Revision>, s
         (Some(own), Some(current)) if is_alike => {
             let well = if current.is_well == Some(false) { current.well } else { own.well.max(current.well) };
             let was = Wellness { well, is_well: current.is_well };
-            Upstream { name: name.clone(), runs: Some(source.clone()), was: Some(was) }
+            Upstream { name: name.clone(), runs: Some(source.clone()), was: Some(was), gave_up: None }
         }
         // It runs something else since a moment ago: nobody has looked yet whether that is alike.
         (Some(own), Some(Soak { is_well: None, render: None, .. })) => {
             let was = Wellness { well: own.well, is_well: None };
-            Upstream { name: name.clone(), runs: Some(source.clone()), was: Some(was) }
+            Upstream { name: name.clone(), runs: Some(source.clone()), was: Some(was), gave_up: None }
         }
-        _ => Upstream { name: name.clone(), runs, was: own.map(wellness) },
+        _ => Upstream { name: name.clone(), runs, was: own.map(wellness), gave_up: None },
     }
 }
 

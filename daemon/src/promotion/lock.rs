@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::Environment;
-use naksha_environments::ids::Revision;
+use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::source::TreePath;
 use naksha_environments::yaml;
@@ -30,6 +30,11 @@ impl Record {
         }
         Self { render: rendered.digest(), images, workflows: workflows.collect() }
     }
+}
+
+/// The branch that is the daemon's own: nobody else's work is on it, and it writes to no other.
+pub fn branch_of(environment: &EnvironmentName) -> String {
+    format!("promote/{environment}")
 }
 
 /// Where an environment's lock is.

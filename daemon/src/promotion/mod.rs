@@ -12,7 +12,7 @@ mod proposal;
 mod watched;
 
 pub use candidate::{Choice, Ran, Standing, candidate, choose};
-pub use facts::{Asked, FactsError, judge_gates};
-pub use lock::{Record, lock_path, lock_text};
+pub use facts::{Asked, FactsError, blocked, judge_gates};
+pub use lock::{Record, branch_of, lock_path, lock_text};
 pub use proposal::{Contents, PROMOTION_MARKER, promotion_text, promotion_title};
 pub use watched::{Seen, Watched};

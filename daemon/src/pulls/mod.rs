@@ -15,6 +15,6 @@ mod sequel;
 
 pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use pace::Pace;
-pub use proposal::{Proposal, Proposed, propose};
-pub use report::{MARKER, Report, Subject, begun, conflict, report};
+pub use proposal::{Proposal, Proposed, head_of, promotions, propose};
+pub use report::{AGGREGATE, Gates, MARKER, Report, Subject, begun, conflict, report};
 pub use sequel::{Fate, call, call_is_over, call_marker, fate, sequel};

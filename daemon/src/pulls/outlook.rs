@@ -23,7 +23,6 @@ use naksha_policies::{AdmitInput, FindingCache, admit};
 use naksha_renderer::plan::{
     PlanInput, diagnostics as plan_diagnostics, inventory_of, objects_to_compare, plan, plan_between,
 };
-use naksha_renderer::render::{RenderInput, render};
 
 use super::proposal::Proposal;
 use crate::failure::chain;
@@ -184,16 +183,7 @@ impl Ground {
                 None => return Ok(None),
             },
         };
-        let rendered = render(&RenderInput {
-            control: definitions,
-            content: &content.loaded.definitions,
-            tree: &content.tree,
-            environment: &self.name,
-            facts: &self.facts,
-            engine: self.shared.engine.as_ref(),
-            cache: &self.shared.renders,
-            key: &self.shared.key,
-        });
+        let rendered = self.shared.render(control, &content, &self.name, &self.facts);
         Ok(Some(Side { environment, rendered, control: Arc::clone(control), content }))
     }
 }

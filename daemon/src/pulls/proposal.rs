@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use naksha_environments::ids::Revision;
+use naksha_environments::environment::{Environment, Follows, Lock};
+use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_executor::port::forge::{Pull, PullNumber};
 
 use crate::git::{GitError, Merged, RefName};
@@ -41,7 +42,23 @@ pub fn propose(feed: &Feed, base: &Revision, pull: &Pull) -> Result<Proposed, Gi
     }))
 }
 
+/// The locks that it moves: to which source, and by which gates. Any pull request that changes one is a promotion.
+pub fn promotions(proposal: &Proposal) -> Vec<(Arc<Environment>, Revision)> {
+    let (base, merged) = (&proposal.base.loaded.definitions, &proposal.merged.loaded.definitions);
+    let moved = merged
+        .locks
+        .iter()
+        .filter(|(name, lock)| base.locks.get(*name).is_none_or(|before| before.source != lock.source));
+    let promotion = |(name, lock): (&EnvironmentName, &Arc<Lock>)| {
+        // By the base's rules; an environment that is new has only its own.
+        let environment = base.environments.get(name).or_else(|| merged.environments.get(name))?;
+        let is_promoted = matches!(environment.follows, Follows::Promotion { .. });
+        is_promoted.then(|| (Arc::clone(environment), lock.source.clone()))
+    };
+    moved.filter_map(promotion).collect()
+}
+
 /// Where forges keep the head of a pull request, also of one whose branch is gone or in a fork (GitHub and Gitea alike).
-fn head_of(number: PullNumber) -> Result<RefName, GitError> {
+pub fn head_of(number: PullNumber) -> Result<RefName, GitError> {
     RefName::parse(&format!("refs/pull/{}/head", number.0))
 }

@@ -1,11 +1,12 @@
 //! How a pull request is told: checks by name, and one comment. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::ids::Revision;
+use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::wire::{DiagnosticDocument, HoldDocument, PlanDocument};
 use naksha_executor::port::forge::{Annotation, Check, CheckState};
+use naksha_policies::{Gate, GateState, GateVerdict};
 use naksha_renderer::present::{
     COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, inline, markdown,
 };
@@ -14,6 +15,8 @@ use super::outlook::{Outlook, Prospect, UNAFFECTED};
 
 /// By this line our comment is known among those of one author. Part of the contract with comments of earlier versions.
 pub const MARKER: &str = "<!-- naksha: report -->";
+/// The check that sums up all others: the one to require.
+pub const AGGREGATE: &str = "naksha";
 /// Bytes of the comment that are not the plans': head, list of environments, foot.
 const FRAME: usize = 8_000;
 /// Paths that a conflict names.
@@ -22,8 +25,6 @@ const MAX_PATHS: usize = 20;
 const MAX_DIAGNOSTICS: usize = 4_000;
 /// Bytes that are told of one environment in its line.
 const MAX_WORDS: usize = 300;
-/// The gates of promotions, which say on every other pull request that they have nothing to say.
-const GATES: [&str; 4] = ["order", "soak", "verify", "window"];
 
 /// Everything that is said about one head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,12 @@ pub struct Report {
 pub struct Subject<'a> {
     pub head: &'a Revision,
     pub base: &'a Revision,
+    /// What the gates say of each promotion that it is; empty where it is none.
+    pub gates: &'a Gates,
 }
+
+/// By environment.
+pub type Gates = BTreeMap<EnvironmentName, [GateVerdict; 4]>;
 
 /// The report on a head that merges. `errors`: of the merged repository, and not of its base.
 pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]) -> Report {
@@ -46,10 +52,10 @@ pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]
     let mut checks: Vec<Check> = told.iter().map(Told::check).collect();
     checks.push(check("naksha/policy", state_of(policy == 0), findings(policy)));
     checks.push(check("naksha/workflows", CheckState::Passed, workflows(outlooks)));
-    checks.extend(GATES.map(|gate| {
-        check(&format!("naksha/promote: {gate}"), CheckState::Passed, "not a promotion".to_owned())
-    }));
-    checks.push(aggregate(&told, policy, errors));
+    let gates = Gate::ALL.map(|gate| gate_check(gate, subject.gates));
+    let aggregate = aggregate(&told, policy, errors, &gates);
+    checks.extend(gates);
+    checks.push(aggregate);
     Report { checks, comment: comment(subject, outlooks, &told, errors) }
 }
 
@@ -64,7 +70,7 @@ pub fn conflict(subject: &Subject<'_>, paths: &BTreeSet<String>) -> Report {
         foot(subject)
     );
     let check = check(
-        "naksha",
+        AGGREGATE,
         CheckState::Failed,
         format!("conflicts with the base in {}", counted(paths.len(), "path")),
     );
@@ -73,7 +79,31 @@ pub fn conflict(subject: &Subject<'_>, paths: &BTreeSet<String>) -> Report {
 
 /// What is said before anything is known.
 pub fn begun() -> Check {
-    check("naksha", CheckState::Running, "planning".to_owned())
+    check(AGGREGATE, CheckState::Running, "planning".to_owned())
+}
+
+/// One gate, over every promotion that it is: the worst decides, and all are told.
+fn gate_check(gate: Gate, gates: &Gates) -> Check {
+    let name = format!("naksha/promote: {}", gate.word());
+    if gates.is_empty() {
+        return check(&name, CheckState::Passed, "not a promotion".to_owned());
+    }
+    let said = gates.iter().flat_map(|(environment, verdicts)| {
+        let own = verdicts.iter().filter(|verdict| verdict.gate == gate);
+        own.map(move |verdict| (environment, verdict))
+    });
+    let state = |(_, verdict): (&EnvironmentName, &GateVerdict)| match verdict.state {
+        GateState::Open => CheckState::Passed,
+        GateState::Waits { .. } => CheckState::Waits,
+        GateState::Shut => CheckState::Failed,
+    };
+    let states: Vec<CheckState> = said.clone().map(state).collect();
+    let worst = [CheckState::Failed, CheckState::Waits].into_iter().find(|worst| states.contains(worst));
+    let words = said.map(|(environment, verdict)| match gates.len() {
+        1 => verdict.words.clone(),
+        _ => format!("{environment}: {}", verdict.words),
+    });
+    check(&name, worst.unwrap_or(CheckState::Passed), clean_line(&words.collect::<Vec<_>>().join("; ")))
 }
 
 fn check(name: &str, state: CheckState, summary: String) -> Check {
@@ -154,7 +184,8 @@ fn workflows(outlooks: &[Outlook]) -> String {
     if count == 0 { "no workflow changes".to_owned() } else { counted(count, "workflow change") }
 }
 
-fn aggregate(told: &[Told], policy: usize, errors: &[Diagnostic]) -> Check {
+fn aggregate(told: &[Told], policy: usize, errors: &[Diagnostic], gates: &[Check]) -> Check {
+    let gate_in = |state| gates.iter().find(|gate| gate.state == state);
     let failed: Vec<&str> = told
         .iter()
         .filter(|one| one.state == CheckState::Failed)
@@ -167,6 +198,10 @@ fn aggregate(told: &[Told], policy: usize, errors: &[Diagnostic]) -> Check {
         (CheckState::Failed, format!("see {}", failed.join(", ")))
     } else if policy > 0 {
         (CheckState::Failed, findings(policy))
+    } else if let Some(gate) = gate_in(CheckState::Failed) {
+        (CheckState::Failed, format!("see {}", gate.name))
+    } else if let Some(gate) = gate_in(CheckState::Waits) {
+        (CheckState::Waits, format!("waits for {}: {}", gate.name, gate.summary))
     } else if waits {
         (CheckState::Passed, "fine to merge; held then, until it is acknowledged".to_owned())
     } else if told.iter().all(|one| one.words == UNAFFECTED) {
@@ -174,7 +209,7 @@ fn aggregate(told: &[Told], policy: usize, errors: &[Diagnostic]) -> Check {
     } else {
         (CheckState::Passed, "what merging does is shown in the comment".to_owned())
     };
-    let mut found = check("naksha", state, summary);
+    let mut found = check(AGGREGATE, state, summary);
     found.annotations = errors.iter().filter_map(annotation).collect();
     found
 }
@@ -204,6 +239,7 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
             inline(&cut(&one.words, MAX_WORDS))
         ));
     }
+    text.push_str(&gate_lines(subject.gates));
     if !errors.is_empty() {
         let documents = DiagnosticDocument::all(errors);
         let told = cut(&diagnostics(&documents, Style::new(false)), MAX_DIAGNOSTICS);
@@ -215,6 +251,24 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
         text.push_str(&markdown(&documents, COMMENT_BUDGET - FRAME));
     }
     text.push_str(&format!("\n{}", foot(subject)));
+    text
+}
+
+/// A table of the gates, for a promotion.
+fn gate_lines(gates: &Gates) -> String {
+    let mut text = String::new();
+    for (environment, verdicts) in gates {
+        text.push_str(&format!("\n**Gates of {environment}**\n\n| Gate | |\n|---|---|\n"));
+        for GateVerdict { gate, state, words } in verdicts {
+            let sign = match state {
+                GateState::Open => ":white_check_mark:",
+                GateState::Waits { .. } => ":hourglass:",
+                GateState::Shut => ":x:",
+            };
+            let words = inline(&cut(&clean_line(words), MAX_WORDS));
+            text.push_str(&format!("| {sign} {} | {words} |\n", gate.word()));
+        }
+    }
     text
 }
 

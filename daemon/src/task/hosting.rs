@@ -12,6 +12,7 @@ use tracing::warn;
 use super::{Feed, Shared};
 use crate::config::ForgeKind;
 use crate::git::GitError;
+use crate::promotion::FactsError;
 use crate::pulls::Pace;
 
 /// First and longest pause after a pass that failed; doubles in between.
@@ -42,6 +43,16 @@ pub enum HostingError {
     Store(#[from] StoreError),
     #[error("a computation ended abnormally")]
     Computation(#[from] tokio::task::JoinError),
+}
+
+impl From<FactsError> for HostingError {
+    fn from(error: FactsError) -> Self {
+        match error {
+            FactsError::Store(error) => Self::Store(error),
+            FactsError::Git(error) => Self::Git(error),
+            FactsError::Computation(error) => Self::Computation(error),
+        }
+    }
 }
 
 impl Hosting {

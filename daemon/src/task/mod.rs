@@ -13,6 +13,7 @@ mod heads;
 pub mod hosting;
 pub mod keep;
 pub mod merges;
+pub mod promotions;
 pub mod publish;
 pub mod pulls;
 pub mod reconcile;

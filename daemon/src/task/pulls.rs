@@ -7,35 +7,57 @@
 //! What was shown is remembered once it was said, and not before: an environment goes by it when the change is merged.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::environment::Environment;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{Comment, Login, Pull, PullNumber, PullState, Reported};
 use naksha_executor::port::review::{ShownPlan, ShownReport};
+use naksha_executor::port::store::Scope;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::RefState;
 use super::hosting::{Hosting, HostingError};
 use crate::failure::chain;
+use crate::promotion::{Asked, blocked, judge_gates};
 use crate::pulls::{
-    MARKER, Proposal, Proposed, Report, Subject, begun, conflict, outlook, propose, report, shown,
+    Gates, MARKER, Proposal, Proposed, Report, Subject, begun, conflict, outlook, promotions, propose,
+    report, shown,
 };
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
 pub struct PullsTask(pub Hosting);
 
-/// About which head and base something was said.
-type Said = BTreeMap<PullNumber, (Revision, Revision)>;
+/// What was said last.
+type Said = BTreeMap<PullNumber, Word>;
+
+/// About which head and base something was said, and what the gates said if it is a promotion.
+#[derive(Debug, Clone)]
+struct Word {
+    head: Revision,
+    base: Revision,
+    promotions: Vec<(Arc<Environment>, Revision)>,
+    gates: Gates,
+}
+
+impl Word {
+    fn is_promotion(&self) -> bool {
+        !self.promotions.is_empty()
+    }
+}
 
 impl PullsTask {
     /// Runs until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
         let (mut said, mut failures) = (Said::new(), 0_u32);
+        let mut soaked = self.0.shared.soaked.subscribe();
         loop {
             self.0.feed.state.mark_unchanged();
+            soaked.mark_unchanged();
             let pause = tokio::select! {
                 passed = self.pass(&mut said) => match passed {
                     Ok(()) => {
@@ -51,6 +73,7 @@ impl PullsTask {
                 () = stop.cancelled() => return,
             };
             tokio::select! {
+                _ = soaked.changed(), if failures == 0 && said.values().any(Word::is_promotion) => {}
                 moved = self.0.feed.state.changed() => if moved.is_err() { return },
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
@@ -64,11 +87,12 @@ impl PullsTask {
         // I/O: who is open
         let pulls = self.0.forge.open_pulls().await?;
         said.retain(|number, _| pulls.iter().any(|pull| pull.number == *number));
-        let is_news = |pull: &&Pull| {
-            let now = (pull.head.clone(), base.clone());
-            Some(pull.base.as_str()) == trunk.branch_name() && said.get(&pull.number) != Some(&now)
-        };
-        let news: Vec<&Pull> = pulls.iter().filter(is_news).collect();
+        let mut news = Vec::new();
+        for pull in pulls.iter().filter(|pull| Some(pull.base.as_str()) == trunk.branch_name()) {
+            if self.is_news(pull, &base, said.get(&pull.number)).await? {
+                news.push(pull);
+            }
+        }
         if news.is_empty() {
             return Ok(());
         }
@@ -76,7 +100,7 @@ impl PullsTask {
         let mut failed = None;
         for pull in news {
             match self.tell(&us, pull, &base).await {
-                Ok(()) => drop(said.insert(pull.number, (pull.head.clone(), base.clone()))),
+                Ok(word) => drop(said.insert(pull.number, word)),
                 Err(error) if error.is_general() => return Err(error),
                 Err(error) => {
                     let (repository, error_text) = (self.0.feed.name(), chain(&error));
@@ -88,8 +112,29 @@ impl PullsTask {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Whether anything was said that would be said otherwise now. Of promotions the gates are judged anew.
+    async fn is_news(&self, pull: &Pull, base: &Revision, word: Option<&Word>) -> Result<bool, HostingError> {
+        let Some(Word { head, base: at, promotions, gates }) = word else { return Ok(true) };
+        if *head != pull.head || at != base {
+            return Ok(true);
+        }
+        Ok(!promotions.is_empty() && self.gates(promotions).await? != *gates)
+    }
+
+    async fn gates(&self, promotions: &[(Arc<Environment>, Revision)]) -> Result<Gates, HostingError> {
+        let Hosting { shared, feed, .. } = &self.0;
+        let mut gates = Gates::new();
+        for (environment, source) in promotions {
+            let scope = Scope { repository: feed.name().clone(), environment: environment.name.clone() };
+            let blocked = blocked(shared, &scope);
+            let asked = Asked { environment, source, blocked: blocked.as_deref(), skipped_by: None };
+            gates.insert(environment.name.clone(), judge_gates(shared, feed, &asked).await?);
+        }
+        Ok(gates)
+    }
+
     /// Plans one pull request, and says so.
-    async fn tell(&self, us: &Login, pull: &Pull, base: &Revision) -> Result<(), HostingError> {
+    async fn tell(&self, us: &Login, pull: &Pull, base: &Revision) -> Result<Word, HostingError> {
         // I/O: what is said now
         let mut checks = self.0.forge.checks(&pull.head).await?;
         checks.retain(|known| known.author.as_ref() == Some(us));
@@ -99,11 +144,11 @@ impl PullsTask {
         }
         let comments = self.0.forge.comments(pull.number).await?;
         // pure but for reading: what is to be said
-        let (report, plans) = self.report(pull, base).await?;
+        let (report, plans, word) = self.report(pull, base).await?;
         // I/O: nothing stale is said of a newer head, and nothing new of what is merged
         let now = self.0.forge.pull(pull.number).await?;
         if now.head != pull.head || now.state != PullState::Open {
-            return Ok(());
+            return Ok(word);
         }
         self.send(us, pull, &report, (&checks, &comments)).await?;
         // I/O: now that it is said, it counts as shown
@@ -112,20 +157,32 @@ impl PullsTask {
         self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;
         self.0.shown.notify_one();
         info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
-        Ok(())
+        Ok(word)
     }
 
     /// What is to be said, and what that shows.
-    async fn report(&self, pull: &Pull, base: &Revision) -> Result<(Report, Vec<ShownPlan>), HostingError> {
+    async fn report(
+        &self,
+        pull: &Pull,
+        base: &Revision,
+    ) -> Result<(Report, Vec<ShownPlan>, Word), HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
         let (own_feed, at, own) = (feed.clone(), base.clone(), pull.clone());
         let proposed = tokio::task::spawn_blocking(move || propose(&own_feed, &at, &own)).await??;
-        let subject = Subject { head: &pull.head, base };
+        let (head, base) = (&pull.head, base);
+        let word = |promotions, gates| Word { head: head.clone(), base: base.clone(), promotions, gates };
         Ok(match proposed {
-            Proposed::Conflicts(paths) => (conflict(&subject, &paths), Vec::new()),
+            Proposed::Conflicts(paths) => {
+                let subject = Subject { head, base, gates: &Gates::new() };
+                (conflict(&subject, &paths), Vec::new(), word(Vec::new(), Gates::new()))
+            }
             Proposed::Merges(proposal) => {
+                let promotions = promotions(&proposal);
+                let gates = self.gates(&promotions).await?;
                 let outlooks = outlook(shared, feed, &proposal).await;
-                (report(&subject, &outlooks, &new_errors(&proposal)), shown(&outlooks))
+                let subject = Subject { head, base, gates: &gates };
+                let report = report(&subject, &outlooks, &new_errors(&proposal));
+                (report, shown(&outlooks), word(promotions, gates))
             }
         })
     }

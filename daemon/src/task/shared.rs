@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
+use naksha_environments::facts::Facts;
+use naksha_environments::ids::EnvironmentName;
+use naksha_environments::rendered::Rendered;
 use naksha_environments::secret::MarkKey;
 use naksha_executor::port::review::SharedReviews;
 use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::soak::SharedSoaks;
 use naksha_executor::port::store::SharedStore;
 use naksha_executor::port::verify::SharedVerifier;
-use naksha_renderer::render::RenderCache;
+use naksha_renderer::render::{RenderCache, RenderInput, render};
 use naksha_renderer::template::TemplateEngine;
 use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::task::LoadedRevision;
 use crate::task::publish::Sayings;
 
 #[derive(Debug)]
@@ -44,4 +48,26 @@ pub struct Shared {
     pub outbox: Arc<Notify>,
     /// Names this process in leases.
     pub owner: String,
+}
+
+impl Shared {
+    /// An environment, by the rules of one revision and with the content of another. Blocks.
+    pub fn render(
+        &self,
+        control: &LoadedRevision,
+        content: &LoadedRevision,
+        environment: &EnvironmentName,
+        facts: &Facts,
+    ) -> Rendered {
+        render(&RenderInput {
+            control: &control.loaded.definitions,
+            content: &content.loaded.definitions,
+            tree: &content.tree,
+            environment,
+            facts,
+            engine: self.engine.as_ref(),
+            cache: &self.renders,
+            key: &self.key,
+        })
+    }
 }

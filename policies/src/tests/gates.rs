@@ -15,7 +15,7 @@ fn revision(digit: char) -> Revision {
 
 fn upstream(name: &str, runs: char, was: Option<(u64, Option<bool>)>) -> Upstream {
     let was = was.map(|(minutes, is_well)| Wellness { well: Duration::from_secs(minutes * 60), is_well });
-    Upstream { name: EnvironmentName::parse(name).unwrap(), runs: Some(revision(runs)), was }
+    Upstream { name: EnvironmentName::parse(name).unwrap(), runs: Some(revision(runs)), was, gave_up: None }
 }
 
 /// A promotion of `a`: everything is open until the case says otherwise.
@@ -93,6 +93,9 @@ fn order_asks_whether_upstream_has_it_and_is_well() {
     assert_eq!(says(vec![upstream("dev", 'b', None)]), never);
     let nothing = Upstream { runs: None, ..upstream("dev", 'b', None) };
     assert_eq!(says(vec![nothing]), "shut: dev has not run aaaaaaaaaa; it runs nothing yet");
+    let gave_up = Some("rolled back to c".to_owned());
+    let gave_up = Upstream { gave_up, ..upstream("dev", 'b', Some((9, WELL))) };
+    assert_eq!(says(vec![gave_up]), "shut: dev gave it up: rolled back to c");
     // The worst of several decides, and of equals the first.
     let waits = || upstream("eu", 'a', Some((0, None)));
     let well = || upstream("dev", 'a', Some((1, WELL)));

@@ -132,6 +132,19 @@ impl Forged {
         self.writer.api().get(&self.path(&format!("/pulls/{number}")))
     }
 
+    /// Those that are open: number, branch and title, by number.
+    pub fn open_pulls(&self) -> anyhow::Result<Vec<(u64, String, String)>> {
+        let pulls = self.writer.api().get(&self.path("/pulls?state=open"))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let pulls = pulls.as_array().into_iter().flatten();
+        let pull = |pull: &Value| {
+            (pull["number"].as_u64().unwrap_or_default(), text(&pull["head"]["ref"]), text(&pull["title"]))
+        };
+        let mut pulls: Vec<_> = pulls.map(pull).collect();
+        pulls.sort();
+        Ok(pulls)
+    }
+
     /// Merges as the writer: `merge`, `squash`, `rebase`.
     pub fn merge(&self, number: u64, how: &str) -> anyhow::Result<()> {
         let path = self.path(&format!("/pulls/{number}/merge"));

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
+mod promotions;
 mod pulls;
+mod site;
 mod stage;
 
 mod gitea {

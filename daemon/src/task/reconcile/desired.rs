@@ -6,7 +6,6 @@ use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::facts::Facts;
 use naksha_environments::rendered::Rendered;
 use naksha_executor::port::store::{EnvironmentRecord, Revisions};
-use naksha_renderer::render::{RenderInput, render as render_environment};
 
 use super::sources::Ready;
 use super::{PassError, Reconciler};
@@ -93,16 +92,7 @@ async fn rendered(
     let (shared, environment) = (Arc::clone(&this.shared), this.scope.environment.clone());
     let facts = Arc::clone(&this.scopes.facts);
     let task = tokio::task::spawn_blocking(move || {
-        let rendered = render_environment(&RenderInput {
-            control: &control.loaded.definitions,
-            content: &content.loaded.definitions,
-            tree: &content.tree,
-            environment: &environment,
-            facts: &facts,
-            engine: shared.engine.as_ref(),
-            cache: &shared.renders,
-            key: &shared.key,
-        });
+        let rendered = shared.render(&control, &content, &environment, &facts);
         RenderedRevision { rendered: Arc::new(rendered), control, content, facts }
     });
     Ok(Arc::new(task.await.map_err(PassError::Computation)?))
