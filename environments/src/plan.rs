@@ -90,6 +90,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Objects whose state could not be observed, with the reason. They are neither changed nor deleted.
     pub unknown: BTreeMap<ObjectKey, String>,
+    /// Units that want one of these, and the first of them in words: what depends on such a unit does not start.
+    pub unseen: BTreeMap<UnitName, String>,
     /// Units of which nothing is planned, and why.
     pub blocked: BTreeMap<UnitName, Blocked>,
     /// Objects that moved away from what was applied and are not taken back, because the environment does not
@@ -115,6 +117,7 @@ impl Plan {
             id: PlanId::of(environment, &[]),
             actions: Vec::new(),
             unknown: BTreeMap::new(),
+            unseen: BTreeMap::new(),
             blocked: BTreeMap::new(),
             drifted: BTreeMap::new(),
             left: BTreeMap::new(),

@@ -227,7 +227,11 @@ fn adoption(input: &AdmitInput<'_>) -> Option<HoldReason> {
     Some(HoldReason {
         kind: HoldKind::Adoption,
         message: format!("it takes over what exists and was not made by it: {}", named(&adopted)),
-        lift: ack(&input.plan),
+        lift: format!(
+            "{}; where the database was lost, first `naksha inventory rebuild {}`",
+            ack(&input.plan),
+            input.plan.environment
+        ),
     })
 }
 

@@ -109,7 +109,7 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
     }
     let message = format!("no answer within {} s", ANSWER_WITHIN.as_secs());
     Refused::new(StatusCode::GATEWAY_TIMEOUT, codes::ANSWER_LATE, message)
-        .hint("look at the log and the disk; what was asked for may have happened all the same")
+        .hint("`naksha status` says whether a cluster does not answer; else look at the log and the disk. What was asked for may have happened all the same")
         .into_response()
 }
 

@@ -29,6 +29,8 @@ impl PlanDocument {
             id,
             actions,
             unknown,
+            // The objects are listed.
+            unseen: _,
             blocked,
             drifted,
             left,

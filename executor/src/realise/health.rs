@@ -92,7 +92,7 @@ fn gave_up(run: &Run<'_>, awaited: Awaited<'_>, health: Health, after: Option<Du
         ),
         None => (
             format!("unit `{unit}` does not become healthy: {words}"),
-            "change what runs once, and it runs again; or take it out of Git",
+            "what was deleted meanwhile is made again by the next pass; what runs once runs again when it is changed",
         ),
     };
     run.found(Diagnostic::new(codes::UNIT_NOT_HEALTHY, message).hint(hint).unit(awaited.unit));
@@ -117,7 +117,7 @@ fn mark_of(run: &Run<'_>, key: &ObjectKey) -> Option<Mark> {
 struct Looked {
     /// What is not healthy, worst first.
     sick: Vec<(ObjectKey, Health)>,
-    /// Something of it runs once, and is gone: it stays as it is.
+    /// Something of it is gone, and waiting does not bring it back.
     is_final: bool,
 }
 
@@ -138,7 +138,8 @@ async fn look(run: &Run<'_>, open: &[Wanted]) -> Looked {
     let healths = open.iter().map(|wanted| {
         let (key, health) = (&wanted.key, health_of(&observation, wanted));
         let gone = (health == Health::Missing).then(|| run.entry(key)?.health_when_gone(key)).flatten();
-        is_final |= gone.as_ref().is_some_and(|health| !health.is_healthy());
+        // Everything of the unit is written by now: nobody makes this one again before it is planned anew.
+        is_final |= gone.as_ref().map_or(health == Health::Missing, |health| !health.is_healthy());
         (key.clone(), gone.unwrap_or(health))
     });
     let sick = sick(healths);

@@ -33,6 +33,8 @@ pub(super) struct UnitSchedule<'p> {
     pub awaited_by: Vec<UnitName>,
     /// The workflows wait for it too.
     pub before_workflows: bool,
+    /// What of it could not be observed: it is not as it should be, as far as anybody knows.
+    pub unseen: Option<&'p str>,
 }
 
 impl UnitSchedule<'_> {
@@ -72,6 +74,11 @@ impl<'p> Schedule<'p> {
             unit.before_workflows = registers;
         }
         connect(&mut units, &plan.order);
+        for (name, words) in &plan.unseen {
+            if let Some(unit) = units.get_mut(name) {
+                unit.unseen = Some(words);
+            }
+        }
         assign_objects(&mut units, plan, inventory);
         let dependents = if deletions.is_empty() { BTreeMap::new() } else { dependents(&plan.order) };
         Ok(Self { units, workflows, deletions: deletions.into_values().collect(), dependents })

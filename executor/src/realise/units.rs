@@ -74,7 +74,10 @@ async fn apply_one(run: &Run<'_>, name: &UnitName, unit: &UnitSchedule<'_>, boar
     if run.halt.is_cancelled() && !unit.waves.is_empty() {
         return UnitEnd { sync: UnitSync::Pending, health: written_health(run, unit) };
     }
-    let health = if unit.is_awaited() {
+    let health = if let Some(unseen) = unit.unseen {
+        // Waiting does not help: what it needs is planned when it can be seen.
+        Health::Unknown(unseen.to_owned())
+    } else if unit.is_awaited() {
         let waiting = Awaited { unit: name, by: &unit.awaited_by, workflows: unit.before_workflows };
         health::await_healthy(run, waiting, &unit.objects, run.input.timeouts.of(name)).await
     } else {

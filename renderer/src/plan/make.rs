@@ -136,6 +136,7 @@ impl Draft {
             let rests = input.resting.is_some_and(|resting| resting.contains(key));
             let self_heal = sync.self_heal && !rests;
             let wishes = Wishes { self_heal, elsewhere, sources: input.secrets, costs: &costs };
+            let wants = wanted.as_ref().map(|wanted| wanted.unit);
             let is_frozen = owned.is_some_and(|owned| self.plan.blocked.contains_key(&owned.unit));
             let decision = match (wanted, owned) {
                 (Some(wanted), _) if self.plan.blocked.contains_key(wanted.unit) => continue,
@@ -152,7 +153,18 @@ impl Draft {
                 (None, Some(owned)) => decide_unwanted(pruning, key, owned, seen),
                 (None, None) => continue,
             };
+            if let (Some(unit), Decision::Unknown(reason)) = (wants, &decision) {
+                self.unseen(unit, format!("{key} is unknown: {reason}"));
+            }
             self.take(key, decision);
+        }
+    }
+
+    /// Of several objects the first by name is told.
+    fn unseen(&mut self, unit: &UnitName, words: String) {
+        let told = self.plan.unseen.entry(unit.clone()).or_insert_with(|| words.clone());
+        if words < *told {
+            *told = words;
         }
     }
 

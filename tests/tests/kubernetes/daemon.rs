@@ -116,12 +116,16 @@ fn a_killed_daemon_goes_on() {
 /// Makes what deploy/kubernetes/rbac.yaml says, for another namespace than its own.
 fn grant(plane: &ControlPlane, namespace: &str) {
     let text = include_str!("../../../deploy/kubernetes/rbac.yaml")
-        .replace("namespace: shop", &format!("namespace: {namespace}"));
+        .replace("namespace: shop", &format!("namespace: {namespace}"))
+        .replace("{name: shop}", &format!("{{name: {namespace}}}"));
     let path = TreePath::parse("rbac.yaml").expect("should be a path");
     let (documents, found) = parse(&text, &path, Dialect::Manifest);
     assert!(found.is_empty(), "{found:?}");
     for document in documents {
         let object = document.root.to_json();
+        if object["kind"] == "Namespace" && object["metadata"]["name"] == namespace {
+            continue;
+        }
         let plural = format!("{}s", object["kind"].as_str().expect("should have a kind").to_lowercase());
         let version = object["apiVersion"].as_str().expect("should have a version");
         let root = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };

@@ -137,6 +137,17 @@ fn pods_that_a_quota_refuses_are_told_once() {
     // A Deployment says it itself, in a condition.
     let said = await_words(&shop, &daemon, QUOTA);
     assert_eq!(said.matches("exceeded quota").count(), 1, "{said}");
+    // An apply of something else in the same unit does not make it well.
+    daemon.await_state(&shop.environment, "degraded");
+    let commit = shop
+        .installation
+        .repository
+        .edit("units/web/web.yaml", "level: info", "level: debug")
+        .commit("beside");
+    let is_over = |status: &Value| status["control"] == commit && status["state"] != "progressing";
+    let status = daemon.await_status(&shop.environment, "at the commit", is_over);
+    assert_eq!(status["state"], "degraded", "{status:#}");
+    assert_eq!(shop.get(&shop.settings()).unwrap()["data"]["level"], "debug");
 }
 
 #[test]

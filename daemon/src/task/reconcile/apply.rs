@@ -117,9 +117,15 @@ fn failed_before(failures: &Failures) -> Vec<String> {
     failures.lines().into_iter().map(|line| format!("failed before: {line}")).collect()
 }
 
-/// Who waits for whom while an apply runs; "waiting for postgres: 1 of 2 replicas ready".
+/// Who waits for whom while an apply runs, "waiting for postgres: 1 of 2 replicas ready"; and what is tried again.
 #[derive(Debug, Default)]
-struct Waits(Mutex<BTreeMap<Option<UnitName>, String>>);
+struct Waits(Mutex<BTreeMap<Who, String>>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Unit(Option<UnitName>),
+    Step(String),
+}
 
 impl Waits {
     /// The list after an event, when the event changed it.
@@ -128,11 +134,18 @@ impl Waits {
         match event {
             Progress::Waiting { unit, for_unit, reason } => {
                 let who = unit.as_ref().map_or("workflows", UnitName::as_str);
-                waits.insert(unit.clone(), format!("{who}: waiting for {for_unit}: {reason}"));
+                let words = format!("{who}: waiting for {for_unit}: {reason}");
+                waits.insert(Who::Unit(unit.clone()), words);
             }
-            Progress::StepStarted { unit, .. } => drop(waits.remove(unit)?),
+            Progress::StepRetried { subject, reason, .. } => {
+                let subject = subject.to_string();
+                let words = format!("{subject}: {reason}");
+                waits.insert(Who::Step(subject), words);
+            }
+            Progress::StepEnded { subject, .. } => drop(waits.remove(&Who::Step(subject.to_string()))?),
+            Progress::StepStarted { unit, .. } => drop(waits.remove(&Who::Unit(unit.clone()))?),
             Progress::UnitReady { unit } | Progress::UnitFailed { unit, .. } => {
-                drop(waits.remove(&Some(unit.clone()))?);
+                drop(waits.remove(&Who::Unit(Some(unit.clone())))?);
             }
             _ => return None,
         }

@@ -36,6 +36,8 @@ use units::{Seen, units};
 const IDLE: Duration = Duration::from_secs(300);
 /// What is on its way to health is looked at this often when the target does not tell of changes.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
+/// What could not be observed is looked at this often.
+const UNKNOWN_AGAIN: Duration = Duration::from_secs(30);
 /// After healing beside a plan that waits. Not at once: a source that never gives the same answer twice is rotated each
 /// time.
 const AFTER_HEALING: Duration = Duration::from_secs(1);
@@ -56,12 +58,16 @@ impl Situation<'_> {
         format!("applying plan {}: {} actions", plan.id.short(), plan.actions.len())
     }
 
-    /// The status while an apply runs.
+    /// The status while an apply runs. What failed and is tried again has not got any better yet: whoever is called when an
+    /// environment stays degraded would never be called otherwise.
     pub(super) fn progressing(&self, this: &Reconciler, why: Vec<String>) -> Arc<EnvironmentStatus> {
         let plan = &self.judgement.plan;
+        let failed = this.said.as_ref().filter(|said| said.state == State::Degraded);
+        let failed = failed.filter(|said| said.plan.as_ref() == Some(&plan.id));
+        let state = if failed.is_some() { State::Degraded } else { State::Progressing };
         Arc::new(EnvironmentStatus {
             environment: this.scope.environment.clone(),
-            state: State::Progressing,
+            state,
             why,
             control: Some(self.sources.control.revision.clone()),
             content: Some(self.sources.content.revision.clone()),
@@ -71,7 +77,7 @@ impl Situation<'_> {
             objects: this.owned,
             units: BTreeMap::new(),
             diagnostics: self.rendered.diagnostics.clone(),
-            since: Timestamp::now(),
+            since: failed.map_or_else(Timestamp::now, |said| said.since),
         })
     }
 }
@@ -147,6 +153,10 @@ impl Reconciler {
         if applied.is_some() && !complete && !failed {
             next = next.min(AFTER_HEALING);
         }
+        // What may not be read, or is not served, may be so by now, and nobody tells.
+        if !judgement.plan.unknown.is_empty() {
+            next = next.min(UNKNOWN_AGAIN);
+        }
         // A gate, or a forge, tells nobody when it is so far.
         let waits_for_others = matches!(judgement.admission, Admission::Wait { until: None, .. });
         if waits_for_others && !never_opens(&sources.environment.windows) {
@@ -189,7 +199,8 @@ impl Reconciler {
         let state = State::Unknown { reason: reason.clone() };
         let bare = self.bare(state);
         let status = match &self.last {
-            None => EnvironmentStatus { why: vec![reason], ..bare },
+            // Since the start nothing was seen; what was applied before it is remembered all the same.
+            None => EnvironmentStatus { why: vec![reason], ..self.remembered(bare).await },
             Some((last, at)) => {
                 let last = EnvironmentStatus::clone(last);
                 let as_of = format!("what is said of its units is as of {}", to_the_second(*at));
@@ -202,6 +213,20 @@ impl Reconciler {
             Err(_) => Arc::new(status),
         };
         Pass { status, retry: true, next: IDLE, steps: 0, awaits_gates: false }
+    }
+
+    /// With what the store knows of it.
+    async fn remembered(&self, bare: EnvironmentStatus) -> EnvironmentStatus {
+        let store = &self.shared.store;
+        let (record, inventory) =
+            (store.environment(&self.scope).await.ok(), store.inventory(&self.scope).await.ok());
+        let applied = record.and_then(|record| record.applied);
+        EnvironmentStatus {
+            applied: applied.as_ref().map(|applied| applied.content.clone()),
+            applied_control: applied.map(|applied| applied.control),
+            objects: inventory.map_or(bare.objects, |inventory| inventory.len()),
+            ..bare
+        }
     }
 
     fn bare(&mut self, state: State) -> EnvironmentStatus {

@@ -26,7 +26,10 @@ pub(super) fn plan(rendered: &Rendered, inventory: &Inventory, observation: &Obs
             match verb_for(name, object, owned, &observation.of(&object.key, asked(owned))) {
                 Ok(Some((verb, expect))) => plan.actions.push(write(name, object, verb, expect)),
                 Ok(None) => plan.unchanged += 1,
-                Err(reason) => drop(plan.unknown.insert(object.key.clone(), reason)),
+                Err(reason) => {
+                    plan.unseen.insert(name.clone(), format!("{} is unknown: {reason}", object.key));
+                    plan.unknown.insert(object.key.clone(), reason);
+                }
             }
         }
     }

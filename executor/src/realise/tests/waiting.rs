@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
-use naksha_environments::object::{DesiredObject, Health};
+use naksha_environments::inventory::Inventory;
+use naksha_environments::object::{DesiredObject, Health, Observation, Observed};
 use naksha_environments::status::UnitSync;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
+use super::planner;
 use super::world::{Desired, World, config, key, object, unit};
 use crate::port::store::{ApplyOutcome, StepOutcome};
 use crate::realise::Progress;
@@ -204,4 +207,52 @@ async fn later_waves_wait_for_what_they_cannot_be_written_without() {
     world.target.put(&key, stored.uid, stored.object);
     let outcome = apply.await.unwrap().unwrap().expect("should apply");
     assert_eq!(outcome.outcome, ApplyOutcome::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_deleted_while_it_is_waited_for_is_not_waited_for() {
+    let mut world = applied().await;
+    world.inventory_timeout = Duration::from_secs(600);
+    let world = Arc::new(world);
+    let apply = tokio::spawn({
+        let world = world.clone();
+        async move { world.reconcile(desired("2").rendered()).await }
+    });
+    while !world.told().iter().any(|told| told.contains("1 of 2")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let start = Instant::now();
+    world.target.erase(&key("StatefulSet", "postgres"));
+    let outcome = apply.await.unwrap().unwrap().expect("should end");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let waiting: Vec<_> = outcome.waiting.iter().map(ToString::to_string).collect();
+    assert_eq!(waiting, ["waiting for postgres: StatefulSet/postgres is missing"]);
+    // The next pass makes it again.
+    world.reconcile(desired("2").rendered()).await.unwrap();
+    assert!(world.target.get(&key("StatefulSet", "postgres")).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_depends_on_what_cannot_be_seen_does_not_start() {
+    let world = World::new();
+    let desired = Desired::new().unit("migrate", &[], vec![config("migrate", 0, "1")]).unit(
+        "web",
+        &["migrate"],
+        vec![config("page", 0, "1")],
+    );
+    let inventory = Inventory::default();
+    let unknown = Observed::Unknown { reason: "configmaps is forbidden".to_owned() };
+    let observation = Observation {
+        objects: [(key("ConfigMap", "migrate"), unknown), (key("ConfigMap", "page"), Observed::Absent)]
+            .into_iter()
+            .collect(),
+    };
+    let plan = planner::plan(desired.rendered(), &inventory, &observation);
+    assert_eq!(plan.actions.len(), 1, "the page alone");
+    let start = Instant::now();
+    let outcome = world.apply(plan, &inventory).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::ZERO, "waiting helps nobody");
+    let why = "waiting for migrate: ConfigMap ns/migrate is unknown: configmaps is forbidden";
+    assert_eq!(outcome.outcome, ApplyOutcome::Failed { reason: why.to_owned() });
+    assert!(world.target.contents().is_empty());
 }

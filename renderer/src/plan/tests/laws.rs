@@ -235,6 +235,10 @@ proptest! {
         let touched: Vec<_> = keys_of(&plan).intersection(&world.unreadable).cloned().collect();
         prop_assert_eq!(touched, vec![]);
         prop_assert!(plan.forget.is_disjoint(&world.unreadable));
+        for (name, unit) in &after.render(false).units {
+            let wants_unknown = unit.objects().iter().any(|object| plan.unknown.contains_key(&object.key));
+            prop_assert_eq!(plan.unseen.contains_key(name), wants_unknown);
+        }
     }
 
     #[test]

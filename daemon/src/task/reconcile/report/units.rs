@@ -46,18 +46,22 @@ pub(super) fn units(
         .collect();
     let ended = ended(seen, plan);
     let to_do = to_do(plan, applied);
+    let written = written(plan, applied);
     for (name, unit) in &rendered.units {
         let end = applied.and_then(|outcome| outcome.units.get(name));
-        let looked_at = || if unwell.is_empty() { &[] } else { unit.objects() };
-        let observed = || worst(looked_at().iter().filter_map(|object| unwell.get(&object.key).cloned()));
-        let health = end.map_or_else(observed, |end| end.health.clone());
-        // An apply tells of what it wrote, or waited for.
-        let health = worst(ended.get(name).cloned().into_iter().chain([health]));
+        let looked_at = if unwell.is_empty() { &[] } else { unit.objects() };
+        // An apply tells of what it wrote, or waited for; of the rest the look before it does.
+        let is_told = |key: &ObjectKey| end.is_some() && written.contains(key);
+        let observed = looked_at.iter().map(|object| &object.key).filter(|key| !is_told(key));
+        let observed = observed.filter_map(|key| unwell.get(key).cloned());
+        let told = ended.get(name).cloned().into_iter().chain(end.map(|end| end.health.clone()));
+        let health = worst(observed.chain(told));
         let state = match (plan.blocked.get(name), failures.of_unit(name), end) {
             (Some(blocked), _, _) => blocked_sync(blocked),
             (None, Some(failed), _) => UnitSync::Failed(failed),
             (None, None, Some(end)) if end.sync != UnitSync::Synced => end.sync.clone(),
             _ if to_do.contains(name) => UnitSync::Pending,
+            _ if plan.unseen.contains_key(name) => UnitSync::Waiting(plan.unseen[name].clone()),
             (None, None, _) => {
                 let keys = unit.objects().iter().map(|object| &object.key);
                 drift_sync(plan, fights, seen.observation, keys)
@@ -88,6 +92,16 @@ fn ended<'a>(seen: Seen<'a>, plan: &Plan) -> BTreeMap<&'a UnitName, Health> {
         }
     }
     ended
+}
+
+/// Objects that an apply wrote, or tried to.
+fn written<'a>(plan: &'a Plan, applied: Option<&RealiseOutcome>) -> BTreeSet<&'a ObjectKey> {
+    let actions = plan.actions.iter().filter(|_| applied.is_some());
+    let object = |action: &'a Action| match &action.subject {
+        Subject::Object(key) => Some(key),
+        Subject::Workflow(_) => None,
+    };
+    actions.filter_map(object).collect()
 }
 
 /// Whether anything of a unit was ever written. What was only announced has no mark yet.
