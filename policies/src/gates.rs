@@ -51,8 +51,10 @@ pub struct Upstream {
 pub struct Wellness {
     /// For how long it was well without a break.
     pub well: Duration,
-    /// How it was last; absent where nobody could tell.
+    /// How it is, or was last; absent where nobody can tell.
     pub is_well: Option<bool>,
+    /// When that was looked at.
+    pub at: Timestamp,
 }
 
 /// How a workflow that has to succeed ended.
@@ -146,10 +148,14 @@ fn worst(found: Vec<Found>) -> Option<Found> {
     found.into_iter().rev().max_by_key(rank)
 }
 
+fn rolls_back(environment: &Environment) -> Found {
+    open(format!("rollback: {} ran it before", environment.name))
+}
+
 /// Why the gates upstream have nothing to say.
 fn passes_by(promotion: &Promotion<'_>) -> Option<Found> {
     if promotion.is_rollback {
-        return Some(open(format!("rollback: {} ran it before", promotion.environment.name)));
+        return Some(rolls_back(promotion.environment));
     }
     promotion.skipped_by.map(|who| open(format!("skipped by {who}")))
 }
@@ -157,6 +163,10 @@ fn passes_by(promotion: &Promotion<'_>) -> Option<Found> {
 fn order(promotion: &Promotion<'_>) -> Found {
     let Promotion { environment, source, barred, is_on_trunk, blocked, upstreams, .. } = promotion;
     let (name, at) = (&environment.name, source.short());
+    if promotion.is_rollback {
+        // The way out of whatever is wrong must not be shut by what is wrong.
+        return rolls_back(environment);
+    }
     if let Some(why) = barred {
         return shut(format!("{at} is barred: {why}; `naksha resume {name}` lifts that"));
     }
@@ -212,7 +222,7 @@ fn soak(promotion: &Promotion<'_>) -> Found {
 fn upstream_soak(upstream: &Upstream, promotion: &Promotion<'_>, asked: Duration) -> Found {
     let Upstream { name, runs, was, .. } = upstream;
     let of = format_duration(asked);
-    let Some(Wellness { well, is_well }) = was else {
+    let Some(Wellness { well, is_well, at }) = was else {
         return (GateState::Waits { until: None }, format!("{name} has not run it; {of} are asked for"));
     };
     let Some(left) = asked.checked_sub(*well).filter(|left| !left.is_zero()) else {
@@ -221,17 +231,23 @@ fn upstream_soak(upstream: &Upstream, promotion: &Promotion<'_>, asked: Duration
     if runs.as_ref() != Some(promotion.source) {
         return shut(format!("{name} ran it for less than {of}, and runs something else now"));
     }
-    if *is_well != Some(true) {
-        let words = format!("the {of} begin when {name} is well");
-        return (GateState::Waits { until: None }, words);
+    match is_well {
+        Some(true) => {}
+        Some(false) => {
+            return (GateState::Waits { until: None }, format!("the {of} begin when {name} is well"));
+        }
+        None => {
+            let words = format!("the {of} go on when it is known that {name} is well");
+            return (GateState::Waits { until: None }, words);
+        }
     }
+    // From when it was looked at, so that the end stays the same while nothing happens; and to the minute.
     let left = SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX);
-    let until = promotion.now.checked_add(left).ok();
-    // To the minute, so that the words stay the same while nothing happens.
+    let until = at.checked_add(left).ok();
     let minute = until.map(|until| until.as_second().div_euclid(60) * 60 + 60);
     let minute = minute.and_then(|second| Timestamp::from_second(second).ok());
-    let at = minute.map(|minute| minute.strftime("%Y-%m-%d %H:%MZ").to_string()).unwrap_or_default();
-    (GateState::Waits { until }, format!("{of} are over at {at}, if {name} stays well"))
+    let over = minute.map(|minute| minute.strftime("%Y-%m-%d %H:%MZ").to_string()).unwrap_or_default();
+    (GateState::Waits { until }, format!("{of} are over at {over}, if {name} stays well"))
 }
 
 fn verify(promotion: &Promotion<'_>) -> Found {
@@ -255,7 +271,7 @@ fn verify(promotion: &Promotion<'_>) -> Found {
 fn window(promotion: &Promotion<'_>) -> Found {
     let Promotion { environment, is_rollback, now, .. } = promotion;
     if *is_rollback {
-        return open(format!("rollback: {} ran it before", environment.name));
+        return rolls_back(environment);
     }
     match opening(&environment.windows, *now) {
         Opening::Open if environment.windows.is_empty() => open("none is set"),

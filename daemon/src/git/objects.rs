@@ -219,6 +219,20 @@ impl Objects {
         Ok((listed.collect::<Result<_, _>>()?, more))
     }
 
+    /// Every commit that `new` has and `old` lacks; without `old`, or where it is gone, everything that `new` has.
+    pub fn brought(&self, old: Option<&Revision>, new: &Revision) -> Result<BTreeSet<Revision>, GitError> {
+        let handle = self.handle()?;
+        let failed = |error: git2::Error| self.failed("walk the history", &error);
+        let mut walk = handle.revwalk().map_err(failed)?;
+        walk.push(self.oid(new)?).map_err(failed)?;
+        if let Some(old) = old.map(|old| self.oid(old)).transpose()?
+            && handle.find_commit(old).is_ok()
+        {
+            walk.hide(old).map_err(failed)?;
+        }
+        walk.map(|id| id.map(revision_of).map_err(failed)).collect()
+    }
+
     /// The paths of all files that differ between two revisions, added and removed ones among them. Names that a
     /// source tree refuses are left out.
     pub fn changed_paths(&self, old: &Revision, new: &Revision) -> Result<BTreeSet<TreePath>, GitError> {

@@ -81,11 +81,10 @@ pub async fn judge_gates(
             tokio::task::spawn_blocking(reachable).await??
         }
     };
-    let is_applied = record.applied.as_ref().is_some_and(|applied| applied.content == *source);
     Ok(gates(&Promotion {
         environment,
         source,
-        is_rollback: record.ran.contains(source) && !is_applied,
+        is_rollback: record.ran.contains(source),
         barred: record.barred.get(source).map(String::as_str),
         is_on_trunk,
         blocked,
@@ -114,19 +113,19 @@ pub fn blocked(shared: &Shared, scope: &Scope) -> Option<String> {
 /// nothing there, would end the soak of the next one.
 fn upstream(name: &EnvironmentName, source: &Revision, runs: Option<Revision>, soaks: &[Soak]) -> Upstream {
     let of = |source: &Revision| soaks.iter().find(|soak| soak.source == *source);
-    let wellness = |soak: &Soak| Wellness { well: soak.well, is_well: soak.is_well };
+    let wellness = |soak: &Soak| Wellness { well: soak.well, is_well: soak.is_well, at: soak.at };
     let (own, current) = (of(source), runs.as_ref().and_then(of));
     let is_alike =
         own.zip(current).is_some_and(|(own, current)| own.render.is_some() && own.render == current.render);
     match (own, current) {
         (Some(own), Some(current)) if is_alike => {
             let well = if current.is_well == Some(false) { current.well } else { own.well.max(current.well) };
-            let was = Wellness { well, is_well: current.is_well };
+            let was = Wellness { well, is_well: current.is_well, at: current.at };
             Upstream { name: name.clone(), runs: Some(source.clone()), was: Some(was), gave_up: None }
         }
         // It runs something else since a moment ago: nobody has looked yet whether that is alike.
         (Some(own), Some(Soak { is_well: None, render: None, .. })) => {
-            let was = Wellness { well: own.well, is_well: None };
+            let was = Wellness { well: own.well, is_well: None, at: own.at };
             Upstream { name: name.clone(), runs: Some(source.clone()), was: Some(was), gave_up: None }
         }
         _ => Upstream { name: name.clone(), runs, was: own.map(wellness), gave_up: None },
@@ -150,6 +149,7 @@ mod tests {
             source: revision(source),
             well: Duration::from_secs(60 * minutes),
             is_well: Some(is_well),
+            at: Timestamp::UNIX_EPOCH,
             render: Some(Digest::of_bytes(render.as_bytes())),
         }
     }
@@ -159,8 +159,11 @@ mod tests {
         let dev = EnvironmentName::parse("dev").unwrap();
         let soaks = [soak('c', 5, true, "y"), soak('b', 9, true, "x"), soak('a', 4, true, "x")];
         let of = |source, runs| upstream(&dev, &revision(source), Some(revision(runs)), &soaks);
-        let was =
-            |minutes: u64| Some(Wellness { well: Duration::from_secs(60 * minutes), is_well: Some(true) });
+        let of_minutes = |minutes: u64, is_well| {
+            let (well, at) = (Duration::from_secs(60 * minutes), Timestamp::UNIX_EPOCH);
+            Some(Wellness { well, is_well: Some(is_well), at })
+        };
+        let was = |minutes| of_minutes(minutes, true);
         assert_eq!(
             (of('a', 'b').runs, of('a', 'b').was),
             (Some(revision('a')), was(9)),
@@ -173,10 +176,6 @@ mod tests {
         assert_eq!((now.runs, now.was.unwrap().is_well), (Some(revision('a')), None), "nobody looked yet");
         let bad = [soak('b', 0, false, "x"), soak('a', 30, true, "x")];
         let now = upstream(&dev, &revision('a'), Some(revision('b')), &bad).was;
-        assert_eq!(
-            now,
-            Some(Wellness { well: Duration::ZERO, is_well: Some(false) }),
-            "it is not well any more"
-        );
+        assert_eq!(now, of_minutes(0, false), "it is not well any more");
     }
 }

@@ -11,9 +11,10 @@ use naksha_environments::yaml;
 use serde_json::{Map, Value, json};
 
 /// What a source means to an environment. Only the source decides; the rest tells people what that is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
-    pub render: Digest,
+    /// Absent: nothing is known of it.
+    pub render: Option<Digest>,
     /// Name → tag or digest, as far as it is written that way.
     pub images: BTreeMap<String, String>,
     /// Name → digest of its graph.
@@ -28,13 +29,16 @@ impl Record {
         for object in rendered.units.values().flat_map(RenderedUnit::objects) {
             collect_images(&object.body.value(), &mut images);
         }
-        Self { render: rendered.digest(), images, workflows: workflows.collect() }
+        Self { render: Some(rendered.digest()), images, workflows: workflows.collect() }
     }
 }
 
-/// The branch that is the daemon's own: nobody else's work is on it, and it writes to no other.
+/// Beginning of the branches that are the daemon's own.
+pub const BRANCHES: &str = "promote/";
+
+/// The branch that a promotion is proposed on. The daemon writes to no other.
 pub fn branch_of(environment: &EnvironmentName) -> String {
-    format!("promote/{environment}")
+    format!("{BRANCHES}{environment}")
 }
 
 /// Where an environment's lock is.
@@ -47,7 +51,9 @@ pub fn lock_text(source: &Revision, record: &Record) -> String {
     let Record { render, images, workflows } = record;
     let mut spec = Map::new();
     spec.insert("source".to_owned(), json!(source));
-    spec.insert("render".to_owned(), json!(render.to_string()));
+    if let Some(render) = render {
+        spec.insert("render".to_owned(), json!(render.to_string()));
+    }
     spec.insert("images".to_owned(), json!(images));
     spec.insert("workflows".to_owned(), json!(workflows));
     let lock = json!({

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use naksha_environments::environment::Environment;
 use naksha_environments::ids::Revision;
-use naksha_renderer::present::{clean_line, code, counted, inline};
+use naksha_renderer::present::{cell_code, clean_line, code, counted, inline};
 
 use super::lock::Record;
 use crate::git::CommitInfo;
+use crate::pulls::cut;
 
 /// By this line the text of a promotion is known.
 pub const PROMOTION_MARKER: &str = "<!-- naksha: promotion -->";
+/// By this line it is known that we closed one ourselves.
+pub const CLOSED_MARKER: &str = "<!-- naksha: closed -->";
+/// Bytes of a commit's subject, an author, a name, a version: whoever wrote them did not think of this page.
+const MAX_TEXT: usize = 160;
 /// Commits that are listed.
 const MAX_COMMITS: usize = 50;
 /// Images and workflows that are listed, each.
@@ -31,8 +36,8 @@ pub struct Contents<'a> {
     pub owners: &'a [String],
 }
 
-pub fn promotion_title(contents: &Contents<'_>) -> String {
-    format!("Promote {} to {}", contents.source.short(), contents.environment.name)
+pub fn promotion_title(source: &Revision, environment: &Environment) -> String {
+    format!("Promote {} to {}", source.short(), environment.name)
 }
 
 pub fn promotion_text(contents: &Contents<'_>) -> String {
@@ -40,7 +45,7 @@ pub fn promotion_text(contents: &Contents<'_>) -> String {
     let name = &environment.name;
     let now = before.map_or("nothing yet".to_owned(), |(before, _)| code(before.short()));
     let mut text = format!(
-        "{PROMOTION_MARKER}\n**{name}** runs {now}; merging this makes it {}. However it is merged, the lock decides. Reverting it is the rollback.\n",
+        "{PROMOTION_MARKER}\n**{name}** is locked to {now}; merging this makes it {}. However it is merged, the lock decides, and reverting the merge takes it back.\n",
         code(source.short())
     );
     let empty = BTreeMap::new();
@@ -54,7 +59,8 @@ pub fn promotion_text(contents: &Contents<'_>) -> String {
     text.push_str("\n### Commits\n\n");
     for commit in commits.iter().take(MAX_COMMITS) {
         let CommitInfo { revision, author, subject, .. } = commit;
-        let (subject, author) = (inline(&clean_line(subject)), inline(&clean_line(author)));
+        let line = |text: &str| inline(&cut(&clean_line(text), MAX_TEXT));
+        let (subject, author) = (line(subject), line(author));
         text.push_str(&format!("- {} {subject} ({author})\n", code(revision.short())));
     }
     let more = more + commits.len().saturating_sub(MAX_COMMITS);
@@ -65,8 +71,8 @@ pub fn promotion_text(contents: &Contents<'_>) -> String {
         text.push_str("None: it goes back, or nothing is known of what is there.\n");
     }
     if !owners.is_empty() {
-        let owners: Vec<String> = owners.iter().map(|owner| code(owner)).collect();
-        text.push_str(&format!("\nWho may promote: {}\n", owners.join(", ")));
+        let owners: Vec<String> = owners.iter().map(|owner| code(&cut(owner, MAX_TEXT))).collect();
+        text.push_str(&format!("\nTo be promoted by: {}\n", owners.join(", ")));
     }
     text
 }
@@ -78,10 +84,17 @@ fn changes(what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, St
     if changed.is_empty() {
         return String::new();
     }
-    let cell = |version: Option<&String>| version.map_or("–".to_owned(), |version| code(&short(version)));
+    let cell = |version: Option<&String>| {
+        version.map_or("–".to_owned(), |version| cell_code(&cut(&short(version), MAX_TEXT)))
+    };
     let mut text = format!("\n### {what}\n\n| Name | Before | After |\n|---|---|---|\n");
     for name in changed.iter().take(MAX_CHANGES) {
-        text.push_str(&format!("| {} | {} | {} |\n", code(name), cell(old.get(*name)), cell(new.get(*name))));
+        text.push_str(&format!(
+            "| {} | {} | {} |\n",
+            cell_code(&cut(name, MAX_TEXT)),
+            cell(old.get(*name)),
+            cell(new.get(*name))
+        ));
     }
     if changed.len() > MAX_CHANGES {
         let more = changed.len() - MAX_CHANGES;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::Revision;
 use naksha_environments::object::Health;
@@ -69,13 +70,18 @@ impl Watched {
         &self.soak
     }
 
+    /// What was told to be remembered is.
+    pub fn mark_saved(&mut self) {
+        self.saved = self.soak.clone();
+    }
+
     /// Takes a look into account, and tells what to remember. `known`: what is remembered of a source; `enough`: the longest time
-    /// that anybody asks for.
+    /// that anybody asks for; `now`: the same moment as `at`, for people.
     pub fn look(
         &mut self,
         seen: &Seen,
         known: impl FnOnce(&Revision) -> Soak,
-        (at, enough): (Duration, Duration),
+        (at, now, enough): (Duration, Timestamp, Duration),
     ) -> Vec<Soak> {
         let step = at.saturating_sub(self.at).min(MAX_STEP);
         let mut news = Vec::new();
@@ -91,7 +97,6 @@ impl Watched {
             let is_alike = seen.render.is_some() && seen.render == self.soak.render;
             if is_alike {
                 next.well = next.well.max(self.soak.well);
-                next.is_well = self.soak.is_well;
             }
             (self.soak, self.saved) = (next.clone(), Soak::new(next.source));
         }
@@ -99,17 +104,17 @@ impl Watched {
         if seen.is_well == Some(false) {
             self.soak.well = Duration::ZERO;
         }
-        self.soak.is_well = seen.is_well.or(self.soak.is_well);
+        self.soak.is_well = seen.is_well;
         self.soak.render = seen.render.or(self.soak.render);
         if self.is_news(enough) {
-            self.saved = self.soak.clone();
+            self.soak.at = now;
             news.push(self.soak.clone());
         }
         news
     }
 
     fn is_news(&self, enough: Duration) -> bool {
-        let Soak { source, well, is_well, render } = &self.soak;
+        let Soak { source, well, is_well, at: _, render } = &self.soak;
         let before = &self.saved;
         let is_otherwise = (source, is_well, render) != (&before.source, &before.is_well, &before.render);
         let is_behind = well.abs_diff(before.well) >= MAX_BEHIND && before.well < enough;
@@ -138,7 +143,9 @@ mod tests {
         let mut remembered = 0;
         for (minute, seen) in looks {
             let at = MINUTE * u32::try_from(*minute).unwrap();
-            remembered += watched.look(seen, |source| Soak::new(source.clone()), (at, MINUTE * 30)).len();
+            let moment = (at, Timestamp::UNIX_EPOCH, MINUTE * 30);
+            remembered += watched.look(seen, |source| Soak::new(source.clone()), moment).len();
+            watched.mark_saved();
         }
         (watched.soak().well.as_secs(), remembered)
     }

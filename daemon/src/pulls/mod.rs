@@ -16,5 +16,5 @@ mod sequel;
 pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use pace::Pace;
 pub use proposal::{Proposal, Proposed, head_of, promotions, propose};
-pub use report::{AGGREGATE, Gates, MARKER, Report, Subject, begun, conflict, report};
+pub use report::{AGGREGATE, Gates, MARKER, Report, Subject, begun, conflict, cut, report};
 pub use sequel::{Fate, call, call_is_over, call_marker, fate, sequel};

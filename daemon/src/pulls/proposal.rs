@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use naksha_environments::environment::{Environment, Follows, Lock};
+use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_executor::port::forge::{Pull, PullNumber};
 
@@ -42,20 +42,27 @@ pub fn propose(feed: &Feed, base: &Revision, pull: &Pull) -> Result<Proposed, Gi
     }))
 }
 
-/// The locks that it moves: to which source, and by which gates. Any pull request that changes one is a promotion.
+/// The promotions that it is: environments that get another source, and by which gates. Any pull request that moves a lock is one; and one
+/// that lets an environment follow the trunk from now on takes it to the base, at least.
 pub fn promotions(proposal: &Proposal) -> Vec<(Arc<Environment>, Revision)> {
     let (base, merged) = (&proposal.base.loaded.definitions, &proposal.merged.loaded.definitions);
-    let moved = merged
-        .locks
-        .iter()
-        .filter(|(name, lock)| base.locks.get(*name).is_none_or(|before| before.source != lock.source));
-    let promotion = |(name, lock): (&EnvironmentName, &Arc<Lock>)| {
+    let is_promoted =
+        |environment: &&Arc<Environment>| matches!(environment.follows, Follows::Promotion { .. });
+    let promotion = |(name, after): (&EnvironmentName, &Arc<Environment>)| {
         // By the base's rules; an environment that is new has only its own.
-        let environment = base.environments.get(name).or_else(|| merged.environments.get(name))?;
-        let is_promoted = matches!(environment.follows, Follows::Promotion { .. });
-        is_promoted.then(|| (Arc::clone(environment), lock.source.clone()))
+        let environment = base.environments.get(name).unwrap_or(after);
+        if !is_promoted(&environment) {
+            return None;
+        }
+        let before = base.locks.get(name).map(|lock| &lock.source);
+        let source = match merged.locks.get(name).filter(|_| is_promoted(&after)) {
+            Some(lock) => lock.source.clone(),
+            None if is_promoted(&after) => return None,
+            None => proposal.base.revision.clone(),
+        };
+        (before != Some(&source)).then(|| (Arc::clone(environment), source))
     };
-    moved.filter_map(promotion).collect()
+    merged.environments.iter().filter_map(promotion).collect()
 }
 
 /// Where forges keep the head of a pull request, also of one whose branch is gone or in a fork (GitHub and Gitea alike).

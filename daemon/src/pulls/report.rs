@@ -281,7 +281,7 @@ fn foot(subject: &Subject<'_>) -> String {
 }
 
 /// At most so many bytes of it.
-pub(super) fn cut(text: &str, bytes: usize) -> String {
+pub fn cut(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();
     }

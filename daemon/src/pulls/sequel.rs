@@ -107,7 +107,7 @@ pub fn call(environment: &EnvironmentName, fate: &Fate) -> Option<String> {
 /// What a call becomes when nobody has to do anything any more.
 pub fn call_is_over(environment: &EnvironmentName) -> String {
     format!(
-        "{}\n### naksha: {environment} goes on\n\nNothing is to be done here any more.\n",
+        "{}\n### naksha: {environment} goes on\n\nNobody is waited for on this pull request any more.\n",
         call_marker(environment)
     )
 }

@@ -4,6 +4,7 @@
 //! not asked at all. Apart from the reports, because an environment waits for this and for none of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,8 +17,8 @@ use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError};
 use crate::failure::chain;
-use crate::git::GitError;
-use crate::promotion::branch_of;
+use crate::promotion::{BRANCHES, CLOSED_MARKER, branch_of};
+use crate::pulls::head_of;
 
 /// A forge moves the branch first and says "merged" a moment later: looked at once more after this.
 const SETTLES: Duration = Duration::from_secs(2);
@@ -38,7 +39,7 @@ impl MergesTask {
         loop {
             self.0.feed.state.mark_unchanged();
             let looked = tokio::select! {
-                looked = self.pass(&mut closed) => looked,
+                looked = self.pass(&mut closed, has_moved) => looked,
                 () = stop.cancelled() => return,
             };
             let pause = match looked {
@@ -69,75 +70,95 @@ impl MergesTask {
         }
     }
 
-    async fn pass(&self, closed: &mut Closed) -> Result<(), HostingError> {
+    /// `is_first`: the heads just moved, and the forge may not have said yet by whom.
+    async fn pass(&self, closed: &mut Closed, is_first: bool) -> Result<(), HostingError> {
         let Hosting { shared, feed, forge, .. } = &self.0;
         // Before the forge is asked: what it says then is about these.
         let heads = feed.heads();
         let shown = shared.reviews.pulls(feed.name()).await?;
         let waiting: Vec<ShownPull> = shown.into_iter().filter(|pull| pull.merged.is_none()).collect();
-        let mut has_news = false;
+        let (mut found, mut failed) = (Vec::new(), None);
         if !waiting.is_empty() {
             // I/O: who of them is open
             let open = forge.open_pulls().await?;
             let is_open = |pull: &ShownPull| open.iter().any(|open| open.number == pull.number);
             closed.retain(|number| waiting.iter().any(|pull| pull.number == *number));
             for pull in waiting.iter().filter(|pull| !is_open(pull)) {
-                has_news |= self.settle(pull, closed).await?;
+                match self.settle(pull, closed).await {
+                    Ok(settled) => found.extend(settled),
+                    Err(error) if error.is_general() => return Err(error),
+                    Err(error) => failed = Some(error),
+                }
             }
         }
-        if let Some(reviewed) = &feed.reviewed {
-            reviewed.tell(heads, has_news);
+        // A merge that was just found explains the head; else somebody may be merging.
+        let is_explained = found.iter().any(|commit| heads.values().any(|head| head == commit));
+        if let Some(reviewed) = &feed.reviewed
+            && (waiting.is_empty() || is_explained || !is_first)
+        {
+            reviewed.tell(heads, !found.is_empty());
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
-    /// Records what became of a pull request that is not open. False: that is not certain yet.
-    async fn settle(&self, shown: &ShownPull, closed: &mut Closed) -> Result<bool, HostingError> {
+    /// Records what became of a pull request that is not open: the commit that it was merged as.
+    async fn settle(&self, shown: &ShownPull, closed: &mut Closed) -> Result<Option<Revision>, HostingError> {
         let Hosting { shared, feed, forge, .. } = &self.0;
         let (repository, number) = (feed.name(), shown.number);
         let pull = match forge.pull(number).await {
             Ok(pull) => pull,
             Err(ForgeError::Missing(_)) => {
                 shared.reviews.withdraw(repository, number).await?;
-                return Ok(true);
+                return Ok(None);
             }
             Err(error) => return Err(error.into()),
         };
         let Pull { head, state, branch, is_fork, .. } = pull;
         match state {
-            PullState::Open => return Ok(false),
-            PullState::Merged { commit: Some(commit) } if head == shown.head => {
+            PullState::Open => {}
+            PullState::Merged { commit: Some(commit) }
+                if head == shown.head || self.has_parent(&commit, &shown.head).await? =>
+            {
                 info!(%repository, pull = %number, commit = commit.short(), "merged as it was shown");
                 shared.reviews.merge(repository, number, &commit, Timestamp::now()).await?;
+                return Ok(Some(commit));
             }
             PullState::Merged { commit } => {
                 let commit = commit.map(|commit| commit.short().to_owned());
                 warn!(%repository, pull = %number, head = head.short(), shown = shown.head.short(), commit, "merged otherwise than it was shown");
                 shared.reviews.withdraw(repository, number).await?;
             }
-            PullState::Closed if closed.insert(number) => return Ok(false),
+            PullState::Closed if closed.insert(number) => {}
             PullState::Closed => {
-                closed.remove(&number);
-                if !is_fork {
+                if !is_fork && branch.starts_with(BRANCHES) && !self.is_closed_by_us(number).await? {
                     self.bar(number, &head, &branch).await?;
                 }
                 shared.reviews.withdraw(repository, number).await?;
+                closed.remove(&number);
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
-    /// A promotion of ours that somebody closes is not proposed again. What we close ourselves is forgotten before.
+    async fn is_closed_by_us(&self, number: PullNumber) -> Result<bool, HostingError> {
+        let us = self.0.forge.whoami().await?;
+        let comments = self.0.forge.comments(number).await?;
+        Ok(comments.iter().any(|comment| comment.author == us && comment.text.starts_with(CLOSED_MARKER)))
+    }
+
+    /// A promotion that somebody closes is not proposed again.
     async fn bar(&self, number: PullNumber, head: &Revision, branch: &str) -> Result<(), HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
         let (feed_of, head, branch) = (feed.clone(), head.clone(), branch.to_owned());
         let read = tokio::task::spawn_blocking(move || {
-            let control = feed_of.revisions.read(&head)?;
+            // One that cannot be had any more proposes nothing.
+            feed_of.mirror.bring_head(&head_of(number).ok()?, &head).ok()?;
+            let control = feed_of.revisions.read(&head).ok()?;
             let locks = control.loaded.definitions.locks.iter();
-            let closed = locks.filter(|(name, _)| branch_of(name) == branch);
-            Ok::<_, GitError>(closed.map(|(name, lock)| (name.clone(), lock.source.clone())).next())
+            let mut closed = locks.filter(|(name, _)| branch_of(name) == branch);
+            closed.next().map(|(name, lock)| (name.clone(), lock.source.clone()))
         });
-        let Some((environment, source)) = read.await?? else { return Ok(()) };
+        let Some((environment, source)) = read.await? else { return Ok(()) };
         let scope = Scope { repository: feed.name().clone(), environment };
         let reason = format!("its promotion {number} was closed");
         let audit = AuditEntry {
@@ -151,5 +172,15 @@ impl MergesTask {
         shared.store.bar(&scope, &source, &reason, &audit).await?;
         info!(%scope, source = source.short(), pull = %number, "promotion refused");
         Ok(())
+    }
+
+    /// Whether a merge brought just the head that was shown, although the branch has moved on since.
+    async fn has_parent(&self, commit: &Revision, shown: &Revision) -> Result<bool, HostingError> {
+        let (mirror, commit, shown) = (Arc::clone(&self.0.feed.mirror), commit.clone(), shown.clone());
+        let read = move || {
+            let info = mirror.objects().commit_info(&commit);
+            info.is_ok_and(|info| info.parents.contains(&shown))
+        };
+        Ok(tokio::task::spawn_blocking(read).await?)
     }
 }

@@ -3,14 +3,16 @@
 //! Nothing is remembered: what is proposed stands on the forge, in the lock on a branch of ours. Whatever a pass leaves half done
 //! (a branch without a pull request, one that is not needed any more), the next one puts right.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::Revision;
 use naksha_environments::rendered::Rendered;
-use naksha_executor::port::forge::{CheckState, FileCommit, ForgeError, NewPull, Pull};
+use naksha_environments::source::{Entry, SourceTree, TreePath};
+use naksha_executor::port::forge::{CheckState, FileCommit, ForgeError, NewPull, Pull, PullNumber};
 use naksha_executor::port::store::{EnvironmentRecord, Scope};
 use naksha_policies::{GateState, GateVerdict};
 use tokio_util::sync::CancellationToken;
@@ -19,12 +21,17 @@ use tracing::{info, warn};
 use super::hosting::{Hosting, HostingError};
 use super::{LoadedRevision, RefState};
 use crate::failure::chain;
-use crate::git::{Merged, Objects};
+use crate::git::{GitError, Merged, Objects};
 use crate::promotion::{
-    Asked, Choice, Contents, Ran, Record, Standing, blocked, branch_of, candidate, choose, judge_gates,
-    lock_path, lock_text, promotion_text, promotion_title,
+    Asked, CLOSED_MARKER, Choice, Contents, Ran, Record, Standing, blocked, branch_of, candidate, choose,
+    judge_gates, lock_path, lock_text, promotion_text, promotion_title,
 };
 use crate::pulls::{AGGREGATE, head_of};
+
+/// A forge that does not merge is asked again after this: its rules may wait for a person.
+const ASKED_AGAIN: Duration = Duration::from_secs(600);
+/// A lock of ours is a few kilobytes.
+const MAX_LOCK: u64 = 1 << 20;
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
@@ -39,11 +46,15 @@ struct Case<'a> {
 }
 
 /// What is proposed now.
-struct Open<'a> {
-    pull: &'a Pull,
-    /// Absent: its lock cannot be read, or it does not merge any more.
-    source: Option<Revision>,
+struct Proposed {
+    source: Revision,
+    /// It changes nothing but the lock, which is as we would write it: it holds nobody else's work.
+    is_ours_alone: bool,
 }
+
+/// Pull requests at a head that the forge did not merge for us, because its own rules say so. Asked again when the head moves, or
+/// after a while.
+type Refused = BTreeMap<PullNumber, (Revision, Instant)>;
 
 /// A source, and what it would be there.
 struct Candidate {
@@ -55,12 +66,14 @@ impl PromotionsTask {
     /// Runs until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut soaked = self.0.shared.soaked.subscribe();
-        let mut failures = 0_u32;
+        let mut reviewed = self.0.feed.reviewed.clone().unwrap_or_default();
+        let (mut failures, mut refused) = (0_u32, Refused::new());
         loop {
             self.0.feed.state.mark_unchanged();
             soaked.mark_unchanged();
+            reviewed.mark_heard();
             let passed = tokio::select! {
-                passed = self.pass() => passed,
+                passed = self.pass(&mut refused) => passed,
                 () = stop.cancelled() => return,
             };
             let pause = match passed {
@@ -76,6 +89,7 @@ impl PromotionsTask {
             };
             tokio::select! {
                 _ = soaked.changed(), if failures == 0 => {}
+                () = reviewed.changed() => {}
                 moved = self.0.feed.state.changed() => if moved.is_err() { return },
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
@@ -83,7 +97,7 @@ impl PromotionsTask {
         }
     }
 
-    async fn pass(&self) -> Result<(), HostingError> {
+    async fn pass(&self, refused: &mut Refused) -> Result<(), HostingError> {
         let feed = &self.0.feed;
         let Some(trunk) = feed.trunk() else { return Ok(()) };
         let RefState::At(head) = feed.at(&trunk) else { return Ok(()) };
@@ -96,12 +110,13 @@ impl PromotionsTask {
             return Ok(());
         }
         let open = self.0.forge.open_pulls().await?;
+        refused.retain(|number, _| open.iter().any(|pull| pull.number == *number));
         let mut failed = None;
         for environment in promoted {
             let scope = Scope { repository: feed.name().clone(), environment: environment.name.clone() };
             let trunk = trunk.branch_name().unwrap_or_default();
             let case = Case { control: &control, environment, scope, trunk };
-            match self.keep(&case, &open).await {
+            match self.keep(&case, &open, refused).await {
                 Ok(()) => {}
                 Err(error) if error.is_general() => return Err(error),
                 Err(error) => {
@@ -114,58 +129,83 @@ impl PromotionsTask {
     }
 
     /// Opens, updates, merges or closes the promotion of one environment.
-    async fn keep(&self, case: &Case<'_>, pulls: &[Pull]) -> Result<(), HostingError> {
-        let name = &case.environment.name;
-        let branch = branch_of(name);
-        let is_ours = |pull: &&Pull| pull.branch == branch && !pull.is_fork && pull.base == case.trunk;
-        let open = match pulls.iter().find(is_ours) {
-            Some(pull) => Some(Open { pull, source: self.proposed(case, pull).await? }),
-            None => None,
-        };
+    async fn keep(&self, case: &Case<'_>, pulls: &[Pull], refused: &mut Refused) -> Result<(), HostingError> {
+        let branch = branch_of(&case.environment.name);
+        let is_its = |pull: &&Pull| pull.branch == branch && !pull.is_fork && pull.base == case.trunk;
         let record = self.0.shared.store.environment(&case.scope).await?;
         let newer = self.candidate(case, &record).await?;
-        match (open, newer) {
-            (None, None) => Ok(()),
-            (None, Some(newer)) => self.open(case, &newer).await,
-            (Some(Open { pull, source: None }), _) => {
-                self.close(pull, &branch, "its lock does not fit the trunk any more").await
-            }
-            (Some(Open { pull, source: Some(source) }), newer) => {
-                if self.is_moot(case, &source).await? {
-                    return self.close(pull, &branch, "it would change nothing any more").await;
-                }
-                let gates = self.gates(case, &source).await?;
-                let standing = Standing { source: &source, gates: &gates };
-                match newer {
-                    Some(newer) => {
-                        let newer_gates = self.gates(case, &newer.source).await?;
-                        let other = Standing { source: &newer.source, gates: &newer_gates };
-                        if choose(standing, other) == Choice::Replace {
-                            return self.update(case, pull, &newer).await;
-                        }
-                    }
-                    None if standing.has_failed() => {
-                        return self.close(pull, &branch, "nothing before it runs it any more").await;
-                    }
-                    None => {}
-                }
-                self.merge_by_itself(case, pull, &gates).await
-            }
+        let Some(pull) = pulls.iter().find(is_its) else {
+            return match newer {
+                Some(newer) => self.open(case, &newer, pulls).await,
+                None => Ok(()),
+            };
+        };
+        let Some(proposed) = self.proposed(case, pull).await? else {
+            return self.close(pull, &branch, "its lock does not fit the trunk any more").await;
+        };
+        let source = &proposed.source;
+        if self.is_behind(case, source).await? || self.is_moot(case, source).await? {
+            return self.close(pull, &branch, "it would take nothing further any more").await;
         }
+        let gates = self.gates(case, source).await?;
+        let standing = Standing { source, gates: &gates };
+        match newer {
+            Some(newer) => {
+                let newer_gates = self.gates(case, &newer.source).await?;
+                let other = Standing { source: &newer.source, gates: &newer_gates };
+                if choose(standing, other) == Choice::Replace {
+                    return self.update(case, pull, &newer).await;
+                }
+            }
+            None if standing.has_failed() => {
+                return self.close(pull, &branch, "nothing before it runs it any more").await;
+            }
+            None => {}
+        }
+        // A pass that was cut short left the words of the one before.
+        if proposed.is_ours_alone && pull.title != promotion_title(source, case.environment) {
+            let candidate = Candidate { record: self.record(case, source).await?, source: source.clone() };
+            return self.tell(case, pull, &candidate).await;
+        }
+        if !case.environment.gates.auto_merge || gates.iter().any(|verdict| verdict.state != GateState::Open)
+        {
+            return Ok(());
+        }
+        if !proposed.is_ours_alone || record.ran.contains(source) {
+            info!(environment = %case.environment.name, pull = %pull.number, "somebody else has a part in it, or it goes back: a person merges it");
+            return Ok(());
+        }
+        self.merge_by_itself(case, pull, refused).await
     }
 
-    /// The source that a pull request of ours proposes.
-    async fn proposed(&self, case: &Case<'_>, pull: &Pull) -> Result<Option<Revision>, HostingError> {
-        let (feed, base, name) =
-            (self.0.feed.clone(), case.control.revision.clone(), case.environment.name.clone());
-        let (number, head) = (pull.number, pull.head.clone());
-        let read = tokio::task::spawn_blocking(move || {
+    /// What a pull request on our branch proposes. Nothing: it cannot be read, or does not merge.
+    async fn proposed(&self, case: &Case<'_>, pull: &Pull) -> Result<Option<Proposed>, HostingError> {
+        let (feed, control, name) =
+            (self.0.feed.clone(), Arc::clone(case.control), case.environment.name.clone());
+        let (number, head, lock) = (pull.number, pull.head.clone(), lock_path(case.environment));
+        let read = tokio::task::spawn_blocking(move || -> Result<_, GitError> {
             feed.mirror.bring_head(&head_of(number)?, &head)?;
-            let Merged::Clean(tree) = feed.mirror.objects().merge(&base, &head)? else { return Ok(None) };
+            let Merged::Clean(tree) = feed.mirror.objects().merge(&control.revision, &head)? else {
+                return Ok(None);
+            };
+            let is_lock_alone = changes_only(&control.tree, &tree, &lock);
+            let text = TreePath::parse(&lock).ok().and_then(|lock| tree.read_text(&lock, MAX_LOCK).ok());
             let merged = feed.revisions.load(&head, tree);
-            Ok(merged.loaded.definitions.locks.get(&name).map(|lock| lock.source.clone()))
+            let source = merged.loaded.definitions.locks.get(&name).map(|lock| lock.source.clone());
+            Ok(source.map(|source| (source, text.filter(|_| is_lock_alone))))
         });
-        read.await?
+        let Some((source, text)) = read.await?? else { return Ok(None) };
+        let own = match &text {
+            Some(_) => self.rendered(case, &source).await?.map(|rendered| Record::of(&rendered)),
+            None => None,
+        };
+        let own = own.map(|record| lock_text(&source, &record));
+        let is_ours_alone = own.is_some() && own.as_deref() == text.as_deref() && self.is_by_us(pull).await?;
+        Ok(Some(Proposed { source, is_ours_alone }))
+    }
+
+    async fn is_by_us(&self, pull: &Pull) -> Result<bool, HostingError> {
+        Ok(self.0.forge.whoami().await? == pull.author)
     }
 
     /// What is to be proposed, when that is anything.
@@ -197,10 +237,10 @@ impl PromotionsTask {
         let Some(source) = found.await?.filter(|source| !record.barred.contains_key(source)) else {
             return Ok(None);
         };
-        if self.is_moot(case, &source).await? {
+        if self.is_behind(case, &source).await? || self.is_moot(case, &source).await? {
             return Ok(None);
         }
-        let rendered = self.render(case, &source).await?;
+        let Some(rendered) = self.rendered(case, &source).await? else { return Ok(None) };
         if rendered.diagnostics.iter().any(Diagnostic::is_error) {
             warn!(environment = %case.environment.name, source = source.short(), "it has errors there, and is not proposed");
             return Ok(None);
@@ -212,28 +252,48 @@ impl PromotionsTask {
         case.control.loaded.definitions.locks.get(&case.environment.name).map(|lock| &lock.source)
     }
 
+    /// Whether what the lock names contains a source: upstream went back, and nobody goes back by a promotion.
+    async fn is_behind(&self, case: &Case<'_>, source: &Revision) -> Result<bool, HostingError> {
+        let Some(locked) = Self::locked(case).cloned() else { return Ok(false) };
+        let (mirror, source) = (Arc::clone(&self.0.feed.mirror), source.clone());
+        let behind = move || {
+            let objects = mirror.objects();
+            Ok::<_, GitError>(
+                objects.has(&locked)? && objects.has(&source)? && objects.is_ancestor(&source, &locked)?,
+            )
+        };
+        Ok(tokio::task::spawn_blocking(behind).await??)
+    }
+
     /// Whether the environment would be the same with a source as with what its lock names.
     async fn is_moot(&self, case: &Case<'_>, source: &Revision) -> Result<bool, HostingError> {
         let Some(locked) = Self::locked(case) else { return Ok(false) };
-        if locked == source {
-            return Ok(true);
-        }
-        let (now, then) = (self.render(case, locked).await?, self.render(case, source).await?);
-        Ok(now.digest() == then.digest())
+        let (now, then) = (self.rendered(case, locked).await?, self.rendered(case, source).await?);
+        Ok(now.zip(then).is_some_and(|(now, then)| now.digest() == then.digest()))
     }
 
-    async fn render(&self, case: &Case<'_>, source: &Revision) -> Result<Rendered, HostingError> {
+    /// Nothing: Git has no such commit any more.
+    async fn rendered(&self, case: &Case<'_>, source: &Revision) -> Result<Option<Rendered>, HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
         let scene = shared.registry.get(&case.scope).and_then(|handle| handle.window.look());
         let facts = scene.map(|scene| Arc::clone(&scene.facts)).unwrap_or_default();
-        let (shared, revisions) = (Arc::clone(shared), Arc::clone(&feed.revisions));
+        let (shared, revisions, mirror) =
+            (Arc::clone(shared), Arc::clone(&feed.revisions), Arc::clone(&feed.mirror));
         let (control, name) = (Arc::clone(case.control), case.environment.name.clone());
         let source = source.clone();
-        let render = move || {
+        let render = move || -> Result<_, GitError> {
+            if !mirror.objects().has(&source)? {
+                return Ok(None);
+            }
             let content = revisions.read(&source)?;
-            Ok(shared.render(&control, &content, &name, &facts))
+            Ok(Some(shared.render(&control, &content, &name, &facts)))
         };
-        tokio::task::spawn_blocking(render).await?
+        Ok(tokio::task::spawn_blocking(render).await??)
+    }
+
+    async fn record(&self, case: &Case<'_>, source: &Revision) -> Result<Record, HostingError> {
+        let rendered = self.rendered(case, source).await?;
+        Ok(rendered.as_ref().map(Record::of).unwrap_or_default())
     }
 
     async fn gates(&self, case: &Case<'_>, source: &Revision) -> Result<[GateVerdict; 4], HostingError> {
@@ -244,9 +304,15 @@ impl PromotionsTask {
         Ok(judge_gates(shared, feed, &asked).await?)
     }
 
-    async fn open(&self, case: &Case<'_>, candidate: &Candidate) -> Result<(), HostingError> {
-        let forge = &self.0.forge;
+    async fn open(&self, case: &Case<'_>, candidate: &Candidate, pulls: &[Pull]) -> Result<(), HostingError> {
+        let Hosting { shared, feed, forge, .. } = &self.0;
         let (name, branch) = (&case.environment.name, branch_of(&case.environment.name));
+        // What became of the last one is found out first: its branch tells what was merged.
+        let shown = shared.reviews.pulls(feed.name()).await?;
+        let is_open = |number| pulls.iter().any(|pull| pull.number == number);
+        if shown.iter().any(|pull| pull.merged.is_none() && !is_open(pull.number)) {
+            return Ok(());
+        }
         let (title, text) = self.told(case, candidate).await?;
         // What is left of an earlier one: it was merged or closed, or we were interrupted.
         if forge.branch(&branch).await?.is_some() {
@@ -263,21 +329,29 @@ impl PromotionsTask {
     }
 
     async fn update(&self, case: &Case<'_>, pull: &Pull, newer: &Candidate) -> Result<(), HostingError> {
-        let (title, text) = self.told(case, newer).await?;
+        let title = promotion_title(&newer.source, case.environment);
         self.0.turn().await;
         self.0.forge.commit(&Self::file(case, newer, None, &title)).await?;
-        self.0.turn().await;
-        self.0.forge.amend(pull.number, &title, &text).await?;
+        self.tell(case, pull, newer).await?;
         info!(environment = %case.environment.name, pull = %pull.number, source = newer.source.short(), "promotion moves on");
         Ok(())
     }
 
-    /// Ours to close: what it showed is forgotten first, so that nobody takes it for a refusal.
-    async fn close(&self, pull: &Pull, branch: &str, why: &str) -> Result<(), HostingError> {
-        let Hosting { shared, feed, forge, .. } = &self.0;
-        shared.reviews.withdraw(feed.name(), pull.number).await?;
+    async fn tell(&self, case: &Case<'_>, pull: &Pull, candidate: &Candidate) -> Result<(), HostingError> {
+        let (title, text) = self.told(case, candidate).await?;
         self.0.turn().await;
-        forge.comment(pull.number, &format!("Closed: {why}.")).await?;
+        Ok(self.0.forge.amend(pull.number, &title, &text).await?)
+    }
+
+    /// By what we say there, the one who looks for refusals knows that this is none.
+    async fn close(&self, pull: &Pull, branch: &str, why: &str) -> Result<(), HostingError> {
+        let forge = &self.0.forge;
+        let us = forge.whoami().await?;
+        let comments = forge.comments(pull.number).await?;
+        if !comments.iter().any(|comment| comment.author == us && comment.text.starts_with(CLOSED_MARKER)) {
+            self.0.turn().await;
+            forge.comment(pull.number, &format!("{CLOSED_MARKER}\nClosed: {why}.")).await?;
+        }
         self.0.turn().await;
         forge.close(pull.number).await?;
         self.0.turn().await;
@@ -286,18 +360,18 @@ impl PromotionsTask {
         Ok(())
     }
 
-    /// Merges, where the environment says so, once everything that we report on it is fine.
+    /// Merges once everything that we report on it is fine.
     async fn merge_by_itself(
         &self,
         case: &Case<'_>,
         pull: &Pull,
-        gates: &[GateVerdict],
+        refused: &mut Refused,
     ) -> Result<(), HostingError> {
-        let forge = &self.0.forge;
-        if !case.environment.gates.auto_merge || gates.iter().any(|verdict| verdict.state != GateState::Open)
-        {
+        let is_refused = |(head, at): &(Revision, Instant)| *head == pull.head && at.elapsed() < ASKED_AGAIN;
+        if refused.get(&pull.number).is_some_and(is_refused) {
             return Ok(());
         }
+        let forge = &self.0.forge;
         let us = forge.whoami().await?;
         let checks = forge.checks(&pull.head).await?;
         let ours: Vec<_> = checks.iter().filter(|check| check.author.as_ref() == Some(&us)).collect();
@@ -314,6 +388,7 @@ impl PromotionsTask {
             // The forge has rules of its own, approvals for instance: it waits for these.
             Err(ForgeError::Invalid(words)) => {
                 info!(environment = %case.environment.name, pull = %pull.number, words, "the forge does not merge it yet");
+                refused.insert(pull.number, (pull.head.clone(), Instant::now()));
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -335,7 +410,7 @@ impl PromotionsTask {
     async fn told(&self, case: &Case<'_>, candidate: &Candidate) -> Result<(String, String), HostingError> {
         let locked = Self::locked(case).cloned();
         let before = match &locked {
-            Some(locked) => Some(Record::of(&self.render(case, locked).await?)),
+            Some(locked) => Some(self.record(case, locked).await?),
             None => None,
         };
         let (mirror, from, to) = (Arc::clone(&self.0.feed.mirror), locked.clone(), candidate.source.clone());
@@ -352,6 +427,15 @@ impl PromotionsTask {
             more,
             owners: owners.map_or(&[], |owners| &owners.promote),
         };
-        Ok((promotion_title(&contents), promotion_text(&contents)))
+        Ok((promotion_title(&candidate.source, case.environment), promotion_text(&contents)))
     }
+}
+
+/// Whether two trees differ in one file and in nothing else.
+fn changes_only(before: &SourceTree, after: &SourceTree, path: &str) -> bool {
+    let others = |tree: &SourceTree| -> BTreeMap<String, Entry> {
+        let others = tree.paths().filter(|(of, _)| of.as_str() != path);
+        others.map(|(of, entry)| (of.to_string(), entry.clone())).collect()
+    };
+    others(before) == others(after)
 }

@@ -6,16 +6,21 @@
 //!
 //! What was shown is remembered once it was said, and not before: an environment goes by it when the change is merged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::Environment;
-use naksha_environments::ids::Revision;
-use naksha_executor::port::forge::{Comment, Login, Pull, PullNumber, PullState, Reported};
+use naksha_environments::ids::{EnvironmentName, Revision};
+use naksha_environments::status::State;
+use naksha_executor::port::forge::{
+    Check, CheckState, Comment, Login, Pull, PullNumber, PullState, Reported,
+};
 use naksha_executor::port::review::{ShownPlan, ShownReport};
-use naksha_executor::port::store::Scope;
+use naksha_executor::port::store::{Revisions, Scope};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -24,9 +29,15 @@ use super::hosting::{Hosting, HostingError};
 use crate::failure::chain;
 use crate::promotion::{Asked, blocked, judge_gates};
 use crate::pulls::{
-    Gates, MARKER, Proposal, Proposed, Report, Subject, begun, conflict, outlook, promotions, propose,
-    report, shown,
+    AGGREGATE, Gates, MARKER, Proposal, Proposed, Report, Subject, begun, conflict, outlook, promotions,
+    propose, report, shown,
 };
+use crate::registry::Handle;
+
+/// How long a new base may take to be applied before what is open is planned on it.
+const SETTLES: Duration = Duration::from_secs(10);
+/// No forge cuts a summary to fewer characters.
+const SHORTEST_CUT: usize = 140;
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
@@ -35,14 +46,19 @@ pub struct PullsTask(pub Hosting);
 /// What was said last.
 type Said = BTreeMap<PullNumber, Word>;
 
-/// About which head and base something was said, and what the gates said if it is a promotion.
+/// About which head and base something was said, what was applied then where something was planned, and what the gates said if it is
+/// a promotion.
 #[derive(Debug, Clone)]
 struct Word {
     head: Revision,
     base: Revision,
+    applied: Applied,
     promotions: Vec<(Arc<Environment>, Revision)>,
     gates: Gates,
 }
+
+/// What environments had applied: an action is about the difference to that.
+type Applied = BTreeMap<EnvironmentName, Option<Revisions>>;
 
 impl Word {
     fn is_promotion(&self) -> bool {
@@ -52,12 +68,14 @@ impl Word {
 
 impl PullsTask {
     /// Runs until stopped.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
         let (mut said, mut failures) = (Said::new(), 0_u32);
-        let mut soaked = self.0.shared.soaked.subscribe();
+        let (mut heads, mut soaked) = (self.0.feed.state.clone(), self.0.shared.soaked.subscribe());
+        let mut spoken = self.0.shared.spoken.subscribe();
         loop {
-            self.0.feed.state.mark_unchanged();
+            heads.mark_unchanged();
             soaked.mark_unchanged();
+            spoken.mark_unchanged();
             let pause = tokio::select! {
                 passed = self.pass(&mut said) => match passed {
                     Ok(()) => {
@@ -73,8 +91,9 @@ impl PullsTask {
                 () = stop.cancelled() => return,
             };
             tokio::select! {
+                () = self.more_is_applied(&said, &mut spoken), if failures == 0 => {}
                 _ = soaked.changed(), if failures == 0 && said.values().any(Word::is_promotion) => {}
-                moved = self.0.feed.state.changed() => if moved.is_err() { return },
+                moved = heads.changed() => if moved.is_err() { return },
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
             }
@@ -87,20 +106,27 @@ impl PullsTask {
         // I/O: who is open
         let pulls = self.0.forge.open_pulls().await?;
         said.retain(|number, _| pulls.iter().any(|pull| pull.number == *number));
+        let shown = self.0.shared.reviews.pulls(self.0.feed.name()).await?;
+        let is_shown =
+            |pull: &Pull| shown.iter().any(|known| known.number == pull.number && known.head == pull.head);
         let mut news = Vec::new();
         for pull in pulls.iter().filter(|pull| Some(pull.base.as_str()) == trunk.branch_name()) {
-            if self.is_news(pull, &base, said.get(&pull.number)).await? {
+            // One that was closed and opened again was forgotten meanwhile.
+            let word = said.get(&pull.number).filter(|_| is_shown(pull));
+            if self.is_news(pull, &base, word).await? {
                 news.push(pull);
             }
         }
         if news.is_empty() {
             return Ok(());
         }
+        self.await_applied(&base).await;
         let us = self.0.forge.whoami().await?;
         let mut failed = None;
         for pull in news {
             match self.tell(&us, pull, &base).await {
-                Ok(word) => drop(said.insert(pull.number, word)),
+                Ok(Some(word)) => drop(said.insert(pull.number, word)),
+                Ok(None) => {}
                 Err(error) if error.is_general() => return Err(error),
                 Err(error) => {
                     let (repository, error_text) = (self.0.feed.name(), chain(&error));
@@ -114,11 +140,59 @@ impl PullsTask {
 
     /// Whether anything was said that would be said otherwise now. Of promotions the gates are judged anew.
     async fn is_news(&self, pull: &Pull, base: &Revision, word: Option<&Word>) -> Result<bool, HostingError> {
-        let Some(Word { head, base: at, promotions, gates }) = word else { return Ok(true) };
-        if *head != pull.head || at != base {
+        let Some(Word { head, base: at, applied, promotions, gates }) = word else { return Ok(true) };
+        if *head != pull.head || at != base || self.applied(applied.keys()).await? != *applied {
             return Ok(true);
         }
         Ok(!promotions.is_empty() && self.gates(promotions).await? != *gates)
+    }
+
+    async fn applied(
+        &self,
+        environments: impl Iterator<Item = &EnvironmentName>,
+    ) -> Result<Applied, HostingError> {
+        let mut applied = Applied::new();
+        for environment in environments {
+            let scope = Scope { repository: self.0.feed.name().clone(), environment: environment.clone() };
+            let record = self.0.shared.store.environment(&scope).await?;
+            applied.insert(environment.clone(), record.applied);
+        }
+        Ok(applied)
+    }
+
+    /// Resolves when an environment has applied something since it was planned on. Asks nobody but the store.
+    async fn more_is_applied(&self, said: &Said, spoken: &mut watch::Receiver<()>) {
+        let planned: BTreeSet<_> = said.values().flat_map(|word| word.applied.keys()).collect();
+        while spoken.changed().await.is_ok() {
+            let Ok(now) = self.applied(planned.iter().copied()).await else { continue };
+            let is_old = |word: &Word| word.applied.iter().any(|(name, then)| now.get(name) != Some(then));
+            if said.values().any(is_old) {
+                return;
+            }
+        }
+        // It cannot end: we hold the other side.
+        std::future::pending::<()>().await;
+    }
+
+    /// Waits until every environment has done about a new base what it does, but not for long: what is planned meanwhile would show
+    /// changes that are applied by the time somebody reads it.
+    async fn await_applied(&self, base: &Revision) {
+        let Hosting { shared, feed, .. } = &self.0;
+        let mut spoken = shared.spoken.subscribe();
+        let is_behind = |handle: &Handle| {
+            handle.scope.repository == *feed.name()
+                && handle.status().is_none_or(|status| {
+                    status.control.as_ref() != Some(base) || status.state == State::Progressing
+                })
+        };
+        let settled = async {
+            while shared.registry.all().iter().any(is_behind) {
+                if spoken.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(SETTLES, settled).await;
     }
 
     async fn gates(&self, promotions: &[(Arc<Environment>, Revision)]) -> Result<Gates, HostingError> {
@@ -134,7 +208,8 @@ impl PullsTask {
     }
 
     /// Plans one pull request, and says so.
-    async fn tell(&self, us: &Login, pull: &Pull, base: &Revision) -> Result<Word, HostingError> {
+    /// Nothing: it moved on or was closed meanwhile, and nothing was said.
+    async fn tell(&self, us: &Login, pull: &Pull, base: &Revision) -> Result<Option<Word>, HostingError> {
         // I/O: what is said now
         let mut checks = self.0.forge.checks(&pull.head).await?;
         checks.retain(|known| known.author.as_ref() == Some(us));
@@ -146,18 +221,29 @@ impl PullsTask {
         // pure but for reading: what is to be said
         let (report, plans, word) = self.report(pull, base).await?;
         // I/O: nothing stale is said of a newer head, and nothing new of what is merged
-        let now = self.0.forge.pull(pull.number).await?;
-        if now.head != pull.head || now.state != PullState::Open {
-            return Ok(word);
+        if !self.is_as_planned(pull).await? {
+            return Ok(None);
         }
-        self.send(us, pull, &report, (&checks, &comments)).await?;
-        // I/O: now that it is said, it counts as shown
+        self.say(us, pull, &report.comment, &comments).await?;
+        let (sums, parts): (Vec<_>, Vec<_>) = report.checks.iter().partition(|check| check.name == AGGREGATE);
+        self.set(pull, &parts, &checks).await?;
+        // I/O: merged while it was said, it was merged as what was shown before
+        if !self.is_as_planned(pull).await? {
+            return Ok(None);
+        }
+        // I/O: now that it is said, it counts as shown; who waits for the last check finds everything else
         let at = Timestamp::now();
         let shown = ShownReport { number: pull.number, head: pull.head.clone(), plans, at };
         self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;
         self.0.shown.notify_one();
+        self.set(pull, &sums, &checks).await?;
         info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
-        Ok(word)
+        Ok(Some(word))
+    }
+
+    async fn is_as_planned(&self, pull: &Pull) -> Result<bool, HostingError> {
+        let now = self.0.forge.pull(pull.number).await?;
+        Ok(now.head == pull.head && now.state == PullState::Open)
     }
 
     /// What is to be said, and what that shows.
@@ -170,52 +256,72 @@ impl PullsTask {
         let (own_feed, at, own) = (feed.clone(), base.clone(), pull.clone());
         let proposed = tokio::task::spawn_blocking(move || propose(&own_feed, &at, &own)).await??;
         let (head, base) = (&pull.head, base);
-        let word = |promotions, gates| Word { head: head.clone(), base: base.clone(), promotions, gates };
+        let word = |applied, promotions, gates| {
+            let (head, base) = (head.clone(), base.clone());
+            Word { head, base, applied, promotions, gates }
+        };
         Ok(match proposed {
             Proposed::Conflicts(paths) => {
                 let subject = Subject { head, base, gates: &Gates::new() };
-                (conflict(&subject, &paths), Vec::new(), word(Vec::new(), Gates::new()))
+                (conflict(&subject, &paths), Vec::new(), word(Applied::new(), Vec::new(), Gates::new()))
             }
             Proposed::Merges(proposal) => {
                 let promotions = promotions(&proposal);
                 let gates = self.gates(&promotions).await?;
+                let all = proposal.merged.loaded.definitions.environments.keys();
+                let mut applied = self.applied(all).await?;
                 let outlooks = outlook(shared, feed, &proposal).await;
                 let subject = Subject { head, base, gates: &gates };
                 let report = report(&subject, &outlooks, &new_errors(&proposal));
-                (report, shown(&outlooks), word(promotions, gates))
+                let plans = shown(&outlooks);
+                applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
+                (report, plans, word(applied, promotions, gates))
             }
         })
     }
 
-    /// Sends what is not said like this already. The aggregate comes last: who waits for it finds everything else.
-    async fn send(
+    /// Our one comment, unless it says so already.
+    async fn say(
         &self,
         us: &Login,
         pull: &Pull,
-        report: &Report,
-        (checks, comments): (&[Reported], &[Comment]),
+        text: &str,
+        comments: &[Comment],
     ) -> Result<(), HostingError> {
         let ours = comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER));
         match ours {
-            Some(comment) if comment.text.trim_end() == report.comment.trim_end() => {}
+            Some(comment) if comment.text.trim_end() == text.trim_end() => {}
             Some(comment) => {
                 self.0.turn().await;
-                self.0.forge.edit(comment.id, &report.comment).await?;
+                self.0.forge.edit(comment.id, text).await?;
             }
             None => {
                 self.0.turn().await;
-                self.0.forge.comment(pull.number, &report.comment).await?;
+                self.0.forge.comment(pull.number, text).await?;
             }
         }
-        for check in &report.checks {
-            let known = checks.iter().find(|known| known.name == check.name);
-            if known.is_none_or(|known| known.state != check.state || known.summary != check.summary) {
+        Ok(())
+    }
+
+    /// Checks that are not set like this already.
+    async fn set(&self, pull: &Pull, checks: &[&Check], known: &[Reported]) -> Result<(), HostingError> {
+        for check in checks {
+            let known = known.iter().find(|known| known.name == check.name);
+            if known.is_none_or(|known| !says(known, check)) {
                 self.0.turn().await;
                 self.0.forge.report(&pull.head, check).await?;
             }
         }
         Ok(())
     }
+}
+
+/// Whether a forge has a check as it would be set. Some know one word for what runs and what waits, and cut what is long.
+fn says(known: &Reported, check: &Check) -> bool {
+    let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
+    let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
+    let is_cut = known.summary.chars().count() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
+    is_same && (known.summary == check.summary || is_cut)
 }
 
 /// Errors that merging would bring.

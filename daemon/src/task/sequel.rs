@@ -13,7 +13,6 @@ use naksha_environments::wire::PlanDocument;
 use naksha_executor::port::forge::PullNumber;
 use naksha_executor::port::review::ShownPull;
 use naksha_executor::port::store::Scope;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -29,12 +28,14 @@ const CALLS_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct SequelTask(pub Hosting);
 
-/// Everything that is to be said on one pull request.
+/// By environment. Absent: nobody is called, and who was called is told so.
+type Calls = BTreeMap<EnvironmentName, Option<String>>;
+
+/// What was said last on one pull request, and by what: texts of plans are read and written only when that is otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Words {
-    sequel: String,
-    /// By environment. Absent: nobody is called, and who was called is told so.
-    calls: BTreeMap<EnvironmentName, Option<String>>,
+struct Told {
+    fates: BTreeMap<EnvironmentName, Fate>,
+    calls: Calls,
 }
 
 /// A merged pull request, and what became of it.
@@ -42,7 +43,6 @@ struct Merged {
     number: PullNumber,
     commit: Revision,
     at: Timestamp,
-    shown: BTreeMap<EnvironmentName, Value>,
     fates: BTreeMap<EnvironmentName, Fate>,
 }
 
@@ -87,26 +87,27 @@ impl SequelTask {
     }
 
     /// After how long to look again, when nothing happens before.
-    async fn pass(&self, said: &mut BTreeMap<PullNumber, Words>) -> Result<Option<Duration>, HostingError> {
+    async fn pass(&self, said: &mut BTreeMap<PullNumber, Told>) -> Result<Option<Duration>, HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
         let pulls = shared.reviews.pulls(feed.name()).await?;
         let mut merged = Vec::new();
         for pull in pulls.into_iter().filter(|pull| !pull.is_settled) {
-            merged.extend(self.merged(pull).await?);
+            let told = said.get(&pull.number).map(|told| told.fates.keys().cloned().collect());
+            merged.extend(self.merged(pull, told).await?);
         }
         said.retain(|number, _| merged.iter().any(|one| one.number == *number));
         // Whoever merged last is called: what came before waits for the same.
         merged.sort_by_key(|one| (one.at, one.number));
         let (now, mut pause, mut called) = (Timestamp::now(), None, BTreeSet::new());
         for one in merged.iter().rev() {
-            let words = words(one, &called, now);
+            let told = Told { fates: one.fates.clone(), calls: calls(&one.fates, &called, now) };
             called.extend(one.fates.keys().cloned());
             if one.fates.values().any(|fate| matches!(fate, Fate::Stuck { .. })) {
                 pause = Some(CALLS_AFTER);
             }
-            if said.get(&one.number) != Some(&words) {
-                self.say(one.number, &words).await?;
-                said.insert(one.number, words);
+            if said.get(&one.number) != Some(&told) {
+                self.say(one, &told).await?;
+                said.insert(one.number, told);
             }
             if one.is_over() {
                 shared.reviews.settle(feed.name(), one.number).await?;
@@ -116,16 +117,23 @@ impl SequelTask {
         Ok(pause)
     }
 
-    /// Nothing: it is not merged.
-    async fn merged(&self, pull: ShownPull) -> Result<Option<Merged>, HostingError> {
+    /// Nothing: it is not merged. `told`: the environments that it is about, where that is known.
+    async fn merged(
+        &self,
+        pull: ShownPull,
+        told: Option<Vec<EnvironmentName>>,
+    ) -> Result<Option<Merged>, HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
         let ShownPull { number, merged: Some(commit), at, .. } = pull else { return Ok(None) };
-        let shown = shared.reviews.documents(feed.name(), number).await?;
-        let status = |environment: &EnvironmentName| {
-            let scope = Scope { repository: feed.name().clone(), environment: environment.clone() };
-            (environment.clone(), shared.registry.get(&scope).and_then(|handle| handle.status()))
+        let environments = match told {
+            Some(told) => told,
+            None => shared.reviews.documents(feed.name(), number).await?.into_keys().collect(),
         };
-        let statuses: BTreeMap<_, _> = shown.keys().map(status).collect();
+        let status = |environment: EnvironmentName| {
+            let scope = Scope { repository: feed.name().clone(), environment: environment.clone() };
+            (environment, shared.registry.get(&scope).and_then(|handle| handle.status()))
+        };
+        let statuses: BTreeMap<_, _> = environments.into_iter().map(status).collect();
         let (mirror, of) = (Arc::clone(&feed.mirror), commit.clone());
         let fates = tokio::task::spawn_blocking(move || {
             let objects = mirror.objects();
@@ -137,19 +145,27 @@ impl SequelTask {
             let fates = statuses.into_iter().map(|(name, status)| (name, fate(status.as_deref(), has)));
             fates.collect::<BTreeMap<_, _>>()
         });
-        Ok(Some(Merged { number, commit, at, shown, fates: fates.await? }))
+        Ok(Some(Merged { number, commit, at, fates: fates.await? }))
     }
 
     /// Sends what is not said like this already.
-    async fn say(&self, number: PullNumber, words: &Words) -> Result<(), HostingError> {
-        if words.calls.is_empty() {
+    async fn say(&self, one: &Merged, told: &Told) -> Result<(), HostingError> {
+        if told.fates.is_empty() {
             return Ok(());
         }
+        let (number, commit, fates) = (one.number, one.commit.clone(), one.fates.clone());
+        let shown = self.0.shared.reviews.documents(self.0.feed.name(), number).await?;
+        let text = tokio::task::spawn_blocking(move || {
+            let shown: Vec<PlanDocument> =
+                shown.into_values().filter_map(|document| serde_json::from_value(document).ok()).collect();
+            sequel(&commit, &fates, &shown)
+        });
+        let text = text.await?;
         let us = self.0.forge.whoami().await?;
         let mut comments = self.0.forge.comments(number).await?;
         comments.retain(|comment| comment.author == us);
-        let sequel = (MARKER.to_owned(), Some(words.sequel.clone()), None);
-        let calls = words.calls.iter().map(|(environment, call)| {
+        let sequel = (MARKER.to_owned(), Some(text), None);
+        let calls = told.calls.iter().map(|(environment, call)| {
             (call_marker(environment), call.clone(), Some(call_is_over(environment)))
         });
         for (marker, wanted, otherwise) in calls.chain([sequel]) {
@@ -171,9 +187,11 @@ impl SequelTask {
 }
 
 /// Pure. `called`: environments that somebody else is called for.
-fn words(one: &Merged, called: &BTreeSet<EnvironmentName>, now: Timestamp) -> Words {
-    let shown: Vec<PlanDocument> =
-        one.shown.values().filter_map(|document| serde_json::from_value(document.clone()).ok()).collect();
+fn calls(
+    fates: &BTreeMap<EnvironmentName, Fate>,
+    called: &BTreeSet<EnvironmentName>,
+    now: Timestamp,
+) -> Calls {
     let is_due = |fate: &Fate| match fate {
         Fate::Stuck { since, .. } => {
             now.duration_since(*since) >= SignedDuration::try_from(CALLS_AFTER).unwrap_or_default()
@@ -184,5 +202,5 @@ fn words(one: &Merged, called: &BTreeSet<EnvironmentName>, now: Timestamp) -> Wo
         let is_ours = !called.contains(environment) && is_due(fate);
         (environment.clone(), call(environment, fate).filter(|_| is_ours))
     };
-    Words { sequel: sequel(&one.commit, &one.fates, &shown), calls: one.fates.iter().map(call_for).collect() }
+    fates.iter().map(call_for).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use naksha_environments::environment::Follows;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::repository::Definitions;
@@ -89,8 +90,12 @@ impl SoaksTask {
                 found.cloned().unwrap_or_else(|| Soak::new(Clone::clone(source)))
             };
             let entry = watched.entry(name).or_insert_with(|| Watched::begin(known(&seen.source), at));
-            for soak in entry.look(&seen, known, (at, enough)) {
-                self.shared.soaks.soak(&scope, &soak).await?;
+            let news = entry.look(&seen, known, (at, Timestamp::now(), enough));
+            for soak in &news {
+                self.shared.soaks.soak(&scope, soak).await?;
+            }
+            if !news.is_empty() {
+                entry.mark_saved();
                 self.shared.soaked.send_replace(());
             }
             let left = enough.saturating_sub(entry.soak().well);

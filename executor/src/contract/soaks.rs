@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use naksha_environments::digest::Digest;
 
-use super::store::samples::{begin, end, lease, revision, scope};
+use super::store::samples::{at, begin, end, lease, revision, scope};
 use crate::port::soak::{SharedSoaks, Soak};
 use crate::port::store::{ApplyOutcome, SharedStore};
 
@@ -45,6 +45,7 @@ pub async fn what_ran_is_known_from_its_apply_on(store: SharedStore, soaks: Shar
         source: revision('a'),
         well: Duration::from_millis(90_017),
         is_well: Some(false),
+        at: at(7),
         render: Some(Digest::of_bytes(b"render")),
     };
     soaks.soak(&dev, &well).await.expect("should remember");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::Revision;
 
@@ -28,8 +29,10 @@ pub struct Soak {
     pub source: Revision,
     /// For how long it was seen to be well, without a break by anything worse. To the millisecond.
     pub well: Duration,
-    /// How it was last: `false` is what ends a soak. Absent: nobody could tell yet.
+    /// How it was last: `false` is what ends a soak. Absent: nobody could tell.
     pub is_well: Option<bool>,
+    /// When it was looked at.
+    pub at: Timestamp,
     /// Of what the source rendered there: sources that render alike are as one.
     pub render: Option<Digest>,
 }
@@ -37,6 +40,6 @@ pub struct Soak {
 impl Soak {
     /// A source of which nothing is known yet.
     pub fn new(source: Revision) -> Self {
-        Self { source, well: Duration::ZERO, is_well: None, render: None }
+        Self { source, well: Duration::ZERO, is_well: None, at: Timestamp::UNIX_EPOCH, render: None }
     }
 }

@@ -69,7 +69,7 @@ pub fn code(text: &str) -> String {
 }
 
 /// As [`code`], in a table cell, where a pipe ends the cell even inside a code span.
-pub(super) fn cell_code(text: &str) -> String {
+pub fn cell_code(text: &str) -> String {
     code(&text.replace('|', "¦"))
 }
 

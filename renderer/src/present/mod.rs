@@ -29,7 +29,7 @@ mod value;
 pub use clean::{clean_block, clean_line, clean_time};
 pub use diagnostics::{diagnostics, summary};
 pub use diff::diff;
-pub use escape::{code, fenced, inline};
+pub use escape::{cell_code, code, fenced, inline};
 pub use events::events;
 pub use lines::counted;
 pub use markdown::{COMMENT_BUDGET, markdown};

@@ -159,3 +159,26 @@ fn an_environment_that_promotes_by_itself_does_once_its_gates_are_open() {
     site.installation.program.run(site.installation.root(), &["resume", "staging"]).expect_code(0);
     daemon.await_status("staging", "promoted by itself", |status| status["applied"] == second);
 }
+
+#[test]
+fn what_somebody_else_puts_on_the_branch_is_not_merged_by_itself() {
+    let Some(site) = three("{soak: 0s, autoMerge: true}") else { return };
+    let daemon = site.begin();
+    let first = site.installation.repository.head();
+    daemon.await_status("staging", "promoted by itself", |status| status["applied"] == first);
+    let suspend = ["suspend", "staging", "--reason", "a look"];
+    site.installation.program.run(site.installation.root(), &suspend).expect_code(0);
+    let second = site.change_unit(&daemon, "`@everybody` <b>", "another");
+    let number = site.await_promotion(&daemon, "staging", &second);
+    let (folder, repository) = (site.installation.repository.folder(), &site.installation.repository);
+    must(site.forged.pull(folder, "promote/staging"));
+    repository.write("naksha.yaml", "apiVersion: naksha.dev/v1alpha1\nkind: Repository\nmetadata: {name: infra}\nspec: {trunk: main, unreviewed: apply}\n");
+    let head = repository.commit("and something else");
+    must(site.forged.push(folder, "promote/staging", &site.forged.writer));
+    site.installation.program.run(site.installation.root(), &["resume", "staging"]).expect_code(0);
+    site.await_check(&head, "naksha", "success");
+    await_true("it to be left to a person", || daemon.log().contains("somebody else has a part in it"));
+    assert!(must(site.forged.open_pulls()).iter().any(|(open, ..)| *open == number), "it is open");
+    site.merge(number, "merge");
+    daemon.await_status("staging", "promoted by a person", |status| status["applied"] == second);
+}

@@ -124,6 +124,25 @@ fn what_a_pull_request_showed_is_applied_however_it_is_merged_and_nothing_else()
 }
 
 #[test]
+fn two_that_change_one_object_are_planned_on_what_is_applied() {
+    let Some(site) = site() else { return };
+    let daemon = site.begin();
+    let first = site.propose(&daemon, 2, 3);
+    let head = site.change("hand", "units/web/web.yaml.tera", "`@everybody` <b>", "another");
+    let second = must(site.forged.open("hand", "another hand"));
+    site.await_comment(&daemon, second, &head);
+    site.await_check(&head, "naksha", "success");
+    let commit = site.merge(first, "squash");
+    daemon.await_applied("dev", &commit);
+    // Its report is made anew on the new base, and shows its own change alone.
+    let is_anew = |text: &str| text.contains(&commit[..10]) && !text.contains("data.replicas");
+    site.await_said(second, "what the second one does now", is_anew);
+    site.await_check(&head, "naksha", "success");
+    let commit = site.merge(second, "squash");
+    daemon.await_applied("dev", &commit);
+}
+
+#[test]
 fn who_merges_what_is_held_is_told_how_to_go_on_and_when_it_is_over() {
     let Some(site) = site() else { return };
     let daemon = site.begin();
@@ -147,7 +166,7 @@ fn who_merges_what_is_held_is_told_how_to_go_on_and_when_it_is_over() {
     site.acknowledge(&held);
     daemon.await_state("dev", "synced");
     let said = site.await_said(number, "that it is over", |text| {
-        text.starts_with(call) && text.contains("Nothing is to be done here any more")
+        text.starts_with(call) && text.contains("Nobody is waited for on this pull request any more")
     });
     assert_eq!(said.len(), 2, "{said:#?}");
 }

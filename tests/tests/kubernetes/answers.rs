@@ -156,6 +156,11 @@ async fn a_dry_run_that_was_taken_is_asked_again_only_when_something_moved() {
     assert_eq!(trials(), 1, "what is new");
 
     case.write(deployment(&json!({})), None).await.expect("should be written");
+    let path = format!("/apis/apps/v1/namespaces/{}/deployments/web", case.namespace);
+    // Its controller puts its own mark on a new one.
+    await_true("its controller to be done", || {
+        must(case.plane.admin().get(&path))["status"]["observedGeneration"] == 1
+    });
     let key = case.asked(&deployment(&json!({})), None).key;
     let try_with = async |replicas: i64| {
         let question = Question::from(vec![Wanted { key: key.clone(), mark: None }]);
@@ -168,7 +173,6 @@ async fn a_dry_run_that_was_taken_is_asked_again_only_when_something_moved() {
         try_with(replicas).await.expect("should be taken");
         assert_eq!(trials(), asked, "{replicas} replicas");
     }
-    let path = format!("/apis/apps/v1/namespaces/{}/deployments/web", case.namespace);
     let send = |object: &Value, part: &str| {
         must(case.plane.admin().send(Method::PUT, &format!("{path}{part}?fieldManager=other"), Some(object)))
     };

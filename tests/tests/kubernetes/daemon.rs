@@ -159,11 +159,11 @@ fn the_rights_that_the_manifests_give_are_enough_and_no_others_are_had() {
     // A kind that the role does not name.
     let repository = &shop.installation.repository;
     let text = manifests("nginx:1.27", 2, "info")
-        + "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {name: tidy}\nspec: {schedule: \"0 0 * * *\", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: \"a:1\"}]}}}}}\n";
+        + "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web}\nspec: {minAvailable: 1, selector: {matchLabels: {app: web}}}\n";
     repository.write("units/web/web.yaml", &text);
-    repository.commit("a job");
+    repository.commit("a budget");
     let status = daemon.await_status("staging", "forbidden", |status| {
-        status["why"].to_string().contains("cronjobs") && status["state"] != "progressing"
+        status["why"].to_string().contains("poddisruptionbudgets") && status["state"] != "progressing"
     });
     assert!(status["why"].to_string().contains("system:serviceaccount:naksha:staging"), "{status}");
 }

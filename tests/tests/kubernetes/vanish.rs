@@ -64,7 +64,8 @@ fn a_definition_that_is_deleted_is_told_and_the_rest_goes_on() {
     assert_eq!(widgets(&site, group).len(), 2);
 
     must(plane.admin().delete(&format!("{DEFINITIONS}/widgets.{group}")));
-    let status = site.await_told(&daemon, "the server does not serve deleted.storm.test/Widget");
+    site.await_told(&daemon, "the server does not serve deleted.storm.test/Widget");
+    let status = daemon.await_state(&site.environment, "degraded");
     assert_eq!(unit(&status, "web")["state"], "synced", "{status}");
     site.edit(&format!("{}/many-0", site.config_maps_path()), |one| one["data"]["value"] = json!("theirs"));
     await_true("the rest to be healed", || site.config_maps_with("one") == 2);

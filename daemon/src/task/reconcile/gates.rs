@@ -1,24 +1,35 @@
 //! The gates of a promotion at the merge commit: a red one holds, whatever the pull request said.
 
-use naksha_environments::environment::Follows;
+use std::sync::Arc;
+
+use naksha_environments::environment::{Environment, Follows};
 use naksha_executor::port::store::EnvironmentRecord;
 use naksha_policies::GateVerdict;
 
+use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::promotion::{Asked, FactsError, judge_gates};
 
+/// By the rules that were applied last, where there are any: a promotion neither opens its own gates nor takes them away.
+///
 /// Nothing, unless a source is about to be applied that was not begun yet. What was begun goes on: half of a promotion is worse
 /// than either end of it.
 pub(super) async fn gates(
     this: &Reconciler,
-    record: &EnvironmentRecord,
-    sources: &Ready,
+    (record, sources): (&EnvironmentRecord, &Ready),
+    renders: &Renders,
 ) -> Result<Vec<GateVerdict>, PassError> {
-    let (environment, source) = (&sources.environment, &sources.content.revision);
-    let is_promotion = matches!(environment.follows, Follows::Promotion { .. });
+    let source = &sources.content.revision;
+    let before = renders
+        .applied
+        .as_ref()
+        .and_then(|applied| applied.control.loaded.definitions.environments.get(&this.scope.environment));
+    let is_promoted =
+        |environment: &&Arc<Environment>| matches!(environment.follows, Follows::Promotion { .. });
+    let environment = before.filter(is_promoted).unwrap_or(&sources.environment);
     let is_applied = record.applied.as_ref().is_some_and(|applied| applied.content == *source);
-    if !is_promotion || is_applied || sources.frozen.is_some() {
+    if !is_promoted(&environment) || is_applied || sources.frozen.is_some() {
         return Ok(Vec::new());
     }
     let begun = this.shared.store.applies(&this.scope, 1).await.map_err(PassError::Store)?;

@@ -121,7 +121,7 @@ pub(super) async fn judge(
     let acknowledgements = shared.store.acknowledgements(&this.scope).await.map_err(PassError::Store)?;
     let case = Case {
         review: review(this, record, sources, renders).await?,
-        gates: gates(this, record, sources).await?,
+        gates: gates(this, (record, sources), renders).await?,
         begun: begun(this, sources, &acknowledgements).await?,
         sources: Arc::clone(sources),
         renders: renders.clone(),

@@ -13,7 +13,8 @@ use naksha_executor::port::store::{EnvironmentRecord, Revisions};
 use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
-use crate::git::{GitError, Objects, RefName};
+use crate::git::{GitError, RefName};
+use crate::task::LoadedRevision;
 
 /// How long a pass waits to be told what was merged: a forge on the same network answers sooner. After that the plan waits, and
 /// what heals goes ahead.
@@ -44,38 +45,42 @@ pub(super) async fn review(
     let pending = pending(this, sources).await;
     let merged = this.shared.reviews.merged(&this.scope).await.map_err(PassError::Store)?;
     let (mirror, applied) = (this.feed.mirror.clone(), record.applied.clone());
+    if merged.is_empty() {
+        return Ok(Review { shown: Shown { actions: BTreeSet::new(), pending }, unreviewed });
+    }
     let actions = tokio::task::spawn_blocking(move || {
-        let mut actions = BTreeSet::new();
-        for MergedPlan { commit, actions: shown, .. } in merged {
-            let is_news = |path: fn(&Revisions) -> &_| {
-                leads_to(mirror.objects(), &commit, path(&now), applied.as_ref().map(path))
-            };
-            if is_news(|revisions| &revisions.control)? || is_news(|revisions| &revisions.content)? {
-                actions.extend(shown);
-            }
+        let before = |path: fn(&Revisions) -> &Revision| applied.as_ref().map(path);
+        let mut brought = mirror.objects().brought(before(|at| &at.control), &now.control)?;
+        if now.content != now.control {
+            brought.extend(mirror.objects().brought(before(|at| &at.content), &now.content)?);
         }
-        Ok::<_, GitError>(actions)
+        let brought = |plan: &MergedPlan| brought.contains(&plan.commit);
+        Ok::<_, GitError>(merged.into_iter().filter(brought).flat_map(|plan| plan.actions).collect())
     });
     let actions = actions.await.map_err(PassError::Computation)?.map_err(PassError::Git)?;
     Ok(Review { shown: Shown { actions, pending }, unreviewed })
 }
 
-/// As the rules said before the change: a commit does not excuse itself. Without a forge there is no review to wait for.
+/// As the rules said before the change: a commit does not excuse itself, and what is new was never excused. Without a forge there is no
+/// review to wait for; of pull requests into other branches than the trunk nothing is shown yet.
 fn unreviewed(
     this: &Reconciler,
     record: &EnvironmentRecord,
     sources: &Ready,
     renders: &Renders,
 ) -> Unreviewed {
-    let before = match (&renders.applied, &record.applied) {
-        (Some(applied), _) => Some(&applied.control),
-        (None, None) => Some(&sources.control),
-        // What was applied cannot be read any more.
-        (None, Some(_)) => None,
+    let follows_branch = matches!(sources.environment.follows, Follows::Branch(_));
+    let default =
+        if this.feed.reviewed.is_some() && !follows_branch { Unreviewed::Hold } else { Unreviewed::Apply };
+    let said = |control: &LoadedRevision| {
+        control.loaded.definitions.repository.as_ref().and_then(|repository| repository.unreviewed)
     };
-    let repository = before.and_then(|before| before.loaded.definitions.repository.as_ref());
-    let default = if this.feed.reviewed.is_some() { Unreviewed::Hold } else { Unreviewed::Apply };
-    repository.and_then(|repository| repository.unreviewed).unwrap_or(default)
+    match (&renders.applied, &record.applied) {
+        (Some(applied), _) => said(&applied.control).unwrap_or(default),
+        (None, None) => said(&sources.control).filter(|said| *said == Unreviewed::Hold).unwrap_or(default),
+        // What was applied cannot be read any more.
+        (None, Some(_)) => default,
+    }
 }
 
 /// Why more may have been seen than is known, once it was waited for.
@@ -100,20 +105,4 @@ async fn pending(this: &Reconciler, sources: &Ready) -> Option<String> {
     }
     let what = format!("the forge has not told yet which pull request brought {}", now.control.short());
     Some(reviewed.trouble().map_or(what.clone(), |trouble| format!("{what}: {trouble}")))
-}
-
-/// Whether a commit is part of what leads to `now`, and was not part of what was there before.
-fn leads_to(
-    objects: &Objects,
-    commit: &Revision,
-    now: &Revision,
-    before: Option<&Revision>,
-) -> Result<bool, GitError> {
-    if !objects.has(commit)? || !objects.is_ancestor(commit, now)? {
-        return Ok(false);
-    }
-    match before {
-        Some(before) if objects.has(before)? => Ok(!objects.is_ancestor(commit, before)?),
-        _ => Ok(true),
-    }
 }
