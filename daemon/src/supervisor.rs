@@ -32,6 +32,7 @@ use crate::git::{Driver, GitError, Mirror, MirrorConfig, RefName, RepositorySign
 use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::task::commands::CommandsTask;
 use crate::task::hosting::Hosting;
 use crate::task::keep::Tasks;
 use crate::task::merges::MergesTask;
@@ -148,17 +149,7 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
         let soaks = SoaksTask { shared: Arc::clone(&shared), feed: feed.clone() };
         spawn(&tasks, &format!("soaks {}", feed.name()), &stop, move |stop| soaks.clone().run(stop));
         if let Some(hosting) = Hosting::of(&shared, &feed) {
-            let merges = MergesTask(hosting.clone());
-            let (pulls, sequel) = (PullsTask(hosting.clone()), SequelTask(hosting.clone()));
-            let promotions = PromotionsTask(hosting);
-            spawn(&tasks, &format!("promotions {}", feed.name()), &stop, move |stop| {
-                promotions.clone().run(stop)
-            });
-            spawn(&tasks, &format!("sequels {}", feed.name()), &stop, move |stop| sequel.clone().run(stop));
-            spawn(&tasks, &format!("merges {}", feed.name()), &stop, move |stop| merges.clone().run(stop));
-            spawn(&tasks, &format!("pull requests {}", feed.name()), &stop, move |stop| {
-                pulls.clone().run(stop)
-            });
+            start_hosting(&tasks, &hosting, &stop);
         }
         let (shared, tasks_of) = (Arc::clone(&shared), tasks.clone());
         spawn(&tasks, &format!("environments {}", feed.name()), &stop, move |stop| {
@@ -181,6 +172,19 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
         End::AtOnce => warn!("second signal: ending at once"),
     }
     ended
+}
+
+/// Everything that speaks with the forge of one repository.
+fn start_hosting(tasks: &Tasks, hosting: &Hosting, stop: &CancellationToken) {
+    let named = |what: &str| format!("{what} {}", hosting.feed.name());
+    let (merges, pulls) = (MergesTask(hosting.clone()), PullsTask(hosting.clone()));
+    let (sequel, promotions) = (SequelTask(hosting.clone()), PromotionsTask(hosting.clone()));
+    let commands = CommandsTask(hosting.clone());
+    spawn(tasks, &named("merges"), stop, move |stop| merges.clone().run(stop));
+    spawn(tasks, &named("pull requests"), stop, move |stop| pulls.clone().run(stop));
+    spawn(tasks, &named("sequels"), stop, move |stop| sequel.clone().run(stop));
+    spawn(tasks, &named("promotions"), stop, move |stop| promotions.clone().run(stop));
+    spawn(tasks, &named("commands"), stop, move |stop| commands.clone().run(stop));
 }
 
 fn spawn<F>(

@@ -7,12 +7,14 @@
 //! Rules, waivers, guards, windows and targets are those of the base: a change never judges itself. Nothing is written to a
 //! target, and nothing of a fork is compared with one.
 
+mod command;
 mod outlook;
 mod pace;
 mod proposal;
 mod report;
 mod sequel;
 
+pub use command::{Command, parse as parse_command};
 pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use pace::Pace;
 pub use proposal::{Proposal, Proposed, head_of, promotions, propose};

@@ -99,8 +99,10 @@ pub fn call(environment: &EnvironmentName, fate: &Fate) -> Option<String> {
     if why.len() > MAX_REASONS {
         text.push_str(&format!("- and {} more\n", why.len() - MAX_REASONS));
     }
-    let status = code(&format!("naksha status {environment}"));
-    text.push_str(&format!("\n{status} tells how it is now.\n"));
+    let (status, ack) = (code(&format!("naksha status {environment}")), code("/naksha ack PLAN REASON"));
+    text.push_str(&format!(
+        "\nWhere `naksha ack` is named, {ack} as a comment here does the same. {status} tells how it is now.\n"
+    ));
     Some(text)
 }
 

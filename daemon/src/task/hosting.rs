@@ -1,12 +1,13 @@
 //! A repository's forge, as its tasks share it: one client, one pace, one way to fail.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use naksha_executor::port::forge::{ForgeError, SharedForge};
+use naksha_executor::port::forge::{ForgeError, PullNumber, SharedForge};
 use naksha_executor::port::store::StoreError;
 use naksha_executor_forge::Gitea;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use super::{Feed, Shared};
@@ -28,6 +29,8 @@ pub struct Hosting {
     pub poll: Duration,
     /// Somebody was shown something.
     pub shown: Arc<Notify>,
+    /// Pull requests that somebody wants to be planned anew.
+    pub again: watch::Sender<BTreeSet<PullNumber>>,
     /// Since it was opened.
     pace: Arc<Mutex<(Instant, Pace)>>,
 }
@@ -74,7 +77,8 @@ impl Hosting {
         };
         let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));
         let (shared, feed, shown) = (Arc::clone(shared), feed.clone(), Arc::default());
-        Some(Self { shared, feed, forge, poll: config.poll, shown, pace })
+        let again = watch::Sender::default();
+        Some(Self { shared, feed, forge, poll: config.poll, shown, again, pace })
     }
 
     /// Waits until the forge may be written to.

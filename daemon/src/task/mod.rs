@@ -8,6 +8,7 @@
 //!
 //! Each is run by [`keep::Tasks`], which starts it again when it panics.
 
+pub mod commands;
 mod environment;
 mod heads;
 pub mod hosting;

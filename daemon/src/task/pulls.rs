@@ -71,11 +71,17 @@ impl PullsTask {
     pub async fn run(self, stop: CancellationToken) {
         let (mut said, mut failures) = (Said::new(), 0_u32);
         let (mut heads, mut soaked) = (self.0.feed.state.clone(), self.0.shared.soaked.subscribe());
-        let mut spoken = self.0.shared.spoken.subscribe();
+        let (mut spoken, mut again) = (self.0.shared.spoken.subscribe(), self.0.again.subscribe());
         loop {
             heads.mark_unchanged();
             soaked.mark_unchanged();
             spoken.mark_unchanged();
+            again.mark_unchanged();
+            said.retain(|number, _| !self.0.again.borrow().contains(number));
+            self.0.again.send_if_modified(|again| {
+                again.clear();
+                false
+            });
             let pause = tokio::select! {
                 passed = self.pass(&mut said) => match passed {
                     Ok(()) => {
@@ -91,6 +97,7 @@ impl PullsTask {
                 () = stop.cancelled() => return,
             };
             tokio::select! {
+                _ = again.changed() => {}
                 () = self.more_is_applied(&said, &mut spoken), if failures == 0 => {}
                 _ = soaked.changed(), if failures == 0 && said.values().any(Word::is_promotion) => {}
                 moved = heads.changed() => if moved.is_err() { return },

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::Method;
+use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
     Check, CheckState, Comment, CommentId, FileCommit, Forge, ForgeError, Hosted, Login, NewPull, Permission,
@@ -15,7 +16,8 @@ use serde_json::json;
 use crate::rest::{Address, Rest, path_of, segment};
 use crate::token::Place;
 use crate::wire::{
-    CollaboratorDto, CommentDto, MadeDto, PullDto, RepositoryDto, StatusDto, UserDto, revision,
+    CollaboratorDto, CommentDto, MadeDto, PlacedCommentDto, PullDto, RepositoryDto, StatusDto, UserDto,
+    revision,
 };
 
 /// How Gitea calls the size of a page, and the largest that its default configuration gives.
@@ -208,6 +210,16 @@ impl Forge for Gitea {
         let path = self.path(&format!("/issues/{}/comments", number.0));
         let comments: Vec<CommentDto> = self.rest.get(&path).await?;
         Ok(comments.into_iter().map(CommentDto::read).collect())
+    }
+
+    async fn comments_since(&self, since: Timestamp) -> Result<Vec<(PullNumber, Comment)>, ForgeError> {
+        let since = since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let path = self.path(&format!("/issues/comments?since={}", segment(&since)));
+        let comments: Vec<PlacedCommentDto> = self.rest.list(&path, PAGE, |_| false).await?;
+        // Those of issues are on no pull request.
+        let mut placed: Vec<_> = comments.into_iter().filter_map(PlacedCommentDto::read).collect();
+        placed.sort_by_key(|(_, comment)| comment.id);
+        Ok(placed)
     }
 
     async fn comment(&self, number: PullNumber, text: &str) -> Result<CommentId, ForgeError> {

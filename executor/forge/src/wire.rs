@@ -138,6 +138,24 @@ impl CommentDto {
     }
 }
 
+/// A comment, and what it stands on.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PlacedCommentDto {
+    /// Its address for people, `…/pulls/12`; empty or of an issue otherwise.
+    #[serde(default)]
+    pull_request_url: String,
+    #[serde(flatten)]
+    comment: CommentDto,
+}
+
+impl PlacedCommentDto {
+    /// Nothing: it stands on no pull request.
+    pub(crate) fn read(self) -> Option<(PullNumber, Comment)> {
+        let number = self.pull_request_url.rsplit('/').next()?.parse().ok()?;
+        Some((PullNumber(number), self.comment.read()))
+    }
+}
+
 /// Something that was made, of which the number is all there is to know.
 #[derive(Debug, Deserialize)]
 pub(crate) struct MadeDto {

@@ -164,6 +164,13 @@ pub async fn comments_are_edited_in_place(stage: &dyn Stage) {
     let comments = forge.comments(number).await.expect("should list");
     assert!(comments[1].is_edited, "{:?}", comments[1]);
 
+    let since = comments[1].made;
+    let placed = forge.comments_since(since).await.expect("should list");
+    let placed: Vec<_> = placed.iter().map(|(on, comment)| (*on, comment.id)).collect();
+    assert_eq!(placed, [(number, ours), (number, theirs)], "whole seconds, and what was edited since");
+    let later = since.checked_add(jiff::SignedDuration::from_hours(1)).expect("should be a time");
+    assert!(forge.comments_since(later).await.expect("should list").is_empty());
+
     let gone = forge.edit(CommentId(987_654_321), "nothing").await.expect_err("should not be there");
     assert!(matches!(gone, ForgeError::Missing(_)), "{gone:?}");
 }

@@ -15,8 +15,8 @@ use naksha_environments::digest::Digest;
 use naksha_environments::verdict::Acknowledgement;
 
 use super::store::samples::{at, audit, lease, plan_id, proposal, revision, scope};
-use crate::port::forge::PullNumber;
-use crate::port::review::{MergedPlan, SharedReviews, ShownPlan, ShownPull, ShownReport};
+use crate::port::forge::{CommentId, PullNumber};
+use crate::port::review::{Heard, MergedPlan, SharedReviews, ShownPlan, ShownPull, ShownReport};
 use crate::port::store::{Proposal, SharedStore};
 
 /// One `#[tokio::test]` per case of the suite.
@@ -26,7 +26,7 @@ macro_rules! reviews_contract {
         $crate::reviews_contract!($fresh:
             what_was_shown_counts_once_it_is_merged, a_new_report_takes_the_place_of_the_last,
             what_was_shown_is_kept_until_it_is_settled_and_after, what_is_withdrawn_is_forgotten, a_shown_plan_is_found_as_a_plan, a_forgotten_environment_was_shown_nothing,
-            what_was_merged_long_ago_is_dropped);
+            comments_are_heard_once, what_was_merged_long_ago_is_dropped);
     };
     ($fresh:ident: $($case:ident),+) => {
         mod reviews {
@@ -166,6 +166,21 @@ pub async fn a_forgotten_environment_was_shown_nothing(store: SharedStore, revie
     store.forget(&dev, generation, &audit("forget"), &[]).await.expect("should forget");
     assert!(merged(&reviews, "dev").await.is_empty());
     assert_eq!(merged(&reviews, "prod").await.len(), 1);
+}
+
+pub async fn comments_are_heard_once(_: SharedStore, reviews: SharedReviews) {
+    const DAY: i64 = 24 * 3600;
+    let repository = scope("dev").repository;
+    let heard = async || reviews.heard(&repository).await.expect("should read");
+    assert_eq!(heard().await, None);
+    for (comment, seconds) in [(0, 10), (7, 30), (5, 20), (7, 99)] {
+        reviews.hear(&repository, CommentId(comment), at(seconds)).await.expect("should remember");
+    }
+    let comments = [0, 5, 7].map(CommentId).into();
+    assert_eq!(heard().await, Some(Heard { until: at(30), comments }), "the first time counts");
+    reviews.hear(&repository, CommentId(9), at(25 + DAY)).await.expect("should remember");
+    let comments = [7, 9].map(CommentId).into();
+    assert_eq!(heard().await, Some(Heard { until: at(25 + DAY), comments }));
 }
 
 pub async fn what_was_merged_long_ago_is_dropped(store: SharedStore, reviews: SharedReviews) {

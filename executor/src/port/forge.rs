@@ -51,6 +51,8 @@ pub trait Forge: Send + Sync + fmt::Debug {
     // --- comments
     /// Of a pull request, oldest first.
     async fn comments(&self, number: PullNumber) -> Result<Vec<Comment>, ForgeError>;
+    /// Those of all pull requests that were made or edited since, oldest first.
+    async fn comments_since(&self, since: Timestamp) -> Result<Vec<(PullNumber, Comment)>, ForgeError>;
     async fn comment(&self, number: PullNumber, text: &str) -> Result<CommentId, ForgeError>;
     async fn edit(&self, comment: CommentId, text: &str) -> Result<(), ForgeError>;
     /// Says under a comment that it was heard.
@@ -102,7 +104,7 @@ impl fmt::Display for PullNumber {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommentId(pub u64);
 
 /// The repository, as the forge has it.

@@ -14,7 +14,7 @@ use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
 use naksha_environments::plan::PlanId;
 use serde_json::Value;
 
-use super::forge::PullNumber;
+use super::forge::{CommentId, PullNumber};
 use super::store::{Scope, StoreError};
 
 #[async_trait]
@@ -42,11 +42,27 @@ pub trait Reviews: Send + Sync + fmt::Debug {
         repository: &RepositoryName,
         number: PullNumber,
     ) -> Result<BTreeMap<EnvironmentName, Value>, StoreError>;
+    /// A comment was read, and what it asked for is done or refused. `at`: when it was made.
+    async fn hear(
+        &self,
+        repository: &RepositoryName,
+        comment: CommentId,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// When the latest comment that was read was made, and those that were made within the day before it. Nothing: none was read yet.
+    async fn heard(&self, repository: &RepositoryName) -> Result<Option<Heard>, StoreError>;
     /// What merged pull requests showed of an environment, by number.
     async fn merged(&self, scope: &Scope) -> Result<Vec<MergedPlan>, StoreError>;
 }
 
 pub type SharedReviews = Arc<dyn Reviews>;
+
+/// How far comments were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    pub until: Timestamp,
+    pub comments: BTreeSet<CommentId>,
+}
 
 /// What a report showed.
 #[derive(Debug, Clone, PartialEq, Eq)]

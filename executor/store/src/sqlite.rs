@@ -40,8 +40,8 @@ use naksha_environments::object::ObjectKey;
 use naksha_environments::plan::PlanId;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::Acknowledgement;
-use naksha_executor::port::forge::PullNumber;
-use naksha_executor::port::review::{MergedPlan, Reviews, ShownPull, ShownReport};
+use naksha_executor::port::forge::{CommentId, PullNumber};
+use naksha_executor::port::review::{Heard, MergedPlan, Reviews, ShownPull, ShownReport};
 use naksha_executor::port::soak::{Soak, Soaks};
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
@@ -437,6 +437,19 @@ impl Reviews for SqliteStore {
 
     async fn withdraw(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError> {
         writing!(self, "forget a report", |conn| review::withdraw(conn, repository, number))
+    }
+
+    async fn hear(
+        &self,
+        repository: &RepositoryName,
+        comment: CommentId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        writing!(self, "remember a comment", |conn| review::hear(conn, repository, (comment, at)))
+    }
+
+    async fn heard(&self, repository: &RepositoryName) -> Result<Option<Heard>, StoreError> {
+        reading!(self, "list comments", |conn| review::heard(conn, repository))
     }
 
     async fn merged(&self, scope: &Scope) -> Result<Vec<MergedPlan>, StoreError> {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
-use naksha_executor::port::forge::PullNumber;
-use naksha_executor::port::review::{MergedPlan, ShownPlan, ShownPull, ShownReport};
+use naksha_executor::port::forge::{CommentId, PullNumber};
+use naksha_executor::port::review::{Heard, MergedPlan, ShownPlan, ShownPull, ShownReport};
 use naksha_executor::port::store::Scope;
 use serde_json::Value;
 use sqlx::SqliteConnection;
@@ -157,6 +157,48 @@ pub(crate) async fn merged(conn: &mut SqliteConnection, scope: &Scope) -> Result
         Ok(MergedPlan { number: pull_number(number)?, commit: row::revision(&commit)?, actions: actions? })
     };
     rows.into_iter().map(plan).collect()
+}
+
+/// Read again within this: times of forges are whole seconds, and answers may be late.
+const OVERLAP_MICROS: i64 = 24 * 3600 * 1_000_000;
+
+pub(crate) async fn hear(
+    conn: &mut SqliteConnection,
+    repository: &RepositoryName,
+    (comment, at): (CommentId, Timestamp),
+) -> Result<(), Failure> {
+    let owner = scope::ensure_repository(conn, repository).await?;
+    let comment = i64::try_from(comment.0).map_err(|error| Failure::row("comment", error))?;
+    sqlx::query("INSERT INTO heard (repository, comment, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+        .bind(owner)
+        .bind(comment)
+        .bind(row::micros(at))
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("DELETE FROM heard WHERE repository = ?1 AND at < (SELECT max(at) FROM heard WHERE repository = ?1) - ?2")
+        .bind(owner)
+        .bind(OVERLAP_MICROS)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn heard(
+    conn: &mut SqliteConnection,
+    repository: &RepositoryName,
+) -> Result<Option<Heard>, Failure> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT h.comment, h.at FROM heard h JOIN repositories r ON r.id = h.repository WHERE r.name = ?1",
+    )
+    .bind(repository.as_str())
+    .fetch_all(conn)
+    .await?;
+    let Some(until) = rows.iter().map(|(_, at)| *at).max() else { return Ok(None) };
+    let comment = |(comment, _): &(i64, i64)| {
+        u64::try_from(*comment).map(CommentId).map_err(|error| Failure::row("comment", error))
+    };
+    let comments: Result<BTreeSet<CommentId>, Failure> = rows.iter().map(comment).collect();
+    Ok(Some(Heard { until: row::time(until)?, comments: comments? }))
 }
 
 fn column(number: PullNumber) -> Result<i64, Failure> {

@@ -7,7 +7,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 pub(crate) const APPLICATION_ID: u32 = 0x6e6b_7368;
 
 /// The newest version that this program knows. The last migration sets `user_version` to it.
-pub(crate) const VERSION: i64 = 5;
+pub(crate) const VERSION: i64 = 6;
 
 /// All migrations, in order.
 pub(crate) fn migrator() -> Migrator {
@@ -20,6 +20,7 @@ pub(crate) fn migrator() -> Migrator {
         (3, "ends", include_str!("../../migrations/0003_ends.sql")),
         (4, "shown", include_str!("../../migrations/0004_shown.sql")),
         (5, "soak", include_str!("../../migrations/0005_soak.sql")),
+        (6, "heard", include_str!("../../migrations/0006_heard.sql")),
     ];
     Migrator::with_migrations(migrations.map(migration).into())
 }

@@ -1,0 +1,81 @@
+//! Commands in comments on a real Gitea: carried out for those who may, once, and answered.
+
+use naksha_tests::{DaemonProcess, await_true, must};
+use serde_json::Value;
+
+use crate::site::{Site, site, site_with};
+
+const FILE: &str = "environments/dev/environment.yaml";
+
+impl Site {
+    /// A direct push, which is held.
+    fn pushed(&self, daemon: &DaemonProcess, from: u32, to: u32) -> Value {
+        let repository = &self.installation.repository;
+        must(self.forged.pull(repository.folder(), "main"));
+        let commit =
+            repository.edit(FILE, &format!("replicas: {from}"), &format!("replicas: {to}")).commit("pushed");
+        must(self.forged.push(repository.folder(), "main", &self.forged.writer));
+        daemon.await_status("dev", "held", |status| status["state"] == "held" && status["control"] == commit)
+    }
+
+    /// What the bot answers, once it says something that fits.
+    fn await_answer(&self, number: u64, words: &str) {
+        self.await_said(number, words, |text| text.contains(words));
+    }
+}
+
+#[test]
+fn a_word_counts_once_from_those_who_may() {
+    let Some(site) = site() else { return };
+    let daemon = site.begin();
+    let number = site.propose(&daemon, 2, 3);
+    let held = site.pushed(&daemon, 2, 4);
+    let ack = format!("/naksha ack {} it is fine", &held["plan"].as_str().unwrap()[..12]);
+    must(site.forged.say(&site.forged.reader, number, &ack));
+    site.await_answer(number, "Not done: this needs the right to write to the repository.");
+    let edited = must(site.forged.say(&site.forged.writer, number, "a thought"));
+    must(site.forged.say_otherwise(edited, &ack));
+    must(site.forged.say(&site.forged.writer, number, "/naksha ack 0000000000 no such plan"));
+    site.await_answer(number, "Not done: no plan of that id waits, or is shown here.");
+    daemon.await_state("dev", "held");
+    must(site.forged.say(&site.forged.writer, number, &ack));
+    let status = daemon.await_state("dev", "synced");
+    assert_eq!(status["applied"], held["control"], "{status}");
+
+    // What was asked for once is not done again by a restart.
+    must(site.forged.say(&site.forged.writer, number, "/naksha suspend dev"));
+    daemon.await_state("dev", "suspended");
+    site.installation.program.run(site.installation.root(), &["resume", "dev"]).expect_code(0);
+    daemon.kill();
+    let daemon = site.installation.start();
+    must(site.forged.say(&site.forged.writer, number, "/naksha explain NK0101"));
+    site.await_answer(number, "# NK0101");
+    daemon.await_state("dev", "synced");
+    must(site.forged.say(&site.forged.writer, number, "/naksha apply"));
+    site.await_answer(number, "Not done: there is no such command");
+    let before = daemon.log().matches("reported").count();
+    must(site.forged.say(&site.forged.writer, number, "/naksha plan"));
+    await_true("it to be planned anew", || daemon.log().matches("reported").count() > before);
+}
+
+#[test]
+fn who_may_is_read_from_the_trunk() {
+    let rules = "apiVersion: naksha.dev/v1alpha1\nkind: Repository\nmetadata: {name: infra}\nspec:\n  trunk: main\n  owners: {dev: {acknowledge: [\"@nobody-there\"]}}\n";
+    let Some(site) = site_with(&[("naksha.yaml", rules)]) else { return };
+    let daemon = site.begin();
+    let number = site.propose(&daemon, 2, 3);
+    let writer = &site.forged.writer.login;
+    // The pull request gives its author the right. It does not count before it is merged.
+    let head = site.change("mine", "naksha.yaml", "@nobody-there", &format!("@{writer}"));
+    let rights = must(site.forged.open("mine", "rights"));
+    site.await_comment(&daemon, rights, &head);
+    must(site.forged.say(&site.forged.writer, rights, "/naksha suspend dev"));
+    site.await_answer(rights, "Not done: this is for nobody-there, as `owners.dev` on the trunk says.");
+    site.await_check(&head, "naksha", "success");
+    let commit = site.merge(rights, "merge");
+    daemon.await_status("dev", "at the new rules", |status| status["control"] == commit);
+    must(site.forged.say(&site.forged.writer, number, "/naksha suspend dev"));
+    daemon.await_state("dev", "suspended");
+    must(site.forged.say(&site.forged.writer, number, "/naksha resume dev"));
+    daemon.await_state("dev", "synced");
+}
