@@ -244,6 +244,7 @@ fn feed(config: &Config, repository: &RepositoryConfig) -> Result<(Feed, Driver)
         signal: Arc::new(signal),
         state,
         found_trunk: FoundTrunk::open(&mirror_trunk),
+        stirred: watch::Sender::default(),
         reviewed: repository.forge.as_ref().map(|_| Reviewed::default()),
     };
     Ok((feed, fetcher))

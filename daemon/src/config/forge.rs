@@ -27,6 +27,13 @@ pub struct ForgeConfig {
     /// Environment variable with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
+    /// File with the secret that the forge signs its webhooks with. Absent: `/webhooks/NAME` takes none, and the forge is asked every
+    /// `poll`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_file: Option<PathBuf>,
+    /// Environment variable with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_env: Option<String>,
     /// Asked for open pull requests this often.
     #[serde(default = "default_poll", with = "duration_text")]
     #[schemars(with = "String")]
@@ -51,15 +58,31 @@ impl ForgeConfig {
         if !self.repository.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name)) {
             return Err(("repository", "write it as the forge does: `owner/name`".to_owned()));
         }
-        let place = match (&self.token_file, &self.token_env) {
-            (Some(file), None) => Place::File(file.clone()),
-            (None, Some(name)) => Place::Variable(name.clone()),
-            (None, None) => return Err(("repository", "write `token_file` or `token_env`".to_owned())),
-            (Some(_), Some(_)) => {
-                return Err(("token_env", "both token_file and token_env are set; keep one".to_owned()));
-            }
-        };
+        let keys = ("token_file", "token_env");
+        let place = place_of(keys, self.token_file.as_ref(), self.token_env.as_ref())?;
+        let place = place.ok_or_else(|| ("repository", "write `token_file` or `token_env`".to_owned()))?;
+        self.webhook_secret()?;
         Ok((address, place))
+    }
+
+    /// Where the secret of its webhooks is; nothing: it takes none.
+    pub fn webhook_secret(&self) -> Result<Option<Place>, (&'static str, String)> {
+        let keys = ("webhook_secret_file", "webhook_secret_env");
+        place_of(keys, self.webhook_secret_file.as_ref(), self.webhook_secret_env.as_ref())
+    }
+}
+
+/// The one place of two keys that is written.
+fn place_of(
+    keys: (&'static str, &'static str),
+    file: Option<&PathBuf>,
+    variable: Option<&String>,
+) -> Result<Option<Place>, (&'static str, String)> {
+    match (file, variable) {
+        (Some(file), None) => Ok(Some(Place::File(file.clone()))),
+        (None, Some(name)) => Ok(Some(Place::Variable(name.clone()))),
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err((keys.1, format!("both {} and {} are set; keep one", keys.0, keys.1))),
     }
 }
 

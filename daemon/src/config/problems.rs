@@ -144,12 +144,23 @@ impl Found<'_> {
     }
 
     fn forge(&mut self, key: &str, forge: &ForgeConfig) {
-        let ForgeConfig { kind: _, api: _, repository: _, token_file, token_env: _, poll } = forge;
+        let ForgeConfig {
+            kind: _,
+            api: _,
+            repository: _,
+            token_file,
+            token_env: _,
+            webhook_secret_file: secret_file,
+            webhook_secret_env: _,
+            poll,
+        } = forge;
         if let Err((name, reason)) = forge.opened() {
             self.wrong(&format!("{key}.{name}"), reason);
         }
-        if let Some(file) = token_file {
-            self.file(&format!("{key}.token_file"), file);
+        for (name, file) in [("token_file", token_file), ("webhook_secret_file", secret_file)] {
+            if let Some(file) = file {
+                self.file(&format!("{key}.{name}"), file);
+            }
         }
         self.duration(&format!("{key}.poll"), *poll);
     }

@@ -18,6 +18,7 @@ mod routes;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 pub use environment_ref::EnvironmentRef;
 pub use routes::ApiState;

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::auth::{Peer, TokenFile};
 use super::refusal::{Panicked, Refused, in_time, unknown_method, unknown_path};
-use super::{acknowledging, acting, looking, reading, repositories};
+use super::{acknowledging, acting, looking, reading, repositories, webhook};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::Heads;
@@ -66,7 +66,9 @@ pub(super) fn socket_routes(state: &ApiState) -> Router {
 /// What is served on an address: everything that reveals content needs the token.
 pub(super) fn address_routes(state: &ApiState, token: TokenFile) -> Router {
     let api = api_routes().method_not_allowed_fallback(unknown_method);
-    guarded(api.layer(middleware::from_fn_with_state(token, require_token)).merge(open_routes()), state)
+    let api = api.layer(middleware::from_fn_with_state(token, require_token));
+    // A forge has no token, and signs.
+    guarded(api.merge(open_routes()).merge(webhook::webhook_routes()), state)
 }
 
 /// What holds for every route.

@@ -53,7 +53,9 @@ impl CommandsTask {
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
         let mut failures = 0_u32;
+        let mut stirred = self.0.feed.stirred.subscribe();
         loop {
+            stirred.mark_unchanged();
             let passed = tokio::select! {
                 passed = self.pass() => passed,
                 () = stop.cancelled() => return,
@@ -71,6 +73,7 @@ impl CommandsTask {
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                _ = stirred.changed() => {}
                 () = stop.cancelled() => return,
             }
         }

@@ -37,6 +37,8 @@ pub struct Feed {
     pub signal: Arc<RepositorySignal>,
     pub state: watch::Receiver<RepositoryState>,
     pub found_trunk: FoundTrunk,
+    /// Tells that its forge says that something happened.
+    pub stirred: watch::Sender<u64>,
     /// Absent: it has no forge, and nobody reviews anything there.
     pub reviewed: Option<Reviewed>,
 }
@@ -149,7 +151,7 @@ impl Heads {
         &self.0
     }
 
-    fn named(&self, name: &str) -> Option<&Feed> {
+    pub fn named(&self, name: &str) -> Option<&Feed> {
         self.0.iter().find(|feed| feed.name().as_str() == name)
     }
 

@@ -36,8 +36,10 @@ impl MergesTask {
     pub async fn run(mut self, stop: CancellationToken) {
         let (mut failures, mut closed) = (0_u32, Closed::new());
         let mut has_moved = true;
+        let mut stirred = self.0.feed.stirred.subscribe();
         loop {
             self.0.feed.state.mark_unchanged();
+            stirred.mark_unchanged();
             let looked = tokio::select! {
                 looked = self.pass(&mut closed, has_moved) => looked,
                 () = stop.cancelled() => return,
@@ -64,6 +66,7 @@ impl MergesTask {
                     Err(_) => return,
                 },
                 () = self.0.shown.notified() => {}
+                _ = stirred.changed() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
             }

@@ -67,10 +67,12 @@ impl PromotionsTask {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut soaked = self.0.shared.soaked.subscribe();
         let mut reviewed = self.0.feed.reviewed.clone().unwrap_or_default();
+        let mut stirred = self.0.feed.stirred.subscribe();
         let (mut failures, mut refused) = (0_u32, Refused::new());
         loop {
             self.0.feed.state.mark_unchanged();
             soaked.mark_unchanged();
+            stirred.mark_unchanged();
             reviewed.mark_heard();
             let passed = tokio::select! {
                 passed = self.pass(&mut refused) => passed,
@@ -90,6 +92,7 @@ impl PromotionsTask {
             tokio::select! {
                 _ = soaked.changed(), if failures == 0 => {}
                 () = reviewed.changed() => {}
+                _ = stirred.changed() => {}
                 moved = self.0.feed.state.changed() => if moved.is_err() { return },
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,

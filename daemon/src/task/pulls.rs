@@ -71,11 +71,13 @@ impl PullsTask {
     pub async fn run(self, stop: CancellationToken) {
         let (mut said, mut failures) = (Said::new(), 0_u32);
         let (mut heads, mut soaked) = (self.0.feed.state.clone(), self.0.shared.soaked.subscribe());
+        let mut stirred = self.0.feed.stirred.subscribe();
         let (mut spoken, mut again) = (self.0.shared.spoken.subscribe(), self.0.again.subscribe());
         loop {
             heads.mark_unchanged();
             soaked.mark_unchanged();
             spoken.mark_unchanged();
+            stirred.mark_unchanged();
             again.mark_unchanged();
             said.retain(|number, _| !self.0.again.borrow().contains(number));
             self.0.again.send_if_modified(|again| {
@@ -98,6 +100,7 @@ impl PullsTask {
             };
             tokio::select! {
                 _ = again.changed() => {}
+                _ = stirred.changed() => {}
                 () = self.more_is_applied(&said, &mut spoken), if failures == 0 => {}
                 _ = soaked.changed(), if failures == 0 && said.values().any(Word::is_promotion) => {}
                 moved = heads.changed() => if moved.is_err() { return },

@@ -22,4 +22,5 @@ codes! {
     SUSPENDED = "NK0917" Error "environment is suspended";
     NOT_REBUILT = "NK0918" Error "inventory cannot be recovered";
     NOT_OPEN = "NK0919" Error "environment cannot be looked into";
+    SIGNATURE_REFUSED = "NK0920" Error "webhook is not signed as it should be";
 }

@@ -17,6 +17,13 @@ pub enum Place {
     Variable(String),
 }
 
+impl Place {
+    /// The line that is there now.
+    pub async fn read(&self) -> Result<Secret, TokenError> {
+        Token::read(self).await.map(|token| token.0)
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -7,6 +7,7 @@ mod promotions;
 mod pulls;
 mod site;
 mod stage;
+mod webhooks;
 
 mod gitea {
     naksha_executor::forge_contract!(crate::stage::on_gitea);

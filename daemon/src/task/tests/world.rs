@@ -140,6 +140,7 @@ fn feed(source: &Source, folder: &TempDir, tasks: &Tasks, stop: &CancellationTok
         state: signal.subscribe(),
         signal: Arc::new(signal),
         found_trunk: FoundTrunk::open(&folder.path().join("trunk")),
+        stirred: tokio::sync::watch::Sender::default(),
         reviewed: None,
     }
 }
