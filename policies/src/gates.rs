@@ -17,7 +17,7 @@ pub struct Promotion<'a> {
     pub environment: &'a Environment,
     /// What is to be promoted.
     pub source: &'a Revision,
-    /// The environment ran it before.
+    /// The environment ran it before, and did not go back from it.
     pub is_rollback: bool,
     /// Why it is not to be promoted again.
     pub barred: Option<&'a str>,
@@ -163,12 +163,12 @@ fn passes_by(promotion: &Promotion<'_>) -> Option<Found> {
 fn order(promotion: &Promotion<'_>) -> Found {
     let Promotion { environment, source, barred, is_on_trunk, blocked, upstreams, .. } = promotion;
     let (name, at) = (&environment.name, source.short());
+    if let Some(why) = barred {
+        return shut(format!("{at} is barred: {why}; `naksha resume {name}` lifts that"));
+    }
     if promotion.is_rollback {
         // The way out of whatever is wrong must not be shut by what is wrong.
         return rolls_back(environment);
-    }
-    if let Some(why) = barred {
-        return shut(format!("{at} is barred: {why}; `naksha resume {name}` lifts that"));
     }
     if !is_on_trunk {
         return shut(format!("{at} is not on the trunk: only merged commits are promoted"));

@@ -4,10 +4,11 @@
 //! or never does no harm, and none has to be kept. Who does not know the secret wakes nobody.
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use futures::StreamExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use naksha_environments::codes::daemon::{REQUEST_REFUSED, SIGNATURE_REFUSED};
 use sha2::Sha256;
@@ -31,16 +32,20 @@ async fn receive(
     State(state): State<ApiState>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<StatusCode, Refused> {
     // One answer for what is not there and what takes no webhooks: nobody learns names here.
     let nobody = || Refused::new(StatusCode::NOT_FOUND, REQUEST_REFUSED, "nothing takes webhooks here");
     let feed = state.heads.named(&name).ok_or_else(nobody)?;
     let secret = secret_of(feed).await.ok_or_else(nobody)?;
-    if !is_signed(&secret, &headers, &body) {
+    let refused = || {
         let message = "the webhook is not signed with the secret of this repository";
-        return Err(Refused::new(StatusCode::UNAUTHORIZED, SIGNATURE_REFUSED, message)
-            .hint("give the forge the secret that `forge.webhook_secret_file` names"));
+        Refused::new(StatusCode::UNAUTHORIZED, SIGNATURE_REFUSED, message)
+            .hint("give the forge the secret that `forge.webhook_secret_file` names")
+    };
+    let given = signature(&headers).ok_or_else(refused)?;
+    if !is_signed(&secret, &given, body).await {
+        return Err(refused());
     }
     debug!(repository = name, "webhook");
     feed.signal.poke();
@@ -60,36 +65,55 @@ async fn secret_of(feed: &Feed) -> Option<String> {
     }
 }
 
-/// Compared in constant time, over the bytes as they came.
-fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8]) -> bool {
-    let given = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|text| hex::decode(text.strip_prefix("sha256=")?).ok());
+fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let given = headers.get(SIGNATURE)?.to_str().ok()?;
+    hex::decode(given.strip_prefix("sha256=")?).ok()
+}
+
+/// Compared in constant time, over the bytes as they came. They are not kept: who does not know the secret takes no memory.
+async fn is_signed(secret: &str, given: &[u8], body: Body) -> bool {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("should take a key of any length");
-    mac.update(body);
-    given.is_some_and(|given| mac.verify_slice(&given).is_ok())
+    let (mut chunks, mut length) = (body.into_data_stream(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let Ok(chunk) = chunk else { return false };
+        length += chunk.len();
+        if length > MAX_PAYLOAD {
+            return false;
+        }
+        mac.update(&chunk);
+    }
+    mac.verify_slice(given).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(signature: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(SIGNATURE, signature.parse().unwrap());
-        headers
+    /// The example of GitHub's documentation, "Validating webhook deliveries".
+    #[tokio::test]
+    async fn a_signature_is_that_of_these_very_bytes() {
+        let secret = "It's a Secret to Everybody";
+        let digits = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        let check = async |secret: &str, given: &str, body: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(SIGNATURE, given.parse().unwrap());
+            let Some(given) = signature(&headers) else { return false };
+            is_signed(secret, &given, Body::from(body)).await
+        };
+        let right = format!("sha256={digits}");
+        assert!(check(secret, &right, "Hello, World!").await);
+        for wrong in [digits, "sha256=", "sha256=zz", &right[..69], "sha1=757107ea"] {
+            assert!(!check(secret, wrong, "Hello, World!").await, "{wrong}");
+        }
+        assert!(!check(secret, &right, "Hello, World").await);
+        assert!(!check("another", &right, "Hello, World!").await);
+        assert_eq!(signature(&HeaderMap::new()), None);
     }
 
-    /// The example of GitHub's documentation, "Validating webhook deliveries".
-    #[test]
-    fn a_signature_is_that_of_these_very_bytes() {
-        let (secret, body) = ("It's a Secret to Everybody", b"Hello, World!");
-        let digits = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-        assert!(is_signed(secret, &headers(&format!("sha256={digits}")), body));
-        for wrong in [digits, "sha256=", "sha256=zz", &format!("sha256={}", &digits[..62]), "sha1=757107ea"] {
-            assert!(!is_signed(secret, &headers(wrong), body), "{wrong}");
-        }
-        assert!(!is_signed(secret, &headers(&format!("sha256={digits}")), b"Hello, World"));
-        assert!(!is_signed("another", &headers(&format!("sha256={digits}")), body));
-        assert!(!is_signed(secret, &HeaderMap::new(), body));
+    #[tokio::test]
+    async fn what_is_too_long_is_not_read_to_its_end() {
+        let chunk = axum::body::Bytes::from(vec![0; 1 << 20]);
+        let endless = futures::stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
+        assert!(!is_signed("secret", &[0; 32], Body::from_stream(endless)).await);
     }
 }

@@ -84,7 +84,7 @@ pub async fn judge_gates(
     Ok(gates(&Promotion {
         environment,
         source,
-        is_rollback: record.ran.contains(source),
+        is_rollback: record.ran.contains(source) && !record.barred.contains_key(source),
         barred: record.barred.get(source).map(String::as_str),
         is_on_trunk,
         blocked,

@@ -6,27 +6,37 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use naksha_environments::codes::Code;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::plan::PlanId;
 use naksha_environments::repository::Owners;
+use naksha_environments::status::State;
 use naksha_environments::verdict::Acknowledgement;
+use naksha_environments::wire::{DecisionDocument, HoldDocument};
 use naksha_executor::port::forge::{Comment, CommentId, Login, Permission, PullNumber, Reaction};
 use naksha_executor::port::review::Heard;
 use naksha_executor::port::store::{AuditEntry, Scope, Suspension};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::RefState;
-use super::hosting::{Hosting, HostingError};
-use crate::failure::chain;
+use super::hosting::{Hosting, HostingError, hint};
+use super::{Heads, RefState};
 use crate::pages;
 use crate::pulls::{Command, parse_command};
 use crate::registry::Handle;
+use crate::resume::resume;
 
 /// Comments are read again for so long before the latest that was: answers of forges may be late.
 const OVERLAP: Duration = Duration::from_secs(60);
+/// A command that waited longer says nothing about now.
+const TOO_OLD: SignedDuration = SignedDuration::from_hours(1);
+/// A comment is listed by its forge within this, whatever clocks say.
+const LATENESS: SignedDuration = SignedDuration::from_mins(10);
+/// For so long a word counts.
+const WORD_LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
+const NOT_A_WRITER: &str = "this needs the right to write to the repository";
 /// The comment that stands for "since when".
 const BEGINNING: CommentId = CommentId(0);
 
@@ -42,6 +52,11 @@ struct Asked<'a> {
 
 /// What came of it. An error: why it was not done.
 type Answer = Result<Done, String>;
+
+struct Reply {
+    answer: Answer,
+    is_in_words: bool,
+}
 
 enum Done {
     /// A reaction says it all.
@@ -60,20 +75,10 @@ impl CommandsTask {
                 passed = self.pass() => passed,
                 () = stop.cancelled() => return,
             };
-            let pause = match passed {
-                Ok(()) => {
-                    failures = 0;
-                    self.0.poll
-                }
-                Err(error) => {
-                    failures += 1;
-                    warn!(repository = %self.0.feed.name(), error = chain(&error), "comments were not read");
-                    error.pause(failures)
-                }
-            };
+            let pause = self.0.pause(passed, &mut failures, "comments were not read");
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = stirred.changed() => {}
+                () = hint(&mut stirred, failures) => {}
                 () = stop.cancelled() => return,
             }
         }
@@ -84,21 +89,30 @@ impl CommandsTask {
         let Some(Heard { until, comments: heard }) = shared.reviews.heard(feed.name()).await? else {
             return self.begin().await;
         };
+        let now = Timestamp::now();
         let comments = forge.comments_since(until.checked_sub(OVERLAP).unwrap_or(until)).await?;
         let mut us = None;
         for (number, comment) in comments.into_iter().filter(|(_, comment)| !heard.contains(&comment.id)) {
-            if let Some(command) = parse_command(&comment.text) {
-                let us = match &us {
-                    Some(us) => us,
-                    None => us.insert(forge.whoami().await?),
-                };
-                if comment.author != *us && !comment.is_bot && !comment.is_edited {
-                    self.answer(number, &comment, command).await?;
-                }
-            }
+            let Some(command) = parse_command(&comment.text) else {
+                shared.reviews.hear(feed.name(), comment.id, comment.made).await?;
+                continue;
+            };
+            let us = match &us {
+                Some(us) => us,
+                None => us.insert(forge.whoami().await?),
+            };
+            let is_old = now.duration_since(comment.made) > TOO_OLD;
+            let counts = comment.author != *us && !comment.is_bot && !comment.is_edited && !is_old;
+            let answer = if counts { Some(self.attend(number, &comment, command).await?) } else { None };
+            // Done is done, whether or not the answer arrives: what is asked for by a second door meanwhile is not undone.
             shared.reviews.hear(feed.name(), comment.id, comment.made).await?;
+            if let Some(answer) = answer {
+                self.answer(number, &comment, answer).await?;
+            }
         }
-        Ok(())
+        // What was listed is not listed again.
+        let until = until.max(now.checked_sub(LATENESS).unwrap_or(now));
+        Ok(shared.reviews.hear(feed.name(), BEGINNING, until).await?)
     }
 
     /// What was said before this daemon came was said to nobody.
@@ -111,39 +125,58 @@ impl CommandsTask {
         Ok(shared.reviews.hear(feed.name(), BEGINNING, now).await?)
     }
 
-    async fn answer(
+    /// Carries it out, unless somebody asks for more than a person does.
+    async fn attend(
         &self,
         number: PullNumber,
         comment: &Comment,
         command: Result<Command, String>,
-    ) -> Result<(), HostingError> {
-        let Hosting { feed, forge, .. } = &self.0;
+    ) -> Result<Reply, HostingError> {
         let asked = Asked { number, by: &comment.author };
-        let answer = match command {
-            Ok(command) => self.carry_out(&asked, command).await?,
-            Err(wrong) => Err(wrong),
+        let writes = match self.writes(asked.by).await {
+            Err(HostingError::Forge(error)) if !error.is_transient() => false,
+            writes => writes?,
         };
+        let answer = match command {
+            Ok(command) => self.carry_out(&asked, command).await,
+            Err(wrong) => Ok(Err(wrong)),
+        };
+        let answer = match answer {
+            // One that the forge does not let us judge keeps no other waiting.
+            Err(HostingError::Forge(error)) if !error.is_transient() => {
+                warn!(%error, by = %asked.by, "whether somebody may is not known");
+                Err("the forge does not say whether that is allowed".to_owned())
+            }
+            answer => answer?,
+        };
+        info!(repository = %self.0.feed.name(), pull = %number, by = %asked.by, done = answer.is_ok(), "command");
+        Ok(Reply { answer, is_in_words: writes })
+    }
+
+    /// Only a sign for those who may not write: words of ours are not to be had by anybody.
+    async fn answer(&self, number: PullNumber, comment: &Comment, reply: Reply) -> Result<(), HostingError> {
+        let Reply { answer, is_in_words } = reply;
         let (reaction, words) = match answer {
             Ok(Done::Quietly) => (Reaction::Done, None),
             Ok(Done::Words(words)) => (Reaction::Done, Some(words)),
             Err(why) => (Reaction::Refused, Some(format!("Not done: {why}."))),
         };
-        info!(repository = %feed.name(), pull = %number, by = %comment.author, done = ?reaction, "command");
         self.0.turn().await;
-        forge.react(comment.id, reaction).await?;
-        if let Some(words) = words {
+        self.0.forge.react(comment.id, reaction).await?;
+        if let Some(words) = words.filter(|_| is_in_words) {
             self.0.turn().await;
-            forge.comment(number, &words).await?;
+            self.0.forge.comment(number, &words).await?;
         }
         Ok(())
     }
 
     async fn carry_out(&self, asked: &Asked<'_>, command: Command) -> Result<Answer, HostingError> {
         match command {
-            Command::Explain(code) => Ok(explained(&code)),
+            Command::Explain(code) if self.writes(asked.by).await? => Ok(explained(&code)),
+            Command::Explain(_) => Ok(Err(NOT_A_WRITER.to_owned())),
             Command::Plan => {
                 if !self.writes(asked.by).await? {
-                    return Ok(Err("this needs the right to write to the repository".to_owned()));
+                    return Ok(Err(NOT_A_WRITER.to_owned()));
                 }
                 self.0.again.send_if_modified(|again| again.insert(asked.number));
                 Ok(Ok(Done::Quietly))
@@ -166,16 +199,26 @@ impl CommandsTask {
                     Ok(handle) => handle,
                     Err(why) => return Ok(Err(why)),
                 };
-                self.0.shared.store.suspend(&handle.scope, None, &audit(asked, "resume", "")).await?;
+                let (store, heads) = (self.0.shared.store.as_ref(), Heads::new(vec![self.0.feed.clone()]));
+                let lifted = resume(store, &handle.scope, &heads, &audit(asked, "resume", "")).await?;
                 handle.poke();
-                Ok(Ok(Done::Quietly))
+                Ok(if lifted.is_empty() {
+                    Err("there was nothing to resume".to_owned())
+                } else {
+                    Ok(Done::Quietly)
+                })
             }
             Command::Promote(environment) => {
                 let handle = match self.allowed(asked, &environment, promoters).await? {
                     Ok(handle) => handle,
                     Err(why) => return Ok(Err(why)),
                 };
-                self.0.shared.store.unbar(&handle.scope, &audit(asked, "resume", "promote")).await?;
+                if self.0.shared.store.environment(&handle.scope).await?.barred.is_empty() {
+                    return Ok(Err(format!(
+                        "nothing is barred in {environment}; what can be promoted is proposed by itself"
+                    )));
+                }
+                self.0.shared.store.unbar(&handle.scope, &audit(asked, "promote", "")).await?;
                 self.0.shared.soaked.send_replace(());
                 Ok(Ok(Done::Quietly))
             }
@@ -194,7 +237,9 @@ impl CommandsTask {
         for handle in
             shared.registry.all().into_iter().filter(|handle| handle.scope.repository == *feed.name())
         {
-            let plan = handle.status().and_then(|status| status.plan.clone());
+            let is_waiting = |state: &State| matches!(state, State::Held { .. } | State::Waiting { .. });
+            let status = handle.status().filter(|status| is_waiting(&status.state));
+            let plan = status.and_then(|status| status.plan.clone());
             found.extend(plan.map(|plan| (handle.scope.environment.clone(), plan)));
         }
         let shown = shared.reviews.documents(feed.name(), asked.number).await?;
@@ -213,18 +258,47 @@ impl CommandsTask {
             Ok(handle) => handle,
             Err(why) => return Ok(Err(why)),
         };
+        if let Some(why) = self.in_vain(asked, &handle.scope, plan).await? {
+            return Ok(Err(why));
+        }
+        let now = Timestamp::now();
         let given = Acknowledgement {
             plan: plan.clone(),
             by: who(asked.by),
             reason: reason.to_owned(),
-            at: Some(Timestamp::now()),
-            expires: None,
+            at: Some(now),
+            expires: now.checked_add(WORD_LASTS).ok(),
             source: format!("comment on {}", asked.number),
         };
         let audit = AuditEntry { plan: Some(plan.clone()), ..audit(asked, "ack", reason) };
         shared.store.acknowledge(&handle.scope, &given, &audit).await?;
         handle.poke();
         Ok(Ok(Done::Quietly))
+    }
+
+    /// Why a word about a plan is not taken: it lifts nothing, or is the author's own where no rule names him.
+    async fn in_vain(
+        &self,
+        asked: &Asked<'_>,
+        scope: &Scope,
+        plan: &PlanId,
+    ) -> Result<Option<String>, HostingError> {
+        let Hosting { shared, forge, .. } = &self.0;
+        let document = shared.store.plan_document(scope, plan).await?;
+        let decision = document.and_then(|mut document| document.get_mut("decision").map(Value::take));
+        let decision =
+            decision.and_then(|decision| serde_json::from_value::<DecisionDocument>(decision).ok());
+        let holds = decision.map(|decision| decision.holds).unwrap_or_default();
+        if !holds.iter().any(HoldDocument::takes_acknowledgement) {
+            return Ok(Some("nothing holds it that a word would lift".to_owned()));
+        }
+        // What was pushed directly is nobody's proposal.
+        let shown = shared.reviews.documents(&scope.repository, asked.number).await?;
+        let id = shown.get(&scope.environment).and_then(|document| document.get("id")?.as_str());
+        let is_author = id == Some(plan.as_str()) && forge.pull(asked.number).await?.author == *asked.by;
+        let is_named = matches!(self.owners(&scope.environment).await?, Ok(Some(_)));
+        let why = "somebody else than its author has to say so, or `owners` has to name him";
+        Ok((is_author && !is_named).then(|| why.to_owned()))
     }
 
     /// The environment, for somebody who may.
@@ -239,7 +313,10 @@ impl CommandsTask {
         let Some(handle) = shared.registry.get(&scope) else {
             return Ok(Err(format!("there is no environment `{environment}`")));
         };
-        let owners = self.owners(environment).await?;
+        let owners = match self.owners(environment).await? {
+            Ok(owners) => owners,
+            Err(why) => return Ok(Err(why)),
+        };
         let may = match &owners {
             Some(owners) => self.is_among(asked.by, list(owners)).await?,
             None => self.writes(asked.by).await?,
@@ -255,19 +332,27 @@ impl CommandsTask {
                 "this is for {}, as `owners.{environment}` on the trunk says",
                 list(owners).join(", ").replace('@', "")
             ),
-            None => "this needs the right to write to the repository".to_owned(),
+            None => NOT_A_WRITER.to_owned(),
         }))
     }
 
-    /// As the trunk says; absent where it says nothing about the environment.
-    async fn owners(&self, environment: &EnvironmentName) -> Result<Option<Owners>, HostingError> {
+    /// As the trunk says; absent where it says nothing about the environment. An error: what it says cannot be read.
+    async fn owners(
+        &self,
+        environment: &EnvironmentName,
+    ) -> Result<Result<Option<Owners>, String>, HostingError> {
+        let unknown = |why: &str| Ok(Err(format!("who may is not known: {why}")));
         let feed = &self.0.feed;
-        let Some(trunk) = feed.trunk() else { return Ok(None) };
-        let RefState::At(head) = feed.at(&trunk) else { return Ok(None) };
+        let head = feed.trunk().map(|trunk| feed.at(&trunk));
+        let Some(RefState::At(head)) = head else { return unknown("the trunk is not there") };
         let (revisions, name) = (Arc::clone(&feed.revisions), environment.clone());
         let control = tokio::task::spawn_blocking(move || revisions.read(&head)).await??;
-        let repository = control.loaded.definitions.repository.as_ref();
-        Ok(repository.and_then(|repository| repository.owners.get(&name).cloned()))
+        let definitions = &control.loaded.definitions;
+        match &definitions.repository {
+            Some(repository) => Ok(Ok(repository.owners.get(&name).cloned())),
+            None if definitions.broken.repository => unknown("naksha.yaml on the trunk cannot be read"),
+            None => Ok(Ok(None)),
+        }
     }
 
     /// `@login`, or `@organisation/team`.

@@ -12,12 +12,16 @@ use tracing::warn;
 
 use super::{Feed, Shared};
 use crate::config::ForgeKind;
+use crate::failure::chain;
 use crate::git::GitError;
 use crate::promotion::FactsError;
 use crate::pulls::Pace;
 
 /// First and longest pause after a pass that failed; doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// Hints within this are one.
+const GATHERS: Duration = Duration::from_millis(300);
 
 /// The forge of one repository. A clone is the same one.
 #[derive(Debug, Clone)]
@@ -81,6 +85,21 @@ impl Hosting {
         Some(Self { shared, feed, forge, poll: config.poll, shown, again, pace })
     }
 
+    /// How long to pause after a pass: until the next look, or the next try. `what` a failure means, for the log.
+    pub fn pause(&self, passed: Result<(), HostingError>, failures: &mut u32, what: &str) -> Duration {
+        match passed {
+            Ok(()) => {
+                *failures = 0;
+                self.poll
+            }
+            Err(error) => {
+                *failures += 1;
+                warn!(repository = %self.feed.name(), error = chain(&error), "{what}");
+                error.pause(*failures)
+            }
+        }
+    }
+
     /// Waits until the forge may be written to.
     pub async fn turn(&self) {
         let wait = {
@@ -89,6 +108,15 @@ impl Hosting {
         };
         tokio::time::sleep(wait).await;
     }
+}
+
+/// Resolves when a webhook wakes, a moment later: one change is told by several. Never after a failure, which has a pause of its own that
+/// nobody shortens.
+pub async fn hint(stirred: &mut watch::Receiver<u64>, failures: u32) {
+    if failures > 0 || stirred.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(GATHERS).await;
 }
 
 impl HostingError {

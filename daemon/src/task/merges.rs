@@ -3,9 +3,9 @@
 //! A pass asks only about pull requests that something was shown on and that nobody has seen closed; without any the forge is
 //! not asked at all. Apart from the reports, because an environment waits for this and for none of them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
@@ -15,7 +15,7 @@ use naksha_executor::port::store::{AuditEntry, Scope};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::hosting::{Hosting, HostingError};
+use super::hosting::{Hosting, HostingError, hint};
 use crate::failure::chain;
 use crate::promotion::{BRANCHES, CLOSED_MARKER, branch_of};
 use crate::pulls::head_of;
@@ -23,9 +23,8 @@ use crate::pulls::head_of;
 /// A forge moves the branch first and says "merged" a moment later: looked at once more after this.
 const SETTLES: Duration = Duration::from_secs(2);
 
-/// Seen to be closed once. While it is being merged, Gitea says for a moment that a pull request is closed and not merged: what is
-/// seen twice counts.
-type Closed = BTreeSet<PullNumber>;
+/// Since when a pull request is seen to be closed. While it is being merged, Gitea says for a moment that it is closed and not merged.
+type Closed = BTreeMap<PullNumber, Instant>;
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
@@ -35,46 +34,41 @@ impl MergesTask {
     /// Runs until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
         let (mut failures, mut closed) = (0_u32, Closed::new());
-        let mut has_moved = true;
         let mut stirred = self.0.feed.stirred.subscribe();
+        // Whoever wakes this: what the forge says counts when it had time to say it.
+        let mut moved_at = Instant::now();
         loop {
+            if self.0.feed.state.has_changed().is_ok_and(|changed| changed) {
+                moved_at = Instant::now();
+            }
             self.0.feed.state.mark_unchanged();
             stirred.mark_unchanged();
+            let is_settled = moved_at.elapsed() >= SETTLES;
             let looked = tokio::select! {
-                looked = self.pass(&mut closed, has_moved) => looked,
+                looked = self.pass(&mut closed, is_settled) => looked,
                 () = stop.cancelled() => return,
             };
-            let pause = match looked {
-                Ok(()) => {
-                    failures = 0;
-                    if has_moved || !closed.is_empty() { SETTLES } else { self.0.poll }
-                }
-                Err(error) => {
-                    failures += 1;
-                    let error_text = chain(&error);
-                    warn!(repository = %self.0.feed.name(), error = error_text, "what was merged is not known");
-                    if let Some(reviewed) = &self.0.feed.reviewed {
-                        reviewed.tell_trouble(error_text);
-                    }
-                    error.pause(failures)
-                }
-            };
-            has_moved = false;
+            if let (Err(error), Some(reviewed)) = (&looked, &self.0.feed.reviewed) {
+                reviewed.tell_trouble(chain(error));
+            }
+            let is_over = looked.is_ok() && is_settled && closed.is_empty();
+            let pause = self.0.pause(looked, &mut failures, "what was merged is not known");
+            let pause = if is_over || failures > 0 { pause } else { SETTLES };
             tokio::select! {
                 moved = self.0.feed.state.changed() => match moved {
-                    Ok(()) => has_moved = true,
+                    Ok(()) => moved_at = Instant::now(),
                     Err(_) => return,
                 },
-                () = self.0.shown.notified() => {}
-                _ = stirred.changed() => {}
+                () = self.0.shown.notified(), if failures == 0 => {}
+                () = hint(&mut stirred, failures) => {}
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
             }
         }
     }
 
-    /// `is_first`: the heads just moved, and the forge may not have said yet by whom.
-    async fn pass(&self, closed: &mut Closed, is_first: bool) -> Result<(), HostingError> {
+    /// `is_settled`: the heads moved long enough ago that the forge has said by whom.
+    async fn pass(&self, closed: &mut Closed, is_settled: bool) -> Result<(), HostingError> {
         let Hosting { shared, feed, forge, .. } = &self.0;
         // Before the forge is asked: what it says then is about these.
         let heads = feed.heads();
@@ -85,7 +79,7 @@ impl MergesTask {
             // I/O: who of them is open
             let open = forge.open_pulls().await?;
             let is_open = |pull: &ShownPull| open.iter().any(|open| open.number == pull.number);
-            closed.retain(|number| waiting.iter().any(|pull| pull.number == *number));
+            closed.retain(|number, _| waiting.iter().any(|pull| pull.number == *number));
             for pull in waiting.iter().filter(|pull| !is_open(pull)) {
                 match self.settle(pull, closed).await {
                     Ok(settled) => found.extend(settled),
@@ -97,7 +91,7 @@ impl MergesTask {
         // A merge that was just found explains the head; else somebody may be merging.
         let is_explained = found.iter().any(|commit| heads.values().any(|head| head == commit));
         if let Some(reviewed) = &feed.reviewed
-            && (waiting.is_empty() || is_explained || !is_first)
+            && (waiting.is_empty() || is_explained || is_settled)
         {
             reviewed.tell(heads, !found.is_empty());
         }
@@ -131,7 +125,7 @@ impl MergesTask {
                 warn!(%repository, pull = %number, head = head.short(), shown = shown.head.short(), commit, "merged otherwise than it was shown");
                 shared.reviews.withdraw(repository, number).await?;
             }
-            PullState::Closed if closed.insert(number) => {}
+            PullState::Closed if closed.entry(number).or_insert_with(Instant::now).elapsed() < SETTLES => {}
             PullState::Closed => {
                 if !is_fork && branch.starts_with(BRANCHES) && !self.is_closed_by_us(number).await? {
                     self.bar(number, &head, &branch).await?;

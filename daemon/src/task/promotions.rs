@@ -18,7 +18,7 @@ use naksha_policies::{GateState, GateVerdict};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::hosting::{Hosting, HostingError};
+use super::hosting::{Hosting, HostingError, hint};
 use super::{LoadedRevision, RefState};
 use crate::failure::chain;
 use crate::git::{GitError, Merged, Objects};
@@ -78,21 +78,11 @@ impl PromotionsTask {
                 passed = self.pass(&mut refused) => passed,
                 () = stop.cancelled() => return,
             };
-            let pause = match passed {
-                Ok(()) => {
-                    failures = 0;
-                    self.0.poll
-                }
-                Err(error) => {
-                    failures += 1;
-                    warn!(repository = %self.0.feed.name(), error = chain(&error), "promotions were not looked at");
-                    error.pause(failures)
-                }
-            };
+            let pause = self.0.pause(passed, &mut failures, "promotions were not looked at");
             tokio::select! {
                 _ = soaked.changed(), if failures == 0 => {}
                 () = reviewed.changed() => {}
-                _ = stirred.changed() => {}
+                () = hint(&mut stirred, failures) => {}
                 moved = self.0.feed.state.changed() => if moved.is_err() { return },
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::RefState;
-use super::hosting::{Hosting, HostingError};
+use super::hosting::{Hosting, HostingError, hint};
 use crate::failure::chain;
 use crate::promotion::{Asked, blocked, judge_gates};
 use crate::pulls::{
@@ -79,28 +79,19 @@ impl PullsTask {
             spoken.mark_unchanged();
             stirred.mark_unchanged();
             again.mark_unchanged();
-            said.retain(|number, _| !self.0.again.borrow().contains(number));
             self.0.again.send_if_modified(|again| {
+                said.retain(|number, _| !again.contains(number));
                 again.clear();
                 false
             });
-            let pause = tokio::select! {
-                passed = self.pass(&mut said) => match passed {
-                    Ok(()) => {
-                        failures = 0;
-                        self.0.poll
-                    }
-                    Err(error) => {
-                        failures += 1;
-                        warn!(repository = %self.0.feed.name(), %error, "pull requests were not looked at");
-                        error.pause(failures)
-                    }
-                },
+            let passed = tokio::select! {
+                passed = self.pass(&mut said) => passed,
                 () = stop.cancelled() => return,
             };
+            let pause = self.0.pause(passed, &mut failures, "pull requests were not looked at");
             tokio::select! {
-                _ = again.changed() => {}
-                _ = stirred.changed() => {}
+                _ = again.changed(), if failures == 0 => {}
+                () = hint(&mut stirred, failures) => {}
                 () = self.more_is_applied(&said, &mut spoken), if failures == 0 => {}
                 _ = soaked.changed(), if failures == 0 && said.values().any(Word::is_promotion) => {}
                 moved = heads.changed() => if moved.is_err() { return },

@@ -14,10 +14,9 @@ use naksha_executor::port::forge::PullNumber;
 use naksha_executor::port::review::ShownPull;
 use naksha_executor::port::store::Scope;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::hosting::{Hosting, HostingError};
-use crate::failure::chain;
 use crate::git::GitError;
 use crate::pulls::{Fate, MARKER, call, call_is_over, call_marker, fate, sequel};
 
@@ -65,22 +64,13 @@ impl SequelTask {
                 passed = self.pass(&mut said) => passed,
                 () = stop.cancelled() => return,
             };
-            let pause = match passed {
-                Ok(pause) => {
-                    failures = 0;
-                    pause
-                }
-                Err(error) => {
-                    failures += 1;
-                    let error_text = chain(&error);
-                    warn!(repository = %self.0.feed.name(), error = error_text, "what became of merges was not told");
-                    Some(error.pause(failures))
-                }
-            };
+            let soon = passed.as_ref().ok().copied().flatten();
+            let pause = self.0.pause(passed.map(drop), &mut failures, "what became of merges was not told");
+            let pause = soon.unwrap_or(pause);
             tokio::select! {
                 _ = spoken.changed(), if failures == 0 => {}
                 () = reviewed.changed() => {}
-                () = tokio::time::sleep(pause.unwrap_or(self.0.poll)) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
             }
         }

@@ -176,10 +176,17 @@ pub async fn comments_are_heard_once(_: SharedStore, reviews: SharedReviews) {
     for (comment, seconds) in [(0, 10), (7, 30), (5, 20), (7, 99)] {
         reviews.hear(&repository, CommentId(comment), at(seconds)).await.expect("should remember");
     }
-    let comments = [0, 5, 7].map(CommentId).into();
-    assert_eq!(heard().await, Some(Heard { until: at(30), comments }), "the first time counts");
+    let comments: BTreeSet<CommentId> = [0, 5, 7].map(CommentId).into();
+    assert_eq!(
+        heard().await,
+        Some(Heard { until: at(30), comments: BTreeSet::clone(&comments) }),
+        "the first time counts"
+    );
+    // Comment 0 stands for how far all of them were read.
+    reviews.hear(&repository, CommentId(0), at(40)).await.expect("should remember");
+    assert_eq!(heard().await, Some(Heard { until: at(40), comments }));
     reviews.hear(&repository, CommentId(9), at(25 + DAY)).await.expect("should remember");
-    let comments = [7, 9].map(CommentId).into();
+    let comments = [0, 7, 9].map(CommentId).into();
     assert_eq!(heard().await, Some(Heard { until: at(25 + DAY), comments }));
 }
 

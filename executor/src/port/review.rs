@@ -42,7 +42,8 @@ pub trait Reviews: Send + Sync + fmt::Debug {
         repository: &RepositoryName,
         number: PullNumber,
     ) -> Result<BTreeMap<EnvironmentName, Value>, StoreError>;
-    /// A comment was read, and what it asked for is done or refused. `at`: when it was made.
+    /// A comment was read, and what it asked for is done or refused. `at`: when it was made. Comment 0 stands for how far all of them were
+    /// read, which only grows.
     async fn hear(
         &self,
         repository: &RepositoryName,

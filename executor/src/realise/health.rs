@@ -43,11 +43,15 @@ pub(super) async fn await_healthy(
     let deadline = Instant::now() + timeout;
     let mut changes = run.input.target.changes();
     let mut whys = Whys::new();
+    let mut gone_since: Option<Instant> = None;
     loop {
         // Before looking: what changes meanwhile must wake us again.
         changes.borrow_and_update();
-        let Looked { sick, is_final } = look(run, &open).await;
+        let Looked { sick, is_final, is_gone } = look(run, &open).await;
         let health = whole(&sick);
+        gone_since = is_gone.then(|| gone_since.unwrap_or_else(Instant::now));
+        // Seen twice: a controller may replace an object, and a server be behind for a moment.
+        let is_final = is_final || gone_since.is_some_and(|since| since.elapsed() >= POLL_INTERVAL);
         if matches!(health, Health::Healthy | Health::Suspended) {
             tell_no_more(run, awaited);
             return health;
@@ -117,8 +121,10 @@ fn mark_of(run: &Run<'_>, key: &ObjectKey) -> Option<Mark> {
 struct Looked {
     /// What is not healthy, worst first.
     sick: Vec<(ObjectKey, Health)>,
-    /// Something of it is gone, and waiting does not bring it back.
+    /// Something of it runs once, and is gone: it stays as it is.
     is_final: bool,
+    /// Something else of it is not there.
+    is_gone: bool,
 }
 
 async fn look(run: &Run<'_>, open: &[Wanted]) -> Looked {
@@ -130,20 +136,25 @@ async fn look(run: &Run<'_>, open: &[Wanted]) -> Looked {
         Ok(observation) => observation,
         Err(error) => {
             let unknown = |wanted: &Wanted| (wanted.key.clone(), Health::Unknown(error.to_string()));
-            return Looked { sick: open.first().map(unknown).into_iter().collect(), is_final: false };
+            return Looked {
+                sick: open.first().map(unknown).into_iter().collect(),
+                is_final: false,
+                is_gone: false,
+            };
         }
     };
     ends::record(run, &observation, &undone).await;
-    let mut is_final = false;
+    let (mut is_final, mut is_gone) = (false, false);
     let healths = open.iter().map(|wanted| {
         let (key, health) = (&wanted.key, health_of(&observation, wanted));
         let gone = (health == Health::Missing).then(|| run.entry(key)?.health_when_gone(key)).flatten();
+        is_final |= gone.as_ref().is_some_and(|health| !health.is_healthy());
         // Everything of the unit is written by now: nobody makes this one again before it is planned anew.
-        is_final |= gone.as_ref().map_or(health == Health::Missing, |health| !health.is_healthy());
+        is_gone |= gone.is_none() && health == Health::Missing;
         (key.clone(), gone.unwrap_or(health))
     });
     let sick = sick(healths);
-    Looked { sick, is_final }
+    Looked { sick, is_final, is_gone }
 }
 
 fn health_of(observation: &Observation, wanted: &Wanted) -> Health {

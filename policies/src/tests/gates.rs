@@ -176,8 +176,15 @@ fn a_rollback_passes_everything() {
     }
     let case = case.but(|it| {
         it.is_rollback = true;
-        it.barred = Some("it burnt");
         it.blocked = Some("staging is held");
     });
     assert_eq!(case.says(Gate::Order), "open: rollback: staging ran it before", "it is the way out");
+    let case = case.but(|it| {
+        it.is_rollback = true;
+        it.barred = Some("it burnt");
+    });
+    assert!(
+        case.says(Gate::Order).starts_with("shut: aaaaaaaaaa is barred: it burnt"),
+        "nobody goes back to what burnt"
+    );
 }

@@ -32,7 +32,9 @@ fn a_word_counts_once_from_those_who_may() {
     let held = site.pushed(&daemon, 2, 4);
     let ack = format!("/naksha ack {} it is fine", &held["plan"].as_str().unwrap()[..12]);
     must(site.forged.say(&site.forged.reader, number, &ack));
-    site.await_answer(number, "Not done: this needs the right to write to the repository.");
+    await_true("the reader to be refused", || {
+        daemon.log().contains(&format!("by={} done=false", site.forged.reader.login))
+    });
     let edited = must(site.forged.say(&site.forged.writer, number, "a thought"));
     must(site.forged.say_otherwise(edited, &ack));
     must(site.forged.say(&site.forged.writer, number, "/naksha ack 0000000000 no such plan"));

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use naksha_environments::environment::{Environment, Follows};
+use naksha_environments::ids::Revision;
 use naksha_executor::port::store::EnvironmentRecord;
 use naksha_policies::GateVerdict;
 
 use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
+use crate::git::GitError;
 use crate::promotion::{Asked, FactsError, judge_gates};
+
+/// Heals have no revision; so many of them may have come since.
+const LOOK_BACK: u32 = 20;
 
 /// By the rules that were applied last, where there are any: a promotion neither opens its own gates nor takes them away.
 ///
@@ -32,9 +37,7 @@ pub(super) async fn gates(
     if !is_promoted(&environment) || is_applied || sources.frozen.is_some() {
         return Ok(Vec::new());
     }
-    let begun = this.shared.store.applies(&this.scope, 1).await.map_err(PassError::Store)?;
-    let begun = begun.into_iter().next().and_then(|apply| apply.revisions);
-    if begun.is_some_and(|revisions| revisions.content == *source) {
+    if is_begun(this, record, source).await? {
         return Ok(Vec::new());
     }
     let asked = Asked { environment, source, blocked: None, skipped_by: None };
@@ -44,4 +47,28 @@ pub(super) async fn gates(
         FactsError::Git(error) => PassError::Git(error),
         FactsError::Computation(error) => PassError::Computation(error),
     })
+}
+
+/// Whether the last apply of a revision was one of this source, and nothing else was applied or found in order since.
+async fn is_begun(
+    this: &Reconciler,
+    record: &EnvironmentRecord,
+    source: &Revision,
+) -> Result<bool, PassError> {
+    let latest = this.shared.store.applies(&this.scope, LOOK_BACK).await.map_err(PassError::Store)?;
+    let Some(begun) = latest.into_iter().find_map(|apply| apply.revisions) else { return Ok(false) };
+    if begun.content != *source || record.barred.contains_key(source) {
+        return Ok(false);
+    }
+    let Some(applied) = record.applied.clone() else { return Ok(true) };
+    let (mirror, control) = (Arc::clone(&this.feed.mirror), begun.control);
+    let is_over = move || {
+        let objects = mirror.objects();
+        Ok(objects.has(&control)?
+            && objects.has(&applied.control)?
+            && objects.is_ancestor(&control, &applied.control)?)
+    };
+    let is_over: Result<bool, GitError> =
+        tokio::task::spawn_blocking(is_over).await.map_err(PassError::Computation)?;
+    Ok(!is_over.map_err(PassError::Git)?)
 }

@@ -145,7 +145,8 @@ async fn rolled_back_from(
     record: &EnvironmentRecord,
     content: &Revision,
 ) -> Result<Option<Revision>, PassError> {
-    if !record.ran.contains(content) {
+    // Again to what was gone back from is no way back.
+    if !record.ran.contains(content) || record.barred.contains_key(content) {
         return Ok(None);
     }
     let tried = this.shared.store.applies(&this.scope, 1).await.map_err(PassError::Store)?;

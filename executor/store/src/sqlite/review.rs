@@ -169,12 +169,15 @@ pub(crate) async fn hear(
 ) -> Result<(), Failure> {
     let owner = scope::ensure_repository(conn, repository).await?;
     let comment = i64::try_from(comment.0).map_err(|error| Failure::row("comment", error))?;
-    sqlx::query("INSERT INTO heard (repository, comment, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
-        .bind(owner)
-        .bind(comment)
-        .bind(row::micros(at))
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query(
+        "INSERT INTO heard (repository, comment, at) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET at = excluded.at WHERE comment = 0 AND at < excluded.at",
+    )
+    .bind(owner)
+    .bind(comment)
+    .bind(row::micros(at))
+    .execute(&mut *conn)
+    .await?;
     sqlx::query("DELETE FROM heard WHERE repository = ?1 AND at < (SELECT max(at) FROM heard WHERE repository = ?1) - ?2")
         .bind(owner)
         .bind(OVERLAP_MICROS)
