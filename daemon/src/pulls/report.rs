@@ -288,3 +288,44 @@ pub fn cut(text: &str, bytes: usize) -> String {
     let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     format!("{}…", &text[..end])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promotion_tells_its_gates_and_none_is_silent() {
+        let name = |text| EnvironmentName::parse(text).unwrap();
+        let verdict = |gate, state, words: &str| GateVerdict { gate, state, words: words.to_owned() };
+        let gates = Gates::from([(
+            name("staging"),
+            [
+                verdict(Gate::Order, GateState::Open, "dev runs it and is well"),
+                verdict(
+                    Gate::Soak,
+                    GateState::Waits { until: None },
+                    "30m are over at 2030-06-01 12:30Z, if dev stays well",
+                ),
+                verdict(Gate::Verify, GateState::Open, "none is asked for"),
+                verdict(Gate::Window, GateState::Open, "open | <b> @everybody"),
+            ],
+        )]);
+        let outlooks = [
+            Outlook { environment: name("dev"), prospect: Prospect::Nothing(UNAFFECTED.to_owned()) },
+            Outlook { environment: name("staging"), prospect: Prospect::Nothing(UNAFFECTED.to_owned()) },
+        ];
+        let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
+        let (head, base) = (revision('a'), revision('b'));
+        let Report { checks, comment } =
+            report(&Subject { head: &head, base: &base, gates: &gates }, &outlooks, &[]);
+        let checks: Vec<_> = checks
+            .iter()
+            .map(|check| format!("{}: {:?}: {}", check.name, check.state, check.summary))
+            .collect();
+        insta::assert_snapshot!(format!("{}\n\n{comment}", checks.join("\n")));
+        let none = report(&Subject { head: &head, base: &base, gates: &Gates::new() }, &outlooks, &[]);
+        let says_none = |check: &&Check| check.summary == "not a promotion";
+        assert_eq!(none.checks.iter().filter(says_none).count(), Gate::ALL.len());
+        assert_eq!(none.checks.last().map(|check| check.name.as_str()), Some(AGGREGATE));
+    }
+}

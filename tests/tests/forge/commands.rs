@@ -80,4 +80,13 @@ fn who_may_is_read_from_the_trunk() {
     daemon.await_state("dev", "suspended");
     must(site.forged.say(&site.forged.writer, number, "/naksha resume dev"));
     daemon.await_state("dev", "synced");
+
+    // Rules that cannot be read make nobody an owner.
+    let repository = &site.installation.repository;
+    must(site.forged.pull(repository.folder(), "main"));
+    let commit = repository.write("naksha.yaml", "kind: [\n").commit("a slip");
+    must(site.forged.push(repository.folder(), "main", &site.forged.writer));
+    daemon.await_status("dev", "at the slip", |status| status["control"] == commit);
+    must(site.forged.say(&site.forged.writer, number, "/naksha suspend dev"));
+    site.await_answer(number, "Not done: who may is not known: naksha.yaml on the trunk cannot be read.");
 }

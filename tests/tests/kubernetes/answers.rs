@@ -166,7 +166,7 @@ async fn a_dry_run_that_was_taken_is_asked_again_only_when_something_moved() {
         let question = Question::from(vec![Wanted { key: key.clone(), mark: None }]);
         let seen = case.target.observe(question).await.expect("should observe");
         let Some(Observed::Live(live)) = seen.objects.get(&key) else { panic!("{seen:?}") };
-        let write = case.asked(&deployment(&json!({"replicas": replicas})), Some(live.mark.clone()));
+        let write = case.asked(&deployment(&json!({"replicas": replicas})), Some(live.expected()));
         case.target.try_out(&write).await
     };
     for (replicas, asked) in [(1, 2), (1, 2), (2, 3), (1, 3)] {
