@@ -23,8 +23,6 @@ pub struct Asked<'a> {
     pub source: &'a Revision,
     /// Why the environment takes nothing now.
     pub blocked: Option<&'a str>,
-    /// Who wants that environments are skipped, and may.
-    pub skipped_by: Option<&'a str>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +41,7 @@ pub async fn judge_gates(
     feed: &Feed,
     asked: &Asked<'_>,
 ) -> Result<[GateVerdict; 4], FactsError> {
-    let Asked { environment, source, blocked, skipped_by } = *asked;
+    let Asked { environment, source, blocked } = *asked;
     let scope = |name: &EnvironmentName| Scope { repository: feed.name().clone(), environment: name.clone() };
     let from: &[EnvironmentName] = match &environment.follows {
         Follows::Promotion { from } => from,
@@ -90,13 +88,26 @@ pub async fn judge_gates(
         blocked,
         upstreams: &upstreams,
         verified: &verified,
-        skipped_by,
+        // Nobody skips an environment yet.
+        skipped_by: None,
         now: Timestamp::now(),
     }))
 }
 
+/// What every gate says of what is proposed now: an environment that takes nothing is one more reason.
+pub async fn judge_proposal(
+    shared: &Shared,
+    feed: &Feed,
+    environment: &Environment,
+    source: &Revision,
+) -> Result<[GateVerdict; 4], FactsError> {
+    let scope = Scope { repository: feed.name().clone(), environment: environment.name.clone() };
+    let blocked = blocked(shared, &scope);
+    judge_gates(shared, feed, &Asked { environment, source, blocked: blocked.as_deref() }).await
+}
+
 /// Why an environment takes nothing now; nothing when it does.
-pub fn blocked(shared: &Shared, scope: &Scope) -> Option<String> {
+fn blocked(shared: &Shared, scope: &Scope) -> Option<String> {
     let status = shared.registry.get(scope)?.status()?;
     let name = &scope.environment;
     match &status.state {

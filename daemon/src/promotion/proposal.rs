@@ -11,7 +11,7 @@ use crate::git::CommitInfo;
 use crate::pulls::cut;
 
 /// By this line the text of a promotion is known.
-pub const PROMOTION_MARKER: &str = "<!-- naksha: promotion -->";
+const PROMOTION_MARKER: &str = "<!-- naksha: promotion -->";
 /// By this line it is known that we closed one ourselves.
 pub const CLOSED_MARKER: &str = "<!-- naksha: closed -->";
 /// Bytes of a commit's subject, an author, a name, a version: whoever wrote them did not think of this page.

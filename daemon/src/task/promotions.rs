@@ -23,8 +23,8 @@ use super::{LoadedRevision, RefState};
 use crate::failure::chain;
 use crate::git::{GitError, Merged, Objects};
 use crate::promotion::{
-    Asked, CLOSED_MARKER, Choice, Contents, Ran, Record, Standing, blocked, branch_of, candidate, choose,
-    judge_gates, lock_path, lock_text, promotion_text, promotion_title,
+    CLOSED_MARKER, Choice, Contents, Ran, Record, Standing, branch_of, candidate, choose, judge_proposal,
+    lock_path, lock_text, promotion_text, promotion_title,
 };
 use crate::pulls::{AGGREGATE, head_of};
 
@@ -291,10 +291,7 @@ impl PromotionsTask {
 
     async fn gates(&self, case: &Case<'_>, source: &Revision) -> Result<[GateVerdict; 4], HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
-        let blocked = blocked(shared, &case.scope);
-        let asked =
-            Asked { environment: case.environment, source, blocked: blocked.as_deref(), skipped_by: None };
-        Ok(judge_gates(shared, feed, &asked).await?)
+        Ok(judge_proposal(shared, feed, case.environment, source).await?)
     }
 
     async fn open(&self, case: &Case<'_>, candidate: &Candidate, pulls: &[Pull]) -> Result<(), HostingError> {

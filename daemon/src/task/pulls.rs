@@ -27,7 +27,7 @@ use tracing::{info, warn};
 use super::RefState;
 use super::hosting::{Hosting, HostingError, hint};
 use crate::failure::chain;
-use crate::promotion::{Asked, blocked, judge_gates};
+use crate::promotion::judge_proposal;
 use crate::pulls::{
     AGGREGATE, Gates, MARKER, Proposal, Proposed, Report, Subject, begun, conflict, outlook, promotions,
     propose, report, shown,
@@ -200,10 +200,8 @@ impl PullsTask {
         let Hosting { shared, feed, .. } = &self.0;
         let mut gates = Gates::new();
         for (environment, source) in promotions {
-            let scope = Scope { repository: feed.name().clone(), environment: environment.name.clone() };
-            let blocked = blocked(shared, &scope);
-            let asked = Asked { environment, source, blocked: blocked.as_deref(), skipped_by: None };
-            gates.insert(environment.name.clone(), judge_gates(shared, feed, &asked).await?);
+            let verdicts = judge_proposal(shared, feed, environment, source).await?;
+            gates.insert(environment.name.clone(), verdicts);
         }
         Ok(gates)
     }

@@ -40,7 +40,7 @@ pub(super) async fn gates(
     if is_begun(this, record, source).await? {
         return Ok(Vec::new());
     }
-    let asked = Asked { environment, source, blocked: None, skipped_by: None };
+    let asked = Asked { environment, source, blocked: None };
     let judged = judge_gates(&this.shared, &this.feed, &asked).await;
     judged.map(Vec::from).map_err(|error| match error {
         FactsError::Store(error) => PassError::Store(error),
