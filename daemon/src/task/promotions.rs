@@ -3,7 +3,7 @@
 //! Nothing is remembered: what is proposed stands on the forge, in the lock on a branch of ours. Whatever a pass leaves half done
 //! (a branch without a pull request, one that is not needed any more), the next one puts right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use naksha_environments::ids::Revision;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::source::{Entry, SourceTree, TreePath};
 use naksha_executor::port::forge::{CheckState, FileCommit, ForgeError, NewPull, Pull, PullNumber};
+use naksha_executor::port::soak::Soak;
 use naksha_executor::port::store::{EnvironmentRecord, Scope};
 use naksha_policies::{GateState, GateVerdict};
 use tokio_util::sync::CancellationToken;
@@ -214,11 +215,7 @@ impl PromotionsTask {
             let scope = Scope { repository: feed.name().clone(), environment: name.clone() };
             let runs = shared.store.environment(&scope).await?.applied.map(|applied| applied.content);
             let soaks = shared.soaks.soaks(&scope).await?;
-            let well: BTreeSet<_> = soaks
-                .into_iter()
-                .filter(|soak| soak.is_well != Some(false))
-                .map(|soak| soak.source)
-                .collect();
+            let well = soaks.into_iter().filter(Soak::ran_well).map(|soak| soak.source).collect();
             upstreams.push(Ran { runs, well });
         }
         let mirror = Arc::clone(&feed.mirror);

@@ -42,4 +42,31 @@ impl Soak {
     pub fn new(source: Revision) -> Self {
         Self { source, well: Duration::ZERO, is_well: None, at: Timestamp::UNIX_EPOCH, render: None }
     }
+
+    /// Whether it was seen to be well with the source, and not worse since. That nobody can tell is not well.
+    pub fn ran_well(&self) -> bool {
+        match self.is_well {
+            Some(is_well) => is_well,
+            None => !self.well.is_zero(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_saw_was_not_well() {
+        let source = Revision::parse(&"a".repeat(40)).unwrap();
+        let soak = |is_well, seconds| Soak {
+            is_well,
+            well: Duration::from_secs(seconds),
+            ..Soak::new(source.clone())
+        };
+        assert!(!soak(None, 0).ran_well());
+        assert!(soak(None, 60).ran_well(), "it was well before nobody could tell");
+        assert!(soak(Some(true), 0).ran_well());
+        assert!(!soak(Some(false), 60).ran_well());
+    }
 }

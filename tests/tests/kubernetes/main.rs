@@ -25,5 +25,6 @@ mod site;
 mod storm;
 mod users;
 mod vanish;
+mod waiting;
 mod why;
 mod wire;
