@@ -5,10 +5,12 @@
 //! server refuses such a CustomResourceDefinition). Every other group is somebody's, and is never judged.
 
 mod defaults;
+mod fields;
 mod table;
 mod well_known;
 
 pub use defaults::is_default;
+pub use fields::{TABLE as FIELDS, UnknownField, unknown_fields};
 
 use crate::diagnostic::did_you_mean;
 use table::{GONE, GROUPS, Gone, Group, Instead, Kind};

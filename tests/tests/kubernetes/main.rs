@@ -8,6 +8,7 @@ mod contract;
 mod credentials;
 mod daemon;
 mod demo;
+mod fields;
 mod health_rules;
 mod immutable;
 mod installations;

@@ -48,6 +48,7 @@ fn what_somebody_does_meanwhile_is_healed() {
     let (menu, page) = (shop.path("/api/v1", "configmaps/menu"), shop.path("/api/v1", "configmaps/page"));
     let uid = |path: &str| Some(shop.get(path)?["metadata"]["uid"].clone());
     // Written by the very apply that waits.
+    await_true("the menu", || uid(&menu).is_some());
     let first = uid(&menu).expect("should be there");
     must(shop.plane.admin().send(Method::DELETE, &menu, None));
     await_true("the menu to be made again", || uid(&menu).is_some_and(|now| now != first));
