@@ -43,6 +43,11 @@ pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     scope(group, kind) == Some(Scope::Cluster) || well_known::is_cluster_scoped(group, kind)
 }
 
+/// Whether the group is that of a well-known project, whose kinds without a namespace are known.
+pub fn is_well_known(group: &str) -> bool {
+    well_known::is_known(group)
+}
+
 /// What is wrong with a kind and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
