@@ -1,0 +1,137 @@
+//! What is to be said of a change: worked out, compared with what is said, and the difference sent. For pull requests and for
+//! merge queues alike.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::environment::Environment;
+use naksha_environments::ids::{EnvironmentName, Revision};
+use naksha_executor::port::forge::{Check, CheckState, Reported};
+use naksha_executor::port::review::ShownPlan;
+use naksha_executor::port::store::{Revisions, Scope};
+
+use super::hosting::{Hosting, HostingError};
+use crate::promotion::judge_proposal;
+use crate::pulls::{
+    Change, Gates, Proposal, Proposed, Report, Seen, Subject, conflict, outlook, promotions, propose, report,
+    shown,
+};
+
+/// No forge cuts a summary to fewer characters.
+const SHORTEST_CUT: usize = 140;
+
+/// What environments had applied: an action is about the difference to that.
+pub(super) type Applied = BTreeMap<EnvironmentName, Option<Revisions>>;
+
+/// Environments that get another source, and which.
+pub(super) type Promotions = Vec<(Arc<Environment>, Revision)>;
+
+/// What is to be said of a change, and what that goes by.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub report: Report,
+    /// What it shows.
+    pub plans: Vec<ShownPlan>,
+    /// Of the environments that something was planned for.
+    pub applied: Applied,
+    pub promotions: Promotions,
+    pub gates: Gates,
+}
+
+impl Hosting {
+    /// `seen`: what was shown before, where that is to be compared with.
+    pub(super) async fn plan(&self, change: &Change, seen: Option<&Seen>) -> Result<Planned, HostingError> {
+        let (own_feed, own) = (self.feed.clone(), change.clone());
+        let proposed = tokio::task::spawn_blocking(move || propose(&own_feed, &own)).await??;
+        let (head, base) = (&change.head, change.base.head());
+        let proposal = match proposed {
+            Proposed::Conflicts(paths) => {
+                let subject = Subject { head, base, gates: &Gates::new(), seen };
+                let report = conflict(&subject, &paths);
+                let (plans, promotions) = (Vec::new(), Vec::new());
+                return Ok(Planned {
+                    report,
+                    plans,
+                    applied: Applied::new(),
+                    promotions,
+                    gates: Gates::new(),
+                });
+            }
+            Proposed::Merges(proposal) => proposal,
+        };
+        let promotions = promotions(&proposal);
+        let gates = self.gates(&promotions).await?;
+        let all = proposal.merged.loaded.definitions.environments.keys();
+        let mut applied = self.applied(all).await?;
+        let outlooks = outlook(&self.shared, &self.feed, &proposal).await;
+        let subject = Subject { head, base, gates: &gates, seen };
+        let report = report(&subject, &outlooks, &new_errors(&proposal));
+        let plans = shown(&outlooks);
+        applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
+        Ok(Planned { report, plans, applied, promotions, gates })
+    }
+
+    pub(super) async fn applied(
+        &self,
+        environments: impl Iterator<Item = &EnvironmentName>,
+    ) -> Result<Applied, HostingError> {
+        let mut applied = Applied::new();
+        for environment in environments {
+            let scope = Scope { repository: self.feed.name().clone(), environment: environment.clone() };
+            let record = self.shared.store.environment(&scope).await?;
+            applied.insert(environment.clone(), record.applied);
+        }
+        Ok(applied)
+    }
+
+    pub(super) async fn gates(&self, promotions: &Promotions) -> Result<Gates, HostingError> {
+        let mut gates = Gates::new();
+        for (environment, source) in promotions {
+            let verdicts = judge_proposal(&self.shared, &self.feed, environment, source).await?;
+            gates.insert(environment.name.clone(), verdicts);
+        }
+        Ok(gates)
+    }
+
+    /// What counts on a head and is ours.
+    pub(super) async fn own_checks(&self, head: &Revision) -> Result<Vec<Reported>, HostingError> {
+        let us = self.forge.whoami().await?;
+        let mut checks = self.forge.checks(head).await?;
+        checks.retain(|known| known.author.as_ref() == Some(&us));
+        Ok(checks)
+    }
+
+    /// Checks that are not set like this already.
+    pub(super) async fn set(
+        &self,
+        head: &Revision,
+        checks: &[&Check],
+        known: &[Reported],
+    ) -> Result<(), HostingError> {
+        for check in checks {
+            let known = known.iter().find(|known| known.name == check.name);
+            if known.is_none_or(|known| !says(known, check)) {
+                self.turn().await;
+                self.forge.report(head, check).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a forge has a check as it would be set. Some know one word for what runs and what waits, and cut what is long.
+fn says(known: &Reported, check: &Check) -> bool {
+    let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
+    let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
+    let is_cut = known.summary.chars().count() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
+    is_same && (known.summary == check.summary || is_cut)
+}
+
+/// Errors that merging would bring.
+fn new_errors(proposal: &Proposal) -> Vec<Diagnostic> {
+    let (base, merged) = proposal.sides();
+    let known = &base.loaded.diagnostics;
+    let found = merged.loaded.diagnostics.iter();
+    found.filter(|found| found.is_error() && !known.contains(found)).cloned().collect()
+}
