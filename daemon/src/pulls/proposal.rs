@@ -8,6 +8,7 @@ use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_executor::port::forge::PullNumber;
 
 use crate::git::{GitError, Merged, RefName};
+use crate::promotion::Promoted;
 use crate::task::{Feed, LoadedRevision, RefState};
 
 /// What a change would be merged into.
@@ -25,6 +26,8 @@ pub struct Change {
     pub head: Revision,
     /// Where the remote keeps it.
     pub at: RefName,
+    /// The branch that it comes from, when that is one of this repository.
+    pub from: Option<String>,
     pub base: Base,
     /// Whoever wrote it may let it be compared with what is there.
     pub is_trusted: bool,
@@ -47,6 +50,8 @@ pub struct Branched {
     pub name: String,
     pub base: Arc<LoadedRevision>,
     pub merged: Arc<LoadedRevision>,
+    /// Environments that follow what the change comes from: it is a promotion from them.
+    pub from: Vec<EnvironmentName>,
 }
 
 impl Base {
@@ -100,7 +105,7 @@ pub enum Proposed {
 
 /// Brings the head of a change and merges it into its base. Blocks.
 pub fn propose(feed: &Feed, change: &Change) -> Result<Proposed, GitError> {
-    let Change { head, at, base, is_trusted } = change;
+    let Change { head, at, from, base, is_trusted } = change;
     feed.mirror.bring_head(at, head)?;
     let tree = match feed.mirror.objects().merge(base.head(), head)? {
         Merged::Clean(tree) => tree,
@@ -111,15 +116,34 @@ pub fn propose(feed: &Feed, change: &Change) -> Result<Proposed, GitError> {
     Ok(Proposed::Merges(match &base.branch {
         None => Proposal { base: control, merged, branch: None, is_trusted },
         Some((name, at)) => {
-            let branch = Branched { name: name.clone(), base: feed.revisions.read(at)?, merged };
+            let (name, base) = (name.clone(), feed.revisions.read(at)?);
+            let from = from.as_ref().map(|from| upstreams(feed, from, &control)).unwrap_or_default();
+            let branch = Branched { name, base, merged, from };
             Proposal { base: Arc::clone(&control), merged: control, branch: Some(branch), is_trusted }
         }
     }))
 }
 
-/// The promotions that it is: environments that get another source, and by which gates. Any pull request that moves a lock is one; and one
-/// that lets an environment follow the trunk from now on takes it to the base, at least.
-pub fn promotions(proposal: &Proposal) -> Vec<(Arc<Environment>, Revision)> {
+/// Environments that follow a branch, or the trunk.
+fn upstreams(feed: &Feed, branch: &str, control: &LoadedRevision) -> Vec<EnvironmentName> {
+    let trunk = feed.trunk();
+    let is_trunk = trunk.as_ref().and_then(RefName::branch_name) == Some(branch);
+    let follows = |environment: &&Arc<Environment>| match &environment.follows {
+        Follows::Trunk => is_trunk,
+        Follows::Branch(followed) => followed == branch,
+        Follows::Promotion { .. } => false,
+    };
+    let environments = control.loaded.definitions.environments.values();
+    environments.filter(follows).map(|environment| environment.name.clone()).collect()
+}
+
+/// The promotions that it is: environments that get another source, and by which gates. Any pull request that moves a lock is one; one that
+/// lets an environment follow the trunk from now on takes it to the base, at least; and one from what an environment follows into the
+/// branch of another one.
+pub fn promotions(proposal: &Proposal) -> Vec<Promoted> {
+    if let Some(branch) = &proposal.branch {
+        return merges_into(branch, &proposal.base);
+    }
     let (base, merged) = (&proposal.base.loaded.definitions, &proposal.merged.loaded.definitions);
     let is_promoted =
         |environment: &&Arc<Environment>| matches!(environment.follows, Follows::Promotion { .. });
@@ -135,9 +159,24 @@ pub fn promotions(proposal: &Proposal) -> Vec<(Arc<Environment>, Revision)> {
             None if is_promoted(&after) => return None,
             None => proposal.base.revision.clone(),
         };
-        (before != Some(&source)).then(|| (Arc::clone(environment), source))
+        (before != Some(&source)).then(|| Promoted::by_lock(environment, source))
     };
     merged.environments.iter().filter_map(promotion).collect()
+}
+
+/// Every environment that follows the branch gets what those before it run.
+fn merges_into(branch: &Branched, control: &LoadedRevision) -> Vec<Promoted> {
+    if branch.from.is_empty() {
+        return Vec::new();
+    }
+    let follows = |environment: &&Arc<Environment>| matches!(&environment.follows, Follows::Branch(followed) if *followed == branch.name);
+    let environments = control.loaded.definitions.environments.values().filter(follows);
+    let promoted = |environment: &Arc<Environment>| Promoted {
+        environment: Arc::clone(environment),
+        source: branch.merged.revision.clone(),
+        from: branch.from.clone(),
+    };
+    environments.map(promoted).collect()
 }
 
 /// Where forges keep the head of a pull request, also of one whose branch is gone or in a fork (GitHub and Gitea alike).

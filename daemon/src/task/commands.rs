@@ -208,6 +208,9 @@ impl CommandsTask {
                 })
             }
             Command::Promote(environment) => {
+                if let Some(answer) = self.skip(asked, &environment).await? {
+                    return Ok(answer);
+                }
                 let handle = match self.0.allowed(asked.by, &environment, promoters).await? {
                     Ok(handle) => handle,
                     Err(why) => return Ok(Err(why)),
@@ -238,6 +241,35 @@ impl CommandsTask {
         }
         self.0.again.send_if_modified(|again| again.insert(asked.number));
         Ok(Ok(Done::Quietly))
+    }
+
+    /// On a promotion, by somebody who may skip an environment: it need not have run before it what it gets. Nothing: it is none, or he
+    /// may not, and then the word means what it means elsewhere.
+    async fn skip(
+        &self,
+        asked: &Asked<'_>,
+        environment: &EnvironmentName,
+    ) -> Result<Option<Answer>, HostingError> {
+        let Hosting { shared, feed, .. } = &self.0;
+        let may = match self.0.owners(environment).await? {
+            Ok(Some(owners)) => self.0.is_among(asked.by, &owners.skip).await?,
+            Ok(None) | Err(_) => false,
+        };
+        if !may {
+            return Ok(None);
+        }
+        let promotions = self.0.promotions_of(asked.number).await?;
+        let Some(promoted) =
+            promotions.into_iter().find(|promoted| promoted.environment.name == *environment)
+        else {
+            return Ok(None);
+        };
+        let scope = Scope { repository: feed.name().clone(), environment: environment.clone() };
+        let result = format!("{} goes there before those before it had it", promoted.source.short());
+        let audit = AuditEntry { revision: Some(promoted.source.clone()), ..audit(asked, "skip", &result) };
+        shared.soaks.skip(&scope, &promoted.source, &who(asked.by), &audit).await?;
+        shared.soaked.send_replace(());
+        Ok(Some(Ok(Done::Quietly)))
     }
 
     /// A word about a plan that waits now, or that is shown on this very pull request. It is bound to what that plan does.

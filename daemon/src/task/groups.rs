@@ -80,14 +80,16 @@ impl GroupsTask {
         tokio::task::spawn_blocking(move || mirror.bring_head(&name, &of)).await??;
         let seen = self.seen(self.inside(group, all).await?).await?;
         // pure but for reading: what merging it does, and whether that was seen
-        let change = Change { head: head.clone(), at, base: base.clone(), is_trusted: true };
+        let (head, base) = (head.clone(), base.clone());
+        // The pull requests in it had their gates; what moves a lock has them here too.
+        let change = Change { head, at, from: None, base, is_trusted: true };
         let planned = self.0.plan(&change, Some(&seen)).await?;
         // I/O: the last check says that all others are there
         let (sums, parts): (Vec<&Check>, Vec<_>) =
             planned.report.checks.iter().partition(|check| check.name == AGGREGATE);
-        self.0.set(head, &parts, &known).await?;
-        self.0.set(head, &sums, &known).await?;
-        info!(repository = %self.0.feed.name(), branch, head = head.short(), "reported on a merge queue");
+        self.0.set(&change.head, &parts, &known).await?;
+        self.0.set(&change.head, &sums, &known).await?;
+        info!(repository = %self.0.feed.name(), branch, head = change.head.short(), "reported on a merge queue");
         Ok(())
     }
 

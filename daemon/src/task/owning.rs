@@ -70,7 +70,7 @@ impl Hosting {
     }
 
     /// `@login`, or `@organisation/team`.
-    async fn is_among(&self, login: &Login, owners: &[String]) -> Result<bool, HostingError> {
+    pub(super) async fn is_among(&self, login: &Login, owners: &[String]) -> Result<bool, HostingError> {
         for owner in owners {
             let name = owner.trim_start_matches('@');
             let is_it = match name.split_once('/') {

@@ -2,20 +2,19 @@
 //! merge queues alike.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::Environment;
 use naksha_environments::ids::{EnvironmentName, Revision};
-use naksha_executor::port::forge::{Check, CheckState, Reported};
+use naksha_executor::port::forge::{Check, CheckState, PullNumber, Reported};
 use naksha_executor::port::review::ShownPlan;
 use naksha_executor::port::store::{Revisions, Scope};
 
 use super::hosting::{Hosting, HostingError};
-use crate::promotion::judge_proposal;
+use crate::git::GitError;
+use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
-    Change, Gates, Proposal, Proposed, Report, Seen, Subject, conflict, outlook, promotions, propose, report,
-    shown,
+    Change, Gates, Proposal, Proposed, Report, Seen, Subject, bases, conflict, head_of, outlook, promotions,
+    propose, report, shown,
 };
 
 /// No forge cuts a summary to fewer characters.
@@ -23,9 +22,6 @@ const SHORTEST_CUT: usize = 140;
 
 /// What environments had applied: an action is about the difference to that.
 pub(super) type Applied = BTreeMap<EnvironmentName, Option<Revisions>>;
-
-/// Environments that get another source, and which.
-pub(super) type Promotions = Vec<(Arc<Environment>, Revision)>;
 
 /// What is to be said of a change, and what that goes by.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ pub(super) struct Planned {
     pub plans: Vec<ShownPlan>,
     /// Of the environments that something was planned for.
     pub applied: Applied,
-    pub promotions: Promotions,
+    pub promotions: Vec<Promoted>,
     pub gates: Gates,
 }
 
@@ -72,6 +68,22 @@ impl Hosting {
         Ok(Planned { report, plans, applied, promotions, gates })
     }
 
+    /// The promotions that a pull request is, as it is now.
+    pub(super) async fn promotions_of(&self, number: PullNumber) -> Result<Vec<Promoted>, HostingError> {
+        let pull = self.forge.pull(number).await?;
+        let feed = self.feed.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let Some(base) = bases(&feed)?.remove(&pull.base) else { return Ok(Vec::new()) };
+            let from = (!pull.is_fork).then_some(pull.branch);
+            let (head, at) = (pull.head, head_of(pull.number)?);
+            match propose(&feed, &Change { head, at, from, base, is_trusted: false })? {
+                Proposed::Merges(proposal) => Ok(promotions(&proposal)),
+                Proposed::Conflicts(_) => Ok::<_, GitError>(Vec::new()),
+            }
+        });
+        Ok(found.await??)
+    }
+
     pub(super) async fn applied(
         &self,
         environments: impl Iterator<Item = &EnvironmentName>,
@@ -85,11 +97,11 @@ impl Hosting {
         Ok(applied)
     }
 
-    pub(super) async fn gates(&self, promotions: &Promotions) -> Result<Gates, HostingError> {
+    pub(super) async fn gates(&self, promotions: &[Promoted]) -> Result<Gates, HostingError> {
         let mut gates = Gates::new();
-        for (environment, source) in promotions {
-            let verdicts = judge_proposal(&self.shared, &self.feed, environment, source).await?;
-            gates.insert(environment.name.clone(), verdicts);
+        for promoted in promotions {
+            let verdicts = judge_proposal(&self.shared, &self.feed, promoted).await?;
+            gates.insert(promoted.environment.name.clone(), verdicts);
         }
         Ok(gates)
     }

@@ -24,8 +24,8 @@ use super::{LoadedRevision, RefState};
 use crate::failure::chain;
 use crate::git::{GitError, Merged, Objects};
 use crate::promotion::{
-    CLOSED_MARKER, Choice, Contents, Ran, Record, Standing, branch_of, candidate, choose, judge_proposal,
-    lock_path, lock_text, promotion_text, promotion_title,
+    CLOSED_MARKER, Choice, Contents, Promoted, Ran, Record, Standing, branch_of, candidate, choose,
+    judge_proposal, lock_path, lock_text, promotion_text, promotion_title,
 };
 use crate::pulls::{AGGREGATE, head_of};
 
@@ -288,7 +288,7 @@ impl PromotionsTask {
 
     async fn gates(&self, case: &Case<'_>, source: &Revision) -> Result<[GateVerdict; 4], HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
-        Ok(judge_proposal(shared, feed, case.environment, source).await?)
+        Ok(judge_proposal(shared, feed, &Promoted::by_lock(case.environment, source.clone())).await?)
     }
 
     async fn open(&self, case: &Case<'_>, candidate: &Candidate, pulls: &[Pull]) -> Result<(), HostingError> {

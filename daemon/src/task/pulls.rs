@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError, hint};
-use super::planning::{Applied, Planned, Promotions};
+use super::planning::{Applied, Planned};
 use crate::failure::chain;
+use crate::promotion::Promoted;
 use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, begun, head_of};
 use crate::registry::Handle;
 
@@ -40,7 +41,7 @@ struct Word {
     head: Revision,
     base: Base,
     applied: Applied,
-    promotions: Promotions,
+    promotions: Vec<Promoted>,
     gates: Gates,
 }
 
@@ -182,7 +183,8 @@ impl PullsTask {
         let is_trusted = !pull.is_fork || self.0.is_allowed(&pull.head, &comments).await?;
         // pure but for reading: what is to be said
         let (head, base) = (pull.head.clone(), base.clone());
-        let change = Change { head, at: head_of(pull.number)?, base, is_trusted };
+        let from = (!pull.is_fork).then(|| pull.branch.clone());
+        let change = Change { head, at: head_of(pull.number)?, from, base, is_trusted };
         let Planned { report, plans, applied, promotions, gates } = self.0.plan(&change, None).await?;
         // I/O: nothing stale is said of a newer head, and nothing new of what is merged
         if !self.is_as_planned(pull).await? {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::Revision;
 
-use super::store::{Scope, StoreError};
+use super::store::{AuditEntry, Scope, StoreError};
 
 #[async_trait]
 pub trait Soaks: Send + Sync + fmt::Debug {
@@ -19,6 +19,16 @@ pub trait Soaks: Send + Sync + fmt::Debug {
     async fn soaks(&self, scope: &Scope) -> Result<Vec<Soak>, StoreError>;
     /// Replaces what is known of a source. One that the environment never ran is left out.
     async fn soak(&self, scope: &Scope, soak: &Soak) -> Result<(), StoreError>;
+    /// Somebody lets an environment have a source before those before it were well with it.
+    async fn skip(
+        &self,
+        scope: &Scope,
+        source: &Revision,
+        who: &str,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+    /// Who did.
+    async fn skipped(&self, scope: &Scope, source: &Revision) -> Result<Option<String>, StoreError>;
 }
 
 pub type SharedSoaks = Arc<dyn Soaks>;

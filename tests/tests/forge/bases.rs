@@ -22,8 +22,7 @@ fn a_branch_that_an_environment_follows_takes_pull_requests_of_its_own() {
     must(forged.branch(repository.folder(), "release", "main"));
     must(forged.push(repository.folder(), "release", &forged.writer));
     let daemon = site.begin();
-    let held = daemon.await_state("live", "held");
-    site.acknowledge(&held);
+    site.acknowledge(&daemon.await_state("live", "held"));
     daemon.await_state("live", "synced");
 
     let head = site.change_on("release", "tune", TEMPLATE, "hand:", "arm: \"long\", hand:");
@@ -81,4 +80,29 @@ fn a_fork_is_compared_with_what_is_there_once_somebody_allowed_that_very_commit(
     let newer = propose("replicas: 3", "replicas: 4");
     site.await_said(number, "the newer commit", |text| text.contains(&newer[..10]));
     assert_eq!(words(&newer), "1 to update (compared with the base only)");
+}
+
+#[test]
+fn from_one_followed_branch_into_another_is_a_promotion() {
+    let live = RELEASE.replace("branch: release", "branch: release\n  gates: {soak: 2s}");
+    let Some(site) = site_with(&[("environments/live/environment.yaml", &live)]) else { return };
+    let (repository, forged) = (&site.installation.repository, &site.forged);
+    must(forged.branch(repository.folder(), "release", "main"));
+    must(forged.push(repository.folder(), "release", &forged.writer));
+    let daemon = site.begin();
+    site.acknowledge(&daemon.await_state("live", "held"));
+    daemon.await_state("live", "synced");
+    let trunk = site.change("longer", TEMPLATE, "hand:", "arm: \"long\", hand:");
+    let number = must(forged.open("longer", "longer"));
+    site.await_check(&trunk, "naksha", "success");
+    let trunk = site.merge(number, "merge");
+    daemon.await_applied("dev", &trunk);
+
+    let number = must(forged.open_into(&forged.writer, "main", "release", "release it"));
+    assert_eq!(site.await_check(&trunk, "naksha/promote: order", "success"), "dev runs it and is well");
+    assert_eq!(site.await_check(&trunk, "naksha/promote: soak", "success"), "dev was well with it for 2s");
+    site.await_check(&trunk, "naksha", "success");
+    must(forged.merge(number, "merge"));
+    let merged = must(forged.pull(repository.folder(), "release"));
+    daemon.await_status("live", "promoted", |status| status["applied"] == merged.as_str());
 }
