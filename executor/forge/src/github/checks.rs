@@ -59,8 +59,8 @@ impl GitHub {
         }
         match self.send_run(id, head, body(check, check.state, &output, last)).await {
             Err(ForgeError::Invalid(_)) => {
-                let least = body(check, check.state, &Output::least(check), &[]);
-                self.send_run(id, head, least).await.map(drop)
+                let bare = body(check, check.state, &Output::bare(check), &[]);
+                self.send_run(id, head, bare).await.map(drop)
             }
             sent => sent.map(drop),
         }
@@ -75,15 +75,12 @@ impl GitHub {
     }
 
     async fn send_run(&self, id: Option<u64>, head: &Revision, mut body: Value) -> Result<u64, ForgeError> {
-        let made: MadeDto = match id {
-            Some(id) => {
-                let path = self.path(&format!("/check-runs/{id}"));
-                self.rest.send(Method::PATCH, &path, &body).await?
-            }
-            None => {
-                body["head_sha"] = json!(head.as_str());
-                self.rest.send(Method::POST, &self.path("/check-runs"), &body).await?
-            }
+        let made: MadeDto = if let Some(id) = id {
+            let path = self.path(&format!("/check-runs/{id}"));
+            self.rest.send(Method::PATCH, &path, &body).await?
+        } else {
+            body["head_sha"] = json!(head.as_str());
+            self.rest.send(Method::POST, &self.path("/check-runs"), &body).await?
         };
         Ok(made.id)
     }
@@ -173,4 +170,93 @@ fn body(check: &Check, state: CheckState, output: &Output, annotations: &[Annota
         }
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(state: CheckState) -> Check {
+        let (name, summary) = ("naksha".to_owned(), "fine".to_owned());
+        Check { name, state, summary, text: None, annotations: Vec::new() }
+    }
+
+    fn run(text: &str) -> RunDto {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_completed_when_it_has_a_conclusion() {
+        let said = |state| {
+            let body = body(&check(state), state, &Output::bare(&check(state)), &[]);
+            (body["status"].as_str().unwrap().to_owned(), body.get("conclusion").cloned())
+        };
+        assert_eq!(said(CheckState::Running), ("in_progress".to_owned(), None));
+        for (state, conclusion) in [
+            (CheckState::Passed, "success"),
+            (CheckState::Waits, "action_required"),
+            (CheckState::Failed, "failure"),
+        ] {
+            assert_eq!(said(state), ("completed".to_owned(), Some(json!(conclusion))));
+        }
+    }
+
+    #[test]
+    fn what_github_says_of_a_run_is_what_it_means_for_a_merge() {
+        for (status, conclusion, state) in [
+            ("queued", "null", CheckState::Running),
+            ("in_progress", "null", CheckState::Running),
+            ("waiting", "null", CheckState::Running),
+            ("completed", "\"success\"", CheckState::Passed),
+            ("completed", "\"neutral\"", CheckState::Passed),
+            ("completed", "\"skipped\"", CheckState::Passed),
+            ("completed", "\"action_required\"", CheckState::Waits),
+            ("completed", "\"failure\"", CheckState::Failed),
+            ("completed", "\"cancelled\"", CheckState::Failed),
+            ("completed", "\"stale\"", CheckState::Failed),
+            ("completed", "null", CheckState::Failed),
+        ] {
+            let text = format!(
+                r#"{{"id": 1, "name": "x", "status": "{status}", "conclusion": {conclusion},
+                     "output": {{"title": "t"}}, "app": {{"id": 7, "slug": "naksha"}}}}"#
+            );
+            let reported = run(&text).read();
+            assert_eq!(reported.state, state, "{text}");
+            assert_eq!((reported.summary.as_str(), reported.author), ("t", Some(Login::new("naksha[bot]"))));
+        }
+    }
+
+    #[test]
+    fn a_run_goes_on_unless_something_of_it_would_stay() {
+        let can = |output: &str, status: &str, check: &Check| {
+            let text = format!(r#"{{"id": 1, "name": "x", "status": "{status}", "output": {output}}}"#);
+            run(&text).can_become(check, &Output::of(check))
+        };
+        let passed = check(CheckState::Passed);
+        assert!(can("{}", "in_progress", &passed));
+        assert!(can("{}", "completed", &check(CheckState::Failed)));
+        assert!(!can("{}", "completed", &check(CheckState::Running)));
+        assert!(!can(r#"{"annotations_count": 3}"#, "in_progress", &passed));
+        assert!(!can(r#"{"text": "more"}"#, "completed", &passed));
+        let long = Check { text: Some("line\n".repeat(20_000)), ..passed };
+        assert!(can(r#"{"text": "more"}"#, "completed", &long));
+    }
+
+    #[test]
+    fn annotations_go_fifty_at_a_time_and_the_last_with_the_conclusion() {
+        let annotation = Annotation {
+            path: "a".to_owned(),
+            line: 0,
+            is_error: true,
+            title: "t".to_owned(),
+            message: String::new(),
+        };
+        for (all, last, earlier) in
+            [(0, 0, 0), (1, 1, 0), (50, 50, 0), (51, 1, 50), (100, 50, 50), (120, 20, 100)]
+        {
+            let annotations = vec![annotation.clone(); all];
+            let (with, before) = split(&annotations);
+            assert_eq!((with.len(), before.len()), (last, earlier), "{all}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ impl Output {
     }
 
     /// The title alone, for a server that does not take the rest.
-    pub(super) fn least(check: &Check) -> Self {
+    pub(super) fn bare(check: &Check) -> Self {
         let title = title(check);
         Self { summary: title.clone(), title, text: None }
     }
@@ -118,14 +118,16 @@ fn page(text: &str, budget: usize) -> (String, String) {
     for line in text.split_inclusive('\n') {
         let after = Fence::after(fence, line);
         if end + line.len() + closing(after) > budget {
+            // A line that would leave half of the page empty is cut, unless it is the line of a fence.
+            if end == 0
+                || end < budget / 2 && after.map(|fence| fence.opened) == fence.map(|fence| fence.opened)
+            {
+                end = text.floor_char_boundary(budget.saturating_sub(closing(fence)));
+            }
             break;
         }
         end += line.len();
         fence = after;
-    }
-    if end == 0 {
-        // A single line that is longer than a page.
-        end = text.floor_char_boundary(budget);
     }
     let (kept, rest) = text.split_at(end);
     match fence {
@@ -178,3 +180,6 @@ impl<'a> Fence<'a> {
         if self.opened.len() <= MAX_FENCE { self.opened } else { self.marks }
     }
 }
+
+#[cfg(test)]
+mod tests;

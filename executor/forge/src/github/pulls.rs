@@ -12,17 +12,19 @@ use crate::wire::PullDto;
 /// How a repository may be merged into. Absent where we may not see it.
 #[derive(Debug, Default, Deserialize)]
 struct SettingsDto {
-    allow_merge_commit: Option<bool>,
-    allow_squash_merge: Option<bool>,
-    allow_rebase_merge: Option<bool>,
+    #[serde(rename = "allow_merge_commit")]
+    merge: Option<bool>,
+    #[serde(rename = "allow_squash_merge")]
+    squash: Option<bool>,
+    #[serde(rename = "allow_rebase_merge")]
+    rebase: Option<bool>,
 }
 
 impl SettingsDto {
     /// The ways to try, in this order. A rule of the branch may allow fewer than the repository does.
     fn methods(&self) -> Vec<&'static str> {
-        let Self { allow_merge_commit, allow_squash_merge, allow_rebase_merge } = self;
-        let all =
-            [("merge", allow_merge_commit), ("squash", allow_squash_merge), ("rebase", allow_rebase_merge)];
+        let Self { merge, squash, rebase } = self;
+        let all = [("merge", merge), ("squash", squash), ("rebase", rebase)];
         all.into_iter().filter(|(_, allowed)| allowed.unwrap_or(true)).map(|(method, _)| method).collect()
     }
 }
