@@ -277,3 +277,6 @@ fn cut(words: &str) -> String {
     let (start, end): (String, Vec<char>) = (words.chars().take(200).collect(), words.chars().collect());
     format!("{start} … {}", end[end.len().saturating_sub(300)..].iter().collect::<String>())
 }
+
+#[cfg(test)]
+mod tests;
