@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
 mod commands;
+mod github;
 mod github_stage;
 mod promotions;
 mod pulls;

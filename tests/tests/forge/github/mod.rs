@@ -1,0 +1,6 @@
+//! What GitHub alone has, on a GitHub that refuses what GitHub refuses: an App and its tokens, check runs, deployments, redelivery.
+
+mod app;
+mod checks;
+mod mirror;
+mod writing;
