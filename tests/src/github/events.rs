@@ -107,12 +107,17 @@ impl Shapes<'_> {
         let (url, api) =
             (format!("{}/issues/{number}", self.root()), format!("{}/pulls/{number}", self.root()));
         let comments = self.state.comments.iter().filter(|comment| comment.number == number).count();
+        // One of the two descriptions of an issue knows fewer fields.
+        let mut user = self.user(&pull.author);
+        if let Some(user) = user.as_object_mut() {
+            user.remove("user_view_type");
+        }
         let reactions = json!({"url": format!("{url}/reactions"), "total_count": 0, "+1": 0, "-1": 0, "laugh": 0,
             "hooray": 0, "confused": 0, "heart": 0, "rocket": 0, "eyes": 0});
         json!({"url": url, "repository_url": self.root(), "labels_url": format!("{url}/labels{{/name}}"),
             "comments_url": format!("{url}/comments"), "events_url": format!("{url}/events"), "html_url": page,
             "id": pull.id, "node_id": node_id("PR", pull.id), "number": number, "title": pull.title,
-            "user": self.user(&pull.author), "labels": [], "state": if pull.is_open() { "open" } else { "closed" },
+            "user": user, "labels": [], "state": if pull.is_open() { "open" } else { "closed" },
             "locked": false, "assignee": null, "assignees": [], "milestone": null, "comments": comments,
             "created_at": moment(pull.made), "updated_at": moment(pull.changed), "closed_at": pull.closed.map(moment),
             "author_association": "CONTRIBUTOR", "active_lock_reason": null, "body": pull.body,

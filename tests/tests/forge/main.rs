@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
 mod commands;
+mod github;
+mod github_fake;
 mod github_stage;
 mod promotions;
 mod pulls;
