@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use naksha_executor::port::forge::{ForgeError, PullNumber, SharedForge};
 use naksha_executor::port::store::StoreError;
-use naksha_executor_forge::Gitea;
+use naksha_executor_forge::{GitHub, Gitea};
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use super::{Feed, Shared};
-use crate::config::ForgeKind;
+use crate::config::Access;
 use crate::failure::chain;
 use crate::git::GitError;
 use crate::promotion::FactsError;
@@ -66,7 +66,7 @@ impl Hosting {
     /// Nothing where the repository has no forge, or one that cannot be opened. Must be called inside a tokio runtime.
     pub fn of(shared: &Arc<Shared>, feed: &Feed) -> Option<Self> {
         let config = feed.config.forge.as_ref()?;
-        let (address, token) = match config.opened() {
+        let access = match config.opened() {
             Ok(opened) => opened,
             Err((key, reason)) => {
                 warn!(repository = %feed.name(), key, reason, "pull requests are not looked at");
@@ -76,8 +76,14 @@ impl Hosting {
                 return None;
             }
         };
-        let forge: SharedForge = match config.kind {
-            ForgeKind::Gitea => Arc::new(Gitea::new(&address, &config.repository, token)),
+        let forge: SharedForge = match (access, &feed.installation) {
+            (Access::Gitea { address, token }, _) => {
+                Arc::new(Gitea::new(&address, &config.repository, token))
+            }
+            (Access::GitHub { .. }, Some(installation)) => Arc::new(GitHub::installed(installation)),
+            (Access::GitHub { address, identity }, None) => {
+                Arc::new(GitHub::new(&address, &config.repository, identity))
+            }
         };
         let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));
         let (shared, feed, shown) = (Arc::clone(shared), feed.clone(), Arc::default());

@@ -36,7 +36,7 @@ use crate::registry::Handle;
 
 /// How long a new base may take to be applied before what is open is planned on it.
 const SETTLES: Duration = Duration::from_secs(10);
-/// No forge cuts a summary to fewer characters.
+/// No forge cuts a summary to fewer bytes.
 const SHORTEST_CUT: usize = 140;
 
 /// The task of one repository. A clone is another start of it.
@@ -319,7 +319,7 @@ impl PullsTask {
 fn says(known: &Reported, check: &Check) -> bool {
     let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
     let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
-    let is_cut = known.summary.chars().count() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
+    let is_cut = known.summary.len() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
     is_same && (known.summary == check.summary || is_cut)
 }
 

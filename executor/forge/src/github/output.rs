@@ -6,11 +6,11 @@
 use naksha_executor::port::forge::{Annotation, Check, CheckState};
 use serde_json::{Value, json};
 
-/// Characters of a title.
+/// Bytes of a title. GitHub says characters, here and below; it was seen to count bytes, of which there are never fewer.
 const MAX_TITLE: usize = 255;
-/// Bytes of a summary, and of a text. GitHub says characters; it was seen to count bytes, of which there are never fewer.
+/// Bytes of a summary, and of a text.
 const MAX_TEXT: usize = 65_535;
-/// Characters of what is said about a line (GitHub takes 64 KB).
+/// Bytes of what is said about a line (GitHub takes 64 KB).
 const MAX_MESSAGE: usize = 10_000;
 /// A longer opening line of a fence is not said again on the next page.
 const MAX_FENCE: usize = 80;
@@ -63,9 +63,9 @@ impl Output {
 }
 
 fn title(check: &Check) -> String {
-    let title: String = check.summary.chars().take(MAX_TITLE).collect();
+    let title = cut(&check.summary, MAX_TITLE);
     if !title.trim().is_empty() {
-        return title;
+        return title.to_owned();
     }
     let word = match check.state {
         CheckState::Running => "running",
@@ -78,7 +78,6 @@ fn title(check: &Check) -> String {
 
 fn annotated(annotation: &Annotation) -> Value {
     let Annotation { path, line, is_error, title, message } = annotation;
-    let cut = |text: &str, limit| text.chars().take(limit).collect::<String>();
     let line = (*line).max(1);
     let level = if *is_error { "failure" } else { "warning" };
     json!({
@@ -89,6 +88,10 @@ fn annotated(annotation: &Annotation) -> Value {
         "title": cut(title, MAX_TITLE),
         "message": if message.is_empty() { cut(title, MAX_TITLE) } else { cut(message, MAX_MESSAGE) },
     })
+}
+
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 /// As much as fits, and a word about what does not.
