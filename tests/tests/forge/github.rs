@@ -389,17 +389,17 @@ async fn a_deployment_is_told_once_and_its_states_as_they_come() {
 }
 
 /// Answers what comes with these, one after the other, and then with 202; how many came.
-fn listener(answers: &[u16]) -> (String, Arc<Mutex<Vec<String>>>) {
+fn listener(answers: Vec<u16>) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/webhooks/infra", listener.local_addr().unwrap());
-    let (mut answers, came) = (answers.to_vec().into_iter(), Arc::new(Mutex::new(Vec::new())));
+    let (mut answers, came) = (answers.into_iter(), Arc::new(Mutex::new(Vec::new())));
     let kept = Arc::clone(&came);
     // Ends with the process.
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
             let mut text = Vec::new();
-            let mut chunk = [0; 65_536];
+            let mut chunk = vec![0; 65_536];
             while !is_whole(&text) {
                 match stream.read(&mut chunk) {
                     Ok(0) | Err(_) => break,
@@ -427,7 +427,7 @@ async fn what_did_not_arrive_is_asked_for_again_once() {
     let Some(stage) = as_app() else { return };
     let (forge, github) = (stage.forge(), &stage.forged.github);
     let begin = Timestamp::now() - SignedDuration::from_mins(1);
-    let (url, came) = listener(&[503, 503]);
+    let (url, came) = listener(vec![503; 3]);
     github.hook(&url, "nobody-knows");
     // A push and a pull request, after the push with which everything began.
     stage.push("change");

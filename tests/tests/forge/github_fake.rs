@@ -79,11 +79,11 @@ fn a_token_of_an_installation_may_what_it_was_made_for() {
     let root = format!("/repos/{}", forged.full_name);
     let installation = must(app.get(&format!("{root}/installation")));
     let tokens = format!("/app/installations/{}/access_tokens", installation["id"]);
-    let make = |body: &Value| must(app.send(Method::POST, &tokens, Some(body)));
-    assert_eq!(make(&json!({"permissions": {"administration": "write"}})).status, 422);
-    assert_eq!(make(&json!({"repositories": ["another"]})).status, 422);
+    let ask = |body: &Value| must(app.send(Method::POST, &tokens, Some(body)));
+    assert_eq!(ask(&json!({"permissions": {"administration": "write"}})).status, 422);
+    assert_eq!(ask(&json!({"repositories": ["another"]})).status, 422);
     let made =
-        make(&json!({"repositories": ["infra"], "permissions": {"checks": "read", "contents": "write"}}));
+        ask(&json!({"repositories": ["infra"], "permissions": {"checks": "read", "contents": "write"}}));
     assert_eq!((made.status, &made.body["permissions"]["metadata"]), (201, &json!("read")));
     let token = made.body["token"].as_str().unwrap();
     assert_eq!(asks(github, token, &root), 200);
