@@ -337,10 +337,10 @@ impl ForgeError {
             }
             Self::Throttled { .. } => "reports catch up by themselves",
             Self::Denied(_) => {
-                "look at the token, its expiry and its rights; docs/pull-requests.md names them"
+                "look at the token or the App, its rights and its end; docs/pull-requests.md names them"
             }
             Self::Missing(_) => {
-                "look at `forge.repository` in the daemon's configuration, and at what the token may see"
+                "look at `forge.repository` in the daemon's configuration, and at what the token or the App may see"
             }
             Self::Invalid(_) => "this is a bug; the log has what was sent and why it was refused",
         }

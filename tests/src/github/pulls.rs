@@ -213,7 +213,8 @@ impl Shapes<'_> {
         let base_sha = self.state.head(&pull.base_branch).cloned().unwrap_or_default();
         let repo = |owner: &str| self.repository_of(owner, viewer);
         let head_repo = pull.head_owner.as_deref().map(repo);
-        let head_user = pull.head_owner.as_deref().map(|owner| self.user(owner));
+        // Whose fork is gone is there all the same.
+        let head_user = self.user(pull.head_owner.as_deref().unwrap_or(&pull.author));
         let commit = match (&pull.merged, &pull.outlook) {
             (Some(merged), _) => Some(&merged.commit),
             (None, outlook) => outlook.as_ref().and_then(|outlook| outlook.commit.as_ref()),

@@ -40,25 +40,25 @@ impl GitHub {
     }
 
     pub(super) async fn write_file(&self, commit: &FileCommit) -> Result<Revision, ForgeError> {
-        let Some(from) = &commit.from else { return self.put(commit).await };
+        let Some(from) = &commit.from else { return self.put(commit, &commit.branch).await };
         // GitHub writes to branches that are there.
         let begins =
             self.head_of(from).await?.ok_or_else(|| ForgeError::Missing(format!("branch {from}")))?;
         let name = format!("refs/heads/{}", commit.branch);
         let made = json!({"ref": name, "sha": begins.as_str()});
         self.rest.tell(Method::POST, &self.path("/git/refs"), &made).await?;
-        let written = self.put(commit).await;
+        let written = self.put(commit, begins.as_str()).await;
         if written.is_err() {
             self.take_back(&commit.branch, &begins).await;
         }
         written
     }
 
-    /// Writes the file to a branch that is there.
-    async fn put(&self, commit: &FileCommit) -> Result<Revision, ForgeError> {
+    /// Writes the file to a branch that is there. `at`: a branch or a commit that has the file as it is before.
+    async fn put(&self, commit: &FileCommit, at: &str) -> Result<Revision, ForgeError> {
         let FileCommit { branch, from: _, path, text, message } = commit;
         let contents = self.path(&format!("/contents/{}", path_of(path)));
-        let known = self.rest.get::<ContentDto>(&format!("{contents}?ref={}", segment(branch))).await;
+        let known = self.rest.get::<ContentDto>(&format!("{contents}?ref={}", segment(at))).await;
         let mut body = json!({"branch": branch, "content": BASE64_STANDARD.encode(text), "message": message});
         match known {
             Ok(known) => body["sha"] = json!(known.sha),

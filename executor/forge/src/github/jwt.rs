@@ -64,20 +64,19 @@ mod tests {
 
     use super::*;
 
-    /// A key that opens nothing, in three forms.
-    const PKCS1: &str = include_str!("../../testdata/app.pkcs1.pem");
-    const PKCS8: &str = include_str!("../../testdata/app.pkcs8.pem");
-    const ENCRYPTED: &str = include_str!("../../testdata/app.encrypted.pem");
+    /// Keys that open nothing.
+    const PKCS1: &str = include_str!("../../../../tests/fixtures/github/app-for-tests-only.pem");
+    const PKCS8: &str = include_str!("../../../../tests/fixtures/github/app-for-tests-only-second.pem");
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_700_000_000).unwrap()
     }
 
-    /// The claims of a JWT whose signature is that of the key.
-    fn verified(jwt: &str) -> serde_json::Value {
+    /// The claims of a JWT whose signature is that of a key.
+    fn verified(jwt: &str, pem: &str) -> serde_json::Value {
         let (message, signature) = jwt.rsplit_once('.').unwrap();
         let decoded = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).unwrap();
-        let key = parsed(PKCS1).unwrap();
+        let key = parsed(pem).unwrap();
         let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public().as_ref());
         public.verify(message.as_bytes(), &decoded(signature)).expect("should be signed with the key");
         let (header, claims) = message.split_once('.').unwrap();
@@ -87,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_jwt_is_dated_back_and_lasts_no_longer_than_github_takes() {
-        let claims = verified(&signed("Iv1.abc", PKCS1, now()).unwrap());
+        let claims = verified(&signed("Iv1.abc", PKCS1, now()).unwrap(), PKCS1);
         assert_eq!(claims, json!({"iat": 1_699_999_940, "exp": 1_700_000_540, "iss": "Iv1.abc"}));
     }
 
@@ -96,19 +95,24 @@ mod tests {
         let in_one_line = PKCS1.replace('\n', "\\n");
         let with_a_word_before = format!("made on Monday\n{PKCS8}");
         for pem in [PKCS1, PKCS8, &in_one_line, &with_a_word_before, &PKCS1.replace('\n', "\r\n")] {
-            assert_eq!(verified(&signed("1", pem, now()).unwrap())["iss"], "1");
+            assert_eq!(verified(&signed("1", pem, now()).unwrap(), pem)["iss"], "1");
         }
     }
 
     #[test]
     fn what_is_no_key_is_told_apart_and_not_shown() {
         let refused = |pem: &str| signed("1", pem, now()).unwrap_err();
-        assert_eq!(refused(ENCRYPTED), KeyError::Encrypted);
+        let encrypted = PKCS8.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+        assert_eq!(refused(&encrypted), KeyError::Encrypted);
+        let encrypted =
+            PKCS1.replace("RSA PRIVATE KEY-----\n", "RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n");
+        assert_eq!(refused(&encrypted), KeyError::Encrypted);
         assert_eq!(refused("ghp_token"), KeyError::NotPem);
-        assert_eq!(refused(&PKCS1[..200]), KeyError::NotPem);
+        assert_eq!(refused(PKCS1.split_once("-----END").unwrap().0), KeyError::NotPem);
         assert_eq!(refused(&PKCS1.replace("RSA PRIVATE KEY", "PUBLIC KEY")), KeyError::NotPem);
         let broken = refused(&PKCS1.replace("RSA PRIVATE KEY", "PRIVATE KEY"));
         assert!(matches!(broken, KeyError::Unusable(_)), "{broken}");
-        assert!(!broken.to_string().contains(&PKCS1[40..60]), "{broken}");
+        let secret = PKCS1.lines().rev().nth(5).unwrap();
+        assert!(!broken.to_string().contains(secret), "{broken}");
     }
 }
