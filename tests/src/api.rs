@@ -68,7 +68,7 @@ impl Api {
     }
 
     /// A server on loopback, without TLS.
-    pub(crate) fn plain(url: &str, token: &str) -> anyhow::Result<Self> {
+    pub fn plain(url: &str, token: &str) -> anyhow::Result<Self> {
         Self::proven(url, Proof::Token(token.to_owned()))
     }
 

@@ -17,6 +17,7 @@ pub mod repository;
 mod servers;
 pub mod shop;
 
+pub use api::Api;
 pub use installation::Installation;
 pub use person::Person;
 pub use program::{DaemonProcess, Program};

@@ -74,9 +74,11 @@ impl State {
         let outcome = who.and_then(|who| self.judged(asked, who, &caller));
         let mut answer = outcome.unwrap_or_else(|refused| refused);
         let wrong = description.check_answer(operation, answer.status, answer.body.as_ref());
-        if answer.status == 500 || !wrong.is_empty() {
+        if answer.status == 500 {
             let words = answer.body.as_ref().map(|body| body["message"].to_string());
-            answer = self.violation(incoming, &[wrong, words.into_iter().collect()].concat());
+            answer = self.violation(incoming, &words.into_iter().collect::<Vec<_>>());
+        } else if !wrong.is_empty() {
+            answer = self.violation(incoming, &wrong);
         }
         self.finish(incoming, &caller, &mut answer);
         Answered { answer, caller }

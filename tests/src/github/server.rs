@@ -229,13 +229,12 @@ fn response(
 
 /// Delivers what is to be told, each by itself.
 fn send_out(shared: &Arc<Shared>, state: &mut State) {
-    let events = std::mem::take(&mut state.hooks.outbox);
-    let Some((url, secret)) = state.hooks.target.clone() else { return };
-    for event in events {
+    for event in std::mem::take(&mut state.hooks.outbox) {
         let name = event.described_as();
         let wrong = Description::shared().check_webhook(&name, &event.payload);
         state.violations.extend(wrong.into_iter().map(|words| format!("webhook {name}: {words}")));
-        let (shared, url, secret) = (Arc::clone(shared), url.clone(), secret.clone());
+        let Some((url, secret)) = state.hooks.target.clone() else { continue };
+        let shared = Arc::clone(shared);
         RUNTIME.spawn(async move { told(&shared, &url, &secret, event).await });
     }
 }

@@ -95,11 +95,9 @@ pub(super) async fn deliver(url: &str, secret: &str, event: &Event) -> (Option<u
 }
 
 impl State {
-    /// Keeps something to be told, where somebody listens.
+    /// Keeps something to be told. It is looked at before it is sent, also where nobody listens.
     pub(super) fn tell(&mut self, name: &'static str, action: Option<&'static str>, payload: Value) {
-        if self.hooks.target.is_some() {
-            self.hooks.outbox.push(Event::new(name, action, payload));
-        }
+        self.hooks.outbox.push(Event::new(name, action, payload));
     }
 
     pub(super) fn delivered(&mut self, event: Event, status: Option<u16>, took: Duration) {

@@ -4,6 +4,7 @@
 
 mod commands;
 mod github;
+mod github_fake;
 mod github_stage;
 mod promotions;
 mod pulls;
