@@ -3,6 +3,7 @@
 mod answers;
 mod app;
 mod checks;
+mod daemon;
 mod mirror;
 mod pulls;
 mod webhooks;
