@@ -14,6 +14,7 @@ use super::{Feed, Shared};
 use crate::config::Access;
 use crate::failure::chain;
 use crate::git::GitError;
+use crate::metrics::RepositoryLabels;
 use crate::promotion::FactsError;
 use crate::pulls::Pace;
 
@@ -93,6 +94,11 @@ impl Hosting {
 
     /// How long to pause after a pass: until the next look, or the next try. `what` a failure means, for the log.
     pub fn pause(&self, passed: Result<(), HostingError>, failures: &mut u32, what: &str) -> Duration {
+        if let Some(budget) = self.forge.budget() {
+            let labels = RepositoryLabels { repository: self.feed.name().to_string() };
+            let left = i64::try_from(budget.remaining).unwrap_or(i64::MAX);
+            self.shared.metrics.forge_left.get_or_create(&labels).set(left);
+        }
         match passed {
             Ok(()) => {
                 *failures = 0;
