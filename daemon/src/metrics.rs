@@ -41,7 +41,7 @@ pub struct StateLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct FetchLabels {
+pub struct RepositoryLabels {
     pub repository: String,
 }
 
@@ -68,8 +68,9 @@ pub struct Metrics {
     pub steps: Family<ResultLabels, Counter>,
     pub healed: Family<EnvironmentLabels, Counter>,
     pub held: Family<EnvironmentLabels, Gauge>,
-    pub fetches: Family<FetchLabels, Counter>,
-    pub fetch_failing: Family<FetchLabels, Gauge>,
+    pub fetches: Family<RepositoryLabels, Counter>,
+    pub fetch_failing: Family<RepositoryLabels, Gauge>,
+    pub forge_left: Family<RepositoryLabels, Gauge>,
     cluster_allowed: Family<ClusterLabels, Gauge>,
     cluster_in_flight: Family<ClusterLabels, Gauge>,
     cluster_throttled: Family<ClusterLabels, Counter>,
@@ -105,6 +106,7 @@ impl Metrics {
             held: Family::default(),
             fetches: Family::default(),
             fetch_failing: Family::default(),
+            forge_left: Family::default(),
             cluster_allowed: Family::default(),
             cluster_in_flight: Family::default(),
             cluster_throttled: Family::default(),
@@ -131,6 +133,7 @@ impl Metrics {
             held,
             fetches,
             fetch_failing,
+            forge_left,
             cluster_allowed,
             cluster_in_flight,
             cluster_throttled,
@@ -156,6 +159,11 @@ impl Metrics {
             "naksha_git_failing",
             "1 while a repository cannot be fetched",
             fetch_failing.clone(),
+        );
+        registry.register(
+            "naksha_forge_requests_left",
+            "Requests that a forge takes of us until its limit begins anew",
+            forge_left.clone(),
         );
         registry.register(
             "naksha_cluster_requests_allowed",
@@ -209,7 +217,7 @@ impl Metrics {
     /// The exposition text (OpenMetrics), with what is read when it is asked for.
     pub fn text(&self, heads: &Heads) -> String {
         for feed in heads.feeds() {
-            let labels = FetchLabels { repository: feed.name().to_string() };
+            let labels = RepositoryLabels { repository: feed.name().to_string() };
             let counter = self.fetches.get_or_create(&labels);
             counter.inc_by(feed.mirror.fetches().saturating_sub(counter.get()));
             drop(counter);

@@ -27,7 +27,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::{Config, RepositoryConfig};
+use crate::config::{Config, ForgeConfig, RepositoryConfig};
 use crate::git::{Driver, GitError, Mirror, MirrorConfig, RefName, RepositorySignal};
 use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
@@ -231,7 +231,9 @@ fn feeds(config: &Config) -> Result<Vec<(Feed, Driver)>, DaemonError> {
 /// A repository, and the task that fetches it.
 fn feed(config: &Config, repository: &RepositoryConfig) -> Result<(Feed, Driver), DaemonError> {
     let refuse = |source| DaemonError::Repository { name: repository.name.to_string(), source };
-    let mirror_config = MirrorConfig::try_from(repository).map_err(refuse)?;
+    let mut mirror_config = MirrorConfig::try_from(repository).map_err(refuse)?;
+    let installation = repository.forge.as_ref().and_then(ForgeConfig::installation);
+    mirror_config.credentials.installation.clone_from(&installation);
     let mirror = Arc::new(Mirror::open(&mirror_config, &config.state).map_err(refuse)?);
     let trunk = repository.trunk.as_deref().map(RefName::branch).transpose().map_err(refuse)?;
     let refs = trunk.into_iter().collect();
@@ -248,6 +250,7 @@ fn feed(config: &Config, repository: &RepositoryConfig) -> Result<(Feed, Driver)
         found_trunk: FoundTrunk::open(&mirror_trunk),
         stirred: watch::Sender::default(),
         reviewed: repository.forge.as_ref().map(|_| Reviewed::default()),
+        installation,
     };
     Ok((feed, fetcher))
 }

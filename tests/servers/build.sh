@@ -83,6 +83,43 @@ build_go_programs() {
   done <<<"$go_programs"
 }
 
+# GitHub's published description of its API, cut to what the tests' GitHub answers. Data, and no program: npm is how it comes.
+openapi_package="@octokit/openapi@23.0.2"
+openapi_digest="pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg=="
+
+openapi_key() {
+  echo "$openapi_package $(cat tests/servers/github/* | sha256sum | cut -c1-16)"
+}
+
+has_github_openapi() {
+  [ -f "$cache/bin/github-openapi.json" ] && [ "$(cat "$cache/bin/github-openapi.json.key" 2>/dev/null)" = "$(openapi_key)" ]
+}
+
+fetch_github_openapi() {
+  ! has_github_openapi || return 0
+  local scratch out="$cache/bin/github-openapi.json" cut="$PWD/tests/servers/github/cut.cjs" key
+  key="$(openapi_key)"
+  mkdir -p "$cache/bin"
+  scratch="$(mktemp -d)"
+  echo "fetching $openapi_package"
+  (
+    cd "$scratch" &&
+      npm pack --silent "$openapi_package" >/dev/null &&
+      node -e '
+        const text = require("node:fs").readFileSync(process.argv[1]);
+        const digest = require("node:crypto").createHash("sha512").update(text).digest("base64");
+        if (digest !== process.argv[2]) throw new Error(`its digest is ${digest}`);
+      ' octokit-openapi-*.tgz "$openapi_digest" &&
+      tar xzf octokit-openapi-*.tgz package/generated/api.github.com.json &&
+      node "$cut" package/generated/api.github.com.json "$out.new" &&
+      mv "$out.new" "$out" &&
+      echo "$key" >"$out.key"
+  )
+  local result=$?
+  rm -r "$scratch"
+  return "$result"
+}
+
 has_cluster_programs() {
   local program
   for program in $cluster_programs; do

@@ -68,7 +68,7 @@ impl Api {
     }
 
     /// A server on loopback, without TLS.
-    pub(crate) fn plain(url: &str, token: &str) -> anyhow::Result<Self> {
+    pub fn plain(url: &str, token: &str) -> anyhow::Result<Self> {
         Self::proven(url, Proof::Token(token.to_owned()))
     }
 
@@ -79,7 +79,9 @@ impl Api {
 
     fn proven(url: &str, proof: Proof) -> anyhow::Result<Self> {
         install_provider();
-        let client = Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
+        // GitHub refuses who does not say what asks.
+        let client =
+            Client::builder().no_proxy().user_agent("naksha-tests").timeout(REQUEST_TIMEOUT).build()?;
         Ok(Self { client, url: url.to_owned(), proof })
     }
 

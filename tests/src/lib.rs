@@ -1,19 +1,25 @@
 //! What end-to-end tests and benchmarks share: a scratch installation ([`naksha::scratch`]) in a temporary folder,
-//! with the program as a child process; a real Kubernetes control plane ([`kubernetes`]), and a real forge ([`gitea`]).
+//! with the program as a child process; a real Kubernetes control plane ([`kubernetes`]), a real forge ([`gitea`]), and a
+//! GitHub that refuses what GitHub refuses ([`github`]).
 
 #![allow(clippy::panic, reason = "a failed expectation ends a test")]
 
 mod api;
+mod checkout;
 pub mod gitea;
+pub mod github;
 pub mod installation;
 pub mod kubernetes;
+mod person;
 pub mod program;
 pub mod programs;
 pub mod repository;
 mod servers;
 pub mod shop;
 
+pub use api::Api;
 pub use installation::Installation;
+pub use person::Person;
 pub use program::{DaemonProcess, Program};
 pub use repository::Repository;
 

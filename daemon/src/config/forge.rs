@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use naksha_executor_forge::{Address, Place};
+use naksha_executor_forge::{Address, Identity, Installation, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,16 +11,23 @@ use super::duration_text;
 
 /// Open pull requests are listed this often, and whenever the trunk moves. A list costs one request.
 const DEFAULT_POLL: Duration = Duration::from_secs(60);
+/// The API of github.com.
+const GITHUB: &str = "https://api.github.com";
 
 /// Where pull requests of a repository are.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForgeConfig {
     pub kind: ForgeKind,
-    /// Address of its API: `https://git.example/api/v1`.
-    pub api: String,
+    /// Address of its API: `https://git.example/api/v1`, `https://ghes.example/api/v3`. Absent: `https://api.github.com`, for `github`
+    /// only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
     /// What the repository is called there: `owner/name`.
     pub repository: String,
+    /// A GitHub App, instead of a token. Its token also fetches the repository, where that has no `credentials`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppConfig>,
     /// File with the token of a bot. Read for each request, so that rotation needs no restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
@@ -45,31 +52,106 @@ pub struct ForgeConfig {
 pub enum ForgeKind {
     /// Gitea and Forgejo.
     Gitea,
+    /// github.com and GitHub Enterprise Server.
+    GitHub,
 }
 
+/// A GitHub App that is installed in the repository.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfig {
+    /// Its id or its client id, as its page has them.
+    pub id: String,
+    /// File with its private key (PEM). Read for each token, so that rotation needs no restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// Environment variable with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<String>,
+}
+
+/// A forge, and as whom we are there.
+#[derive(Debug, Clone)]
+pub enum Access {
+    Gitea { address: Address, token: Place },
+    GitHub { address: Address, identity: Identity },
+}
+
+/// Which key is wrong, and why.
+pub type Wrong = (&'static str, String);
+
 impl ForgeConfig {
-    /// What is needed to reach it; or which key is wrong, and why.
-    pub fn opened(&self) -> Result<(Address, Place), (&'static str, String)> {
-        let address = Address::parse(&self.api).map_err(|error| ("api", error.to_string()))?;
-        let is_name = |part: &str| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-            !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain)
+    /// What is needed to reach it.
+    pub fn opened(&self) -> Result<Access, Wrong> {
+        let api = match (&self.api, self.kind) {
+            (Some(api), _) => api.as_str(),
+            (None, ForgeKind::GitHub) => GITHUB,
+            (None, ForgeKind::Gitea) => {
+                return Err(("api", "write the address of its API: `https://HOST/api/v1`".to_owned()));
+            }
         };
+        let address = Address::parse(api).map_err(|error| ("api", error.to_string()))?;
         if !self.repository.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name)) {
             return Err(("repository", "write it as the forge does: `owner/name`".to_owned()));
         }
         let keys = ("token_file", "token_env");
-        let place = place_of(keys, self.token_file.as_ref(), self.token_env.as_ref())?;
-        let place = place.ok_or_else(|| ("repository", "write `token_file` or `token_env`".to_owned()))?;
+        let token = place_of(keys, self.token_file.as_ref(), self.token_env.as_ref())?;
         self.webhook_secret()?;
-        Ok((address, place))
+        match (self.kind, token, &self.app) {
+            (_, Some(_), Some(_)) => Err(("app", "both `app` and a token are set; keep one".to_owned())),
+            (ForgeKind::Gitea, _, Some(_)) => {
+                Err(("app", "only GitHub has Apps; write `token_file` or `token_env`".to_owned()))
+            }
+            (ForgeKind::Gitea, None, None) => {
+                Err(("repository", "write `token_file` or `token_env`".to_owned()))
+            }
+            (ForgeKind::GitHub, None, None) => {
+                let reason = "write `app = {id = \"…\", key_file = \"…\"}`, or `token_file` or `token_env`";
+                Err(("repository", reason.to_owned()))
+            }
+            (ForgeKind::Gitea, Some(token), None) => Ok(Access::Gitea { address, token }),
+            (ForgeKind::GitHub, Some(token), None) => {
+                Ok(Access::GitHub { address, identity: Identity::Token(token) })
+            }
+            (ForgeKind::GitHub, None, Some(app)) => Ok(Access::GitHub { address, identity: app.identity()? }),
+        }
+    }
+
+    /// The App that we are there; nothing: we are none, or something is wrong. Must be called inside a tokio runtime.
+    pub fn installation(&self) -> Option<Installation> {
+        match self.opened().ok()? {
+            Access::GitHub { address, identity: Identity::App { id, key } } => {
+                Some(Installation::new(&address, &self.repository, &id, key))
+            }
+            Access::GitHub { .. } | Access::Gitea { .. } => None,
+        }
     }
 
     /// Where the secret of its webhooks is; nothing: it takes none.
-    pub fn webhook_secret(&self) -> Result<Option<Place>, (&'static str, String)> {
+    pub fn webhook_secret(&self) -> Result<Option<Place>, Wrong> {
         let keys = ("webhook_secret_file", "webhook_secret_env");
         place_of(keys, self.webhook_secret_file.as_ref(), self.webhook_secret_env.as_ref())
     }
+}
+
+impl AppConfig {
+    fn identity(&self) -> Result<Identity, Wrong> {
+        let Self { id, key_file, key_env } = self;
+        if !is_name(id) {
+            return Err((
+                "app.id",
+                "write the id, or the client id, that stands on the App's page".to_owned(),
+            ));
+        }
+        let key = place_of(("app.key_file", "app.key_env"), key_file.as_ref(), key_env.as_ref())?;
+        let key = key.ok_or_else(|| ("app", "write `key_file` or `key_env`".to_owned()))?;
+        Ok(Identity::App { id: id.clone(), key })
+    }
+}
+
+fn is_name(part: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !part.is_empty() && !part.starts_with('.') && part.bytes().all(is_plain)
 }
 
 /// The one place of two keys that is written.
@@ -77,7 +159,7 @@ fn place_of(
     keys: (&'static str, &'static str),
     file: Option<&PathBuf>,
     variable: Option<&String>,
-) -> Result<Option<Place>, (&'static str, String)> {
+) -> Result<Option<Place>, Wrong> {
     match (file, variable) {
         (Some(file), None) => Ok(Some(Place::File(file.clone()))),
         (None, Some(name)) => Ok(Some(Place::Variable(name.clone()))),
@@ -88,4 +170,56 @@ fn place_of(
 
 fn default_poll() -> Duration {
     DEFAULT_POLL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(text: &str) -> Result<Access, Wrong> {
+        let config: ForgeConfig = toml::from_str(text).expect("should be read");
+        config.opened()
+    }
+
+    #[test]
+    fn an_app_or_a_token_is_who_we_are_on_github() {
+        let app = "kind = 'github'\nrepository = 'o/r'\napp = {id = '12', key_file = '/key'}";
+        let Ok(Access::GitHub { address, identity: Identity::App { id, key } }) = opened(app) else {
+            panic!("should be an App")
+        };
+        assert_eq!((address.to_string().as_str(), id.as_str()), ("https://api.github.com/", "12"));
+        assert_eq!(key, Place::File("/key".into()));
+        let token =
+            "kind = 'github'\napi = 'https://ghes.example/api/v3'\nrepository = 'o/r'\ntoken_env = 'TOKEN'";
+        let Ok(Access::GitHub { address, identity: Identity::Token(place) }) = opened(token) else {
+            panic!("should be a token")
+        };
+        assert_eq!(address.to_string(), "https://ghes.example/api/v3");
+        assert_eq!(place, Place::Variable("TOKEN".to_owned()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let repository = "repository = 'o/r'\n";
+        for (text, key, words) in [
+            ("kind = 'gitea'\ntoken_env = 'T'", "api", "write the address of its API"),
+            (
+                "kind = 'gitea'\napi = 'https://x'\napp = {id = '1', key_env = 'K'}",
+                "app",
+                "only GitHub has Apps",
+            ),
+            ("kind = 'gitea'\napi = 'https://x'", "repository", "write `token_file` or `token_env`"),
+            ("kind = 'github'", "repository", "write `app = {id"),
+            ("kind = 'github'\ntoken_env = 'T'\napp = {id = '1', key_env = 'K'}", "app", "keep one"),
+            ("kind = 'github'\ntoken_env = 'T'\ntoken_file = '/t'", "token_env", "keep one"),
+            ("kind = 'github'\napp = {id = '1'}", "app", "write `key_file` or `key_env`"),
+            ("kind = 'github'\napp = {id = '1', key_env = 'K', key_file = '/k'}", "app.key_env", "keep one"),
+            ("kind = 'github'\napp = {id = 'my app', key_env = 'K'}", "app.id", "write the id"),
+            ("kind = 'github'\napi = 'http://ghes.example'\ntoken_env = 'T'", "api", "clear text"),
+        ] {
+            let (found, reason) = opened(&format!("{repository}{text}")).expect_err(text);
+            assert_eq!(found, key, "{text}");
+            assert!(reason.contains(words), "{text}: {reason}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use cluster::{ClusterConfig, ClusterUse, NotGiven, access};
-pub use forge::{ForgeConfig, ForgeKind};
+pub use forge::{Access, AppConfig, ForgeConfig, ForgeKind, Wrong};
 pub use inspect::inspect;
 pub use origins::Origins;
 pub use print::printed;

@@ -148,6 +148,7 @@ impl Found<'_> {
             kind: _,
             api: _,
             repository: _,
+            app,
             token_file,
             token_env: _,
             webhook_secret_file: secret_file,
@@ -157,7 +158,10 @@ impl Found<'_> {
         if let Err((name, reason)) = forge.opened() {
             self.wrong(&format!("{key}.{name}"), reason);
         }
-        for (name, file) in [("token_file", token_file), ("webhook_secret_file", secret_file)] {
+        let key_file = app.as_ref().and_then(|app| app.key_file.clone());
+        let files =
+            [("token_file", token_file), ("webhook_secret_file", secret_file), ("app.key_file", &key_file)];
+        for (name, file) in files {
             if let Some(file) = file {
                 self.file(&format!("{key}.{name}"), file);
             }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use naksha_environments::ids::RepositoryName;
+use naksha_executor_forge::Installation;
 use reqwest::Url;
 
 use super::error::GitError;
@@ -47,12 +48,14 @@ impl MirrorConfig {
 }
 
 /// Where credentials are read, anew at every fetch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct CredentialPlaces {
     /// User name beside a token. Most forges take any; GitLab's deploy tokens have one of their own.
     pub username: Option<String>,
     pub token_file: Option<PathBuf>,
     pub token_env: Option<String>,
+    /// A GitHub App whose token is used for want of another one, where the remote is at the App's own GitHub.
+    pub installation: Option<Installation>,
     /// Private key for ssh. Absent: what the ssh client finds by itself, an agent for instance.
     pub ssh_key_file: Option<PathBuf>,
     /// Absent: the ssh client's own files. Unknown keys are refused in either case.

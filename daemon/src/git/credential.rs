@@ -1,4 +1,4 @@
-//! The token of a fetch: read from its file or variable when the fetch starts, so that rotation needs no restart.
+//! The token of a fetch: read from its file or variable when the fetch starts, so that rotation needs no restart; or that of an App.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,6 +47,15 @@ impl Token {
         }
         let username = places.username.clone().unwrap_or_else(|| DEFAULT_USERNAME.to_owned());
         Ok(Some(Self { username, token: Secret::new(token) }))
+    }
+
+    /// That of an App.
+    pub(super) fn of_app(token: Secret) -> Self {
+        Self { username: DEFAULT_USERNAME.to_owned(), token }
+    }
+
+    pub(super) fn secret(&self) -> &Secret {
+        &self.token
     }
 
     /// The value of an `Authorization` header (RFC 7617).

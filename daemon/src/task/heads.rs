@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
 use naksha_environments::moment::to_the_second;
 use naksha_executor::port::store::{Scope, Store, StoreError};
+use naksha_executor_forge::Installation;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -41,6 +42,8 @@ pub struct Feed {
     pub stirred: watch::Sender<u64>,
     /// Absent: it has no forge, and nobody reviews anything there.
     pub reviewed: Option<Reviewed>,
+    /// The App that we are on its forge, with the token that Git uses too. Absent: we are none.
+    pub installation: Option<Installation>,
 }
 
 /// The trunk as it was first found, kept in a file: a remote whose HEAD moves elsewhere does not take the environments

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use naksha_executor::port::forge::{ForgeError, PullNumber, SharedForge};
 use naksha_executor::port::store::StoreError;
-use naksha_executor_forge::Gitea;
+use naksha_executor_forge::{GitHub, Gitea};
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use super::{Feed, Shared};
-use crate::config::ForgeKind;
+use crate::config::Access;
 use crate::failure::chain;
 use crate::git::GitError;
+use crate::metrics::RepositoryLabels;
 use crate::promotion::FactsError;
 use crate::pulls::Pace;
 
@@ -66,7 +67,7 @@ impl Hosting {
     /// Nothing where the repository has no forge, or one that cannot be opened. Must be called inside a tokio runtime.
     pub fn of(shared: &Arc<Shared>, feed: &Feed) -> Option<Self> {
         let config = feed.config.forge.as_ref()?;
-        let (address, token) = match config.opened() {
+        let access = match config.opened() {
             Ok(opened) => opened,
             Err((key, reason)) => {
                 warn!(repository = %feed.name(), key, reason, "pull requests are not looked at");
@@ -76,8 +77,14 @@ impl Hosting {
                 return None;
             }
         };
-        let forge: SharedForge = match config.kind {
-            ForgeKind::Gitea => Arc::new(Gitea::new(&address, &config.repository, token)),
+        let forge: SharedForge = match (access, &feed.installation) {
+            (Access::Gitea { address, token }, _) => {
+                Arc::new(Gitea::new(&address, &config.repository, token))
+            }
+            (Access::GitHub { .. }, Some(installation)) => Arc::new(GitHub::installed(installation)),
+            (Access::GitHub { address, identity }, None) => {
+                Arc::new(GitHub::new(&address, &config.repository, identity))
+            }
         };
         let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));
         let (shared, feed, shown) = (Arc::clone(shared), feed.clone(), Arc::default());
@@ -87,6 +94,11 @@ impl Hosting {
 
     /// How long to pause after a pass: until the next look, or the next try. `what` a failure means, for the log.
     pub fn pause(&self, passed: Result<(), HostingError>, failures: &mut u32, what: &str) -> Duration {
+        if let Some(budget) = self.forge.budget() {
+            let labels = RepositoryLabels { repository: self.feed.name().to_string() };
+            let left = i64::try_from(budget.remaining).unwrap_or(i64::MAX);
+            self.shared.metrics.forge_left.get_or_create(&labels).set(left);
+        }
         match passed {
             Ok(()) => {
                 *failures = 0;

@@ -17,7 +17,7 @@ use crate::pulls::{
     propose, report, shown,
 };
 
-/// No forge cuts a summary to fewer characters.
+/// No forge cuts a summary to fewer bytes.
 const SHORTEST_CUT: usize = 140;
 
 /// What environments had applied: an action is about the difference to that.
@@ -136,7 +136,7 @@ impl Hosting {
 fn says(known: &Reported, check: &Check) -> bool {
     let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
     let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
-    let is_cut = known.summary.chars().count() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
+    let is_cut = known.summary.len() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
     is_same && (known.summary == check.summary || is_cut)
 }
 

@@ -27,6 +27,7 @@ use crate::registry::Handle;
 
 /// How long a new base may take to be applied before what is open is planned on it.
 const SETTLES: Duration = Duration::from_secs(10);
+
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
 pub struct PullsTask(pub Hosting);

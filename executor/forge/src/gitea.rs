@@ -13,15 +13,16 @@ use naksha_executor::port::forge::{
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::rest::{Address, Rest, path_of, segment};
+use crate::address::Address;
+use crate::rest::{Manners, Rest, path_of, segment};
 use crate::token::Place;
 use crate::wire::{
     CollaboratorDto, CommentDto, MadeDto, PlacedCommentDto, PullDto, RepositoryDto, StatusDto, UserDto,
     revision,
 };
 
-/// How Gitea calls the size of a page, and the largest that its default configuration gives.
-const PAGE: (&str, usize) = ("limit", 50);
+/// The size of a page is the largest that its default configuration gives.
+const MANNERS: Manners = Manners { accept: "application/json", version: None, page: ("limit", 50) };
 /// Characters of a status's description: what its pages show without cutting.
 const MAX_SUMMARY: usize = 255;
 
@@ -36,7 +37,7 @@ pub struct Gitea {
 impl Gitea {
     /// `repository`: `owner/name`. Asks nothing yet. Must be called inside a tokio runtime.
     pub fn new(address: &Address, repository: &str, token: Place) -> Self {
-        Self { rest: Rest::new(address, token), root: format!("/repos/{repository}") }
+        Self { rest: Rest::new(address, &MANNERS, token), root: format!("/repos/{repository}") }
     }
 
     fn path(&self, tail: &str) -> String {
@@ -90,7 +91,7 @@ impl Forge for Gitea {
     }
 
     async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError> {
-        let pulls: Vec<PullDto> = self.rest.list(&self.path("/pulls?state=open"), PAGE, |_| false).await?;
+        let pulls: Vec<PullDto> = self.rest.list(&self.path("/pulls?state=open")).await?;
         let mut pulls = pulls.into_iter().map(PullDto::read).collect::<Result<Vec<_>, _>>()?;
         pulls.sort_by_key(|pull| pull.number);
         Ok(pulls)
@@ -187,7 +188,7 @@ impl Forge for Gitea {
     async fn checks(&self, head: &Revision) -> Result<Vec<Reported>, ForgeError> {
         // Every status that was ever set; times are whole seconds, so that the highest number of a name counts.
         let path = self.path(&format!("/commits/{head}/statuses"));
-        let mut statuses: Vec<StatusDto> = self.rest.list(&path, PAGE, |_| false).await?;
+        let mut statuses: Vec<StatusDto> = self.rest.list(&path).await?;
         statuses.sort_by_key(|status| std::cmp::Reverse(status.id));
         let mut reported: Vec<Reported> = Vec::new();
         for status in statuses {
@@ -215,7 +216,7 @@ impl Forge for Gitea {
     async fn comments_since(&self, since: Timestamp) -> Result<Vec<(PullNumber, Comment)>, ForgeError> {
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let path = self.path(&format!("/issues/comments?since={}", segment(&since)));
-        let comments: Vec<PlacedCommentDto> = self.rest.list(&path, PAGE, |_| false).await?;
+        let comments: Vec<PlacedCommentDto> = self.rest.list(&path).await?;
         // Those of issues are on no pull request.
         let mut placed: Vec<_> = comments.into_iter().filter_map(PlacedCommentDto::read).collect();
         placed.sort_by_key(|(_, comment)| comment.id);
@@ -254,10 +255,7 @@ impl Forge for Gitea {
     }
 
     async fn is_member(&self, organisation: &str, team: &str, login: &Login) -> Result<bool, ForgeError> {
-        let teams = self
-            .rest
-            .list::<TeamDto>(&format!("/orgs/{}/teams", segment(organisation)), PAGE, |_| false)
-            .await;
+        let teams = self.rest.list::<TeamDto>(&format!("/orgs/{}/teams", segment(organisation))).await;
         let teams = match teams {
             Err(ForgeError::Missing(_)) => return Ok(false),
             teams => teams?,

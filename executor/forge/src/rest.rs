@@ -1,21 +1,23 @@
 //! Requests to a forge's REST API, and what came of them in the port's words.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, USER_AGENT};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use jiff::Timestamp;
-use naksha_environments::wire::scrub;
-use naksha_executor::port::forge::ForgeError;
+use naksha_executor::port::forge::{Budget, ForgeError};
 use octocrab::{OctoBody, Octocrab};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::debug;
 
-use crate::token::{Place, Token, TokenError};
+use crate::address::Address;
+use crate::answer::{Answer, judge, read, read_in, scrubbed, unreachable};
+use crate::credential::Credential;
+use crate::remembered::Remembered;
+use crate::token::Token;
 
 /// One request and its answer: a forge that is busy answers within seconds, and whoever waits holds nothing up.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -23,98 +25,94 @@ const WITHIN: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(10);
 /// An answer larger than this is none of ours: a page of pull requests with their texts is a few megabytes.
 const MAX_ANSWER: usize = 32 << 20;
-/// What is waited for when a forge that has enough names no time (GitHub asks for a minute at least).
-const USUAL_PAUSE: Duration = Duration::from_secs(60);
-/// A longer pause than this is not believed: clocks differ.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-/// Characters of a forge's words that are told.
-const MAX_WORDS: usize = 300;
 /// Pages of a list that are read. More of anything is not looked through.
 const MAX_PAGES: usize = 100;
 
-/// Where the API of a forge is: `https://git.example/api/v1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address(Uri);
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{address}` is no address of a forge: {reason}")]
-pub struct AddressError {
-    pub address: String,
-    pub reason: &'static str,
+/// How one kind of forge wants to be spoken to.
+#[derive(Debug)]
+pub(crate) struct Manners {
+    pub(crate) accept: &'static str,
+    /// The header that says which version of the API is meant, for forges that have several.
+    pub(crate) version: Option<(&'static str, &'static str)>,
+    /// How it calls the size of a page, and the largest that it gives.
+    pub(crate) page: (&'static str, usize),
 }
 
-impl Address {
-    /// `http` is for loopback only: a token goes with each request.
-    pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let refuse = |reason| AddressError { address: scrub(text).into_owned(), reason };
-        let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| refuse("it cannot be read"))?;
-        let host = uri.host().ok_or_else(|| refuse("it names no host"))?;
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(refuse("it holds credentials"));
-        }
-        let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-        match uri.scheme_str() {
-            Some("https") => Ok(Self(uri)),
-            Some("http") if is_loopback => Ok(Self(uri)),
-            Some("http") => Err(refuse("a token must not travel in clear text; write `https://`")),
-            _ => Err(refuse("write `https://…`")),
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A forge's API, with the token of one identity.
+/// A forge's API, as one identity.
 #[derive(Clone)]
 pub(crate) struct Rest {
     crab: Octocrab,
-    token: Place,
+    manners: &'static Manners,
+    credential: Arc<dyn Credential>,
+    remembered: Arc<Remembered>,
 }
 
 impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rest({})", self.token)
+        write!(f, "Rest({:?})", self.credential)
     }
-}
-
-/// What the forge said.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
 }
 
 impl Rest {
     /// Asks nothing yet. Must be called inside a tokio runtime.
-    pub(crate) fn new(address: &Address, token: Place) -> Self {
-        let Address(uri) = address.clone();
+    pub(crate) fn new(
+        address: &Address,
+        manners: &'static Manners,
+        credential: impl Credential + 'static,
+    ) -> Self {
         let builder = Octocrab::builder().set_connect_timeout(Some(CONNECT));
-        let builder = builder.base_uri(uri).expect("should take an address that was parsed");
+        let builder = builder.base_uri(address.uri()).expect("should take an address that was parsed");
         let crab = builder.build().expect("should be built: rustls has a provider");
-        Self { crab, token }
+        Self { crab, manners, credential: Arc::new(credential), remembered: Arc::default() }
+    }
+
+    /// The same forge as somebody else, over the same connections.
+    pub(crate) fn with(&self, credential: impl Credential + 'static) -> Self {
+        let Self { crab, manners, credential: _, remembered: _ } = self;
+        let (crab, credential) = (crab.clone(), Arc::new(credential));
+        Self { crab, manners, credential, remembered: Arc::default() }
+    }
+
+    /// What the forge said last about how much more it takes of us.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        self.remembered.budget()
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ForgeError> {
-        read(&self.call(Method::GET, path, None).await?)
+        read(&self.call(Method::GET, path, None).await?.body)
     }
 
-    /// Items of a list, page by page, until `enough` says so of one or there are no more. `page`: how the forge calls the size
-    /// of a page, and the largest that it gives.
-    pub(crate) async fn list<T: DeserializeOwned>(
+    /// Asks for something, and gives the whole answer.
+    pub(crate) async fn ask(&self, path: &str) -> Result<Answer, ForgeError> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// Items of a list, page by page.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ForgeError> {
+        self.pages(path, read).await
+    }
+
+    /// Items of lists that come inside of something, under this key.
+    pub(crate) async fn list_in<T: DeserializeOwned>(
         &self,
         path: &str,
-        (name, size): (&str, usize),
-        enough: impl Fn(&T) -> bool,
+        key: &str,
     ) -> Result<Vec<T>, ForgeError> {
+        self.pages(path, |body| read_in(body, key)).await
+    }
+
+    async fn pages<T>(
+        &self,
+        path: &str,
+        items: impl Fn(&[u8]) -> Result<Vec<T>, ForgeError>,
+    ) -> Result<Vec<T>, ForgeError> {
+        let (name, size) = self.manners.page;
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut all = Vec::new();
         for page in 1..=MAX_PAGES {
-            let items: Vec<T> = self.get(&format!("{path}{separator}{name}={size}&page={page}")).await?;
-            let is_last = items.len() < size || items.iter().any(&enough);
+            let answer = self.ask(&format!("{path}{separator}{name}={size}&page={page}")).await?;
+            let items = items(&answer.body)?;
+            let is_last = items.len() < size;
             all.extend(items);
             if is_last {
                 break;
@@ -130,7 +128,7 @@ impl Rest {
         path: &str,
         body: &Value,
     ) -> Result<T, ForgeError> {
-        read(&self.call(method, path, Some(body)).await?)
+        read(&self.call(method, path, Some(body)).await?.body)
     }
 
     /// Sends something; that it was taken is all there is to know.
@@ -139,15 +137,37 @@ impl Rest {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, ForgeError> {
-        let token = Token::read(&self.token)
-            .await
-            .map_err(|TokenError { place, reason }| ForgeError::Denied(format!("{place}: {reason}")))?;
+        let token = self.credential.token().await?;
+        let answer = self.attempt(&method, path, body, &token).await?;
+        if answer.status != StatusCode::UNAUTHORIZED || !self.credential.refused(&token).await {
+            return judge(path, answer).map_err(|error| scrubbed(error, &token));
+        }
+        // Nothing was done: it may be said again by somebody who is known.
+        let token = self.credential.token().await?;
+        let answer = self.attempt(&method, path, body, &token).await?;
+        judge(path, answer).map_err(|error| scrubbed(error, &token))
+    }
+
+    async fn attempt(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        token: &Token,
+    ) -> Result<Answer, ForgeError> {
         let mut request = Request::builder()
             .method(method.clone())
             .uri(path)
             .header(AUTHORIZATION, token.header())
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, self.manners.accept)
             .header(USER_AGENT, "naksha");
+        if let Some((name, version)) = self.manners.version {
+            request = request.header(name, version);
+        }
+        let kept = body.is_none().then(|| self.remembered.kept(path)).flatten();
+        if let Some(kept) = &kept {
+            request = request.header(IF_NONE_MATCH, kept.tag());
+        }
         let text = match body {
             Some(body) => {
                 request = request.header(CONTENT_TYPE, "application/json");
@@ -160,7 +180,11 @@ impl Rest {
         let answer = answer.map_err(|_| unreachable(&format!("no answer within {} s", WITHIN.as_secs())))?;
         let answer = answer.map_err(|words| unreachable(&token.scrub(&words)))?;
         debug!(%method, path, status = answer.status.as_u16(), "forge");
-        judge(path, answer).map_err(|error| scrubbed(error, &token))
+        if body.is_none() {
+            return Ok(self.remembered.settle(path, kept, answer));
+        }
+        self.remembered.glance(&answer);
+        Ok(answer)
     }
 
     async fn exchange(&self, request: Request<OctoBody>) -> Result<Answer, String> {
@@ -190,140 +214,10 @@ pub(crate) fn path_of(name: &str) -> String {
     name.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
-fn unreachable(words: &str) -> ForgeError {
-    ForgeError::Unreachable(told(words))
-}
-
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ForgeError> {
-    serde_json::from_slice(&answer.body).map_err(|error| ForgeError::Strange(told(&error.to_string())))
-}
-
-/// Pure. What an answer means.
-fn judge(path: &str, answer: Answer) -> Result<Answer, ForgeError> {
-    let Answer { status, headers, body } = &answer;
-    let words = || format!("{}: {}", status.as_u16(), told(&message(body)));
-    match status.as_u16() {
-        200..=299 => Ok(answer),
-        300..=399 => {
-            let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("somewhere else");
-            Err(ForgeError::Missing(told(&format!("{path} (it moved to {to})"))))
-        }
-        429 => Err(throttled(headers)),
-        403 if says_enough(headers, body) => Err(throttled(headers)),
-        401 | 403 => Err(ForgeError::Denied(words())),
-        404 | 410 => Err(ForgeError::Missing(told(path))),
-        500.. => Err(ForgeError::Unreachable(words())),
-        _ => Err(ForgeError::Invalid(words())),
-    }
-}
-
-/// GitHub answers 403 to who asks too much, with a header or with words (GitHub, "Rate limits for the REST API").
-fn says_enough(headers: &HeaderMap, body: &[u8]) -> bool {
-    let is_spent = headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0");
-    is_spent || headers.contains_key(RETRY_AFTER) || message(body).to_lowercase().contains("rate limit")
-}
-
-/// `retry-after`, else when the limit begins anew, else a minute.
-fn throttled(headers: &HeaderMap) -> ForgeError {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    let asked = number(RETRY_AFTER.as_str());
-    let reset = || Some(number("x-ratelimit-reset")? - Timestamp::now().as_second());
-    let seconds = asked.or_else(reset).and_then(|seconds| u64::try_from(seconds).ok());
-    let after = seconds.map_or(USUAL_PAUSE, |seconds| Duration::from_secs(seconds.max(1)));
-    ForgeError::Throttled { after: after.min(LONGEST_PAUSE) }
-}
-
-/// What a forge says about a refusal.
-fn message(body: &[u8]) -> String {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return String::from_utf8_lossy(body).into_owned();
-    };
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let mut words = text(&value["message"]).unwrap_or_default();
-    for error in value["errors"].as_array().into_iter().flatten() {
-        let more = text(error).or_else(|| text(&error["message"])).unwrap_or_else(|| error.to_string());
-        words.push_str("; ");
-        words.push_str(&more);
-    }
-    words
-}
-
-/// Words of others, fit to be told: one line, bounded, without what looks like a secret.
-fn told(words: &str) -> String {
-    let line: String = words.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect();
-    let line: String = line.trim().chars().take(MAX_WORDS).collect();
-    scrub(&line).into_owned()
-}
-
-fn scrubbed(error: ForgeError, token: &Token) -> ForgeError {
-    match error {
-        ForgeError::Unreachable(words) => ForgeError::Unreachable(token.scrub(&words)),
-        ForgeError::Denied(words) => ForgeError::Denied(token.scrub(&words)),
-        ForgeError::Missing(words) => ForgeError::Missing(token.scrub(&words)),
-        ForgeError::Invalid(words) => ForgeError::Invalid(token.scrub(&words)),
-        ForgeError::Strange(words) => ForgeError::Strange(token.scrub(&words)),
-        throttled @ ForgeError::Throttled { .. } => throttled,
-    }
-}
-
 fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
     cause.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(status: u16, headers: &[(&'static str, &str)], body: &str) -> ForgeError {
-        let status = StatusCode::from_u16(status).unwrap();
-        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        let answer =
-            Answer { status, headers: headers.collect(), body: Bytes::copy_from_slice(body.as_bytes()) };
-        judge("/repos/o/r", answer).err().expect("should be a refusal")
-    }
-
-    #[test]
-    fn refusals_are_told_apart() {
-        let after = |seconds| ForgeError::Throttled { after: Duration::from_secs(seconds) };
-        assert_eq!(judged(403, &[("retry-after", "7")], "{}"), after(7));
-        assert_eq!(judged(429, &[], "slow down"), after(60));
-        let secondary = r#"{"message":"You have exceeded a secondary rate limit"}"#;
-        assert_eq!(judged(403, &[], secondary), after(60));
-        assert_eq!(judged(403, &[("x-ratelimit-remaining", "0")], "{}"), after(60));
-        let forbidden = r#"{"message":"Resource not accessible by integration"}"#;
-        assert_eq!(
-            judged(403, &[], forbidden),
-            ForgeError::Denied("403: Resource not accessible by integration".to_owned())
-        );
-        assert!(matches!(judged(401, &[], ""), ForgeError::Denied(_)));
-        assert!(matches!(judged(502, &[], "<html>"), ForgeError::Unreachable(_)));
-        let moved = judged(301, &[("location", "https://x/repositories/1")], "");
-        assert!(moved.to_string().contains("moved to https://x/repositories/1"), "{moved}");
-        let invalid =
-            r#"{"message":"Validation Failed","errors":[{"message":"No commit found for SHA: 1"}]}"#;
-        assert_eq!(
-            judged(422, &[], invalid),
-            ForgeError::Invalid("422: Validation Failed; No commit found for SHA: 1".to_owned())
-        );
-    }
-
-    #[test]
-    fn what_is_told_is_one_line_and_no_secret() {
-        let words = told("a\nb\u{1b}[31m password=hunter2hunter2");
-        assert!(!words.contains('\n') && !words.contains("hunter2"), "{words}");
-    }
-
-    #[test]
-    fn a_token_travels_encrypted() {
-        assert!(Address::parse("https://git.example/api/v1/").is_ok());
-        assert!(Address::parse("http://127.0.0.1:3000/api/v1").is_ok());
-        for bad in ["http://git.example", "https://me:pw@git.example", "git.example", "ftp://x", ""] {
-            let error = Address::parse(bad).expect_err(bad).to_string();
-            assert!(!error.contains("pw"), "{error}");
-        }
-    }
 }

@@ -22,6 +22,23 @@ impl Place {
     pub async fn read(&self) -> Result<Secret, TokenError> {
         Token::read(self).await.map(|token| token.0)
     }
+
+    /// The text that is there now, however many lines it has.
+    pub(crate) async fn text(&self) -> Result<Secret, TokenError> {
+        let refuse = |reason: String| TokenError { place: self.to_string(), reason };
+        let text = match self {
+            Self::File(path) => {
+                tokio::fs::read_to_string(path).await.map_err(|error| refuse(error.to_string()))?
+            }
+            Self::Variable(name) => {
+                std::env::var(name).map_err(|_| refuse("it is not set, or not text".to_owned()))?
+            }
+        };
+        match text.trim() {
+            "" => Err(refuse("it is empty".to_owned())),
+            text => Ok(Secret::new(text)),
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -48,22 +65,20 @@ pub(crate) struct Token(Secret);
 impl Token {
     pub(crate) async fn read(place: &Place) -> Result<Self, TokenError> {
         let refuse = |reason: String| TokenError { place: place.to_string(), reason };
-        let text = match place {
-            Place::File(path) => {
-                tokio::fs::read_to_string(path).await.map_err(|error| refuse(error.to_string()))?
-            }
-            Place::Variable(name) => {
-                std::env::var(name).map_err(|_| refuse("it is not set, or not text".to_owned()))?
-            }
-        };
-        let token = text.trim();
-        if token.is_empty() {
-            return Err(refuse("it is empty".to_owned()));
+        let text = place.text().await?;
+        Self::given(text.expose()).map_err(|reason| refuse(reason.to_owned()))
+    }
+
+    /// One that somebody gave us.
+    pub(crate) fn given(text: &str) -> Result<Self, &'static str> {
+        if text.is_empty() || text.len() > MAX_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("it is not one line with a token");
         }
-        if token.len() > MAX_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(refuse("it is not one line with a token".to_owned()));
-        }
-        Ok(Self(Secret::new(token)))
+        Ok(Self(Secret::new(text)))
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.0
     }
 
     /// The value of an `Authorization` header, marked so that nobody logs it.

@@ -121,7 +121,7 @@ pub(crate) struct CommentDto {
     #[serde(default)]
     body: String,
     created_at: Timestamp,
-    updated_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
 }
 
 impl CommentDto {

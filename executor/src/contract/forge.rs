@@ -7,8 +7,8 @@ use std::fmt;
 use naksha_environments::ids::Revision;
 
 use crate::port::forge::{
-    Check, CheckState, CommentId, FileCommit, ForgeError, Login, NewPull, Permission, PullNumber, PullState,
-    Reaction, SharedForge,
+    Check, CheckState, CommentId, Deployment, DeploymentState, FileCommit, ForgeError, Login, NewPull,
+    Permission, PullNumber, PullState, Reaction, SharedForge,
 };
 
 /// A request each.
@@ -244,6 +244,31 @@ pub async fn branches_of_ours_are_written_file_by_file(stage: &dyn Stage) {
     assert_eq!(forge.branch(branch).await.expect("should say"), Some(again));
 }
 
+pub async fn what_was_deployed_is_told_as_often_as_one_likes(stage: &dyn Stage) {
+    let forge = stage.forge();
+    let revision = stage.push("change");
+    for state in
+        [DeploymentState::Waits, DeploymentState::Running, DeploymentState::Failed, DeploymentState::Done]
+    {
+        let deployment = Deployment {
+            revision: revision.clone(),
+            environment: "staging".to_owned(),
+            state,
+            summary: "words ".repeat(100),
+            page: None,
+        };
+        for _ in 0..2 {
+            forge.deploy(&deployment).await.expect("should be taken");
+        }
+    }
+}
+
+pub async fn nothing_was_sent_so_that_nothing_is_sent_again(stage: &dyn Stage) {
+    let since = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_hours(1));
+    let again = stage.forge().redeliver(since.expect("should be a time")).await;
+    assert_eq!(again.expect("should be taken"), 0);
+}
+
 /// One test per case; `$fresh` gives a stage with a repository of its own, or none where it must be skipped.
 #[macro_export]
 macro_rules! forge_contract {
@@ -252,7 +277,8 @@ macro_rules! forge_contract {
             who_we_are_and_what_we_may_is_known, a_wrong_token_is_told_and_not_shown,
             pull_requests_are_told_as_they_are, however_it_is_merged_the_commit_is_known,
             the_last_word_of_a_check_counts, texts_are_as_long_as_forges_take, comments_are_edited_in_place,
-            pull_requests_of_ours_are_opened_amended_and_closed, branches_of_ours_are_written_file_by_file);
+            pull_requests_of_ours_are_opened_amended_and_closed, branches_of_ours_are_written_file_by_file,
+            what_was_deployed_is_told_as_often_as_one_likes, nothing_was_sent_so_that_nothing_is_sent_again);
     };
     ($fresh:path: $($case:ident),+) => {
         $(

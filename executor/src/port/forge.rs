@@ -69,6 +69,26 @@ pub trait Forge: Send + Sync + fmt::Debug {
     async fn permission(&self, login: &Login) -> Result<Permission, ForgeError>;
     /// Whether somebody belongs to a team of an organisation.
     async fn is_member(&self, organisation: &str, team: &str, login: &Login) -> Result<bool, ForgeError>;
+
+    // --- deployments
+    /// Tells what became of a revision in an environment. The same again sends nothing. Forges that know no deployments take it and do
+    /// nothing.
+    async fn deploy(&self, deployment: &Deployment) -> Result<(), ForgeError> {
+        let _ = deployment;
+        Ok(())
+    }
+
+    // --- webhooks
+    /// Asks for those again that did not reach us since then; how many. Forges that keep no list: none.
+    async fn redeliver(&self, since: Timestamp) -> Result<usize, ForgeError> {
+        let _ = since;
+        Ok(0)
+    }
+
+    /// How much more the forge takes of us, as its last answer said. Nothing: it does not say, or was not asked yet.
+    fn budget(&self) -> Option<Budget> {
+        None
+    }
 }
 
 pub type SharedForge = Arc<dyn Forge>;
@@ -259,6 +279,36 @@ pub enum Permission {
     Admin,
 }
 
+/// What became of a revision in an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    pub revision: Revision,
+    pub environment: String,
+    pub state: DeploymentState,
+    /// One line. What a forge has no room for is cut.
+    pub summary: String,
+    /// A page for people with more about it.
+    pub page: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeploymentState {
+    /// For its turn, or for a person.
+    Waits,
+    Running,
+    Done,
+    Failed,
+}
+
+/// Requests that a forge takes within a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    pub limit: u64,
+    pub remaining: u64,
+    /// When it is the limit again.
+    pub resets: Timestamp,
+}
+
 /// Why the forge was of no help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForgeError {
@@ -305,10 +355,10 @@ impl ForgeError {
             }
             Self::Throttled { .. } => "reports catch up by themselves",
             Self::Denied(_) => {
-                "look at the token, its expiry and its rights; docs/pull-requests.md names them"
+                "look at the token or the App, its rights and its end; docs/pull-requests.md names them"
             }
             Self::Missing(_) => {
-                "look at `forge.repository` in the daemon's configuration, and at what the token may see"
+                "look at `forge.repository` in the daemon's configuration, and at what the token or the App may see"
             }
             Self::Invalid(_) => "this is a bug; the log has what was sent and why it was refused",
         }

@@ -1,28 +1,15 @@
 //! A repository on a Gitea, with the people around it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Gitea;
 use crate::api::Api;
-
-/// Somebody on the forge.
-#[derive(Debug, Clone)]
-pub struct Person {
-    pub login: String,
-    pub token: String,
-    api: Api,
-}
-
-impl Person {
-    pub fn api(&self) -> &Api {
-        &self.api
-    }
-}
+use crate::checkout::{self, git};
+use crate::person::Person;
 
 /// A repository of its own owner, a bot that may write to it, and people.
 #[derive(Debug)]
@@ -67,8 +54,8 @@ impl Gitea {
         let client = Api::with_password(&format!("{}/api/v1", self.url()), login, password)?;
         let body = json!({"name": "test", "scopes": ["all"]});
         let made = client.create(&format!("/users/{login}/tokens"), &body)?;
-        let token = made["sha1"].as_str().context("a token has a text")?.to_owned();
-        Ok(Person { login: login.to_owned(), api: self.api_with(&token)?, token })
+        let token = made["sha1"].as_str().context("a token has a text")?;
+        Ok(Person::new(login, token, self.api_with(token)?))
     }
 }
 
@@ -101,24 +88,20 @@ impl Forged {
 
     /// Brings a branch of the forge into a working copy, and checks it out; its head.
     pub fn pull(&self, folder: &Path, branch: &str) -> anyhow::Result<String> {
-        git(folder, &["fetch", "--quiet", &self.url_of(&self.writer), branch])?;
-        git(folder, &["checkout", "--quiet", "--force", "-B", branch, "FETCH_HEAD"])?;
-        self.head(folder)
+        checkout::bring(folder, &self.url_of(&self.writer), branch)
     }
 
     /// Begins a branch where another one is.
     pub fn branch(&self, folder: &Path, name: &str, from: &str) -> anyhow::Result<()> {
-        git(folder, &["checkout", "--quiet", "--force", "-B", name, from]).map(drop)
+        checkout::begin(folder, name, from)
     }
 
     pub fn head(&self, folder: &Path) -> anyhow::Result<String> {
-        Ok(git(folder, &["rev-parse", "HEAD"])?.trim().to_owned())
+        checkout::head(folder)
     }
 
     fn url_of(&self, person: &Person) -> String {
-        let (scheme, rest) = ("http://", self.clone_url());
-        let rest = rest.strip_prefix(scheme).unwrap_or_default().to_owned();
-        format!("{scheme}{}:{}@{rest}", person.login, person.token)
+        checkout::url_as(&self.clone_url(), person)
     }
 
     /// Opens a pull request as the writer; its number.
@@ -246,15 +229,4 @@ impl Forged {
         std::fs::write(&file, &self.bot.token)?;
         Ok(file)
     }
-}
-
-/// The program: the library that tests use for the rest is built without HTTP.
-fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
-    let mut command = Command::new("git");
-    command.arg("-C").arg(folder).args(arguments).env("GIT_TERMINAL_PROMPT", "0");
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-    let output = command.output().context("git does not start")?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "git {}: {words}", arguments.first().unwrap_or(&""));
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

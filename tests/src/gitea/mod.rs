@@ -11,5 +11,5 @@
 mod forged;
 mod server;
 
-pub use forged::{Forged, Person};
+pub use forged::Forged;
 pub use server::Gitea;

@@ -1,9 +1,12 @@
-//! Forges: the contract of the port, and the daemon's reports, on a real Gitea.
+//! Forges: the contract of the port, on a real Gitea and on a GitHub that refuses what GitHub refuses; and the daemon's reports.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
 mod bases;
 mod commands;
+mod github;
+mod github_fake;
+mod github_stage;
 mod promotions;
 mod pulls;
 mod site;
@@ -12,4 +15,12 @@ mod webhooks;
 
 mod gitea {
     naksha_executor::forge_contract!(crate::stage::on_gitea);
+}
+
+mod github_app {
+    naksha_executor::forge_contract!(crate::github_stage::as_app);
+}
+
+mod github_token {
+    naksha_executor::forge_contract!(crate::github_stage::as_token);
 }

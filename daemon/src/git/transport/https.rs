@@ -268,6 +268,9 @@ fn accepted(session: &Session, response: Response, kind: &str) -> Result<Respons
             });
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            if status == StatusCode::UNAUTHORIZED {
+                session.refused();
+            }
             return Err(GitError::Denied { url, reason });
         }
         StatusCode::NOT_FOUND | StatusCode::GONE => return Err(GitError::NotARepository { url, reason }),

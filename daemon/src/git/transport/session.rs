@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use reqwest::Url;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -31,13 +32,9 @@ pub(in crate::git) struct Session {
 impl Session {
     /// Reads the credentials and starts the clock.
     pub(in crate::git) fn begin(config: &MirrorConfig) -> Result<Self, GitError> {
-        let token = match config.url {
-            RemoteUrl::Http(_) => Token::read(&config.credentials)?,
-            RemoteUrl::Local(_) | RemoteUrl::Ssh(_) => None,
-        };
-        Ok(Self {
+        let mut session = Self {
             url: config.url.clone(),
-            token,
+            token: None,
             places: config.credentials.clone(),
             ssh_program: config.ssh_program.clone(),
             started: Instant::now(),
@@ -45,7 +42,40 @@ impl Session {
             max_bytes: config.limits.max_fetch_bytes,
             received: AtomicU64::new(0),
             failure: Mutex::new(None),
-        })
+        };
+        session.token = match &config.url {
+            RemoteUrl::Http(url) => session.credential(url)?,
+            RemoteUrl::Local(_) | RemoteUrl::Ssh(_) => None,
+        };
+        Ok(session)
+    }
+
+    /// What is configured for the remote itself, else the token of an App, at its own GitHub only.
+    fn credential(&self, url: &Url) -> Result<Option<Token>, GitError> {
+        if let Some(token) = Token::read(&self.places)? {
+            return Ok(Some(token));
+        }
+        let installation = self.places.installation.as_ref();
+        let Some(installation) = installation.filter(|installation| installation.is_for(url.as_str())) else {
+            return Ok(None);
+        };
+        match self.wait(installation.token())? {
+            Ok(token) => Ok(Some(Token::of_app(token))),
+            Err(error) if error.is_transient() => {
+                Err(GitError::Unreachable { url: self.url.to_string(), reason: error.to_string() })
+            }
+            Err(error) => {
+                Err(GitError::Credential { place: "the GitHub App".to_owned(), reason: error.to_string() })
+            }
+        }
+    }
+
+    /// The server does not take the token. That of an App may have been revoked: the next fetch has another one.
+    pub(super) fn refused(&self) {
+        if let (Some(installation), Some(token)) = (&self.places.installation, &self.token) {
+            // Over its time, a fetch has failed for that.
+            let _ = self.wait(installation.forget(token.secret()));
+        }
     }
 
     /// Runs network work on the transports' runtime and waits for it, until the deadline at most.

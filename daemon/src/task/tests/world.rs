@@ -142,6 +142,7 @@ fn feed(source: &Source, folder: &TempDir, tasks: &Tasks, stop: &CancellationTok
         found_trunk: FoundTrunk::open(&folder.path().join("trunk")),
         stirred: tokio::sync::watch::Sender::default(),
         reviewed: None,
+        installation: None,
     }
 }
 

@@ -1,0 +1,31 @@
+//! What proves who we are, asked for each request: a token somewhere, or what an App makes for itself.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use naksha_executor::port::forge::ForgeError;
+
+use crate::token::{Place, Token, TokenError};
+
+#[async_trait]
+pub(crate) trait Credential: Send + Sync + fmt::Debug {
+    /// The token that is good now.
+    async fn token(&self) -> Result<Token, ForgeError>;
+
+    /// The forge does not take it. Whether there may be another one by now.
+    async fn refused(&self, token: &Token) -> bool;
+}
+
+#[async_trait]
+impl Credential for Place {
+    async fn token(&self) -> Result<Token, ForgeError> {
+        Token::read(self)
+            .await
+            .map_err(|TokenError { place, reason }| ForgeError::Denied(format!("{place}: {reason}")))
+    }
+
+    /// What is there is read for each request: no other one is to be had.
+    async fn refused(&self, _token: &Token) -> bool {
+        false
+    }
+}

@@ -1,0 +1,265 @@
+//! GitHub and GitHub Enterprise Server (REST API 2022-11-28), as an App or with a token.
+//!
+//! An App says what it has to say in check runs, which nobody else can write under its name; a token has statuses for that.
+//!
+//! ```text
+//! GitHub ── path, body ──> Rest ── token ──> Installation ── JWT ──> GitHub: a token of an hour
+//!   checks, contents, pulls,          (or a Place)
+//!   deployments, deliveries
+//! ```
+
+mod checks;
+mod contents;
+mod deliveries;
+mod deployments;
+mod installation;
+mod jwt;
+mod output;
+mod pulls;
+mod wire;
+
+use async_trait::async_trait;
+use http::Method;
+use jiff::Timestamp;
+use naksha_environments::ids::Revision;
+use naksha_executor::port::forge::{
+    Budget, Check, Comment, CommentId, Deployment, FileCommit, Forge, ForgeError, Hosted, Login, NewPull,
+    Permission, Pull, PullNumber, Reaction, Reported,
+};
+use serde_json::json;
+
+use self::installation::Scope;
+use self::wire::{MembershipDto, PlacedCommentDto};
+use crate::address::Address;
+use crate::rest::{Manners, Rest, segment};
+use crate::token::Place;
+use crate::wire::{CollaboratorDto, CommentDto, MadeDto, RepositoryDto, UserDto};
+
+pub use self::installation::Installation;
+
+const MANNERS: Manners = Manners {
+    accept: "application/vnd.github+json",
+    version: Some(("x-github-api-version", "2022-11-28")),
+    page: ("per_page", 100),
+};
+/// Comments are asked for since the beginning of such a span, so that the question stays the same for a while and is answered by "nothing
+/// new", which costs nothing.
+const SPAN_SECONDS: i64 = 600;
+
+/// As whom we are on GitHub.
+#[derive(Debug, Clone)]
+pub enum Identity {
+    /// A token of a person or bot: statuses instead of check runs, because GitHub gives those to Apps only.
+    Token(Place),
+    /// A GitHub App, installed in the repository: check runs, deployments, redelivery.
+    App {
+        /// Its id or client id.
+        id: String,
+        /// Its private key: PEM, PKCS#1 or PKCS#8.
+        key: Place,
+    },
+}
+
+/// One repository on GitHub.
+#[derive(Debug, Clone)]
+pub struct GitHub {
+    rest: Rest,
+    /// `/repos/owner/name`
+    root: String,
+    whom: Whom,
+}
+
+#[derive(Debug, Clone)]
+enum Whom {
+    Person,
+    App {
+        installation: Installation,
+        /// For what is asked about the organisation.
+        teams: Box<Rest>,
+    },
+}
+
+impl GitHub {
+    /// `repository`: `owner/name`. Asks nothing yet. Must be called inside a tokio runtime.
+    pub fn new(address: &Address, repository: &str, identity: Identity) -> Self {
+        match identity {
+            Identity::Token(place) => Self {
+                rest: Rest::new(address, &MANNERS, place),
+                root: format!("/repos/{repository}"),
+                whom: Whom::Person,
+            },
+            Identity::App { id, key } => Self::installed(&Installation::new(address, repository, &id, key)),
+        }
+    }
+
+    /// As an App, with the token that others use too.
+    pub fn installed(installation: &Installation) -> Self {
+        let root = format!("/repos/{}", installation.repository());
+        let rest = installation.rest(Scope::Usual);
+        let teams = Box::new(installation.rest(Scope::Teams));
+        Self { rest, root, whom: Whom::App { installation: installation.clone(), teams } }
+    }
+
+    fn path(&self, tail: &str) -> String {
+        format!("{}{tail}", self.root)
+    }
+}
+
+#[async_trait]
+impl Forge for GitHub {
+    async fn whoami(&self) -> Result<Login, ForgeError> {
+        match &self.whom {
+            Whom::Person => Ok(Login::new(&self.rest.get::<UserDto>("/user").await?.login)),
+            Whom::App { installation, .. } => Ok(wire::bot(&installation.granted(Scope::Usual).await?.slug)),
+        }
+    }
+
+    async fn hosted(&self) -> Result<Hosted, ForgeError> {
+        let repository: RepositoryDto = self.rest.get(&self.root).await?;
+        let RepositoryDto { full_name, default_branch, archived, permissions } = repository;
+        let may_write = match &self.whom {
+            Whom::Person => permissions.push,
+            // What stands in a repository is about persons.
+            Whom::App { installation, .. } => {
+                let granted = installation.granted(Scope::Usual).await?;
+                granted.may_write("checks")
+                    && (granted.may_write("issues") || granted.may_write("pull_requests"))
+            }
+        };
+        Ok(Hosted { full_name, default_branch, archived, writable: may_write && !archived })
+    }
+
+    async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError> {
+        self.list_open().await
+    }
+
+    async fn pull(&self, number: PullNumber) -> Result<Pull, ForgeError> {
+        self.read_pull(number).await?.read()
+    }
+
+    async fn open(&self, pull: &NewPull) -> Result<PullNumber, ForgeError> {
+        let NewPull { title, text, branch, base } = pull;
+        let body = json!({"title": title, "body": text, "head": branch, "base": base});
+        let made: MadeDto = self.rest.send(Method::POST, &self.path("/pulls"), &body).await?;
+        Ok(PullNumber(made.number))
+    }
+
+    async fn amend(&self, number: PullNumber, title: &str, text: &str) -> Result<(), ForgeError> {
+        let path = self.path(&format!("/pulls/{}", number.0));
+        self.rest.tell(Method::PATCH, &path, &json!({"title": title, "body": text})).await
+    }
+
+    async fn close(&self, number: PullNumber) -> Result<(), ForgeError> {
+        let path = self.path(&format!("/pulls/{}", number.0));
+        self.rest.tell(Method::PATCH, &path, &json!({"state": "closed"})).await
+    }
+
+    async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError> {
+        self.merge_at(number, head).await
+    }
+
+    async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError> {
+        self.head_of(name).await
+    }
+
+    async fn commit(&self, commit: &FileCommit) -> Result<Revision, ForgeError> {
+        self.write_file(commit).await
+    }
+
+    async fn delete_branch(&self, name: &str) -> Result<(), ForgeError> {
+        self.delete_ref(name).await
+    }
+
+    async fn report(&self, head: &Revision, check: &Check) -> Result<(), ForgeError> {
+        match &self.whom {
+            Whom::Person => self.set_status(head, check).await,
+            Whom::App { installation, .. } => self.set_run(installation, head, check).await,
+        }
+    }
+
+    async fn checks(&self, head: &Revision) -> Result<Vec<Reported>, ForgeError> {
+        self.reported(head).await
+    }
+
+    async fn comments(&self, number: PullNumber) -> Result<Vec<Comment>, ForgeError> {
+        let path = self.path(&format!("/issues/{}/comments", number.0));
+        let comments: Vec<CommentDto> = self.rest.list(&path).await?;
+        Ok(comments.into_iter().map(CommentDto::read).collect())
+    }
+
+    async fn comments_since(&self, since: Timestamp) -> Result<Vec<(PullNumber, Comment)>, ForgeError> {
+        let second = since.as_second();
+        let begins = Timestamp::from_second(second - second.rem_euclid(SPAN_SECONDS)).unwrap_or(since);
+        let begins = begins.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let path = self.path(&format!("/issues/comments?since={}", segment(&begins)));
+        let comments: Vec<PlacedCommentDto> = self.rest.list(&path).await?;
+        // Those of issues are on no pull request. Times are whole seconds.
+        let since = Timestamp::from_second(second).unwrap_or(since);
+        let recent = comments.into_iter().filter(|comment| comment.updated_at() >= since);
+        let mut placed: Vec<_> = recent.filter_map(PlacedCommentDto::read).collect();
+        placed.sort_by_key(|(_, comment)| comment.id);
+        Ok(placed)
+    }
+
+    async fn comment(&self, number: PullNumber, text: &str) -> Result<CommentId, ForgeError> {
+        let path = self.path(&format!("/issues/{}/comments", number.0));
+        let made: MadeDto = self.rest.send(Method::POST, &path, &json!({"body": text})).await?;
+        Ok(CommentId(made.id))
+    }
+
+    async fn edit(&self, comment: CommentId, text: &str) -> Result<(), ForgeError> {
+        let path = self.path(&format!("/issues/comments/{}", comment.0));
+        self.rest.tell(Method::PATCH, &path, &json!({"body": text})).await
+    }
+
+    async fn react(&self, comment: CommentId, reaction: Reaction) -> Result<(), ForgeError> {
+        let content = match reaction {
+            Reaction::Seen => "eyes",
+            Reaction::Done => "+1",
+            Reaction::Refused => "-1",
+        };
+        let path = self.path(&format!("/issues/comments/{}/reactions", comment.0));
+        self.rest.tell(Method::POST, &path, &json!({"content": content})).await
+    }
+
+    async fn permission(&self, login: &Login) -> Result<Permission, ForgeError> {
+        let path = self.path(&format!("/collaborators/{}/permission", segment(login.as_str())));
+        match self.rest.get::<CollaboratorDto>(&path).await {
+            Ok(collaborator) => Ok(collaborator.read()),
+            // Nobody of that name.
+            Err(ForgeError::Missing(_)) => Ok(Permission::None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn is_member(&self, organisation: &str, team: &str, login: &Login) -> Result<bool, ForgeError> {
+        let rest = match &self.whom {
+            Whom::Person => &self.rest,
+            Whom::App { teams, .. } => teams,
+        };
+        let [organisation, team, login] = [organisation, team, login.as_str()].map(segment);
+        let path = format!("/orgs/{organisation}/teams/{team}/memberships/{login}");
+        match rest.get::<MembershipDto>(&path).await {
+            Ok(membership) => Ok(membership.is_active()),
+            Err(ForgeError::Missing(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn deploy(&self, deployment: &Deployment) -> Result<(), ForgeError> {
+        let us = self.whoami().await?;
+        self.set_deployment(&us, deployment).await
+    }
+
+    async fn redeliver(&self, since: Timestamp) -> Result<usize, ForgeError> {
+        match &self.whom {
+            // What a repository's own webhook sent is for its administrators to see.
+            Whom::Person => Ok(0),
+            Whom::App { installation, .. } => self.deliver_again(installation, since).await,
+        }
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        self.rest.budget()
+    }
+}

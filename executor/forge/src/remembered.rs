@@ -1,0 +1,189 @@
+//! What is remembered of a forge's answers: bodies that it need not send again, and how much more it takes of us.
+//!
+//! A body is asked for with its ETag, and a forge that has nothing newer answers 304, which GitHub counts as nothing. What is remembered
+//! is bounded, and what was not asked for the longest goes first.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::header::ETAG;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use naksha_executor::port::forge::Budget;
+
+use crate::answer::Answer;
+
+/// Lists that are asked for again and again: open pull requests, comments, and what is said on each head.
+const MAX_ANSWERS: usize = 64;
+/// A page of a hundred pull requests is about two megabytes.
+const MAX_BYTES: usize = 8 << 20;
+
+/// Of one identity: others may see other things at the same path.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// What was asked for last stands last.
+    answers: VecDeque<Kept>,
+    budget: Option<Budget>,
+}
+
+/// An answer that a forge said how to ask for again.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    path: String,
+    tag: HeaderValue,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Kept {
+    /// What `If-None-Match` says.
+    pub(crate) fn tag(&self) -> &HeaderValue {
+        &self.tag
+    }
+}
+
+impl Remembered {
+    /// What is known at a path.
+    pub(crate) fn kept(&self, path: &str) -> Option<Kept> {
+        self.known().answers.iter().find(|kept| kept.path == path).cloned()
+    }
+
+    /// What a request was answered with: as it came, or what was known when it was sent, where nothing is newer.
+    pub(crate) fn settle(&self, path: &str, kept: Option<Kept>, answer: Answer) -> Answer {
+        self.glance(&answer);
+        let mut known = self.known();
+        known.answers.retain(|kept| kept.path != path);
+        match (answer.status, kept) {
+            (StatusCode::NOT_MODIFIED, Some(kept)) => {
+                let (headers, body) = (kept.headers.clone(), kept.body.clone());
+                known.keep(kept);
+                Answer { status: StatusCode::OK, headers, body }
+            }
+            (StatusCode::OK, _) => {
+                if let Some(tag) = answer.headers.get(ETAG).cloned() {
+                    let (headers, body) = (answer.headers.clone(), answer.body.clone());
+                    known.keep(Kept { path: path.to_owned(), tag, headers, body });
+                }
+                answer
+            }
+            _ => answer,
+        }
+    }
+
+    /// Looks only at what an answer says about the budget.
+    pub(crate) fn glance(&self, answer: &Answer) {
+        if let Some(budget) = budget(&answer.headers) {
+            self.known().budget = Some(budget);
+        }
+    }
+
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        self.known().budget
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn keep(&mut self, kept: Kept) {
+        if kept.body.len() > MAX_BYTES {
+            return;
+        }
+        self.answers.push_back(kept);
+        let bytes = |answers: &VecDeque<Kept>| answers.iter().map(|kept| kept.body.len()).sum::<usize>();
+        while self.answers.len() > MAX_ANSWERS || bytes(&self.answers) > MAX_BYTES {
+            self.answers.pop_front();
+        }
+    }
+}
+
+/// Of the usual resource: searches and the like have budgets of their own (GitHub, "Rate limits for the REST API").
+fn budget(headers: &HeaderMap) -> Option<Budget> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    if text("x-ratelimit-resource").is_some_and(|resource| resource != "core") {
+        return None;
+    }
+    let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
+    let resets = Timestamp::from_second(i64::try_from(number("x-ratelimit-reset")?).ok()?).ok()?;
+    let (limit, remaining) = (number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?);
+    Some(Budget { limit, remaining, resets })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: StatusCode, headers: &[(&'static str, &str)], body: &str) -> Answer {
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Answer { status, headers: headers.collect(), body: Bytes::copy_from_slice(body.as_bytes()) }
+    }
+
+    /// As a request does.
+    fn asked(remembered: &Remembered, path: &str, answer: Answer) -> Answer {
+        remembered.settle(path, remembered.kept(path), answer)
+    }
+
+    fn tag(remembered: &Remembered, path: &str) -> Option<String> {
+        remembered.kept(path).map(|kept| kept.tag().to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn what_is_not_modified_is_what_it_was() {
+        let remembered = Remembered::default();
+        assert_eq!(tag(&remembered, "/pulls"), None);
+        asked(&remembered, "/pulls", answer(StatusCode::OK, &[("etag", "W/\"1\"")], "[1]"));
+        assert_eq!(tag(&remembered, "/pulls").as_deref(), Some("W/\"1\""));
+        let same = asked(&remembered, "/pulls", answer(StatusCode::NOT_MODIFIED, &[], ""));
+        assert_eq!((same.status, &same.body[..]), (StatusCode::OK, &b"[1]"[..]));
+
+        asked(&remembered, "/pulls", answer(StatusCode::OK, &[("etag", "W/\"2\"")], "[1,2]"));
+        let same = asked(&remembered, "/pulls", answer(StatusCode::NOT_MODIFIED, &[], ""));
+        assert_eq!(&same.body[..], b"[1,2]");
+        // What has no tag any more, or is refused, is forgotten.
+        asked(&remembered, "/pulls", answer(StatusCode::OK, &[], "[]"));
+        assert_eq!(tag(&remembered, "/pulls"), None);
+    }
+
+    #[test]
+    fn little_is_remembered() {
+        let remembered = Remembered::default();
+        let ok = |body: &str| answer(StatusCode::OK, &[("etag", "\"1\"")], body);
+        let is_kept = |path: &str| remembered.kept(path).is_some();
+        for number in 0..=MAX_ANSWERS {
+            asked(&remembered, &format!("/{number}"), ok(""));
+        }
+        assert_eq!((is_kept("/0"), is_kept("/1")), (false, true));
+        let half = "x".repeat(MAX_BYTES / 2 + 1);
+        asked(&remembered, "/first", ok(&half));
+        asked(&remembered, "/second", ok(&half));
+        assert_eq!((is_kept("/first"), is_kept("/second")), (false, true));
+        asked(&remembered, "/third", ok(&half.repeat(2)));
+        assert_eq!((is_kept("/third"), is_kept("/second")), (false, true));
+    }
+
+    #[test]
+    fn the_budget_is_what_the_last_answer_says() {
+        let remembered = Remembered::default();
+        let says = |left: &str, resource: &str| {
+            let headers = [
+                ("x-ratelimit-limit", "5000"),
+                ("x-ratelimit-remaining", left),
+                ("x-ratelimit-reset", "1700000000"),
+                ("x-ratelimit-resource", resource),
+            ];
+            remembered.glance(&answer(StatusCode::NOT_FOUND, &headers, ""));
+            remembered.budget().map(|budget| budget.remaining)
+        };
+        assert_eq!(says("29", "search"), None);
+        assert_eq!(says("4999", "core"), Some(4999));
+        assert_eq!(says("4998", "core"), Some(4998));
+        remembered.glance(&answer(StatusCode::OK, &[], ""));
+        assert_eq!(remembered.budget().unwrap().resets, Timestamp::from_second(1_700_000_000).unwrap());
+    }
+}

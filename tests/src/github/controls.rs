@@ -1,0 +1,250 @@
+//! What a test changes behind everybody's back, what it breaks, and what it asks about afterwards.
+
+use anyhow::Context as _;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::app::AppKey;
+use super::limits::CHECK_TEXT;
+use super::queue::Queued;
+use super::server::GitHub;
+use super::state::{Asked, CheckRun, Owner};
+use super::trouble::{Failure, Trouble};
+
+/// Settings of the repository and of the App.
+impl GitHub {
+    /// Its clock goes ahead. The proofs of the App are judged by the real one.
+    pub fn advance(&self, by: SignedDuration) {
+        self.state().ahead += by;
+    }
+
+    /// Checks that have to pass before something is merged into `main`. `main` is protected then.
+    pub fn require(&self, names: &[&str]) {
+        self.state().repository.required = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    /// Of `merge`, `squash` and `rebase`.
+    pub fn allow_methods(&self, methods: &[&'static str]) {
+        self.state().repository.methods = methods.iter().copied().collect();
+    }
+
+    pub fn archive(&self) {
+        self.state().repository.is_archived = true;
+    }
+
+    /// Its old name then answers with the new one.
+    pub fn rename(&self, name: &str) {
+        let mut state = self.state();
+        let old = state.repository.full_name().to_lowercase();
+        state.repository.old_names.insert(old);
+        name.clone_into(&mut state.repository.name);
+    }
+
+    /// Somebody belongs to a team, or is only asked to.
+    pub fn add_member(&self, organisation: &str, team: &str, login: &str, is_active: bool) {
+        let key = format!("{organisation}/{team}/{login}").to_lowercase();
+        self.state().members.insert(key, is_active);
+    }
+
+    /// What the App's installation may from now on: `read`, `write`, or nothing. Tokens that it has stay as they are.
+    pub fn permit(&self, name: &str, level: Option<&str>) {
+        let mut state = self.state();
+        match level {
+            Some(level) => state.app.permissions.insert(name.to_owned(), level.to_owned()),
+            None => state.app.permissions.remove(name),
+        };
+    }
+
+    /// How long tokens of the installation live that are made from now on.
+    pub fn token_life(&self, life: SignedDuration) {
+        self.state().app.token_life = life;
+    }
+
+    /// The tokens of the installation end before their time.
+    pub fn expire_tokens(&self) {
+        self.state().tokens.retain(|_, token| !matches!(token.owner, Owner::Installation(_)));
+    }
+
+    /// A token is good no more.
+    pub fn revoke(&self, token: &str) {
+        self.state().tokens.remove(token);
+    }
+
+    /// The App knows its second key, and forgets the first.
+    pub fn replace_app_key(&self) {
+        self.state().app.key = AppKey::Second;
+    }
+
+    pub fn uninstall(&self) {
+        self.state().app.is_installed = false;
+        self.expire_tokens();
+    }
+
+    /// The number of the App, and its other name.
+    pub fn app_ids(&self) -> (String, String) {
+        let state = self.state();
+        (state.app.id.to_string(), state.app.client_id.clone())
+    }
+
+    /// As whom the App writes.
+    pub fn app_login(&self) -> String {
+        self.state().app.login()
+    }
+
+    /// Where webhooks go, and what they are signed with.
+    pub fn hook(&self, url: &str, secret: &str) {
+        self.state().hooks.target = Some((url.to_owned(), secret.to_owned()));
+    }
+}
+
+/// What happens.
+impl GitHub {
+    /// Another App says something about a commit.
+    pub fn foreign_check(&self, sha: &str, name: &str, conclusion: &str) {
+        self.change(|state| {
+            let (id, now) = (state.next_id(), state.now());
+            state.checks.push(CheckRun {
+                id,
+                sha: sha.to_owned(),
+                is_foreign: true,
+                name: name.to_owned(),
+                status: "completed".to_owned(),
+                conclusion: Some(conclusion.to_owned()),
+                details: None,
+                external: None,
+                title: Some("by another app".to_owned()),
+                summary: Some(String::new()),
+                text: None,
+                annotations: Vec::new(),
+                started: Some(now),
+                completed: Some(now),
+            });
+        });
+    }
+
+    /// Puts a pull request into the merge queue; the commit on which its checks are asked for.
+    pub fn enqueue(&self, number: u64) -> anyhow::Result<String> {
+        self.change(|state| state.enqueue(number))
+    }
+
+    /// Lets the queue look at the checks of a pull request.
+    pub fn look_at_queue(&self, number: u64) -> anyhow::Result<Queued> {
+        self.change(|state| state.look_at_queue(number))
+    }
+
+    /// A fork and its branches go; pull requests from it stay.
+    pub fn delete_fork(&self, owner: &str) {
+        self.change(|state| {
+            state.forks.remove(owner);
+            for pull in &mut state.pulls {
+                pull.head_owner = pull.head_owner.take().filter(|head| head != owner);
+            }
+        });
+    }
+
+    /// Somebody deletes a comment.
+    pub fn delete_comment(&self, id: u64) {
+        self.change(|state| {
+            let Some(comment) = state.comment(id).cloned() else { return };
+            state.comments.retain(|comment| comment.id != id);
+            let admin = state.repository.owner.clone();
+            state.tell_comment("deleted", &comment, &admin);
+        });
+    }
+}
+
+/// What goes wrong.
+impl GitHub {
+    /// The next requests of this method whose path holds this fail.
+    pub fn fail_next(&self, times: usize, method: &str, part: &str, failure: Failure) {
+        let (method, part) = (method.to_owned(), part.to_owned());
+        self.state().troubles.push(Trouble { method, part, times, failure });
+    }
+
+    /// Requests that each caller has in an hour.
+    pub fn limit_requests(&self, hourly: u64) {
+        self.state().limits.hourly = hourly;
+    }
+
+    /// Things that each caller may say within a minute; nothing: as many as they like.
+    pub fn limit_content(&self, a_minute: Option<usize>) {
+        self.state().limits.content_a_minute = a_minute;
+    }
+
+    /// How many requests somebody has left.
+    pub fn requests_left(&self, login: &str) -> u64 {
+        let mut state = self.state();
+        let now = state.now();
+        state.limits.left(login, now)
+    }
+}
+
+/// What was asked, and what is there now.
+impl GitHub {
+    /// The most that a check's summary and its text take, each.
+    pub const CHECK_TEXT: usize = CHECK_TEXT;
+
+    /// Every request so far, git's included.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.state().asked.clone()
+    }
+
+    pub fn forget_asked(&self) {
+        self.state().asked.clear();
+    }
+
+    /// How many requests of this method had a path that holds this.
+    pub fn count(&self, method: &str, part: &str) -> usize {
+        let state = self.state();
+        let fits = |asked: &&Asked| asked.method == method && asked.path.contains(part);
+        state.asked.iter().filter(fits).count()
+    }
+
+    /// Requests of somebody that were no questions.
+    pub fn writes_of(&self, login: &str) -> Vec<Asked> {
+        let state = self.state();
+        let is_write = |asked: &&Asked| asked.method != "GET" && asked.caller == login;
+        state.asked.iter().filter(is_write).cloned().collect()
+    }
+
+    /// Check runs on a commit, as they are told, in the order in which they were made.
+    pub fn check_runs(&self, sha: &str) -> Vec<Value> {
+        let state = self.state();
+        let runs = state.checks.iter().filter(|run| run.sha == sha);
+        runs.map(|run| state.shapes().check(run)).collect()
+    }
+
+    /// What is found in files, of one check run.
+    pub fn annotations(&self, check_run: u64) -> Vec<Value> {
+        let state = self.state();
+        let run = state.checks.iter().find(|run| run.id == check_run);
+        run.map(|run| run.annotations.clone()).unwrap_or_default()
+    }
+
+    /// Deployments, the oldest first: environment, commit and the states that were told.
+    pub fn deployments(&self) -> Vec<(String, String, Vec<String>)> {
+        let state = self.state();
+        let told = state.deployments.iter().map(|one| {
+            let states = one.statuses.iter().map(|status| status.state.clone());
+            (one.environment.clone(), one.sha.clone(), states.collect())
+        });
+        told.collect()
+    }
+
+    /// Webhooks that were sent so far: the event, and whether it was taken.
+    pub fn deliveries(&self) -> Vec<(String, bool)> {
+        self.state().hooks.told()
+    }
+
+    /// The head of a branch.
+    pub fn head(&self, branch: &str) -> Option<String> {
+        self.state().head(branch).cloned()
+    }
+
+    /// What a path holds at a commit.
+    pub fn file(&self, commit: &str, path: &str) -> anyhow::Result<Vec<u8>> {
+        let state = self.state();
+        let entry = state.bare.entry(commit, path).with_context(|| format!("there is no {path}"))?;
+        state.bare.blob(&entry.sha)
+    }
+}

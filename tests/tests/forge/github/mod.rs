@@ -1,0 +1,10 @@
+//! What GitHub alone has, on a GitHub that refuses what GitHub refuses: an App and its tokens, check runs, deployments, redelivery.
+
+mod answers;
+mod app;
+mod checks;
+mod daemon;
+mod mirror;
+mod pulls;
+mod webhooks;
+mod writing;
