@@ -236,6 +236,7 @@ impl PullsTask {
         self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;
         self.0.shown.notify_one();
         self.set(pull, &sums, &checks).await?;
+        self.0.reported.send_replace(());
         info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
         Ok(Some(word))
     }
