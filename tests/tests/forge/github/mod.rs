@@ -3,7 +3,9 @@
 mod answers;
 mod app;
 mod checks;
+mod daemon;
 mod mirror;
 mod pulls;
+mod site;
 mod webhooks;
 mod writing;

@@ -33,9 +33,12 @@ async fn a_merge_is_one_that_the_repository_allows() {
         let number = stage.open("change");
         stage.forged.github.allow_methods(methods);
         forge.merge(number, &head).await.expect("should be taken");
-        let state = forge.pull(number).await.expect("should be there").state;
+        let pull = forge.pull(number).await.expect("should be there");
         let merged = stage.forged.github.head("main");
-        assert_eq!(state, PullState::Merged { commit: merged.map(|sha| Revision::parse(&sha).unwrap()) });
+        assert_eq!(
+            pull.state,
+            PullState::Merged { commit: merged.map(|sha| Revision::parse(&sha).unwrap()) }
+        );
     }
 }
 
