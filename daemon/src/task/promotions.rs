@@ -68,12 +68,13 @@ impl PromotionsTask {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut soaked = self.0.shared.soaked.subscribe();
         let mut reviewed = self.0.feed.reviewed.clone().unwrap_or_default();
-        let mut stirred = self.0.feed.stirred.subscribe();
+        let (mut stirred, mut reported) = (self.0.feed.stirred.subscribe(), self.0.reported.subscribe());
         let (mut failures, mut refused) = (0_u32, Refused::new());
         loop {
             self.0.feed.state.mark_unchanged();
             soaked.mark_unchanged();
             stirred.mark_unchanged();
+            reported.mark_unchanged();
             reviewed.mark_heard();
             let passed = tokio::select! {
                 passed = self.pass(&mut refused) => passed,
@@ -82,6 +83,8 @@ impl PromotionsTask {
             let pause = self.0.pause(passed, &mut failures, "promotions were not looked at");
             tokio::select! {
                 _ = soaked.changed(), if failures == 0 => {}
+                // A rule of the trunk may have kept a merge waiting for our own check.
+                _ = reported.changed(), if failures == 0 => {}
                 () = reviewed.changed() => {}
                 () = hint(&mut stirred, failures) => {}
                 moved = self.0.feed.state.changed() => if moved.is_err() { return },

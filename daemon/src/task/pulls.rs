@@ -205,6 +205,7 @@ impl PullsTask {
         self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;
         self.0.shown.notify_one();
         self.0.set(&pull.head, &sums, &known).await?;
+        self.0.reported.send_replace(());
         info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
         let Change { head, base, .. } = change;
         Ok(Some(Word { head, base, applied, promotions, gates }))

@@ -43,8 +43,8 @@ fn a_branch_that_an_environment_follows_takes_pull_requests_of_its_own() {
     // What nobody showed is held there too.
     repository.edit(TEMPLATE, "long", "short").commit("directly");
     must(forged.push(repository.folder(), "release", &forged.writer));
-    let held = daemon.await_state("live", "held");
-    assert!(held["why"].to_string().contains("no pull request showed this: update"), "{held}");
+    let waiting = daemon.await_state("live", "held");
+    assert!(waiting["why"].to_string().contains("no pull request showed this: update"), "{waiting}");
     daemon.await_state("dev", "synced");
 }
 

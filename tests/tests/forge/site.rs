@@ -15,7 +15,7 @@ spec:
   variables: {replicas: 2}
   units: [web]
 ";
-const WEB_TEMPLATE: &str = "apiVersion: v1
+pub(crate) const WEB_TEMPLATE: &str = "apiVersion: v1
 kind: ConfigMap
 metadata: {name: web, namespace: shop}
 data: {replicas: \"{{ variables.replicas }}\", hand: \"`@everybody` <b>\"}
