@@ -23,6 +23,13 @@ pub(super) fn get(state: &mut State, call: &Call) -> Outcome {
     Ok(Answer::ok(state.shapes().reference(&name, sha)))
 }
 
+/// Those that begin like this.
+pub(super) fn matching(state: &mut State, call: &Call) -> Outcome {
+    let begins = format!("refs/{}", call.part("ref"));
+    let found = state.refs.iter().filter(|(name, _)| name.starts_with(&begins));
+    Ok(Answer::ok(found.map(|(name, sha)| state.shapes().reference(name, sha)).collect::<Vec<_>>().into()))
+}
+
 pub(super) fn create(state: &mut State, call: &Call) -> Outcome {
     let (name, sha) = (call.text("ref").unwrap_or_default(), call.text("sha").unwrap_or_default());
     if !name.starts_with("refs/")

@@ -16,6 +16,7 @@ mod installation;
 mod jwt;
 mod output;
 mod pulls;
+mod queue;
 mod wire;
 
 use async_trait::async_trait;
@@ -23,8 +24,8 @@ use http::Method;
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
-    Budget, Check, Comment, CommentId, Deployment, FileCommit, Forge, ForgeError, Hosted, Login, NewPull,
-    Permission, Pull, PullNumber, Reaction, Reported,
+    Budget, Check, Comment, CommentId, Deployment, FileCommit, Forge, ForgeError, Hosted, Login, MergeGroup,
+    NewPull, Permission, Pull, PullNumber, Reaction, Reported,
 };
 use serde_json::json;
 
@@ -131,6 +132,10 @@ impl Forge for GitHub {
 
     async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError> {
         self.list_open().await
+    }
+
+    async fn merge_groups(&self) -> Result<Vec<MergeGroup>, ForgeError> {
+        self.list_groups().await
     }
 
     async fn pull(&self, number: PullNumber) -> Result<Pull, ForgeError> {

@@ -6,6 +6,7 @@ mod checks;
 mod daemon;
 mod mirror;
 mod pulls;
+mod queue;
 mod site;
 mod webhooks;
 mod writing;
