@@ -33,6 +33,7 @@ use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::commands::CommandsTask;
+use crate::task::groups::GroupsTask;
 use crate::task::hosting::Hosting;
 use crate::task::keep::Tasks;
 use crate::task::merges::MergesTask;
@@ -179,12 +180,13 @@ fn start_hosting(tasks: &Tasks, hosting: &Hosting, stop: &CancellationToken) {
     let named = |what: &str| format!("{what} {}", hosting.feed.name());
     let (merges, pulls) = (MergesTask(hosting.clone()), PullsTask(hosting.clone()));
     let (sequel, promotions) = (SequelTask(hosting.clone()), PromotionsTask(hosting.clone()));
-    let commands = CommandsTask(hosting.clone());
+    let (commands, groups) = (CommandsTask(hosting.clone()), GroupsTask(hosting.clone()));
     spawn(tasks, &named("merges"), stop, move |stop| merges.clone().run(stop));
     spawn(tasks, &named("pull requests"), stop, move |stop| pulls.clone().run(stop));
     spawn(tasks, &named("sequels"), stop, move |stop| sequel.clone().run(stop));
     spawn(tasks, &named("promotions"), stop, move |stop| promotions.clone().run(stop));
     spawn(tasks, &named("commands"), stop, move |stop| commands.clone().run(stop));
+    spawn(tasks, &named("merge queues"), stop, move |stop| groups.clone().run(stop));
 }
 
 fn spawn<F>(

@@ -5,10 +5,12 @@
 //! server refuses such a CustomResourceDefinition). Every other group is somebody's, and is never judged.
 
 mod defaults;
+mod fields;
 mod table;
 mod well_known;
 
 pub use defaults::is_default;
+pub use fields::{TABLE as FIELDS, UnknownField, unknown_fields};
 
 use crate::diagnostic::did_you_mean;
 use table::{GONE, GROUPS, Gone, Group, Instead, Kind};
@@ -39,6 +41,11 @@ pub fn scope(group: &str, kind: &str) -> Option<Scope> {
 /// Whether objects of this kind have no namespace: a built-in one, or one of a well-known project.
 pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     scope(group, kind) == Some(Scope::Cluster) || well_known::is_cluster_scoped(group, kind)
+}
+
+/// Whether the group is that of a well-known project, whose kinds without a namespace are known.
+pub fn is_well_known(group: &str) -> bool {
+    well_known::is_known(group)
 }
 
 /// What is wrong with a kind and its version.

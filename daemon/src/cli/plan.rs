@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::Environment;
+use naksha_environments::environment::{Environment, TargetRef};
 use naksha_environments::wire::{DiagnosticDocument, PlanDocument, StatusDocument};
-use naksha_renderer::plan::diagnostics as plan_diagnostics;
+use naksha_renderer::plan::{diagnostics as plan_diagnostics, unknown_kinds};
 use naksha_renderer::present;
 use rayon::prelude::*;
 use serde_json::json;
@@ -87,6 +87,12 @@ impl PlanCommand {
     }
 }
 
+/// What only a cluster could tell.
+fn not_known_here(planned: &Planned) -> Option<Diagnostic> {
+    let is_cluster = !matches!(planned.view.environment.target, TargetRef::Directory { .. });
+    is_cluster.then(|| unknown_kinds(&planned.view.rendered)).flatten()
+}
+
 fn all_diagnostics(
     laptop: &Laptop,
     head: &Arc<crate::laptop::Side>,
@@ -97,6 +103,7 @@ fn all_diagnostics(
     rules.sort();
     rules.dedup();
     diagnostics.extend(rules);
+    diagnostics.extend(shown.iter().filter_map(|shown| not_known_here(&shown.planned)));
     Ok(diagnostics)
 }
 

@@ -21,6 +21,8 @@ pub struct Asked<'a> {
     /// As the base has it.
     pub environment: &'a Environment,
     pub source: &'a Revision,
+    /// Environments that have to have run it.
+    pub from: &'a [EnvironmentName],
     /// Why the environment takes nothing now.
     pub blocked: Option<&'a str>,
 }
@@ -41,12 +43,8 @@ pub async fn judge_gates(
     feed: &Feed,
     asked: &Asked<'_>,
 ) -> Result<[GateVerdict; 4], FactsError> {
-    let Asked { environment, source, blocked } = *asked;
+    let Asked { environment, source, from, blocked } = *asked;
     let scope = |name: &EnvironmentName| Scope { repository: feed.name().clone(), environment: name.clone() };
-    let from: &[EnvironmentName] = match &environment.follows {
-        Follows::Promotion { from } => from,
-        Follows::Trunk | Follows::Branch(_) => &[],
-    };
     let record = shared.store.environment(&scope(&environment.name)).await?;
     let mut upstreams = Vec::new();
     let mut verified = BTreeMap::new();
@@ -72,6 +70,8 @@ pub async fn judge_gates(
         }
     }
     let is_on_trunk = match feed.trunk() {
+        // What a branch gets is on the branch that it comes from.
+        _ if matches!(environment.follows, Follows::Branch(_)) => true,
         None => false,
         Some(trunk) => {
             let (mirror, source) = (Arc::clone(&feed.mirror), source.clone());
@@ -79,6 +79,7 @@ pub async fn judge_gates(
             tokio::task::spawn_blocking(reachable).await??
         }
     };
+    let skipped_by = shared.soaks.skipped(&scope(&environment.name), source).await?;
     Ok(gates(&Promotion {
         environment,
         source,
@@ -88,22 +89,41 @@ pub async fn judge_gates(
         blocked,
         upstreams: &upstreams,
         verified: &verified,
-        // Nobody skips an environment yet.
-        skipped_by: None,
+        skipped_by: skipped_by.as_deref(),
         now: Timestamp::now(),
     }))
+}
+
+/// An environment that would get a source.
+#[derive(Debug, Clone)]
+pub struct Promoted {
+    /// As the base has it.
+    pub environment: Arc<Environment>,
+    pub source: Revision,
+    pub from: Vec<EnvironmentName>,
+}
+
+impl Promoted {
+    /// By what the environment says itself.
+    pub fn by_lock(environment: &Arc<Environment>, source: Revision) -> Self {
+        let from = match &environment.follows {
+            Follows::Promotion { from } => from.clone(),
+            Follows::Trunk | Follows::Branch(_) => Vec::new(),
+        };
+        Self { environment: Arc::clone(environment), source, from }
+    }
 }
 
 /// What every gate says of what is proposed now: an environment that takes nothing is one more reason.
 pub async fn judge_proposal(
     shared: &Shared,
     feed: &Feed,
-    environment: &Environment,
-    source: &Revision,
+    promoted: &Promoted,
 ) -> Result<[GateVerdict; 4], FactsError> {
+    let Promoted { environment, source, from } = promoted;
     let scope = Scope { repository: feed.name().clone(), environment: environment.name.clone() };
     let blocked = blocked(shared, &scope);
-    judge_gates(shared, feed, &Asked { environment, source, blocked: blocked.as_deref() }).await
+    judge_gates(shared, feed, &Asked { environment, source, from, blocked: blocked.as_deref() }).await
 }
 
 /// Why an environment takes nothing now; nothing when it does.

@@ -1,12 +1,12 @@
 //! Commands in comments: `/naksha …`. Pure. The grammar is exact: what is nearly a command is told, and not guessed.
 
-use naksha_environments::ids::EnvironmentName;
+use naksha_environments::ids::{EnvironmentName, Revision};
 
 /// What every command begins with.
 const PREFIX: &str = "/naksha";
 /// What there is, for those who wrote something else.
-const USAGE: &str = "`/naksha plan`, `/naksha ack PLAN REASON`, `/naksha suspend ENV`, `/naksha resume ENV`, \
-                     `/naksha promote ENV`, `/naksha explain CODE`";
+const USAGE: &str = "`/naksha plan`, `/naksha ack PLAN REASON`, `/naksha allow SHA`, `/naksha suspend ENV`, \
+                     `/naksha resume ENV`, `/naksha promote ENV`, `/naksha explain CODE`";
 /// Digits of a plan id that tell it from others.
 const MIN_DIGITS: usize = 8;
 
@@ -20,6 +20,8 @@ pub enum Command {
         plan: String,
         reason: String,
     },
+    /// A head of a fork may be compared with what is there.
+    Allow(Revision),
     Suspend(EnvironmentName),
     Resume(EnvironmentName),
     /// What was barred may be proposed again.
@@ -66,6 +68,10 @@ fn parse_rest(rest: &str) -> Result<Command, String> {
             }
             Ok(Command::Acknowledge { plan: plan.to_ascii_lowercase(), reason: reason.to_owned() })
         }
+        // The whole of it: others with the same beginning can be made.
+        "allow" => Revision::parse(&rest.to_ascii_lowercase())
+            .map(Command::Allow)
+            .map_err(|_| "`/naksha allow` names the whole commit, all of its digits".to_owned()),
         "suspend" => environment(rest).map(Command::Suspend),
         "resume" => environment(rest).map(Command::Resume),
         "promote" => environment(rest).map(Command::Promote),
@@ -100,6 +106,10 @@ mod tests {
             ("/naksha plan", Command::Plan),
             ("  /naksha   plan \n", Command::Plan),
             ("/naksha ack 0123ABCDef it is  fine", ack("0123abcdef", "it is  fine")),
+            (
+                "/naksha allow 0123456789ABCDEF0123456789abcdef01234567",
+                Command::Allow(Revision::parse("0123456789abcdef0123456789abcdef01234567").unwrap()),
+            ),
             ("/naksha suspend staging", Command::Suspend(name("staging"))),
             ("/naksha resume staging", Command::Resume(name("staging"))),
             ("/naksha promote prod", Command::Promote(name("prod"))),
@@ -123,6 +133,8 @@ mod tests {
             ("/naksha ack 0123 fine", "names a plan"),
             ("/naksha ack everything fine", "names a plan"),
             ("/naksha ack 01234567", "say why"),
+            ("/naksha allow", "the whole commit"),
+            ("/naksha allow 0123456789", "the whole commit"),
             ("/naksha suspend", "names one environment"),
             ("/naksha suspend staging prod", "nothing comes after"),
             ("/naksha explain", "there is no such command"),

@@ -17,6 +17,6 @@ mod sequel;
 pub use command::{Command, parse as parse_command};
 pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use pace::Pace;
-pub use proposal::{Proposal, Proposed, head_of, promotions, propose};
-pub use report::{AGGREGATE, Gates, MARKER, Report, Subject, begun, conflict, cut, report};
+pub use proposal::{Base, Change, Proposal, Proposed, bases, head_of, promotions, propose};
+pub use report::{AGGREGATE, Gates, MARKER, Report, Seen, Subject, begun, conflict, cut, report};
 pub use sequel::{Fate, call, call_is_over, call_marker, fate, sequel};

@@ -24,7 +24,7 @@ use naksha_renderer::plan::{
     PlanInput, diagnostics as plan_diagnostics, inventory_of, objects_to_compare, plan, plan_between,
 };
 
-use super::proposal::Proposal;
+use super::proposal::{Branched, Proposal};
 use crate::failure::chain;
 use crate::git::{GitError, RefName};
 use crate::judgement::{Base, Begun, Bench, judge, planner};
@@ -112,7 +112,9 @@ async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: 
     // pure but for reading commits: what it is, and what it would be
     let (both, own) = (proposal.clone(), ground.clone());
     let sides = tokio::task::spawn_blocking(move || {
-        Ok::<_, GitError>((own.side(&both.base)?, own.side(&both.merged)?))
+        let branch = both.branch.as_ref();
+        let base = own.side(&both.base, branch.map(|branch| (branch, &branch.base)))?;
+        Ok::<_, GitError>((base, own.side(&both.merged, branch.map(|branch| (branch, &branch.merged)))?))
     });
     let (base, merged) = match sides.await {
         Ok(Ok(sides)) => sides,
@@ -125,8 +127,8 @@ async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: 
     if base.as_ref().is_some_and(|base| is_same(base, &merged)) {
         return Prospect::Nothing(UNAFFECTED.to_owned());
     }
-    // I/O: what is there; nothing of a fork is compared with it
-    let target = scene.filter(|_| !proposal.is_fork).map(|scene| Arc::clone(&scene.target));
+    // I/O: what is there; nothing of a stranger is compared with it
+    let target = scene.filter(|_| proposal.is_trusted).map(|scene| Arc::clone(&scene.target));
     let live = match &target {
         None => None,
         Some(target) => match look(shared, &scope, target, [Some(&merged), base.as_ref()]).await {
@@ -169,15 +171,22 @@ fn is_same(base: &Side, merged: &Side) -> bool {
 }
 
 impl Ground {
-    /// Blocks. Absent: there is no desired state.
-    fn side(&self, control: &Arc<LoadedRevision>) -> Result<Option<Side>, GitError> {
+    /// `changed`: a branch, as it is on this side. Blocks. Absent: there is no desired state.
+    fn side(
+        &self,
+        control: &Arc<LoadedRevision>,
+        changed: Option<(&Branched, &Arc<LoadedRevision>)>,
+    ) -> Result<Option<Side>, GitError> {
         let definitions = &control.loaded.definitions;
         let Some(environment) = definitions.environments.get(&self.name).cloned() else { return Ok(None) };
         let content = match &environment.follows {
             Follows::Trunk => Arc::clone(control),
-            Follows::Branch(branch) => {
-                self.feed.revisions.read(&self.feed.mirror.objects().head(&RefName::branch(branch)?)?)?
-            }
+            Follows::Branch(branch) => match changed {
+                Some((changed, content)) if changed.name == *branch => Arc::clone(content),
+                _ => {
+                    self.feed.revisions.read(&self.feed.mirror.objects().head(&RefName::branch(branch)?)?)?
+                }
+            },
             Follows::Promotion { .. } => match definitions.locks.get(&self.name) {
                 Some(lock) => self.feed.revisions.read(&lock.source)?,
                 None => return Ok(None),

@@ -1,23 +1,98 @@
 //! What merging would give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::{EnvironmentName, Revision};
-use naksha_executor::port::forge::{Pull, PullNumber};
+use naksha_executor::port::forge::PullNumber;
 
 use crate::git::{GitError, Merged, RefName};
-use crate::task::{Feed, LoadedRevision};
+use crate::promotion::Promoted;
+use crate::task::{Feed, LoadedRevision, RefState};
 
-/// A base, and the same with a pull request merged into it.
+/// What a change would be merged into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// The head of the trunk: what rules.
+    pub trunk: Revision,
+    /// The head of another branch, which environments follow.
+    pub branch: Option<(String, Revision)>,
+}
+
+/// A head that would be merged.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub head: Revision,
+    /// Where the remote keeps it.
+    pub at: RefName,
+    /// The branch that it comes from, when that is one of this repository.
+    pub from: Option<String>,
+    pub base: Base,
+    /// Whoever wrote it may let it be compared with what is there.
+    pub is_trusted: bool,
+}
+
+/// The trunk, and the same with a change merged into it: or into a branch that environments follow, and then the trunk stays.
 #[derive(Debug, Clone)]
 pub struct Proposal {
     pub base: Arc<LoadedRevision>,
     /// Under the revision of the head: the merge itself is made in memory, and no commit.
     pub merged: Arc<LoadedRevision>,
-    /// Its head is in another repository.
-    pub is_fork: bool,
+    pub branch: Option<Branched>,
+    /// Of what is not, nothing is compared with what is there.
+    pub is_trusted: bool,
+}
+
+/// A branch that environments follow, as it is and with a change merged into it.
+#[derive(Debug, Clone)]
+pub struct Branched {
+    pub name: String,
+    pub base: Arc<LoadedRevision>,
+    pub merged: Arc<LoadedRevision>,
+    /// Environments that follow what the change comes from: it is a promotion from them.
+    pub from: Vec<EnvironmentName>,
+}
+
+impl Base {
+    /// The revision that a change is merged into.
+    pub fn head(&self) -> &Revision {
+        self.branch.as_ref().map_or(&self.trunk, |(_, head)| head)
+    }
+}
+
+impl Proposal {
+    /// What is changed, before and after.
+    pub fn sides(&self) -> (&Arc<LoadedRevision>, &Arc<LoadedRevision>) {
+        match &self.branch {
+            Some(branch) => (&branch.base, &branch.merged),
+            None => (&self.base, &self.merged),
+        }
+    }
+}
+
+/// Where changes may go: the trunk, and each branch that an environment follows and that is there. Blocks for reading a commit that nobody
+/// read yet.
+pub fn bases(feed: &Feed) -> Result<BTreeMap<String, Base>, GitError> {
+    let Some(name) = feed.trunk() else { return Ok(BTreeMap::new()) };
+    let RefState::At(trunk) = feed.at(&name) else { return Ok(BTreeMap::new()) };
+    let control = feed.revisions.read(&trunk)?;
+    let followed = control.loaded.definitions.environments.values();
+    let followed = followed.filter_map(|environment| match &environment.follows {
+        Follows::Branch(branch) => Some(branch.as_str()),
+        Follows::Trunk | Follows::Promotion { .. } => None,
+    });
+    let mut bases = BTreeMap::new();
+    for branch in followed {
+        if let RefState::At(head) = feed.at(&RefName::branch(branch)?) {
+            let branch_of = Some((branch.to_owned(), head));
+            bases.insert(branch.to_owned(), Base { trunk: trunk.clone(), branch: branch_of });
+        }
+    }
+    if let Some(name) = name.branch_name() {
+        bases.insert(name.to_owned(), Base { trunk, branch: None });
+    }
+    Ok(bases)
 }
 
 /// What came of trying.
@@ -28,23 +103,47 @@ pub enum Proposed {
     Conflicts(BTreeSet<String>),
 }
 
-/// Brings the head of a pull request and merges it into `base`. Blocks.
-pub fn propose(feed: &Feed, base: &Revision, pull: &Pull) -> Result<Proposed, GitError> {
-    feed.mirror.bring_head(&head_of(pull.number)?, &pull.head)?;
-    let tree = match feed.mirror.objects().merge(base, &pull.head)? {
+/// Brings the head of a change and merges it into its base. Blocks.
+pub fn propose(feed: &Feed, change: &Change) -> Result<Proposed, GitError> {
+    let Change { head, at, from, base, is_trusted } = change;
+    feed.mirror.bring_head(at, head)?;
+    let tree = match feed.mirror.objects().merge(base.head(), head)? {
         Merged::Clean(tree) => tree,
         Merged::Conflict(paths) => return Ok(Proposed::Conflicts(paths)),
     };
-    Ok(Proposed::Merges(Proposal {
-        base: feed.revisions.read(base)?,
-        merged: Arc::new(feed.revisions.load(&pull.head, tree)),
-        is_fork: pull.is_fork,
+    let (control, merged) = (feed.revisions.read(&base.trunk)?, Arc::new(feed.revisions.load(head, tree)));
+    let is_trusted = *is_trusted;
+    Ok(Proposed::Merges(match &base.branch {
+        None => Proposal { base: control, merged, branch: None, is_trusted },
+        Some((name, at)) => {
+            let (name, base) = (name.clone(), feed.revisions.read(at)?);
+            let from = from.as_ref().map(|from| upstreams(feed, from, &control)).unwrap_or_default();
+            let branch = Branched { name, base, merged, from };
+            Proposal { base: Arc::clone(&control), merged: control, branch: Some(branch), is_trusted }
+        }
     }))
 }
 
-/// The promotions that it is: environments that get another source, and by which gates. Any pull request that moves a lock is one; and one
-/// that lets an environment follow the trunk from now on takes it to the base, at least.
-pub fn promotions(proposal: &Proposal) -> Vec<(Arc<Environment>, Revision)> {
+/// Environments that follow a branch, or the trunk.
+fn upstreams(feed: &Feed, branch: &str, control: &LoadedRevision) -> Vec<EnvironmentName> {
+    let trunk = feed.trunk();
+    let is_trunk = trunk.as_ref().and_then(RefName::branch_name) == Some(branch);
+    let follows = |environment: &&Arc<Environment>| match &environment.follows {
+        Follows::Trunk => is_trunk,
+        Follows::Branch(followed) => followed == branch,
+        Follows::Promotion { .. } => false,
+    };
+    let environments = control.loaded.definitions.environments.values();
+    environments.filter(follows).map(|environment| environment.name.clone()).collect()
+}
+
+/// The promotions that it is: environments that get another source, and by which gates. Any pull request that moves a lock is one; one that
+/// lets an environment follow the trunk from now on takes it to the base, at least; and one from what an environment follows into the
+/// branch of another one.
+pub fn promotions(proposal: &Proposal) -> Vec<Promoted> {
+    if let Some(branch) = &proposal.branch {
+        return merges_into(branch, &proposal.base);
+    }
     let (base, merged) = (&proposal.base.loaded.definitions, &proposal.merged.loaded.definitions);
     let is_promoted =
         |environment: &&Arc<Environment>| matches!(environment.follows, Follows::Promotion { .. });
@@ -60,9 +159,24 @@ pub fn promotions(proposal: &Proposal) -> Vec<(Arc<Environment>, Revision)> {
             None if is_promoted(&after) => return None,
             None => proposal.base.revision.clone(),
         };
-        (before != Some(&source)).then(|| (Arc::clone(environment), source))
+        (before != Some(&source)).then(|| Promoted::by_lock(environment, source))
     };
     merged.environments.iter().filter_map(promotion).collect()
+}
+
+/// Every environment that follows the branch gets what those before it run.
+fn merges_into(branch: &Branched, control: &LoadedRevision) -> Vec<Promoted> {
+    if branch.from.is_empty() {
+        return Vec::new();
+    }
+    let follows = |environment: &&Arc<Environment>| matches!(&environment.follows, Follows::Branch(followed) if *followed == branch.name);
+    let environments = control.loaded.definitions.environments.values().filter(follows);
+    let promoted = |environment: &Arc<Environment>| Promoted {
+        environment: Arc::clone(environment),
+        source: branch.merged.revision.clone(),
+        from: branch.from.clone(),
+    };
+    environments.map(promoted).collect()
 }
 
 /// Where forges keep the head of a pull request, also of one whose branch is gone or in a fork (GitHub and Gitea alike).

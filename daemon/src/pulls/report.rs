@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::digest::Digest;
 use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::wire::{DiagnosticDocument, HoldDocument, PlanDocument};
 use naksha_executor::port::forge::{Annotation, Check, CheckState};
@@ -40,14 +41,19 @@ pub struct Subject<'a> {
     pub base: &'a Revision,
     /// What the gates say of each promotion that it is; empty where it is none.
     pub gates: &'a Gates,
+    /// Of a merge queue: what its pull requests showed. Nothing further may come of it.
+    pub seen: Option<&'a Seen>,
 }
+
+/// Actions that somebody was shown, by environment.
+pub type Seen = BTreeMap<EnvironmentName, BTreeSet<Digest>>;
 
 /// By environment.
 pub type Gates = BTreeMap<EnvironmentName, [GateVerdict; 4]>;
 
 /// The report on a head that merges. `errors`: of the merged repository, and not of its base.
 pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]) -> Report {
-    let told: Vec<Told> = outlooks.iter().map(Told::of).collect();
+    let told: Vec<Told> = outlooks.iter().map(|outlook| Told::of(outlook, subject.seen)).collect();
     let policy = blocking(outlooks);
     let mut checks: Vec<Check> = told.iter().map(Told::check).collect();
     checks.push(check("naksha/policy", state_of(policy == 0), findings(policy)));
@@ -122,11 +128,20 @@ struct Told {
 }
 
 impl Told {
-    fn of(outlook: &Outlook) -> Self {
+    fn of(outlook: &Outlook, seen: Option<&Seen>) -> Self {
         let (state, words) = match &outlook.prospect {
             Prospect::Nothing(why) => (CheckState::Passed, why.clone()),
             Prospect::Unknown(why) => (CheckState::Failed, why.clone()),
-            Prospect::Plan { document, live } => of_plan(document, *live),
+            Prospect::Plan { document, live } => {
+                let unseen = seen.map_or(0, |seen| unseen(document, seen.get(&outlook.environment)));
+                match unseen {
+                    0 => of_plan(document, *live),
+                    unseen => (
+                        CheckState::Failed,
+                        format!("{} that no pull request in the queue showed", counted(unseen, "action")),
+                    ),
+                }
+            }
         };
         Self { environment: outlook.environment.to_string(), state, words }
     }
@@ -134,6 +149,12 @@ impl Told {
     fn check(&self) -> Check {
         check(&format!("naksha/plan: {}", self.environment), self.state, clean_line(&self.words))
     }
+}
+
+/// How many actions of a plan are not among these.
+fn unseen(plan: &PlanDocument, seen: Option<&BTreeSet<Digest>>) -> usize {
+    let is_new = |action: &Digest| seen.is_none_or(|seen| !seen.contains(action));
+    plan.own_actions().into_iter().filter(is_new).count()
 }
 
 fn of_plan(plan: &PlanDocument, live: bool) -> (CheckState, String) {
@@ -317,13 +338,14 @@ mod tests {
         let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
         let (head, base) = (revision('a'), revision('b'));
         let Report { checks, comment } =
-            report(&Subject { head: &head, base: &base, gates: &gates }, &outlooks, &[]);
+            report(&Subject { head: &head, base: &base, gates: &gates, seen: None }, &outlooks, &[]);
         let checks: Vec<_> = checks
             .iter()
             .map(|check| format!("{}: {:?}: {}", check.name, check.state, check.summary))
             .collect();
         insta::assert_snapshot!(format!("{}\n\n{comment}", checks.join("\n")));
-        let none = report(&Subject { head: &head, base: &base, gates: &Gates::new() }, &outlooks, &[]);
+        let none =
+            report(&Subject { head: &head, base: &base, gates: &Gates::new(), seen: None }, &outlooks, &[]);
         let says_none = |check: &&Check| check.summary == "not a promotion";
         assert_eq!(none.checks.iter().filter(says_none).count(), Gate::ALL.len());
         assert_eq!(none.checks.last().map(|check| check.name.as_str()), Some(AGGREGATE));

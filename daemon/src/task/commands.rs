@@ -3,29 +3,28 @@
 //! What is asked for is read anew from the forge; a comment is carried out once, whatever is restarted. Nobody is believed whose
 //! comment was edited, and no program. Who may is read from the trunk.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use naksha_environments::codes::Code;
-use naksha_environments::ids::EnvironmentName;
+use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::plan::PlanId;
 use naksha_environments::repository::Owners;
 use naksha_environments::status::State;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_environments::wire::{DecisionDocument, HoldDocument};
-use naksha_executor::port::forge::{Comment, CommentId, Login, Permission, PullNumber, Reaction};
+use naksha_executor::port::forge::{Comment, CommentId, Login, PullNumber, Reaction};
 use naksha_executor::port::review::Heard;
 use naksha_executor::port::store::{AuditEntry, Scope, Suspension};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::Heads;
 use super::hosting::{Hosting, HostingError, hint};
-use super::{Heads, RefState};
+use super::owning::NOT_A_WRITER;
 use crate::pages;
 use crate::pulls::{Command, parse_command};
-use crate::registry::Handle;
 use crate::resume::resume;
 
 /// Comments are read again for so long before the latest that was: answers of forges may be late.
@@ -36,7 +35,6 @@ const TOO_OLD: SignedDuration = SignedDuration::from_hours(1);
 const LATENESS: SignedDuration = SignedDuration::from_mins(10);
 /// For so long a word counts.
 const WORD_LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
-const NOT_A_WRITER: &str = "this needs the right to write to the repository";
 /// The comment that stands for "since when".
 const BEGINNING: CommentId = CommentId(0);
 
@@ -133,7 +131,7 @@ impl CommandsTask {
         command: Result<Command, String>,
     ) -> Result<Reply, HostingError> {
         let asked = Asked { number, by: &comment.author };
-        let writes = match self.writes(asked.by).await {
+        let writes = match self.0.writes(asked.by).await {
             Err(HostingError::Forge(error)) if !error.is_transient() => false,
             writes => writes?,
         };
@@ -172,18 +170,19 @@ impl CommandsTask {
 
     async fn carry_out(&self, asked: &Asked<'_>, command: Command) -> Result<Answer, HostingError> {
         match command {
-            Command::Explain(code) if self.writes(asked.by).await? => Ok(explained(&code)),
+            Command::Explain(code) if self.0.writes(asked.by).await? => Ok(explained(&code)),
             Command::Explain(_) => Ok(Err(NOT_A_WRITER.to_owned())),
             Command::Plan => {
-                if !self.writes(asked.by).await? {
+                if !self.0.writes(asked.by).await? {
                     return Ok(Err(NOT_A_WRITER.to_owned()));
                 }
                 self.0.again.send_if_modified(|again| again.insert(asked.number));
                 Ok(Ok(Done::Quietly))
             }
+            Command::Allow(head) => self.allow(asked, &head).await,
             Command::Acknowledge { plan, reason } => self.acknowledge(asked, &plan, &reason).await,
             Command::Suspend(environment) => {
-                let handle = match self.allowed(asked, &environment, acknowledgers).await? {
+                let handle = match self.0.allowed(asked.by, &environment, acknowledgers).await? {
                     Ok(handle) => handle,
                     Err(why) => return Ok(Err(why)),
                 };
@@ -195,7 +194,7 @@ impl CommandsTask {
                 Ok(Ok(Done::Quietly))
             }
             Command::Resume(environment) => {
-                let handle = match self.allowed(asked, &environment, acknowledgers).await? {
+                let handle = match self.0.allowed(asked.by, &environment, acknowledgers).await? {
                     Ok(handle) => handle,
                     Err(why) => return Ok(Err(why)),
                 };
@@ -209,7 +208,10 @@ impl CommandsTask {
                 })
             }
             Command::Promote(environment) => {
-                let handle = match self.allowed(asked, &environment, promoters).await? {
+                if let Some(answer) = self.skip(asked, &environment).await? {
+                    return Ok(answer);
+                }
+                let handle = match self.0.allowed(asked.by, &environment, promoters).await? {
                     Ok(handle) => handle,
                     Err(why) => return Ok(Err(why)),
                 };
@@ -223,6 +225,51 @@ impl CommandsTask {
                 Ok(Ok(Done::Quietly))
             }
         }
+    }
+
+    /// A stranger's head may be compared with what is there. Nothing is kept: whoever plans reads the comment itself.
+    async fn allow(&self, asked: &Asked<'_>, head: &Revision) -> Result<Answer, HostingError> {
+        if !self.0.writes(asked.by).await? {
+            return Ok(Err(NOT_A_WRITER.to_owned()));
+        }
+        let pull = self.0.forge.pull(asked.number).await?;
+        if !pull.is_fork {
+            return Ok(Err("its head is in this repository, and needs no leave".to_owned()));
+        }
+        if pull.head != *head {
+            return Ok(Err(format!("its head is {} now: look at that, and allow it", pull.head)));
+        }
+        self.0.again.send_if_modified(|again| again.insert(asked.number));
+        Ok(Ok(Done::Quietly))
+    }
+
+    /// On a promotion, by somebody who may skip an environment: it need not have run before it what it gets. Nothing: it is none, or he
+    /// may not, and then the word means what it means elsewhere.
+    async fn skip(
+        &self,
+        asked: &Asked<'_>,
+        environment: &EnvironmentName,
+    ) -> Result<Option<Answer>, HostingError> {
+        let Hosting { shared, feed, .. } = &self.0;
+        let may = match self.0.owners(environment).await? {
+            Ok(Some(owners)) => self.0.is_among(asked.by, &owners.skip).await?,
+            Ok(None) | Err(_) => false,
+        };
+        if !may {
+            return Ok(None);
+        }
+        let promotions = self.0.promotions_of(asked.number).await?;
+        let Some(promoted) =
+            promotions.into_iter().find(|promoted| promoted.environment.name == *environment)
+        else {
+            return Ok(None);
+        };
+        let scope = Scope { repository: feed.name().clone(), environment: environment.clone() };
+        let result = format!("{} goes there before those before it had it", promoted.source.short());
+        let audit = AuditEntry { revision: Some(promoted.source.clone()), ..audit(asked, "skip", &result) };
+        shared.soaks.skip(&scope, &promoted.source, &who(asked.by), &audit).await?;
+        shared.soaked.send_replace(());
+        Ok(Some(Ok(Done::Quietly)))
     }
 
     /// A word about a plan that waits now, or that is shown on this very pull request. It is bound to what that plan does.
@@ -254,7 +301,7 @@ impl CommandsTask {
             let what = if found.is_empty() { "no plan" } else { "more than one plan" };
             return Ok(Err(format!("{what} of that id waits, or is shown here")));
         };
-        let handle = match self.allowed(asked, environment, acknowledgers).await? {
+        let handle = match self.0.allowed(asked.by, environment, acknowledgers).await? {
             Ok(handle) => handle,
             Err(why) => return Ok(Err(why)),
         };
@@ -296,82 +343,9 @@ impl CommandsTask {
         let shown = shared.reviews.documents(&scope.repository, asked.number).await?;
         let id = shown.get(&scope.environment).and_then(|document| document.get("id")?.as_str());
         let is_author = id == Some(plan.as_str()) && forge.pull(asked.number).await?.author == *asked.by;
-        let is_named = matches!(self.owners(&scope.environment).await?, Ok(Some(_)));
+        let is_named = matches!(self.0.owners(&scope.environment).await?, Ok(Some(_)));
         let why = "somebody else than its author has to say so, or `owners` has to name him";
         Ok((is_author && !is_named).then(|| why.to_owned()))
-    }
-
-    /// The environment, for somebody who may.
-    async fn allowed(
-        &self,
-        asked: &Asked<'_>,
-        environment: &EnvironmentName,
-        list: fn(&Owners) -> &[String],
-    ) -> Result<Result<Handle, String>, HostingError> {
-        let Hosting { shared, feed, .. } = &self.0;
-        let scope = Scope { repository: feed.name().clone(), environment: environment.clone() };
-        let Some(handle) = shared.registry.get(&scope) else {
-            return Ok(Err(format!("there is no environment `{environment}`")));
-        };
-        let owners = match self.owners(environment).await? {
-            Ok(owners) => owners,
-            Err(why) => return Ok(Err(why)),
-        };
-        let may = match &owners {
-            Some(owners) => self.is_among(asked.by, list(owners)).await?,
-            None => self.writes(asked.by).await?,
-        };
-        if may {
-            return Ok(Ok(handle));
-        }
-        Ok(Err(match &owners {
-            Some(owners) if list(owners).is_empty() => {
-                format!("nobody may, as `owners.{environment}` on the trunk says")
-            }
-            Some(owners) => format!(
-                "this is for {}, as `owners.{environment}` on the trunk says",
-                list(owners).join(", ").replace('@', "")
-            ),
-            None => NOT_A_WRITER.to_owned(),
-        }))
-    }
-
-    /// As the trunk says; absent where it says nothing about the environment. An error: what it says cannot be read.
-    async fn owners(
-        &self,
-        environment: &EnvironmentName,
-    ) -> Result<Result<Option<Owners>, String>, HostingError> {
-        let unknown = |why: &str| Ok(Err(format!("who may is not known: {why}")));
-        let feed = &self.0.feed;
-        let head = feed.trunk().map(|trunk| feed.at(&trunk));
-        let Some(RefState::At(head)) = head else { return unknown("the trunk is not there") };
-        let (revisions, name) = (Arc::clone(&feed.revisions), environment.clone());
-        let control = tokio::task::spawn_blocking(move || revisions.read(&head)).await??;
-        let definitions = &control.loaded.definitions;
-        match &definitions.repository {
-            Some(repository) => Ok(Ok(repository.owners.get(&name).cloned())),
-            None if definitions.broken.repository => unknown("naksha.yaml on the trunk cannot be read"),
-            None => Ok(Ok(None)),
-        }
-    }
-
-    /// `@login`, or `@organisation/team`.
-    async fn is_among(&self, login: &Login, owners: &[String]) -> Result<bool, HostingError> {
-        for owner in owners {
-            let name = owner.trim_start_matches('@');
-            let is_it = match name.split_once('/') {
-                Some((organisation, team)) => self.0.forge.is_member(organisation, team, login).await?,
-                None => Login::new(name) == *login,
-            };
-            if is_it {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    async fn writes(&self, login: &Login) -> Result<bool, HostingError> {
-        Ok(self.0.forge.permission(login).await? >= Permission::Write)
     }
 }
 

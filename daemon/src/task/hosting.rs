@@ -34,6 +34,8 @@ pub struct Hosting {
     pub poll: Duration,
     /// Somebody was shown something.
     pub shown: Arc<Notify>,
+    /// A report is complete: its last check is set, for which a merge may wait.
+    pub reported: watch::Sender<()>,
     /// Pull requests that somebody wants to be planned anew.
     pub again: watch::Sender<BTreeSet<PullNumber>>,
     /// Since it was opened.
@@ -88,8 +90,8 @@ impl Hosting {
         };
         let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));
         let (shared, feed, shown) = (Arc::clone(shared), feed.clone(), Arc::default());
-        let again = watch::Sender::default();
-        Some(Self { shared, feed, forge, poll: config.poll, shown, again, pace })
+        let (again, reported) = (watch::Sender::default(), watch::Sender::default());
+        Some(Self { shared, feed, forge, poll: config.poll, shown, reported, again, pace })
     }
 
     /// How long to pause after a pass: until the next look, or the next try. `what` a failure means, for the log.

@@ -10,10 +10,13 @@
 
 pub mod commands;
 mod environment;
+pub mod groups;
 mod heads;
 pub mod hosting;
 pub mod keep;
 pub mod merges;
+mod owning;
+mod planning;
 pub mod promotions;
 pub mod publish;
 pub mod pulls;

@@ -3,7 +3,7 @@
 //! Nothing is remembered: what is proposed stands on the forge, in the lock on a branch of ours. Whatever a pass leaves half done
 //! (a branch without a pull request, one that is not needed any more), the next one puts right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use naksha_environments::ids::Revision;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::source::{Entry, SourceTree, TreePath};
 use naksha_executor::port::forge::{CheckState, FileCommit, ForgeError, NewPull, Pull, PullNumber};
+use naksha_executor::port::soak::Soak;
 use naksha_executor::port::store::{EnvironmentRecord, Scope};
 use naksha_policies::{GateState, GateVerdict};
 use tokio_util::sync::CancellationToken;
@@ -23,8 +24,8 @@ use super::{LoadedRevision, RefState};
 use crate::failure::chain;
 use crate::git::{GitError, Merged, Objects};
 use crate::promotion::{
-    CLOSED_MARKER, Choice, Contents, Ran, Record, Standing, branch_of, candidate, choose, judge_proposal,
-    lock_path, lock_text, promotion_text, promotion_title,
+    CLOSED_MARKER, Choice, Contents, Promoted, Ran, Record, Standing, branch_of, candidate, choose,
+    judge_proposal, lock_path, lock_text, promotion_text, promotion_title,
 };
 use crate::pulls::{AGGREGATE, head_of};
 
@@ -67,12 +68,13 @@ impl PromotionsTask {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut soaked = self.0.shared.soaked.subscribe();
         let mut reviewed = self.0.feed.reviewed.clone().unwrap_or_default();
-        let mut stirred = self.0.feed.stirred.subscribe();
+        let (mut stirred, mut reported) = (self.0.feed.stirred.subscribe(), self.0.reported.subscribe());
         let (mut failures, mut refused) = (0_u32, Refused::new());
         loop {
             self.0.feed.state.mark_unchanged();
             soaked.mark_unchanged();
             stirred.mark_unchanged();
+            reported.mark_unchanged();
             reviewed.mark_heard();
             let passed = tokio::select! {
                 passed = self.pass(&mut refused) => passed,
@@ -81,6 +83,8 @@ impl PromotionsTask {
             let pause = self.0.pause(passed, &mut failures, "promotions were not looked at");
             tokio::select! {
                 _ = soaked.changed(), if failures == 0 => {}
+                // A rule of the trunk may have kept a merge waiting for our own check.
+                _ = reported.changed(), if failures == 0 => {}
                 () = reviewed.changed() => {}
                 () = hint(&mut stirred, failures) => {}
                 moved = self.0.feed.state.changed() => if moved.is_err() { return },
@@ -214,11 +218,7 @@ impl PromotionsTask {
             let scope = Scope { repository: feed.name().clone(), environment: name.clone() };
             let runs = shared.store.environment(&scope).await?.applied.map(|applied| applied.content);
             let soaks = shared.soaks.soaks(&scope).await?;
-            let well: BTreeSet<_> = soaks
-                .into_iter()
-                .filter(|soak| soak.is_well != Some(false))
-                .map(|soak| soak.source)
-                .collect();
+            let well = soaks.into_iter().filter(Soak::ran_well).map(|soak| soak.source).collect();
             upstreams.push(Ran { runs, well });
         }
         let mirror = Arc::clone(&feed.mirror);
@@ -291,7 +291,7 @@ impl PromotionsTask {
 
     async fn gates(&self, case: &Case<'_>, source: &Revision) -> Result<[GateVerdict; 4], HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
-        Ok(judge_proposal(shared, feed, case.environment, source).await?)
+        Ok(judge_proposal(shared, feed, &Promoted::by_lock(case.environment, source.clone())).await?)
     }
 
     async fn open(&self, case: &Case<'_>, candidate: &Candidate, pulls: &[Pull]) -> Result<(), HostingError> {

@@ -7,37 +7,26 @@
 //! What was shown is remembered once it was said, and not before: an environment goes by it when the change is merged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::Environment;
-use naksha_environments::ids::{EnvironmentName, Revision};
+use naksha_environments::ids::Revision;
 use naksha_environments::status::State;
-use naksha_executor::port::forge::{
-    Check, CheckState, Comment, Login, Pull, PullNumber, PullState, Reported,
-};
-use naksha_executor::port::review::{ShownPlan, ShownReport};
-use naksha_executor::port::store::{Revisions, Scope};
+use naksha_executor::port::forge::{Check, Comment, Login, Pull, PullNumber, PullState};
+use naksha_executor::port::review::ShownReport;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::RefState;
 use super::hosting::{Hosting, HostingError, hint};
+use super::planning::{Applied, Planned};
 use crate::failure::chain;
-use crate::promotion::judge_proposal;
-use crate::pulls::{
-    AGGREGATE, Gates, MARKER, Proposal, Proposed, Report, Subject, begun, conflict, outlook, promotions,
-    propose, report, shown,
-};
+use crate::promotion::Promoted;
+use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, begun, head_of};
 use crate::registry::Handle;
 
 /// How long a new base may take to be applied before what is open is planned on it.
 const SETTLES: Duration = Duration::from_secs(10);
-/// No forge cuts a summary to fewer bytes.
-const SHORTEST_CUT: usize = 140;
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
@@ -51,14 +40,11 @@ type Said = BTreeMap<PullNumber, Word>;
 #[derive(Debug, Clone)]
 struct Word {
     head: Revision,
-    base: Revision,
+    base: Base,
     applied: Applied,
-    promotions: Vec<(Arc<Environment>, Revision)>,
+    promotions: Vec<Promoted>,
     gates: Gates,
 }
-
-/// What environments had applied: an action is about the difference to that.
-type Applied = BTreeMap<EnvironmentName, Option<Revisions>>;
 
 impl Word {
     fn is_promotion(&self) -> bool {
@@ -102,8 +88,9 @@ impl PullsTask {
     }
 
     async fn pass(&self, said: &mut Said) -> Result<(), HostingError> {
-        let Some(trunk) = self.0.feed.trunk() else { return Ok(()) };
-        let RefState::At(base) = self.0.feed.at(&trunk) else { return Ok(()) };
+        let feed = self.0.feed.clone();
+        let bases = tokio::task::spawn_blocking(move || bases(&feed)).await??;
+        let Some(trunk) = bases.values().next().map(|base| base.trunk.clone()) else { return Ok(()) };
         // I/O: who is open
         let pulls = self.0.forge.open_pulls().await?;
         said.retain(|number, _| pulls.iter().any(|pull| pull.number == *number));
@@ -111,21 +98,22 @@ impl PullsTask {
         let is_shown =
             |pull: &Pull| shown.iter().any(|known| known.number == pull.number && known.head == pull.head);
         let mut news = Vec::new();
-        for pull in pulls.iter().filter(|pull| Some(pull.base.as_str()) == trunk.branch_name()) {
+        for pull in &pulls {
+            let Some(base) = bases.get(&pull.base) else { continue };
             // One that was closed and opened again was forgotten meanwhile.
             let word = said.get(&pull.number).filter(|_| is_shown(pull));
-            if self.is_news(pull, &base, word).await? {
-                news.push(pull);
+            if self.is_news(pull, base, word).await? {
+                news.push((pull, base));
             }
         }
         if news.is_empty() {
             return Ok(());
         }
-        self.await_applied(&base).await;
+        self.await_applied(&trunk).await;
         let us = self.0.forge.whoami().await?;
         let mut failed = None;
-        for pull in news {
-            match self.tell(&us, pull, &base).await {
+        for (pull, base) in news {
+            match self.tell(&us, pull, base).await {
                 Ok(Some(word)) => drop(said.insert(pull.number, word)),
                 Ok(None) => {}
                 Err(error) if error.is_general() => return Err(error),
@@ -140,32 +128,19 @@ impl PullsTask {
     }
 
     /// Whether anything was said that would be said otherwise now. Of promotions the gates are judged anew.
-    async fn is_news(&self, pull: &Pull, base: &Revision, word: Option<&Word>) -> Result<bool, HostingError> {
+    async fn is_news(&self, pull: &Pull, base: &Base, word: Option<&Word>) -> Result<bool, HostingError> {
         let Some(Word { head, base: at, applied, promotions, gates }) = word else { return Ok(true) };
-        if *head != pull.head || at != base || self.applied(applied.keys()).await? != *applied {
+        if *head != pull.head || at != base || self.0.applied(applied.keys()).await? != *applied {
             return Ok(true);
         }
-        Ok(!promotions.is_empty() && self.gates(promotions).await? != *gates)
-    }
-
-    async fn applied(
-        &self,
-        environments: impl Iterator<Item = &EnvironmentName>,
-    ) -> Result<Applied, HostingError> {
-        let mut applied = Applied::new();
-        for environment in environments {
-            let scope = Scope { repository: self.0.feed.name().clone(), environment: environment.clone() };
-            let record = self.0.shared.store.environment(&scope).await?;
-            applied.insert(environment.clone(), record.applied);
-        }
-        Ok(applied)
+        Ok(!promotions.is_empty() && self.0.gates(promotions).await? != *gates)
     }
 
     /// Resolves when an environment has applied something since it was planned on. Asks nobody but the store.
     async fn more_is_applied(&self, said: &Said, spoken: &mut watch::Receiver<()>) {
         let planned: BTreeSet<_> = said.values().flat_map(|word| word.applied.keys()).collect();
         while spoken.changed().await.is_ok() {
-            let Ok(now) = self.applied(planned.iter().copied()).await else { continue };
+            let Ok(now) = self.0.applied(planned.iter().copied()).await else { continue };
             let is_old = |word: &Word| word.applied.iter().any(|(name, then)| now.get(name) != Some(then));
             if said.values().any(is_old) {
                 return;
@@ -196,36 +171,30 @@ impl PullsTask {
         let _ = tokio::time::timeout(SETTLES, settled).await;
     }
 
-    async fn gates(&self, promotions: &[(Arc<Environment>, Revision)]) -> Result<Gates, HostingError> {
-        let Hosting { shared, feed, .. } = &self.0;
-        let mut gates = Gates::new();
-        for (environment, source) in promotions {
-            let verdicts = judge_proposal(shared, feed, environment, source).await?;
-            gates.insert(environment.name.clone(), verdicts);
-        }
-        Ok(gates)
-    }
-
     /// Plans one pull request, and says so.
     /// Nothing: it moved on or was closed meanwhile, and nothing was said.
-    async fn tell(&self, us: &Login, pull: &Pull, base: &Revision) -> Result<Option<Word>, HostingError> {
+    async fn tell(&self, us: &Login, pull: &Pull, base: &Base) -> Result<Option<Word>, HostingError> {
         // I/O: what is said now
-        let mut checks = self.0.forge.checks(&pull.head).await?;
-        checks.retain(|known| known.author.as_ref() == Some(us));
-        if !checks.iter().any(|known| known.name == begun().name) {
+        let known = self.0.own_checks(&pull.head).await?;
+        if !known.iter().any(|known| known.name == begun().name) {
             self.0.turn().await;
             self.0.forge.report(&pull.head, &begun()).await?;
         }
         let comments = self.0.forge.comments(pull.number).await?;
+        let is_trusted = !pull.is_fork || self.0.is_allowed(&pull.head, &comments).await?;
         // pure but for reading: what is to be said
-        let (report, plans, word) = self.report(pull, base).await?;
+        let (head, base) = (pull.head.clone(), base.clone());
+        let from = (!pull.is_fork).then(|| pull.branch.clone());
+        let change = Change { head, at: head_of(pull.number)?, from, base, is_trusted };
+        let Planned { report, plans, applied, promotions, gates } = self.0.plan(&change, None).await?;
         // I/O: nothing stale is said of a newer head, and nothing new of what is merged
         if !self.is_as_planned(pull).await? {
             return Ok(None);
         }
         self.say(us, pull, &report.comment, &comments).await?;
-        let (sums, parts): (Vec<_>, Vec<_>) = report.checks.iter().partition(|check| check.name == AGGREGATE);
-        self.set(pull, &parts, &checks).await?;
+        let (sums, parts): (Vec<&Check>, Vec<_>) =
+            report.checks.iter().partition(|check| check.name == AGGREGATE);
+        self.0.set(&pull.head, &parts, &known).await?;
         // I/O: merged while it was said, it was merged as what was shown before
         if !self.is_as_planned(pull).await? {
             return Ok(None);
@@ -235,48 +204,16 @@ impl PullsTask {
         let shown = ShownReport { number: pull.number, head: pull.head.clone(), plans, at };
         self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;
         self.0.shown.notify_one();
-        self.set(pull, &sums, &checks).await?;
+        self.0.set(&pull.head, &sums, &known).await?;
+        self.0.reported.send_replace(());
         info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
-        Ok(Some(word))
+        let Change { head, base, .. } = change;
+        Ok(Some(Word { head, base, applied, promotions, gates }))
     }
 
     async fn is_as_planned(&self, pull: &Pull) -> Result<bool, HostingError> {
         let now = self.0.forge.pull(pull.number).await?;
         Ok(now.head == pull.head && now.state == PullState::Open)
-    }
-
-    /// What is to be said, and what that shows.
-    async fn report(
-        &self,
-        pull: &Pull,
-        base: &Revision,
-    ) -> Result<(Report, Vec<ShownPlan>, Word), HostingError> {
-        let Hosting { shared, feed, .. } = &self.0;
-        let (own_feed, at, own) = (feed.clone(), base.clone(), pull.clone());
-        let proposed = tokio::task::spawn_blocking(move || propose(&own_feed, &at, &own)).await??;
-        let (head, base) = (&pull.head, base);
-        let word = |applied, promotions, gates| {
-            let (head, base) = (head.clone(), base.clone());
-            Word { head, base, applied, promotions, gates }
-        };
-        Ok(match proposed {
-            Proposed::Conflicts(paths) => {
-                let subject = Subject { head, base, gates: &Gates::new() };
-                (conflict(&subject, &paths), Vec::new(), word(Applied::new(), Vec::new(), Gates::new()))
-            }
-            Proposed::Merges(proposal) => {
-                let promotions = promotions(&proposal);
-                let gates = self.gates(&promotions).await?;
-                let all = proposal.merged.loaded.definitions.environments.keys();
-                let mut applied = self.applied(all).await?;
-                let outlooks = outlook(shared, feed, &proposal).await;
-                let subject = Subject { head, base, gates: &gates };
-                let report = report(&subject, &outlooks, &new_errors(&proposal));
-                let plans = shown(&outlooks);
-                applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
-                (report, plans, word(applied, promotions, gates))
-            }
-        })
     }
 
     /// Our one comment, unless it says so already.
@@ -301,31 +238,4 @@ impl PullsTask {
         }
         Ok(())
     }
-
-    /// Checks that are not set like this already.
-    async fn set(&self, pull: &Pull, checks: &[&Check], known: &[Reported]) -> Result<(), HostingError> {
-        for check in checks {
-            let known = known.iter().find(|known| known.name == check.name);
-            if known.is_none_or(|known| !says(known, check)) {
-                self.0.turn().await;
-                self.0.forge.report(&pull.head, check).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a forge has a check as it would be set. Some know one word for what runs and what waits, and cut what is long.
-fn says(known: &Reported, check: &Check) -> bool {
-    let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
-    let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
-    let is_cut = known.summary.len() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
-    is_same && (known.summary == check.summary || is_cut)
-}
-
-/// Errors that merging would bring.
-fn new_errors(proposal: &Proposal) -> Vec<Diagnostic> {
-    let known = &proposal.base.loaded.diagnostics;
-    let found = proposal.merged.loaded.diagnostics.iter();
-    found.filter(|found| found.is_error() && !known.contains(found)).cloned().collect()
 }

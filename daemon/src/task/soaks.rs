@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use naksha_environments::environment::Follows;
+use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::repository::Definitions;
 use naksha_executor::port::soak::Soak;
@@ -126,11 +126,22 @@ impl SoaksTask {
     }
 }
 
-/// Environments that others are promoted from, with the longest soak that one of these asks for.
+/// Environments that others are promoted from, with the longest soak that one of these asks for. A branch that is followed may get what
+/// the trunk or another branch has, so that one comes after all that follow something else.
 fn asked(definitions: &Definitions) -> BTreeMap<EnvironmentName, Duration> {
     let mut asked = BTreeMap::new();
-    for environment in definitions.environments.values() {
-        let Follows::Promotion { from } = &environment.follows else { continue };
+    let environments = || definitions.environments.values();
+    for environment in environments() {
+        let from: Vec<&EnvironmentName> = match &environment.follows {
+            Follows::Trunk => Vec::new(),
+            Follows::Promotion { from } => from.iter().collect(),
+            followed @ Follows::Branch(_) => {
+                let is_before = |other: &&Arc<Environment>| {
+                    !matches!(other.follows, Follows::Promotion { .. }) && other.follows != *followed
+                };
+                environments().filter(is_before).map(|other| &other.name).collect()
+            }
+        };
         for name in from {
             let enough: &mut Duration = asked.entry(name.clone()).or_default();
             *enough = (*enough).max(environment.gates.soak);

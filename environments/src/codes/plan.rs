@@ -12,4 +12,5 @@ codes! {
     WOULD_BE_REFUSED = "NK0408" Warning "the target would refuse an object of the plan";
     NOT_TRIED = "NK0409" Info "an object of the plan was not tried on the target";
     CONDITION_UNJUDGED = "NK0410" Warning "the condition of an ignore rule gives no answer";
+    KIND_NOT_KNOWN = "NK0411" Info "a kind that only the cluster knows";
 }

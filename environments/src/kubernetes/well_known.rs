@@ -88,6 +88,11 @@ const CLUSTER_KINDS: &[(&str, &[&str])] = &[
 /// Every kind of such a group lies in no namespace: each is made by a template.
 const CLUSTER_GROUPS: &[&str] = &["constraints.gatekeeper.sh"];
 
+/// Whether the kinds of a group are known, so that one that is not listed lies in namespaces.
+pub(super) fn is_known(group: &str) -> bool {
+    CLUSTER_KINDS.binary_search_by(|(name, _)| (*name).cmp(group)).is_ok() || CLUSTER_GROUPS.contains(&group)
+}
+
 pub(super) fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     let at = CLUSTER_KINDS.binary_search_by(|(name, _)| (*name).cmp(group));
     at.is_ok_and(|at| CLUSTER_KINDS[at].1.contains(&kind)) || CLUSTER_GROUPS.contains(&group)

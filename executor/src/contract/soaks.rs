@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use naksha_environments::digest::Digest;
 
-use super::store::samples::{at, begin, end, lease, revision, scope};
+use super::store::samples::{at, audit, begin, end, lease, revision, scope};
 use crate::port::soak::{SharedSoaks, Soak};
 use crate::port::store::{ApplyOutcome, SharedStore};
 
@@ -14,7 +14,8 @@ use crate::port::store::{ApplyOutcome, SharedStore};
 #[macro_export]
 macro_rules! soaks_contract {
     ($fresh:ident) => {
-        $crate::soaks_contract!($fresh: what_ran_is_known_from_its_apply_on, what_never_ran_soaks_not);
+        $crate::soaks_contract!($fresh: what_ran_is_known_from_its_apply_on, what_never_ran_soaks_not,
+            who_skips_is_known_for_that_source);
     };
     ($fresh:ident: $($case:ident),+) => {
         mod soaks {
@@ -63,4 +64,17 @@ pub async fn what_never_ran_soaks_not(store: SharedStore, soaks: SharedSoaks) {
     lease(&store, &dev).await;
     soaks.soak(&dev, &Soak::new(revision('a'))).await.expect("should be no error");
     assert!(soaks.soaks(&dev).await.expect("should read").is_empty());
+}
+
+pub async fn who_skips_is_known_for_that_source(store: SharedStore, soaks: SharedSoaks) {
+    let (dev, staging) = (scope("dev"), scope("staging"));
+    assert_eq!(soaks.skipped(&dev, &revision('a')).await.expect("should read"), None);
+    for who in ["@sam", "@kim"] {
+        soaks.skip(&dev, &revision('a'), who, &audit("skip")).await.expect("should remember");
+    }
+    assert_eq!(soaks.skipped(&dev, &revision('a')).await.expect("should read"), Some("@kim".to_owned()));
+    assert_eq!(soaks.skipped(&dev, &revision('b')).await.expect("should read"), None);
+    assert_eq!(soaks.skipped(&staging, &revision('a')).await.expect("should read"), None);
+    let told = store.audit(Some(&dev), 10).await.expect("should read");
+    assert_eq!(told.iter().filter(|told| told.entry.what == "skip").count(), 2, "{told:?}");
 }

@@ -34,6 +34,12 @@ pub trait Forge: Send + Sync + fmt::Debug {
     /// Merges as the repository usually does, while its head is this. [`ForgeError::Invalid`]: its rules do not let us.
     async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError>;
 
+    // --- merge queues
+    /// What stands in line to be merged. Forges without merge queues have none.
+    async fn merge_groups(&self) -> Result<Vec<MergeGroup>, ForgeError> {
+        Ok(Vec::new())
+    }
+
     // --- branches of ours
     /// The head of a branch; absent where there is none.
     async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError>;
@@ -168,6 +174,18 @@ pub enum PullState {
     Merged {
         commit: Option<Revision>,
     },
+}
+
+/// A head that a merge queue made, and merges once its checks are green.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeGroup {
+    /// The pull request that it ends with; those before it are in groups of their own.
+    pub number: PullNumber,
+    pub head: Revision,
+    /// The queue's own branch, where the head is.
+    pub branch: String,
+    /// The branch that it would be merged into.
+    pub base: String,
 }
 
 /// A pull request of ours.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::Revision;
 
-use super::store::{Scope, StoreError};
+use super::store::{AuditEntry, Scope, StoreError};
 
 #[async_trait]
 pub trait Soaks: Send + Sync + fmt::Debug {
@@ -19,6 +19,16 @@ pub trait Soaks: Send + Sync + fmt::Debug {
     async fn soaks(&self, scope: &Scope) -> Result<Vec<Soak>, StoreError>;
     /// Replaces what is known of a source. One that the environment never ran is left out.
     async fn soak(&self, scope: &Scope, soak: &Soak) -> Result<(), StoreError>;
+    /// Somebody lets an environment have a source before those before it were well with it.
+    async fn skip(
+        &self,
+        scope: &Scope,
+        source: &Revision,
+        who: &str,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+    /// Who did.
+    async fn skipped(&self, scope: &Scope, source: &Revision) -> Result<Option<String>, StoreError>;
 }
 
 pub type SharedSoaks = Arc<dyn Soaks>;
@@ -41,5 +51,32 @@ impl Soak {
     /// A source of which nothing is known yet.
     pub fn new(source: Revision) -> Self {
         Self { source, well: Duration::ZERO, is_well: None, at: Timestamp::UNIX_EPOCH, render: None }
+    }
+
+    /// Whether it was seen to be well with the source, and not worse since. That nobody can tell is not well.
+    pub fn ran_well(&self) -> bool {
+        match self.is_well {
+            Some(is_well) => is_well,
+            None => !self.well.is_zero(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_saw_was_not_well() {
+        let source = Revision::parse(&"a".repeat(40)).unwrap();
+        let soak = |is_well, seconds| Soak {
+            is_well,
+            well: Duration::from_secs(seconds),
+            ..Soak::new(source.clone())
+        };
+        assert!(!soak(None, 0).ran_well());
+        assert!(soak(None, 60).ran_well(), "it was well before nobody could tell");
+        assert!(soak(Some(true), 0).ran_well());
+        assert!(!soak(Some(false), 60).ran_well());
     }
 }

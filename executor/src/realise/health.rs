@@ -12,6 +12,7 @@ use naksha_environments::ids::UnitName;
 use naksha_environments::object::{Health, Mark, ObjectKey, Observation, Observed};
 use tokio::time::Instant;
 
+use super::disturbance;
 use super::ends;
 use super::run::Run;
 use super::why::Whys;
@@ -70,9 +71,10 @@ pub(super) async fn await_healthy(
         };
         tokio::select! {
             () = run.halt.cancelled() => return health,
-            () = woken => {}
+            () = woken => run.lookout.stir(),
             () = timer => {}
         }
+        disturbance::look_around(run).await;
         if Instant::now() >= deadline {
             let Looked { sick, .. } = look(run, &open).await;
             let health = whole(&sick);

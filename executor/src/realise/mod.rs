@@ -7,6 +7,7 @@
 //! run        I/O   fence, begin with intents (a superset of what will be owned), ..., finish
 //! units      I/O   every unit as soon as what it depends on is applied and healthy; waves ascending
 //! health     I/O   waits for a unit's objects before its dependents start
+//! disturbance I/O what others do meanwhile ends the wait
 //! ends       I/O   records how ended what runs once, before it is gone
 //! why        I/O   what keeps them from being healthy, looked up now and then
 //! workflows  I/O   retire and register, after the units
@@ -39,6 +40,7 @@
 //! was created is forgotten. `tests::crash` cuts store and target off after every single call.
 
 mod deletions;
+mod disturbance;
 mod ends;
 mod health;
 mod outcome;

@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{Generation, UnitName};
 use naksha_environments::inventory::{Inventory, Owned};
-use naksha_environments::object::{Health, Mark, ObjectKey};
+use naksha_environments::object::{Health, Mark, ObjectKey, Observation};
 use naksha_environments::plan::{Action, ApprovedPlan, Cause, Payload, Plan, Subject, Verb};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::disturbance::Lookout;
 use super::ends::Ledger;
 use super::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 use super::progress::Progress;
@@ -46,6 +47,9 @@ pub struct Input<'a> {
     pub generation: Generation,
     /// The inventory that the plan was made with.
     pub inventory: &'a Inventory,
+    /// What was seen when the plan was made, where changes by others are healed: one that comes while health is waited for
+    /// ends the apply, so that it is planned anew.
+    pub heals: Option<&'a Observation>,
     pub target: &'a dyn Target,
     /// Which target that is.
     pub place: &'a str,
@@ -173,12 +177,12 @@ fn revisions(plan: &Plan) -> Option<Revisions> {
 
 async fn finish(run: Run<'_>, ends: BTreeMap<UnitName, UnitEnd>) -> Result<RealiseOutcome, RealiseError> {
     let Run { input, apply, state, .. } = run;
-    let State { steps, waiting, diagnostics, failure, written: _, ledger: _ } =
+    let State { steps, waiting, diagnostics, failure, is_disturbed, written: _, ledger: _ } =
         state.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failure {
         return Err(error);
     }
-    let outcome = judge(&steps, input.cancel.is_cancelled());
+    let outcome = judge(&steps, is_disturbed || input.cancel.is_cancelled());
     let waiting =
         waiting.into_iter().map(|((unit, for_unit), reason)| Waiting { unit, for_unit, reason }).collect();
     let outcome = RealiseOutcome { apply, outcome, steps, units: ends, waiting, diagnostics };
@@ -191,9 +195,9 @@ async fn finish(run: Run<'_>, ends: BTreeMap<UnitName, UnitEnd>) -> Result<Reali
 }
 
 /// Pure: the word for the whole.
-fn judge(steps: &[StepRecord], cancelled: bool) -> ApplyOutcome {
+fn judge(steps: &[StepRecord], halted: bool) -> ApplyOutcome {
     let skipped = steps.iter().filter(|step| matches!(step.outcome, StepOutcome::Skipped { .. })).count();
-    if cancelled && skipped > 0 {
+    if halted && skipped > 0 {
         return ApplyOutcome::Superseded;
     }
     let mut failed = steps.iter().filter_map(|step| match &step.outcome {
@@ -248,10 +252,12 @@ pub(super) struct Run<'a> {
     permits: Semaphore,
     /// Until when nobody else can own the environment, by the store's last word.
     ours_until: Mutex<Option<Instant>>,
-    /// Cancelled with the input's token, and when the store cannot be written: nothing further starts.
+    /// Cancelled with the input's token, when the store cannot be written, and when somebody disturbed what was settled: nothing
+    /// further starts.
     pub halt: CancellationToken,
     /// Held while somebody looks whether the target is there at all.
     looking: tokio::sync::Mutex<()>,
+    pub lookout: Lookout,
     state: Mutex<State>,
 }
 
@@ -262,6 +268,7 @@ struct State {
     waiting: BTreeMap<(Option<UnitName>, UnitName), String>,
     diagnostics: Vec<Diagnostic>,
     failure: Option<RealiseError>,
+    is_disturbed: bool,
     ledger: Ledger,
 }
 
@@ -280,6 +287,7 @@ impl<'a> Run<'a> {
             ours_until,
             halt,
             looking: tokio::sync::Mutex::default(),
+            lookout: Lookout::default(),
             state,
         }
     }
@@ -318,6 +326,12 @@ impl<'a> Run<'a> {
     /// The store is lost or somebody else owns the environment: nothing further starts.
     pub(super) fn fail(&self, error: RealiseError) {
         self.state().failure.get_or_insert(error);
+        self.halt.cancel();
+    }
+
+    /// Somebody changed what was settled: the rest is planned anew, together with what heals that.
+    pub(super) fn disturbed(&self) {
+        self.state().is_disturbed = true;
         self.halt.cancel();
     }
 

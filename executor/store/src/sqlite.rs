@@ -466,4 +466,18 @@ impl Soaks for SqliteStore {
     async fn soak(&self, scope: &Scope, soak: &Soak) -> Result<(), StoreError> {
         writing!(self, "remember how a source is", |conn| soak::replace(conn, scope, soak))
     }
+
+    async fn skip(
+        &self,
+        scope: &Scope,
+        source: &Revision,
+        who: &str,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        writing!(self, "remember who skips", |conn| soak::skip(conn, scope, (source, who), audit))
+    }
+
+    async fn skipped(&self, scope: &Scope, source: &Revision) -> Result<Option<String>, StoreError> {
+        reading!(self, "read who skips", |conn| soak::skipped(conn, scope, source))
+    }
 }

@@ -2,6 +2,7 @@
 
 mod cleartext;
 mod dangling;
+mod fields;
 mod graph;
 mod guard;
 mod image;

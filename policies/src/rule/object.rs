@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::found::Found;
 use crate::pod::Pod;
 use crate::rule::reference::{Made, Reference};
-use crate::rule::{cleartext, image, network, pod_quality, pod_security, rbac, reference};
+use crate::rule::{cleartext, fields, image, network, pod_quality, pod_security, rbac, reference};
 
 /// An object while it is examined.
 #[derive(Debug)]
@@ -32,8 +32,15 @@ pub(crate) struct Examined {
 
 type Rule = fn(&Object<'_>, &mut Vec<Found>);
 
-const RULES: &[Rule] =
-    &[cleartext::in_object, image::rule, pod_security::rule, pod_quality::rule, network::rule, rbac::rule];
+const RULES: &[Rule] = &[
+    cleartext::in_object,
+    image::rule,
+    pod_security::rule,
+    pod_quality::rule,
+    network::rule,
+    rbac::rule,
+    fields::rule,
+];
 
 pub(crate) fn examine(key: &ObjectKey, body: &Value) -> Examined {
     let object = Object { key, body, pod: Pod::of(key, body) };

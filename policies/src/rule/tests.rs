@@ -41,6 +41,11 @@ fn pods() {
 }
 
 #[test]
+fn fields_that_a_kind_does_not_have() {
+    insta::assert_snapshot!(findings(include_str!("fixtures/fields.yaml")));
+}
+
+#[test]
 fn rights_and_exposure() {
     insta::assert_snapshot!(findings(include_str!("fixtures/rights.yaml")));
 }

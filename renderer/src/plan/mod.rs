@@ -22,12 +22,14 @@ mod immutable;
 mod joined;
 mod make;
 mod object;
+mod unknown_kinds;
 mod wave;
 mod workflow;
 
 pub use between::{Split, inventory_of, plan_between, split};
 pub use diagnose::diagnostics;
 pub use make::{PlanInput, objects_to_compare, objects_to_observe, plan};
+pub use unknown_kinds::unknown_kinds;
 
 #[cfg(test)]
 pub(crate) mod tests;

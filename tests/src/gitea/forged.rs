@@ -106,9 +106,25 @@ impl Forged {
 
     /// Opens a pull request as the writer; its number.
     pub fn open(&self, branch: &str, title: &str) -> anyhow::Result<u64> {
-        let body = json!({"title": title, "head": branch, "base": "main"});
-        let made = self.writer.api().create(&self.path("/pulls"), &body)?;
+        self.open_into(&self.writer, branch, "main", title)
+    }
+
+    /// Opens one as anybody: into another branch, or from `OWNER:BRANCH`.
+    pub fn open_into(&self, person: &Person, branch: &str, base: &str, title: &str) -> anyhow::Result<u64> {
+        let body = json!({"title": title, "head": branch, "base": base});
+        let made = person.api().create(&self.path("/pulls"), &body)?;
         made["number"].as_u64().context("a pull request has a number")
+    }
+
+    /// A person takes a copy of the repository, and pushes a branch of a working copy to it.
+    pub fn push_to_fork(&self, folder: &Path, branch: &str, person: &Person) -> anyhow::Result<()> {
+        let (_, name) = self.full_name.split_once('/').context("a repository has an owner")?;
+        let fork = format!("{}/{name}", person.login);
+        if person.api().send(Method::GET, &format!("/repos/{fork}"), None)?.status != 200 {
+            person.api().create(&self.path("/forks"), &json!({}))?;
+        }
+        let url = self.url_of(person).replace(&self.full_name, &fork);
+        git(folder, &["push", "--quiet", "--force", &url, branch]).map(drop)
     }
 
     pub fn pull_request(&self, number: u64) -> anyhow::Result<Value> {

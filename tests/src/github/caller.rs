@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::answer::{Answer, not_for_integrations, not_found, refusal};
 use super::state::State;
 
+const NOT_FOR_TOKENS: &str = "Resource not accessible by personal access token";
+
 /// What somebody may do in the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -150,6 +152,9 @@ pub(super) fn admit(state: &State, operation: &str, caller: &Caller) -> Result<(
     let Some(need) = need(operation) else { return Ok(()) };
     match caller {
         Caller::Installation(permissions) => may(permissions, &need),
+        Caller::Person(_) if state.is_fine_grained && operation.starts_with("checks/") => {
+            Err(refusal(403, NOT_FOR_TOKENS))
+        }
         Caller::Person(login) => person_may(state.role(login), operation, &need),
         // The repository is private.
         Caller::Nobody | Caller::App => Err(not_found()),
@@ -181,7 +186,7 @@ fn person_may(role: Role, operation: &str, need: &Need) -> Result<(), Answer> {
             "repos/get-collaborator-permission-level" => {
                 "Must have push access to view collaborator permission."
             }
-            _ => "Resource not accessible by personal access token",
+            _ => NOT_FOR_TOKENS,
         },
     ))
 }

@@ -97,23 +97,40 @@ pub(super) fn annotations(state: &mut State, call: &Call) -> Outcome {
     Ok(call.page(told.collect()))
 }
 
-/// What a request says of a run. Annotations are added to those that it has.
-fn apply(run: &mut CheckRun, call: &Call, now: Timestamp) -> Result<(), Answer> {
-    let output = &call.body["output"];
+/// How much GitHub takes in one request. Reports differ whether characters or bytes are meant: the stricter.
+fn check_lengths(output: &Value, annotations: &[Value]) -> Result<(), Answer> {
     for (field, most) in
         [("summary", limits::CHECK_TEXT), ("text", limits::CHECK_TEXT), ("title", limits::CHECK_TITLE)]
     {
-        // Reports differ whether characters or bytes are meant: the stricter.
         let length = output[field].as_str().map_or(0, str::len);
         if length > most {
             return Err(Call::too_many_characters(most, length));
         }
     }
-    let annotations = output["annotations"].as_array().cloned().unwrap_or_default();
     if annotations.len() > limits::ANNOTATIONS {
         let words = "Invalid request.\n\nNo more than 50 items are allowed; {} were supplied.";
         return Err(refusal(422, words.replace("{}", &annotations.len().to_string())));
     }
+    for annotation in annotations {
+        for (field, most) in [
+            ("title", limits::CHECK_TITLE),
+            ("message", limits::ANNOTATION),
+            ("raw_details", limits::ANNOTATION),
+        ] {
+            let length = annotation[field].as_str().map_or(0, str::len);
+            if length > most {
+                return Err(Call::too_many_characters(most, length));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a request says of a run. Annotations are added to those that it has.
+fn apply(run: &mut CheckRun, call: &Call, now: Timestamp) -> Result<(), Answer> {
+    let output = &call.body["output"];
+    let annotations = output["annotations"].as_array().cloned().unwrap_or_default();
+    check_lengths(output, &annotations)?;
     let set = |field: &mut Option<String>, value: &Value| {
         if let Some(text) = value.as_str() {
             *field = Some(text.to_owned());

@@ -46,6 +46,11 @@ impl GitHub {
         self.state().members.insert(key, is_active);
     }
 
+    /// Tokens of people are fine-grained from now on, and know no check runs.
+    pub fn make_tokens_fine_grained(&self) {
+        self.state().is_fine_grained = true;
+    }
+
     /// What the App's installation may from now on: `read`, `write`, or nothing. Tokens that it has stay as they are.
     pub fn permit(&self, name: &str, level: Option<&str>) {
         let mut state = self.state();

@@ -11,6 +11,8 @@ pub(super) const CHECK_TEXT: usize = 65_535;
 pub(super) const CHECK_TITLE: usize = 255;
 /// Of one request. More are appended by more requests.
 pub(super) const ANNOTATIONS: usize = 50;
+/// What is said about a line: 64 KB.
+pub(super) const ANNOTATION: usize = 64 << 10;
 pub(super) const COMMENT: usize = 65_536;
 pub(super) const PULL_TITLE: usize = 256;
 /// Of a status, and of a deployment's.

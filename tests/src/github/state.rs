@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) tokens: BTreeMap<String, Token>,
     /// `organisation/team/login`, and whether the invitation was accepted.
     pub(super) members: BTreeMap<String, bool>,
+    /// Tokens of people are fine-grained: those know no check runs at all.
+    pub(super) is_fine_grained: bool,
     pub(super) app: App,
     pub(super) pulls: Vec<Pull>,
     pub(super) comments: Vec<Comment>,
@@ -233,6 +235,7 @@ impl State {
             people: BTreeMap::new(),
             tokens: BTreeMap::new(),
             members: BTreeMap::new(),
+            is_fine_grained: false,
             app: App::new(77, 88),
             pulls: Vec::new(),
             comments: Vec::new(),

@@ -206,3 +206,25 @@ fn a_checkout_of_the_trunk_without_a_branch_is_the_trunk() {
     shop.repository.switch("main");
     assert_eq!(actions(&plans(&shop, &["--env", "dev", "--revision", &five])), ["update web"]);
 }
+
+#[test]
+fn kinds_that_only_a_cluster_knows_are_told() {
+    let shop = shop();
+    let widget = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w, namespace: shop}\n";
+    let certificate =
+        "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c, namespace: shop}\n";
+    let unit = "apiVersion: naksha.dev/v1alpha1\nkind: Unit\nmetadata: {name: web}\nspec: {manifests: [\"*.m.yaml\"]}\n";
+    shop.repository
+        .write("units/web/unit.yaml", unit)
+        .write("units/web/widget.m.yaml", &format!("{widget}---\n{certificate}"));
+    let told = || run(&shop, &["plan", "--env", "dev"]).expect_code(0).err;
+    assert!(!told().contains("NK0411"), "a directory takes everything: {}", told());
+    let environment = std::fs::read_to_string(shop.repository.folder().join(ENVIRONMENT)).unwrap();
+    let target = environment.lines().find(|line| line.contains("target:")).expect("should have a target");
+    shop.repository.edit(ENVIRONMENT, target, "  target: {kubernetes: {cluster: dev, namespace: shop}}");
+    let words = "info[NK0411]: only the cluster knows `example.com/Widget`: taken to be there";
+    assert!(told().contains(words) && !told().contains("Certificate`"), "{}", told());
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec: {group: example.com, names: {kind: Widget, plural: widgets}, scope: Namespaced, versions: []}\n";
+    shop.repository.write("units/web/definition.m.yaml", definition);
+    assert!(!told().contains("NK0411"), "{}", told());
+}

@@ -182,3 +182,25 @@ fn what_somebody_else_puts_on_the_branch_is_not_merged_by_itself() {
     site.merge(number, "merge");
     daemon.await_status("staging", "promoted by a person", |status| status["applied"] == second);
 }
+
+#[test]
+fn who_is_named_may_skip_an_environment() {
+    let Some(site) = three("{soak: 1h}") else { return };
+    let daemon = site.begin();
+    let first = site.installation.repository.head();
+    let (folder, forged) = (site.installation.repository.folder(), &site.forged);
+    let owners = format!("trunk: main\n  owners: {{staging: {{skip: [\"@{}\"]}}}}", forged.writer.login);
+    must(forged.pull(folder, "main"));
+    let head = site.installation.repository.edit("naksha.yaml", "trunk: main", &owners).commit("owners");
+    must(forged.push(folder, "main", &forged.writer));
+    daemon.await_applied("dev", &head);
+    let number = site.await_promotion(&daemon, "staging", &first);
+    let proposed = site.head_of(number);
+    site.await_check(&proposed, "naksha/promote: soak", "pending");
+    must(forged.say(&forged.reader, number, "/naksha promote staging"));
+    must(forged.say(&forged.writer, number, "/naksha promote staging"));
+    let words = site.await_check(&proposed, "naksha/promote: soak", "success");
+    assert_eq!(words, format!("skipped by @{}", forged.writer.login));
+    site.promote(number, "merge");
+    daemon.await_status("staging", "promoted", |status| status["state"] == "synced");
+}

@@ -15,7 +15,7 @@ spec:
   variables: {replicas: 2}
   units: [web]
 ";
-const WEB_TEMPLATE: &str = "apiVersion: v1
+pub(crate) const WEB_TEMPLATE: &str = "apiVersion: v1
 kind: ConfigMap
 metadata: {name: web, namespace: shop}
 data: {replicas: \"{{ variables.replicas }}\", hand: \"`@everybody` <b>\"}
@@ -104,9 +104,14 @@ impl Site {
 
     /// A branch with one change on top of `main`, pushed; its head.
     pub(crate) fn change(&self, branch: &str, path: &str, from: &str, to: &str) -> String {
+        self.change_on("main", branch, path, from, to)
+    }
+
+    /// The same, on top of another branch.
+    pub(crate) fn change_on(&self, base: &str, branch: &str, path: &str, from: &str, to: &str) -> String {
         let (repository, forged) = (&self.installation.repository, &self.forged);
-        must(forged.pull(repository.folder(), "main"));
-        must(forged.branch(repository.folder(), branch, "main"));
+        must(forged.pull(repository.folder(), base));
+        must(forged.branch(repository.folder(), branch, base));
         let head = repository.edit(path, from, to).commit("a change");
         must(forged.push(repository.folder(), &format!("+{branch}"), &forged.writer));
         head

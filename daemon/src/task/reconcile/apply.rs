@@ -74,6 +74,7 @@ pub(super) async fn apply(
         scope: &scope,
         generation,
         inventory: &inventory,
+        heals: situation.sources.environment.sync.self_heal.then_some(observation),
         target: target.target().as_ref(),
         place: &place,
         store: shared.store.as_ref(),

@@ -11,7 +11,7 @@ use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::git::GitError;
-use crate::promotion::{Asked, FactsError, judge_gates};
+use crate::promotion::{Asked, FactsError, Promoted, judge_gates};
 
 /// Heals have no revision; so many of them may have come since.
 const LOOK_BACK: u32 = 20;
@@ -40,7 +40,8 @@ pub(super) async fn gates(
     if is_begun(this, record, source).await? {
         return Ok(Vec::new());
     }
-    let asked = Asked { environment, source, blocked: None };
+    let promoted = Promoted::by_lock(environment, source.clone());
+    let asked = Asked { environment, source, from: &promoted.from, blocked: None };
     let judged = judge_gates(&this.shared, &this.feed, &asked).await;
     judged.map(Vec::from).map_err(|error| match error {
         FactsError::Store(error) => PassError::Store(error),

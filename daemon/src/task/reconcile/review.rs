@@ -62,16 +62,14 @@ pub(super) async fn review(
 }
 
 /// As the rules said before the change: a commit does not excuse itself, and what is new was never excused. Without a forge there is no
-/// review to wait for; of pull requests into other branches than the trunk nothing is shown yet.
+/// review to wait for.
 fn unreviewed(
     this: &Reconciler,
     record: &EnvironmentRecord,
     sources: &Ready,
     renders: &Renders,
 ) -> Unreviewed {
-    let follows_branch = matches!(sources.environment.follows, Follows::Branch(_));
-    let default =
-        if this.feed.reviewed.is_some() && !follows_branch { Unreviewed::Hold } else { Unreviewed::Apply };
+    let default = if this.feed.reviewed.is_some() { Unreviewed::Hold } else { Unreviewed::Apply };
     let said = |control: &LoadedRevision| {
         control.loaded.definitions.repository.as_ref().and_then(|repository| repository.unreviewed)
     };

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use naksha_environments::codes::apply as codes;
 use naksha_environments::inventory::Inventory;
-use naksha_environments::object::{DesiredObject, Health, Observation, Observed};
+use naksha_environments::object::{DesiredObject, Health, ObjectKey, Observation, Observed};
+use naksha_environments::plan::Subject;
 use naksha_environments::status::UnitSync;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::planner;
 use super::world::{Desired, World, config, key, object, unit};
-use crate::port::store::{ApplyOutcome, StepOutcome};
-use crate::realise::Progress;
+use crate::port::store::{ApplyOutcome, StepOutcome, Store as _};
+use crate::port::target::{Target as _, Wanted};
+use crate::realise::{Progress, RealiseOutcome};
 
 fn postgres() -> DesiredObject {
     object("StatefulSet", "postgres", 0, &json!({"spec": {"replicas": 2}}))
@@ -255,4 +257,94 @@ async fn what_depends_on_what_cannot_be_seen_does_not_start() {
     let why = "waiting for migrate: ConfigMap ns/migrate is unknown: configmaps is forbidden";
     assert_eq!(outcome.outcome, ApplyOutcome::Failed { reason: why.to_owned() });
     assert!(world.target.contents().is_empty());
+}
+
+/// An apply that waits for postgres, while others are healed.
+async fn waits_and_heals() -> (Arc<World>, tokio::task::JoinHandle<Option<RealiseOutcome>>) {
+    let mut world = applied().await;
+    world.inventory_timeout = Duration::from_secs(600);
+    world.heals = true;
+    let world = Arc::new(world);
+    let apply = tokio::spawn({
+        let world = world.clone();
+        async move { world.reconcile(desired("2").rendered()).await.expect("should reconcile") }
+    });
+    while !world.told().iter().any(|told| told.contains("1 of 2")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    (world, apply)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_deleted_while_others_are_waited_for_is_made_again_soon() {
+    let (world, apply) = waits_and_heals().await;
+    let start = Instant::now();
+    // Applied a moment ago by the same apply.
+    world.target.erase(&key("ConfigMap", "other"));
+    let outcome = apply.await.unwrap().expect("should apply");
+    assert_eq!(outcome.outcome, ApplyOutcome::Superseded);
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+
+    let again = tokio::spawn({
+        let world = world.clone();
+        async move { world.reconcile(desired("2").rendered()).await.expect("should reconcile") }
+    });
+    while world.target.get(&key("ConfigMap", "other")).is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.target.contents()[&key("ConfigMap", "page")]["data"]["value"], "1", "it still waits");
+    report(&world, 2);
+    assert_eq!(again.await.unwrap().expect("should apply").outcome, ApplyOutcome::Succeeded);
+    assert_eq!(world.target.contents()[&key("ConfigMap", "page")]["data"]["value"], "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_waited_for_may_stir_as_it_likes() {
+    let (world, apply) = waits_and_heals().await;
+    for _ in 0..10 {
+        report(&world, 0);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        report(&world, 1);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    report(&world, 2);
+    assert_eq!(apply.await.unwrap().expect("should apply").outcome, ApplyOutcome::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_plan_left_alone_disturbs_nobody() {
+    let mut world = applied().await;
+    let (other, page) = (key("ConfigMap", "other"), key("ConfigMap", "page"));
+    world.heals = true;
+    // Somebody else's, and known when the plan is made that leaves it alone.
+    let stored = world.target.get(&other).expect("should exist");
+    let mut object = stored.object.clone();
+    object["data"]["value"] = json!("hand");
+    world.target.put(&other, stored.uid, object);
+    let desired = Desired::new().unit("postgres", &[], vec![postgres()]).unit(
+        "web",
+        &["postgres"],
+        vec![config("page", 0, "2")],
+    );
+    let inventory = world.store.inventory(&world.scope).await.unwrap();
+    let wanted = |key: &ObjectKey| {
+        let mark = inventory.get(key).and_then(|owned| owned.mark.clone());
+        Wanted { key: key.clone(), mark }
+    };
+    let wanted = [&other, &page, &key("StatefulSet", "postgres")].map(wanted).to_vec();
+    let known = world.target.observe(wanted.into()).await.unwrap();
+    let mut plan = planner::plan(desired.rendered(), &inventory, &known);
+    plan.actions.retain(|action| action.subject != Subject::Object(other.clone()));
+    let world = Arc::new(world);
+    let apply = tokio::spawn({
+        let (world, inventory) = (world.clone(), Inventory::clone(&inventory));
+        async move { world.apply_knowing(plan, &inventory, Some(&known)).await }
+    });
+    while !world.told().iter().any(|told| told.contains("1 of 2")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    report(&world, 0);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    report(&world, 2);
+    assert_eq!(apply.await.unwrap().unwrap().outcome, ApplyOutcome::Succeeded);
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use naksha_environments::diagnostic::Place;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::{EnvironmentName, Generation, RepositoryName, UnitName, WorkflowName};
-use naksha_environments::object::{Body, DesiredObject, ObjectKey, Provenance, SecretValue};
+use naksha_environments::object::{Body, DesiredObject, ObjectKey, Observation, Provenance, SecretValue};
 use naksha_environments::plan::Plan;
 use naksha_environments::rendered::{DependencyReason, ObjectIndex, Rendered, RenderedUnit, UnitState};
 use naksha_environments::secret::{Secret, SecretRef};
@@ -42,6 +42,8 @@ pub(super) struct World {
     pub cancel: CancellationToken,
     pub scope: Scope,
     pub inventory_timeout: Duration,
+    /// What others change while an apply waits is healed.
+    pub heals: bool,
     /// Everything that was told, as its text.
     pub told: Arc<Mutex<Vec<String>>>,
     /// Called with everything that is told.
@@ -95,6 +97,7 @@ impl World {
                 environment: EnvironmentName::parse("dev").unwrap(),
             },
             inventory_timeout: Duration::from_mins(5),
+            heals: false,
             told: Arc::default(),
             watcher: None,
         }
@@ -125,7 +128,7 @@ impl World {
         if plan.is_empty() {
             return Ok(None);
         }
-        let outcome = self.apply(plan, &inventory).await;
+        let outcome = self.apply_knowing(plan, &inventory, self.heals.then_some(&observation)).await;
         outcome.map(Some).map_err(|error| error.to_string())
     }
 
@@ -133,6 +136,15 @@ impl World {
         &self,
         plan: Plan,
         inventory: &naksha_environments::inventory::Inventory,
+    ) -> Result<RealiseOutcome, RealiseError> {
+        self.apply_knowing(plan, inventory, None).await
+    }
+
+    pub(super) async fn apply_knowing(
+        &self,
+        plan: Plan,
+        inventory: &naksha_environments::inventory::Inventory,
+        heals: Option<&Observation>,
     ) -> Result<RealiseOutcome, RealiseError> {
         let Admission::Apply(approved) = Admission::of(Arc::new(plan), Vec::new(), None) else {
             unreachable!("the plan is not empty");
@@ -160,6 +172,7 @@ impl World {
             scope: &self.scope,
             generation: Generation(1),
             inventory,
+            heals,
             target: &self.target,
             place: "directory out",
             store: &self.store,

@@ -22,13 +22,14 @@ const REMEMBERED: &str = "SELECT e.name FROM environments e JOIN repositories r 
      ) ORDER BY e.name";
 
 /// What an environment leaves when it is forgotten: its row and its audit stay, so that who forgot it can be told.
-const FORGET: [&str; 9] = [
+const FORGET: [&str; 10] = [
     "DELETE FROM applies WHERE environment = ?1",
     "DELETE FROM plans WHERE environment = ?1",
     "DELETE FROM shown WHERE environment = ?1",
     "DELETE FROM objects WHERE environment = ?1",
     "DELETE FROM workflows WHERE environment = ?1",
     "DELETE FROM barred WHERE environment = ?1",
+    "DELETE FROM skips WHERE environment = ?1",
     "DELETE FROM ran WHERE environment = ?1",
     "DELETE FROM acknowledgements WHERE environment = ?1",
     // The inventory's version moves on: what is cached of it is not current any more.

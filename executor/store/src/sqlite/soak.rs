@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use naksha_environments::ids::Revision;
 use naksha_executor::port::soak::Soak;
-use naksha_executor::port::store::Scope;
+use naksha_executor::port::store::{AuditEntry, Scope};
 use sqlx::SqliteConnection;
 
-use super::{row, scope};
+use super::{audit, row, scope};
 use crate::failure::Failure;
 
 /// Source, milliseconds, how it was, when that was looked at, and what it rendered.
@@ -49,4 +50,33 @@ pub(crate) async fn replace(conn: &mut SqliteConnection, scope: &Scope, soak: &S
     .execute(conn)
     .await?;
     Ok(())
+}
+
+pub(crate) async fn skip(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    (source, who): (&Revision, &str),
+    entry: &AuditEntry,
+) -> Result<(), Failure> {
+    let environment = scope::ensure(conn, scope).await?;
+    sqlx::query(
+        "INSERT INTO skips (environment, source, who) VALUES (?1, ?2, ?3)
+         ON CONFLICT (environment, source) DO UPDATE SET who = excluded.who",
+    )
+    .bind(environment)
+    .bind(source.as_str())
+    .bind(who)
+    .execute(&mut *conn)
+    .await?;
+    audit::write(conn, environment, None, entry).await
+}
+
+pub(crate) async fn skipped(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    source: &Revision,
+) -> Result<Option<String>, Failure> {
+    let Some(environment) = scope::find(conn, scope).await? else { return Ok(None) };
+    let who = sqlx::query_scalar("SELECT who FROM skips WHERE environment = ?1 AND source = ?2");
+    Ok(who.bind(environment).bind(source.as_str()).fetch_optional(conn).await?)
 }

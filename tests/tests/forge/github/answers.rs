@@ -52,3 +52,15 @@ async fn roles_are_told_as_what_they_may() {
         assert_eq!(may(&forged.reader.login).await, Permission::Read);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_sees_no_check_runs_has_statuses() {
+    let Some(stage) = as_token() else { return };
+    stage.forged.github.make_tokens_fine_grained();
+    let (forge, head) = (stage.forge(), stage.push("change"));
+    stage.forged.github.foreign_check(head.as_str(), "build", "success");
+    stage.forge_check(&head, "lint");
+    let names: Vec<_> =
+        forge.checks(&head).await.expect("should list").into_iter().map(|one| one.name).collect();
+    assert_eq!(names, ["lint"]);
+}

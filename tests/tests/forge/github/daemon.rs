@@ -1,90 +1,94 @@
-//! The daemon as an App, with nothing else to go by: it fetches, reports in check runs, and applies what was shown.
+//! The daemon as a GitHub App: what it says of pull requests, what it does when they are merged, and what trouble does to it.
 
-use std::fs;
+use naksha_tests::github::Failure;
+use naksha_tests::must;
+use serde_json::Value;
 
-use naksha_environments::ids::Revision;
-use naksha_tests::github::{AppKey, Forged};
-use naksha_tests::shop::{REPOSITORY, WEB};
-use naksha_tests::{Installation, await_true, must};
+use super::site::{FILE, Site};
 
-const ENVIRONMENT: &str = "apiVersion: naksha.dev/v1alpha1
-kind: Environment
-metadata: {name: dev}
-spec:
-  target: {directory: out}
-  variables: {replicas: 2}
-  units: [web]
-";
-const TEMPLATE: &str = "apiVersion: v1
-kind: ConfigMap
-metadata: {name: web, namespace: shop}
-data: {replicas: \"{{ variables.replicas }}\"}
-";
+#[test]
+fn a_pull_request_is_reported_on_and_applied_by_nothing_but_the_apps_key() {
+    let Some(site) = Site::with(&[]) else { return };
+    let daemon = site.begin();
+    let head = site.change("more", FILE, "replicas: 2", "replicas: 3");
+    let number = must(site.forged.open("more", "more replicas"));
+    let comment = site.await_comment(number, &head);
+    assert!(comment.contains("**dev**: 1 to update\n"), "{comment}");
+    assert_eq!(site.await_check(&head, "naksha/plan: dev", "success"), "1 to update");
+    site.await_check(&head, "naksha", "success");
+    let runs = site.runs(&head);
+    let mut names: Vec<_> = runs.iter().map(|(name, _)| name.clone()).collect();
+    names.dedup();
+    assert_eq!(names.len(), runs.len(), "one run of each name: {runs:?}");
 
-/// An installation whose repository is on GitHub, and that is an App there.
-fn begin() -> Option<(Forged, Installation)> {
-    let forged = Forged::start("infra")?;
-    let installation = Installation::new(env!("CARGO_BIN_EXE_naksha-under-test"));
-    let repository = &installation.repository;
-    repository
-        .write("naksha.yaml", REPOSITORY)
-        .write("environments/dev/environment.yaml", ENVIRONMENT)
-        .write("units/web/unit.yaml", WEB)
-        .write("units/web/web.yaml.tera", TEMPLATE)
-        .commit("begin");
-    must(forged.push(repository.folder(), "main", &forged.writer));
-    let (config, key) =
-        (&installation.program.config, must(forged.key_file(installation.root(), AppKey::First)));
-    let local = format!("url = \"{}\"", repository.folder().display());
-    let remote = format!(
-        "url = \"{}\"\npoll = \"1s\"\nforge = {{kind = \"github\", api = \"{}\", repository = \"{}\", poll = \"1s\", \
-         app = {{id = \"{}\", key_file = \"{}\"}}}}",
-        forged.clone_url(),
-        forged.github.url(),
-        forged.full_name,
-        forged.github.app_ids().0,
-        key.display(),
-    );
-    let text = fs::read_to_string(config).unwrap();
-    fs::write(config, text.replace(&local, &remote)).unwrap();
-    Some((forged, installation))
+    let newer = site.change("more", FILE, "replicas: 2", "replicas: 4");
+    site.await_comment(number, &newer);
+    site.await_check(&newer, "naksha", "success");
+    must(site.forged.say(&site.forged.writer, number, "/naksha explain NK0101"));
+    site.await_said(number, "an answer", |text| text.contains("# NK0101"));
+
+    let commit = site.merge(number, "squash");
+    daemon.await_applied("dev", &commit);
+    let done = format!("**dev**: in sync at {}", &commit[..10]);
+    site.await_said(number, "what became of it", |text| text.contains(&done));
+    let tokens = site.forged.github.count("POST", "/access_tokens");
+    assert_eq!(tokens, 1, "one for git and the API, for as long as it is good");
+    assert!(!daemon.log().contains("ghs_"), "no token is told");
 }
 
 #[test]
-fn a_daemon_needs_no_more_than_an_app() {
-    let Some((forged, installation)) = begin() else { return };
-    let (repository, github) = (&installation.repository, &forged.github);
-    let daemon = installation.start();
-    let waiting = daemon.await_state("dev", "held");
-    let plan = waiting["plan"].as_str().expect("should have a plan");
-    let word = ["ack", plan, "--reason", "it is the first"];
-    installation.program.run(installation.root(), &word).expect_code(0);
-    daemon.await_state("dev", "synced");
+fn trouble_makes_no_second_comment_and_no_check_that_stays_open() {
+    let Some(site) = Site::with(&[]) else { return };
+    let _daemon = site.begin();
+    let github = &site.forged.github;
+    github.fail_next(1, "POST", "/issues/", Failure::AnswerLost);
+    github.fail_next(1, "POST", "/check-runs", Failure::AnswerLost);
+    github.fail_next(1, "PATCH", "/check-runs/", Failure::Refused(502));
+    let head = site.change("more", FILE, "replicas: 2", "replicas: 3");
+    let number = must(site.forged.open("more", "more replicas"));
+    site.await_check(&head, "naksha", "success");
+    site.await_comment(number, &head);
+    // A run whose answer was lost is found again by its name. Each failure costs a pause, twice as long as the one before.
+    let open: Vec<_> = site.runs(&head).into_iter().filter(|(_, conclusion)| conclusion.is_null()).collect();
+    assert!(open.is_empty(), "{open:?}");
 
-    must(forged.branch(repository.folder(), "more", "main"));
-    let file = "environments/dev/environment.yaml";
-    let head = repository.edit(file, "replicas: 2", "replicas: 3").commit("more");
-    must(forged.push(repository.folder(), "more", &forged.writer));
-    github.require(&["naksha"]);
-    let number = must(forged.open("more", "more replicas"));
-    let conclusion = |name: &str| {
-        let runs = github.check_runs(&head);
-        let run = runs.iter().rev().find(|run| run["name"] == name);
-        run.and_then(|run| run["conclusion"].as_str().map(str::to_owned))
-    };
-    await_true(&format!("a check run: {}", daemon.log()), || conclusion("naksha").is_some());
-    assert_eq!(conclusion("naksha").as_deref(), Some("success"));
-    assert_eq!(conclusion("naksha/plan: dev").as_deref(), Some("success"));
-    let said = must(forged.comments(number));
-    let ours: Vec<_> = said.iter().filter(|(author, _)| *author == github.app_login()).collect();
-    assert_eq!(ours.len(), 1, "{said:#?}");
-    assert!(ours[0].1.contains(&head[..10]), "{}", ours[0].1);
+    // The App's token ends while somebody works.
+    github.expire_tokens();
+    let newer = site.change("more", FILE, "replicas: 2", "replicas: 4");
+    site.await_comment(number, &newer);
+    site.await_check(&newer, "naksha", "success");
+}
 
-    must(forged.merge(number, "squash"));
-    let merged = Revision::parse(&github.head("main").expect("should be there")).unwrap();
-    await_true(&format!("{merged} to be applied: {}", daemon.log()), || {
-        let status = daemon.await_state("dev", "synced");
-        status["applied"]["revision"] == merged.as_str() || status.to_string().contains(merged.as_str())
+#[test]
+fn a_pull_request_of_a_fork_is_reported_on_and_merged() {
+    let Some(site) = Site::with(&[]) else { return };
+    let daemon = site.begin();
+    let head = site.change_here("theirs", FILE, "replicas: 2", "replicas: 3");
+    must(site.forged.push_to_fork(site.installation.repository.folder(), "theirs"));
+    let number = must(site.forged.open(&format!("{}:theirs", site.forged.stranger.login), "from afar"));
+    let comment = site.await_comment(number, &head);
+    assert!(comment.contains("dev"), "{comment}");
+    site.await_check(&head, "naksha", "success");
+    site.merge(number, "merge");
+    daemon.await_status("dev", "at the merge", |status| {
+        status["control"] == site.forged.github.head("main").unwrap()
     });
-    assert!(!daemon.log().contains("ghs_"), "no token is told");
+}
+
+#[test]
+fn an_environment_promotes_itself_where_the_trunk_is_protected() {
+    let staging = "apiVersion: naksha.dev/v1alpha1\nkind: Environment\nmetadata: {name: staging}\nspec:\n  \
+        promotesFrom: [dev]\n  gates: {soak: 1s, autoMerge: true}\n  target: {directory: out}\n  \
+        variables: {replicas: 3}\n  units: [web]\n";
+    let Some(site) = Site::with(&[("environments/staging/environment.yaml", staging)]) else { return };
+    site.forged.github.require(&["naksha"]);
+    site.forged.github.allow_methods(&["squash"]);
+    let daemon = site.begin();
+    let first = site.forged.github.head("main").unwrap();
+    let is_there = |status: &Value| status["applied"] == first && status["state"] == "synced";
+    daemon.await_status("staging", "promoted by itself", is_there);
+    let main = site.forged.github.head("main").unwrap();
+    assert_ne!(main, first, "by a pull request");
+    let lock = must(site.forged.github.file(&main, "environments/staging/lock.yaml"));
+    assert!(String::from_utf8_lossy(&lock).contains(&first));
 }

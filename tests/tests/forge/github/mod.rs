@@ -6,5 +6,6 @@ mod checks;
 mod daemon;
 mod mirror;
 mod pulls;
+mod site;
 mod webhooks;
 mod writing;

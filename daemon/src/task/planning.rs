@@ -1,0 +1,149 @@
+//! What is to be said of a change: worked out, compared with what is said, and the difference sent. For pull requests and for
+//! merge queues alike.
+
+use std::collections::BTreeMap;
+
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::ids::{EnvironmentName, Revision};
+use naksha_executor::port::forge::{Check, CheckState, PullNumber, Reported};
+use naksha_executor::port::review::ShownPlan;
+use naksha_executor::port::store::{Revisions, Scope};
+
+use super::hosting::{Hosting, HostingError};
+use crate::git::GitError;
+use crate::promotion::{Promoted, judge_proposal};
+use crate::pulls::{
+    Change, Gates, Proposal, Proposed, Report, Seen, Subject, bases, conflict, head_of, outlook, promotions,
+    propose, report, shown,
+};
+
+/// No forge cuts a summary to fewer bytes.
+const SHORTEST_CUT: usize = 140;
+
+/// What environments had applied: an action is about the difference to that.
+pub(super) type Applied = BTreeMap<EnvironmentName, Option<Revisions>>;
+
+/// What is to be said of a change, and what that goes by.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub report: Report,
+    /// What it shows.
+    pub plans: Vec<ShownPlan>,
+    /// Of the environments that something was planned for.
+    pub applied: Applied,
+    pub promotions: Vec<Promoted>,
+    pub gates: Gates,
+}
+
+impl Hosting {
+    /// `seen`: what was shown before, where that is to be compared with.
+    pub(super) async fn plan(&self, change: &Change, seen: Option<&Seen>) -> Result<Planned, HostingError> {
+        let (own_feed, own) = (self.feed.clone(), change.clone());
+        let proposed = tokio::task::spawn_blocking(move || propose(&own_feed, &own)).await??;
+        let (head, base) = (&change.head, change.base.head());
+        let proposal = match proposed {
+            Proposed::Conflicts(paths) => {
+                let subject = Subject { head, base, gates: &Gates::new(), seen };
+                let report = conflict(&subject, &paths);
+                let (plans, promotions) = (Vec::new(), Vec::new());
+                return Ok(Planned {
+                    report,
+                    plans,
+                    applied: Applied::new(),
+                    promotions,
+                    gates: Gates::new(),
+                });
+            }
+            Proposed::Merges(proposal) => proposal,
+        };
+        let promotions = promotions(&proposal);
+        let gates = self.gates(&promotions).await?;
+        let all = proposal.merged.loaded.definitions.environments.keys();
+        let mut applied = self.applied(all).await?;
+        let outlooks = outlook(&self.shared, &self.feed, &proposal).await;
+        let subject = Subject { head, base, gates: &gates, seen };
+        let report = report(&subject, &outlooks, &new_errors(&proposal));
+        let plans = shown(&outlooks);
+        applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
+        Ok(Planned { report, plans, applied, promotions, gates })
+    }
+
+    /// The promotions that a pull request is, as it is now.
+    pub(super) async fn promotions_of(&self, number: PullNumber) -> Result<Vec<Promoted>, HostingError> {
+        let pull = self.forge.pull(number).await?;
+        let feed = self.feed.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let Some(base) = bases(&feed)?.remove(&pull.base) else { return Ok(Vec::new()) };
+            let from = (!pull.is_fork).then_some(pull.branch);
+            let (head, at) = (pull.head, head_of(pull.number)?);
+            match propose(&feed, &Change { head, at, from, base, is_trusted: false })? {
+                Proposed::Merges(proposal) => Ok(promotions(&proposal)),
+                Proposed::Conflicts(_) => Ok::<_, GitError>(Vec::new()),
+            }
+        });
+        Ok(found.await??)
+    }
+
+    pub(super) async fn applied(
+        &self,
+        environments: impl Iterator<Item = &EnvironmentName>,
+    ) -> Result<Applied, HostingError> {
+        let mut applied = Applied::new();
+        for environment in environments {
+            let scope = Scope { repository: self.feed.name().clone(), environment: environment.clone() };
+            let record = self.shared.store.environment(&scope).await?;
+            applied.insert(environment.clone(), record.applied);
+        }
+        Ok(applied)
+    }
+
+    pub(super) async fn gates(&self, promotions: &[Promoted]) -> Result<Gates, HostingError> {
+        let mut gates = Gates::new();
+        for promoted in promotions {
+            let verdicts = judge_proposal(&self.shared, &self.feed, promoted).await?;
+            gates.insert(promoted.environment.name.clone(), verdicts);
+        }
+        Ok(gates)
+    }
+
+    /// What counts on a head and is ours.
+    pub(super) async fn own_checks(&self, head: &Revision) -> Result<Vec<Reported>, HostingError> {
+        let us = self.forge.whoami().await?;
+        let mut checks = self.forge.checks(head).await?;
+        checks.retain(|known| known.author.as_ref() == Some(&us));
+        Ok(checks)
+    }
+
+    /// Checks that are not set like this already.
+    pub(super) async fn set(
+        &self,
+        head: &Revision,
+        checks: &[&Check],
+        known: &[Reported],
+    ) -> Result<(), HostingError> {
+        for check in checks {
+            let known = known.iter().find(|known| known.name == check.name);
+            if known.is_none_or(|known| !says(known, check)) {
+                self.turn().await;
+                self.forge.report(head, check).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a forge has a check as it would be set. Some know one word for what runs and what waits, and cut what is long.
+fn says(known: &Reported, check: &Check) -> bool {
+    let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
+    let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
+    let is_cut = known.summary.len() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
+    is_same && (known.summary == check.summary || is_cut)
+}
+
+/// Errors that merging would bring.
+fn new_errors(proposal: &Proposal) -> Vec<Diagnostic> {
+    let (base, merged) = proposal.sides();
+    let known = &base.loaded.diagnostics;
+    let found = merged.loaded.diagnostics.iter();
+    found.filter(|found| found.is_error() && !known.contains(found)).cloned().collect()
+}
