@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -188,13 +188,18 @@ impl Forged {
     /// The writer changes what he said.
     pub fn say_otherwise(&self, comment: u64, text: &str) -> anyhow::Result<()> {
         let path = self.path(&format!("/issues/comments/{comment}"));
-        // Times on the forge are whole seconds: an edit within the same one cannot be seen there. What says the same is none.
-        let (made, mut text) = (self.writer.api().get(&path)?["created_at"].clone(), text.to_owned());
+        // Times on the forge are whole seconds: an edit within the same one cannot be seen there, and counts as what was said first. So
+        // something without meaning is edited until the second is over. What says the same is no edit.
+        let before = self.writer.api().get(&path)?;
+        let mut thought = before["body"].as_str().unwrap_or_default().to_owned();
         naksha::scratch::wait_for("the edit to be seen", || {
-            text.push('.');
-            let answer = self.writer.api().send(Method::PATCH, &path, Some(&json!({"body": text})))?;
-            Ok((answer.status == 200 && answer.body["updated_at"] != made).then_some(()))
-        })
+            thought.push('.');
+            let answer = self.writer.api().send(Method::PATCH, &path, Some(&json!({"body": thought})))?;
+            Ok((answer.status == 200 && answer.body["updated_at"] != before["created_at"]).then_some(()))
+        })?;
+        let answer = self.writer.api().send(Method::PATCH, &path, Some(&json!({"body": text})))?;
+        ensure!(answer.status == 200, "{path}: {}", answer.body["message"]);
+        Ok(())
     }
 
     /// The writer sets a status: anybody who may write can.
