@@ -43,6 +43,11 @@ async fn one_token_serves_everybody_for_as_long_as_it_is_good() {
     // While none can be made, it is good until it ends.
     stage.forged.github.fail_next(1, "POST", MADE, Failure::Refused(502));
     forge.open_pulls().await.expect("should list");
+    stage.forged.github.expire_tokens();
+    stage.forged.github.fail_next(2, "POST", MADE, Failure::Dropped);
+    let away = forge.open_pulls().await.expect_err("should be away");
+    assert!(away.is_transient(), "{away:?}");
+    forge.open_pulls().await.expect("should list");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,11 +34,8 @@ async fn a_merge_is_one_that_the_repository_allows() {
         stage.forged.github.allow_methods(methods);
         forge.merge(number, &head).await.expect("should be taken");
         let pull = forge.pull(number).await.expect("should be there");
-        let merged = stage.forged.github.head("main");
-        assert_eq!(
-            pull.state,
-            PullState::Merged { commit: merged.map(|sha| Revision::parse(&sha).unwrap()) }
-        );
+        let merged = stage.forged.github.head("main").map(|sha| Revision::parse(&sha).unwrap());
+        assert_eq!(pull.state, PullState::Merged { commit: merged });
     }
 }
 
