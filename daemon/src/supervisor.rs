@@ -181,6 +181,8 @@ fn start_hosting(tasks: &Tasks, hosting: &Hosting, stop: &CancellationToken) {
     let (merges, pulls) = (MergesTask(hosting.clone()), PullsTask(hosting.clone()));
     let (sequel, promotions) = (SequelTask(hosting.clone()), PromotionsTask(hosting.clone()));
     let (commands, groups) = (CommandsTask(hosting.clone()), GroupsTask(hosting.clone()));
+    let missed = hosting.clone();
+    spawn(tasks, &named("missed webhooks"), stop, move |_| missed.clone().ask_again());
     spawn(tasks, &named("merges"), stop, move |stop| merges.clone().run(stop));
     spawn(tasks, &named("pull requests"), stop, move |stop| pulls.clone().run(stop));
     spawn(tasks, &named("sequels"), stop, move |stop| sequel.clone().run(stop));

@@ -19,4 +19,4 @@ pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use pace::Pace;
 pub use proposal::{Base, Change, Proposal, Proposed, bases, head_of, promotions, propose};
 pub use report::{AGGREGATE, Gates, MARKER, Report, Seen, Subject, begun, conflict, cut, report};
-pub use sequel::{Fate, call, call_is_over, call_marker, fate, sequel};
+pub use sequel::{Fate, HELD, call, call_is_over, call_marker, fate, sequel};

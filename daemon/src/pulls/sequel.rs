@@ -19,6 +19,9 @@ const MAX_WORDS: usize = 1_000;
 /// Reasons that are told of one environment.
 const MAX_REASONS: usize = 10;
 
+/// What a plan is that waits for a person.
+pub const HELD: &str = "held";
+
 /// What became of it in one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
@@ -43,7 +46,7 @@ pub fn fate(status: Option<&EnvironmentStatus>, has: impl Fn(&Revision) -> bool)
     }
     let stuck = |what| Fate::Stuck { what, why: why.clone(), since: *since };
     match state {
-        State::Held { .. } => stuck("held"),
+        State::Held { .. } => stuck(HELD),
         State::Degraded => stuck("not applied"),
         State::Broken => stuck("broken"),
         State::Waiting { until: Some(until), reason } => {

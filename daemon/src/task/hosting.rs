@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use naksha_executor::port::forge::{ForgeError, PullNumber, SharedForge};
 use naksha_executor::port::store::StoreError;
 use naksha_executor_forge::{GitHub, Gitea};
 use tokio::sync::{Notify, watch};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{Feed, Shared};
-use crate::config::Access;
+use crate::config::{Access, ForgeConfig};
 use crate::failure::chain;
 use crate::git::GitError;
 use crate::metrics::RepositoryLabels;
@@ -20,6 +21,9 @@ use crate::pulls::Pace;
 
 /// First and longest pause after a pass that failed; doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// How far back webhooks are asked for again. A forge forgets them after a few days.
+const MISSED: SignedDuration = SignedDuration::from_hours(24);
 
 /// Hints within this are one.
 const GATHERS: Duration = Duration::from_millis(300);
@@ -111,6 +115,21 @@ impl Hosting {
                 warn!(repository = %self.feed.name(), error = chain(&error), "{what}");
                 error.pause(*failures)
             }
+        }
+    }
+
+    /// Has the forge send again what did not reach us while we were away. What happened meanwhile is read in any case; this also tells a
+    /// forge that its webhooks arrive again.
+    pub async fn ask_again(self) {
+        if !matches!(self.feed.config.forge.as_ref().map(ForgeConfig::webhook_secret), Some(Ok(Some(_)))) {
+            return;
+        }
+        let since = Timestamp::now().checked_sub(MISSED).unwrap_or(Timestamp::UNIX_EPOCH);
+        let repository = self.feed.name();
+        match self.forge.redeliver(since).await {
+            Ok(0) => {}
+            Ok(count) => info!(%repository, count, "webhooks that were missed are asked for again"),
+            Err(error) => warn!(%repository, %error, "webhooks that were missed are not asked for"),
         }
     }
 

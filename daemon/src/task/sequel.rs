@@ -10,15 +10,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::wire::PlanDocument;
-use naksha_executor::port::forge::PullNumber;
+use naksha_executor::port::forge::{Deployment, DeploymentState, PullNumber};
 use naksha_executor::port::review::ShownPull;
 use naksha_executor::port::store::Scope;
+use naksha_renderer::present::clean_line;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError};
 use crate::git::GitError;
-use crate::pulls::{Fate, MARKER, call, call_is_over, call_marker, fate, sequel};
+use crate::pulls::{Fate, HELD, MARKER, call, call_is_over, call_marker, fate, sequel};
 
 /// A person is called when it stays so for so long: what only seemed to be held calls nobody.
 const CALLS_AFTER: Duration = Duration::from_secs(5);
@@ -95,8 +96,10 @@ impl SequelTask {
             if one.fates.values().any(|fate| matches!(fate, Fate::Stuck { .. })) {
                 pause = Some(CALLS_AFTER);
             }
-            if said.get(&one.number) != Some(&told) {
+            let before = said.get(&one.number);
+            if before != Some(&told) {
                 self.say(one, &told).await?;
+                self.deploy(one, before).await?;
                 said.insert(one.number, told);
             }
             if one.is_over() {
@@ -138,6 +141,32 @@ impl SequelTask {
         Ok(Some(Merged { number, commit, at, fates: fates.await? }))
     }
 
+    /// The same as deployments, for forges that show them: beside the pull request, and on a page per environment.
+    async fn deploy(&self, one: &Merged, before: Option<&Told>) -> Result<(), HostingError> {
+        let is_news = |(environment, fate): &(&EnvironmentName, &Fate)| {
+            before.and_then(|before| before.fates.get(*environment)) != Some(*fate)
+        };
+        let news: Vec<_> = one.fates.iter().filter(is_news).collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let page = Some(self.0.forge.pull(one.number).await?.page);
+        for (environment, fate) in news {
+            let (state, summary) = deployed(fate);
+            let (revision, environment) = (one.commit.clone(), environment.to_string());
+            let deployment = Deployment { revision, environment, state, summary, page: page.clone() };
+            self.0.turn().await;
+            match self.0.forge.deploy(&deployment).await {
+                // Without that right everything else is still told.
+                Err(error) if !error.is_transient() => {
+                    warn!(%error, environment = deployment.environment, "its deployment is not shown");
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
     /// Sends what is not said like this already.
     async fn say(&self, one: &Merged, told: &Told) -> Result<(), HostingError> {
         if told.fates.is_empty() {
@@ -173,6 +202,20 @@ impl SequelTask {
             }
         }
         Ok(())
+    }
+}
+
+/// Pure. A fate as a deployment.
+fn deployed(fate: &Fate) -> (DeploymentState, String) {
+    match fate {
+        Fate::Done(words) => (DeploymentState::Done, words.clone()),
+        Fate::Going(words) => (DeploymentState::Running, words.clone()),
+        Fate::Stuck { what, why, .. } => {
+            let why = why.first().map(|why| format!(": {why}")).unwrap_or_default();
+            // A held one goes on when a person says so, and has not failed.
+            let state = if *what == HELD { DeploymentState::Waits } else { DeploymentState::Failed };
+            (state, clean_line(&format!("{what}{why}")))
+        }
     }
 }
 

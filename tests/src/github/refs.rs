@@ -24,10 +24,10 @@ pub(super) fn get(state: &mut State, call: &Call) -> Outcome {
 }
 
 /// Those that begin like this.
-pub(super) fn matching(state: &mut State, call: &Call) -> Outcome {
+pub(super) fn matching(state: &State, call: &Call) -> Answer {
     let begins = format!("refs/{}", call.part("ref"));
     let found = state.refs.iter().filter(|(name, _)| name.starts_with(&begins));
-    Ok(Answer::ok(found.map(|(name, sha)| state.shapes().reference(name, sha)).collect::<Vec<_>>().into()))
+    Answer::ok(found.map(|(name, sha)| state.shapes().reference(name, sha)).collect::<Vec<_>>().into())
 }
 
 pub(super) fn create(state: &mut State, call: &Call) -> Outcome {

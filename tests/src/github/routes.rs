@@ -229,7 +229,7 @@ fn dispatch(state: &mut State, operation: &str, call: &Call) -> Outcome {
         "apps/redeliver-webhook-delivery" => webhooks::redeliver(state, call),
         "repos/get-branch" => refs::branch(state, call),
         "git/get-ref" => refs::get(state, call),
-        "git/list-matching-refs" => refs::matching(state, call),
+        "git/list-matching-refs" => Ok(refs::matching(state, call)),
         "git/create-ref" => refs::create(state, call),
         "git/update-ref" => refs::update(state, call),
         "git/delete-ref" => refs::delete(state, call),

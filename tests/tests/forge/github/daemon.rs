@@ -1,7 +1,7 @@
 //! The daemon as a GitHub App: what it says of pull requests, what it does when they are merged, and what trouble does to it.
 
 use naksha_tests::github::Failure;
-use naksha_tests::must;
+use naksha_tests::{await_true, must};
 use serde_json::Value;
 
 use super::site::{FILE, Site};
@@ -31,6 +31,10 @@ fn a_pull_request_is_reported_on_and_applied_by_nothing_but_the_apps_key() {
     daemon.await_applied("dev", &commit);
     let done = format!("**dev**: in sync at {}", &commit[..10]);
     site.await_said(number, "what became of it", |text| text.contains(&done));
+    await_true("the deployment to be shown", || {
+        let told = site.forged.github.deployments();
+        matches!(&told[..], [(environment, of, states)] if environment == "dev" && *of == commit && states.last().is_some_and(|last| last == "success"))
+    });
     let tokens = site.forged.github.count("POST", "/access_tokens");
     assert_eq!(tokens, 1, "one for git and the API, for as long as it is good");
     assert!(!daemon.log().contains("ghs_"), "no token is told");

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use naksha_executor::contract::forge::Stage as _;
-use naksha_tests::await_true;
+use naksha_tests::{await_true, must};
 
+use super::site::{FILE, Site};
 use crate::github_stage::as_app;
 
 /// Answers what comes with these, one after the other, and then with 202; how many came.
@@ -76,4 +77,18 @@ async fn what_did_not_arrive_is_asked_for_again_once() {
     let mut guids = names("x-github-delivery: ");
     guids.dedup();
     assert_eq!(guids.len(), 2, "the same again: {guids:?}");
+}
+
+#[test]
+fn what_did_not_arrive_is_sent_again_at_the_next_start() {
+    let Some(site) = Site::with(&[]) else { return };
+    let daemon = site.begin();
+    assert_eq!(daemon.stop(), Some(0));
+    let head = site.change("more", FILE, "replicas: 2", "replicas: 3");
+    let number = must(site.forged.open("more", "more replicas"));
+    let failed = || site.forged.github.deliveries().into_iter().filter(|(_, taken)| !taken).count();
+    await_true("a webhook that nobody took", || failed() > 0);
+    let _daemon = site.installation.start();
+    site.await_comment(number, &head);
+    await_true("it to be asked for again", || site.forged.github.count("POST", "/attempts") > 0);
 }
