@@ -20,6 +20,8 @@ pub const MARKER: &str = "<!-- naksha: report -->";
 pub const AGGREGATE: &str = "naksha";
 /// Bytes of the comment that are not the plans': head, list of environments, foot.
 const FRAME: usize = 8_000;
+/// Bytes of a plan in the text of a check: what GitHub takes in its two fields, less what a page costs.
+const CHECK_BUDGET: usize = 125_000;
 /// Paths that a conflict names.
 const MAX_PATHS: usize = 20;
 /// Bytes of diagnostics of the repository as a whole.
@@ -56,7 +58,8 @@ pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]
     let told: Vec<Told> = outlooks.iter().map(|outlook| Told::of(outlook, subject.seen)).collect();
     let policy = blocking(outlooks);
     let mut checks: Vec<Check> = told.iter().map(Told::check).collect();
-    checks.push(check("naksha/policy", state_of(policy == 0), findings(policy)));
+    let annotations = found(outlooks);
+    checks.push(Check { annotations, ..check("naksha/policy", state_of(policy == 0), findings(policy)) });
     checks.push(check("naksha/workflows", CheckState::Passed, workflows(outlooks)));
     let gates = Gate::ALL.map(|gate| gate_check(gate, subject.gates));
     let aggregate = aggregate(&told, policy, errors, &gates);
@@ -120,11 +123,14 @@ fn state_of(fine: bool) -> CheckState {
     if fine { CheckState::Passed } else { CheckState::Failed }
 }
 
-/// One environment in a line.
+/// One environment in a line, and in full.
 struct Told {
     environment: String,
     state: CheckState,
     words: String,
+    /// For forges that show a text with a check.
+    text: Option<String>,
+    annotations: Vec<Annotation>,
 }
 
 impl Told {
@@ -143,11 +149,20 @@ impl Told {
                 }
             }
         };
-        Self { environment: outlook.environment.to_string(), state, words }
+        let (text, annotations) = match &outlook.prospect {
+            Prospect::Plan { document, .. } => (
+                Some(markdown(std::slice::from_ref(&**document), CHECK_BUDGET)),
+                document.diagnostics.iter().filter_map(of_diagnostic).collect(),
+            ),
+            Prospect::Nothing(_) | Prospect::Unknown(_) => (None, Vec::new()),
+        };
+        Self { environment: outlook.environment.to_string(), state, words, text, annotations }
     }
 
     fn check(&self) -> Check {
-        check(&format!("naksha/plan: {}", self.environment), self.state, clean_line(&self.words))
+        let (text, annotations) = (self.text.clone(), self.annotations.clone());
+        let name = format!("naksha/plan: {}", self.environment);
+        Check { text, annotations, ..check(&name, self.state, clean_line(&self.words)) }
     }
 }
 
@@ -193,6 +208,38 @@ fn plans(outlooks: &[Outlook]) -> impl Iterator<Item = &PlanDocument> {
 fn blocking(outlooks: &[Outlook]) -> usize {
     let all = plans(outlooks).flat_map(|plan| &plan.findings);
     all.filter(|finding| finding.blocks && finding.severity == "error").count()
+}
+
+/// What rules found, each line once: several environments may have the same.
+fn found(outlooks: &[Outlook]) -> Vec<Annotation> {
+    let mut found: Vec<Annotation> = Vec::new();
+    for finding in plans(outlooks).flat_map(|plan| &plan.findings) {
+        let Some(place) = &finding.place else { continue };
+        let fix = finding.fix.as_ref().map(|fix| format!("\nfix: {fix}")).unwrap_or_default();
+        let annotation = Annotation {
+            path: place.path.clone(),
+            line: place.line.unwrap_or(1),
+            is_error: finding.blocks,
+            title: finding.rule.clone(),
+            message: format!("{}{fix}", finding.message),
+        };
+        if finding.severity != "info" && !found.contains(&annotation) {
+            found.push(annotation);
+        }
+    }
+    found
+}
+
+/// Of a diagnostic that has a place and is more than a note.
+fn of_diagnostic(found: &DiagnosticDocument) -> Option<Annotation> {
+    let place = found.place.as_ref().filter(|_| found.severity != "info")?;
+    Some(Annotation {
+        path: place.path.clone(),
+        line: place.line.unwrap_or(1),
+        is_error: found.is_error(),
+        title: found.code.clone(),
+        message: found.message.clone(),
+    })
 }
 
 fn findings(count: usize) -> String {

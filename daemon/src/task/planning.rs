@@ -137,7 +137,8 @@ fn says(known: &Reported, check: &Check) -> bool {
     let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
     let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
     let is_cut = known.summary.len() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
-    is_same && (known.summary == check.summary || is_cut)
+    let shows_same = known.content.is_none_or(|content| content == check.content());
+    is_same && shows_same && (known.summary == check.summary || is_cut)
 }
 
 /// Errors that merging would bring.

@@ -199,6 +199,7 @@ impl Forge for Gitea {
                 state: status.check_state(),
                 author: status.creator.as_ref().map(|creator| Login::new(&creator.login)),
                 summary: status.description.unwrap_or_default(),
+                content: None,
                 name: status.context,
             });
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use naksha_environments::codes::{Code, forge as codes};
+use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::ids::Revision;
 
 /// One repository on its forge, as one identity sees it.
@@ -222,6 +223,19 @@ pub struct Check {
     pub annotations: Vec<Annotation>,
 }
 
+impl Check {
+    /// Of what it shows beyond its summary.
+    pub fn content(&self) -> Digest {
+        let mut hasher = Hasher::new("naksha/check").part(self.text.as_deref().unwrap_or_default());
+        for Annotation { path, line, is_error, title, message } in &self.annotations {
+            for part in [path, &line.to_string(), &is_error.to_string(), title, message] {
+                hasher.add(part);
+            }
+        }
+        hasher.finish()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckState {
     Running,
@@ -249,6 +263,8 @@ pub struct Reported {
     pub summary: String,
     /// Who set it: anybody who may write can set any check.
     pub author: Option<Login>,
+    /// [`Check::content`] of what was set, where the forge keeps that.
+    pub content: Option<Digest>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

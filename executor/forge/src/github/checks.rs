@@ -129,6 +129,7 @@ impl GitHub {
             state: status.check_state(),
             author: status.creator.as_ref().map(|creator| Login::new(&creator.login)),
             summary: status.description.unwrap_or_default(),
+            content: None,
             name: status.context,
         };
         Ok(last.into_values().map(read).collect())
@@ -161,7 +162,9 @@ fn body(check: &Check, state: CheckState, output: &Output, annotations: &[Annota
         CheckState::Waits => Some("action_required"),
         CheckState::Failed => Some("failure"),
     };
-    let mut body = json!({"name": check.name, "output": output.body(annotations)});
+    let external_id = check.content().to_string();
+    let mut body =
+        json!({"name": check.name, "external_id": external_id, "output": output.body(annotations)});
     match conclusion {
         None => body["status"] = json!("in_progress"),
         Some(conclusion) => {

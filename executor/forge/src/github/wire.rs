@@ -1,6 +1,7 @@
 //! What GitHub alone sends, as far as it is read.
 
 use jiff::Timestamp;
+use naksha_environments::digest::Digest;
 use naksha_executor::port::forge::{CheckState, Comment, Login, PullNumber, Reported};
 use serde::Deserialize;
 
@@ -56,6 +57,8 @@ pub(super) struct RunDto {
     #[serde(default)]
     pub(super) output: OutputDto,
     pub(super) app: Option<AppDto>,
+    /// Ours: what a run shows, in short.
+    external_id: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,7 +99,8 @@ impl RunDto {
     pub(super) fn read(self) -> Reported {
         let state = self.state();
         let author = self.app.and_then(|app| app.slug).map(|slug| bot(&slug));
-        Reported { name: self.name, state, summary: self.output.title.unwrap_or_default(), author }
+        let content = self.external_id.as_deref().and_then(Digest::parse);
+        Reported { name: self.name, state, summary: self.output.title.unwrap_or_default(), author, content }
     }
 }
 

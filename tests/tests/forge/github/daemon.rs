@@ -96,3 +96,33 @@ fn an_environment_promotes_itself_where_the_trunk_is_protected() {
     let lock = must(site.forged.github.file(&main, "environments/staging/lock.yaml"));
     assert!(String::from_utf8_lossy(&lock).contains(&first));
 }
+
+#[test]
+fn findings_stand_on_their_lines_and_the_plan_in_the_check() {
+    let Some(site) = Site::with(&[]) else { return };
+    let _daemon = site.begin();
+    let template = "units/web/web.yaml.tera";
+    let head = site.change("slip", template, "\ndata:", "\ndta: {}\ndata:");
+    let number = must(site.forged.open("slip", "a slip"));
+    site.await_check(&head, "naksha", "failure");
+    assert_eq!(site.await_check(&head, "naksha/policy", "failure"), "1 finding");
+    let github = &site.forged.github;
+    let run = |head: &str, name: &str| {
+        let runs = github.check_runs(head);
+        runs.into_iter().rev().find(|run| run["name"] == name).expect("should be there")
+    };
+    let id = run(&head, "naksha/policy")["id"].as_u64().expect("should have a number");
+    let found = github.annotations(id);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let told =
+        (&found[0]["path"], &found[0]["start_line"], &found[0]["annotation_level"], &found[0]["title"]);
+    assert_eq!(told, (&template.into(), &4.into(), &"failure".into(), &"unknown-field".into()), "{found:#?}");
+    assert!(found[0]["message"].to_string().contains("did you mean `data`?"), "{found:#?}");
+    let plan = run(&head, "naksha/plan: dev");
+    assert!(plan["output"]["summary"].to_string().contains("update ConfigMap shop/web"), "{plan:#}");
+
+    let newer = site.change("slip", template, "`@everybody`", "`@nobody`");
+    site.await_comment(number, &newer);
+    site.await_check(&newer, "naksha", "success");
+    assert!(github.annotations(run(&newer, "naksha/policy")["id"].as_u64().unwrap()).is_empty());
+}
