@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use naksha_environments::ids::Revision;
 use naksha_environments::wire::PlanDocument;
-use naksha_executor::port::forge::{Check, MergeGroup, PullNumber};
+use naksha_executor::port::forge::{Check, Login, MergeGroup, PullNumber};
 use naksha_executor::port::store::StoreError;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -53,23 +53,29 @@ impl GroupsTask {
         if groups.is_empty() {
             return Ok(());
         }
+        let us = self.0.forge.whoami().await?;
         let feed = self.0.feed.clone();
         let bases = tokio::task::spawn_blocking(move || bases(&feed)).await??;
         for group in &groups {
             // A branch that no environment follows takes part in nothing.
             let Some(base) = bases.get(&group.base) else { continue };
             if said.get(&group.head) != Some(base) {
-                self.tell(group, &groups, base).await?;
+                self.tell(&us, (group, &groups), base).await?;
                 said.insert(group.head.clone(), base.clone());
             }
         }
         Ok(())
     }
 
-    async fn tell(&self, group: &MergeGroup, all: &[MergeGroup], base: &Base) -> Result<(), HostingError> {
+    async fn tell(
+        &self,
+        us: &Login,
+        (group, all): (&MergeGroup, &[MergeGroup]),
+        base: &Base,
+    ) -> Result<(), HostingError> {
         // I/O: what is said now
         let MergeGroup { head, branch, .. } = group;
-        let known = self.0.own_checks(head).await?;
+        let known = self.0.own_checks(us, head).await?;
         if !known.iter().any(|known| known.name == AGGREGATE) {
             self.0.turn().await;
             self.0.forge.report(head, &begun()).await?;

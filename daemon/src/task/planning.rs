@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, Revision};
-use naksha_executor::port::forge::{Check, CheckState, PullNumber, Reported};
+use naksha_executor::port::forge::{Check, CheckState, Login, PullNumber, Reported};
 use naksha_executor::port::review::ShownPlan;
 use naksha_executor::port::store::{Revisions, Scope};
 
@@ -107,10 +107,13 @@ impl Hosting {
     }
 
     /// What counts on a head and is ours.
-    pub(super) async fn own_checks(&self, head: &Revision) -> Result<Vec<Reported>, HostingError> {
-        let us = self.forge.whoami().await?;
+    pub(super) async fn own_checks(
+        &self,
+        us: &Login,
+        head: &Revision,
+    ) -> Result<Vec<Reported>, HostingError> {
         let mut checks = self.forge.checks(head).await?;
-        checks.retain(|known| known.author.as_ref() == Some(&us));
+        checks.retain(|known| known.author.as_ref() == Some(us));
         Ok(checks)
     }
 

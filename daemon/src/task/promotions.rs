@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::Revision;
 use naksha_environments::rendered::Rendered;
@@ -151,7 +152,8 @@ impl PromotionsTask {
                 let newer_gates = self.gates(case, &newer.source).await?;
                 let other = Standing { source: &newer.source, gates: &newer_gates };
                 if choose(standing, other) == Choice::Replace {
-                    return self.update(case, pull, &newer).await;
+                    let before = self.record(case, source).await?.render;
+                    return self.update(case, (pull, before), &newer).await;
                 }
             }
             None if standing.has_failed() => {
@@ -318,12 +320,34 @@ impl PromotionsTask {
         Ok(())
     }
 
-    async fn update(&self, case: &Case<'_>, pull: &Pull, newer: &Candidate) -> Result<(), HostingError> {
+    /// `before`: what the environment would have been with what was proposed until now.
+    async fn update(
+        &self,
+        case: &Case<'_>,
+        (pull, before): (&Pull, Option<Digest>),
+        newer: &Candidate,
+    ) -> Result<(), HostingError> {
         let title = promotion_title(&newer.source, case.environment);
+        // First: who approved of something else must not let this one through, whenever we are interrupted.
+        if before.is_none() || before != newer.record.render {
+            self.take_back_approvals(pull).await?;
+        }
         self.0.turn().await;
         self.0.forge.commit(&Self::file(case, newer, None, &title)).await?;
         self.tell(case, pull, newer).await?;
         info!(environment = %case.environment.name, pull = %pull.number, source = newer.source.short(), "promotion moves on");
+        Ok(())
+    }
+
+    async fn take_back_approvals(&self, pull: &Pull) -> Result<(), HostingError> {
+        self.0.turn().await;
+        match self.0.forge.dismiss_approvals(pull.number, "What is promoted is another one now.").await {
+            // A forge may keep that right to itself; its own rules may then do it.
+            Err(error) if !error.is_transient() => {
+                warn!(pull = %pull.number, %error, "approvals of what was proposed before are not taken back");
+            }
+            done => drop(done?),
+        }
         Ok(())
     }
 

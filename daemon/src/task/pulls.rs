@@ -175,7 +175,7 @@ impl PullsTask {
     /// Nothing: it moved on or was closed meanwhile, and nothing was said.
     async fn tell(&self, us: &Login, pull: &Pull, base: &Base) -> Result<Option<Word>, HostingError> {
         // I/O: what is said now
-        let known = self.0.own_checks(&pull.head).await?;
+        let known = self.0.own_checks(us, &pull.head).await?;
         if !known.iter().any(|known| known.name == begun().name) {
             self.0.turn().await;
             self.0.forge.report(&pull.head, &begun()).await?;

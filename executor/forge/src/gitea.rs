@@ -17,8 +17,8 @@ use crate::address::Address;
 use crate::rest::{Manners, Rest, path_of, segment};
 use crate::token::Place;
 use crate::wire::{
-    CollaboratorDto, CommentDto, MadeDto, PlacedCommentDto, PullDto, RepositoryDto, StatusDto, UserDto,
-    revision,
+    CollaboratorDto, CommentDto, MadeDto, PlacedCommentDto, PullDto, RepositoryDto, ReviewDto, StatusDto,
+    UserDto, revision,
 };
 
 /// The size of a page is the largest that its default configuration gives.
@@ -130,6 +130,17 @@ impl Forge for Gitea {
             }
             done => done,
         }
+    }
+
+    async fn dismiss_approvals(&self, number: PullNumber, why: &str) -> Result<usize, ForgeError> {
+        let reviews = self.path(&format!("/pulls/{}/reviews", number.0));
+        let all: Vec<ReviewDto> = self.rest.list(&reviews).await?;
+        let approvals: Vec<_> = all.into_iter().filter(ReviewDto::approves).collect();
+        for ReviewDto { id, .. } in &approvals {
+            let path = format!("{reviews}/{id}/dismissals");
+            self.rest.tell(Method::POST, &path, &json!({"message": why})).await?;
+        }
+        Ok(approvals.len())
     }
 
     async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError> {

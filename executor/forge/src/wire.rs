@@ -188,6 +188,22 @@ impl StatusDto {
     }
 }
 
+/// What somebody says of a pull request as a whole.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ReviewDto {
+    pub(crate) id: u64,
+    state: String,
+    /// Gitea keeps the state of one that was taken back; GitHub calls it `DISMISSED`.
+    #[serde(default)]
+    dismissed: bool,
+}
+
+impl ReviewDto {
+    pub(crate) fn approves(&self) -> bool {
+        self.state == "APPROVED" && !self.dismissed
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct CollaboratorDto {
     permission: String,

@@ -29,6 +29,8 @@ pub trait Stage: Send + Sync + fmt::Debug {
     /// The writer merges it; the commit that `main` has then.
     fn merge(&self, number: PullNumber, how: Merge) -> Revision;
     fn close(&self, number: PullNumber);
+    /// The writer approves of it.
+    fn approve(&self, number: PullNumber);
     /// The writer says something under a pull request.
     fn say(&self, number: PullNumber, text: &str) -> CommentId;
     /// And changes his mind.
@@ -269,6 +271,20 @@ pub async fn nothing_was_sent_so_that_nothing_is_sent_again(stage: &dyn Stage) {
     assert_eq!(again.expect("should be taken"), 0);
 }
 
+pub async fn approvals_are_taken_back(stage: &dyn Stage) {
+    let forge = stage.forge();
+    stage.push("promote/staging");
+    let (title, text) = ("Promote to staging".to_owned(), "what it brings".to_owned());
+    let new = NewPull { title, text, branch: "promote/staging".to_owned(), base: "main".to_owned() };
+    let number = forge.open(&new).await.expect("should be taken");
+    let dismissed =
+        async || forge.dismiss_approvals(number, "it is another one now").await.expect("should be taken");
+    assert_eq!(dismissed().await, 0);
+    stage.approve(number);
+    assert_eq!(dismissed().await, 1);
+    assert_eq!(dismissed().await, 0, "once is enough");
+}
+
 /// One test per case; `$fresh` gives a stage with a repository of its own, or none where it must be skipped.
 #[macro_export]
 macro_rules! forge_contract {
@@ -277,7 +293,7 @@ macro_rules! forge_contract {
             who_we_are_and_what_we_may_is_known, a_wrong_token_is_told_and_not_shown,
             pull_requests_are_told_as_they_are, however_it_is_merged_the_commit_is_known,
             the_last_word_of_a_check_counts, texts_are_as_long_as_forges_take, comments_are_edited_in_place,
-            pull_requests_of_ours_are_opened_amended_and_closed, branches_of_ours_are_written_file_by_file,
+            pull_requests_of_ours_are_opened_amended_and_closed, approvals_are_taken_back, branches_of_ours_are_written_file_by_file,
             what_was_deployed_is_told_as_often_as_one_likes, nothing_was_sent_so_that_nothing_is_sent_again);
     };
     ($fresh:path: $($case:ident),+) => {

@@ -35,6 +35,9 @@ pub trait Forge: Send + Sync + fmt::Debug {
     /// Merges as the repository usually does, while its head is this. [`ForgeError::Invalid`]: its rules do not let us.
     async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError>;
 
+    /// Takes back what others approved of a pull request, since it is another one now; how many did.
+    async fn dismiss_approvals(&self, number: PullNumber, why: &str) -> Result<usize, ForgeError>;
+
     // --- merge queues
     /// What stands in line to be merged. Forges without merge queues have none.
     async fn merge_groups(&self) -> Result<Vec<MergeGroup>, ForgeError> {

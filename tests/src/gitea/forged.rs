@@ -179,6 +179,19 @@ impl Forged {
         Ok(())
     }
 
+    /// The writer approves of a pull request.
+    pub fn approve(&self, number: u64) -> anyhow::Result<()> {
+        let path = self.path(&format!("/pulls/{number}/reviews"));
+        self.writer.api().create(&path, &json!({"event": "APPROVED", "body": "fine"})).map(drop)
+    }
+
+    /// How many approvals of it count.
+    pub fn approvals(&self, number: u64) -> anyhow::Result<usize> {
+        let reviews = self.writer.api().get(&self.path(&format!("/pulls/{number}/reviews")))?;
+        let reviews = reviews.as_array().into_iter().flatten();
+        Ok(reviews.filter(|review| review["state"] == "APPROVED" && review["dismissed"] == false).count())
+    }
+
     pub fn say(&self, person: &Person, number: u64, text: &str) -> anyhow::Result<u64> {
         let path = self.path(&format!("/issues/{number}/comments"));
         let made = person.api().create(&path, &json!({"body": text}))?;

@@ -136,6 +136,12 @@ impl Forged {
         Ok(comments.map(|comment| (text(&comment["user"]["login"]), text(&comment["body"]))).collect())
     }
 
+    /// The writer approves of a pull request.
+    pub fn approve(&self, number: u64) -> anyhow::Result<()> {
+        let path = self.path(&format!("/pulls/{number}/reviews"));
+        self.writer.api().create(&path, &json!({"event": "APPROVE"})).map(drop)
+    }
+
     pub fn say(&self, person: &Person, number: u64, words: &str) -> anyhow::Result<u64> {
         let path = self.path(&format!("/issues/{number}/comments"));
         let made = person.api().create(&path, &json!({"body": words}))?;

@@ -31,6 +31,7 @@ mod people;
 mod pulls;
 mod queue;
 mod refs;
+mod reviews;
 mod routes;
 mod schema;
 mod server;

@@ -10,7 +10,9 @@ use super::call::Call;
 use super::caller::{Caller, admit, is_write};
 use super::openapi::{Description, Operation, Parts, unescaped};
 use super::state::{Owner, State};
-use super::{app, checks, comments, contents, deployments, merge, people, pulls, refs, statuses, webhooks};
+use super::{
+    app, checks, comments, contents, deployments, merge, people, pulls, refs, reviews, statuses, webhooks,
+};
 
 /// A request as it came.
 pub(super) struct Incoming {
@@ -240,6 +242,9 @@ fn dispatch(state: &mut State, operation: &str, call: &Call) -> Outcome {
         "pulls/get" => pulls::get(state, call),
         "pulls/update" => pulls::update(state, call),
         "pulls/merge" => merge::merge(state, call),
+        "pulls/list-reviews" => reviews::list(state, call),
+        "pulls/create-review" => reviews::create(state, call),
+        "pulls/dismiss-review" => reviews::dismiss(state, call),
         "checks/create" => checks::create(state, call),
         "checks/update" => checks::update(state, call),
         "checks/get" => checks::get(state, call),

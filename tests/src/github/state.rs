@@ -49,6 +49,7 @@ pub(super) struct State {
     pub(super) app: App,
     pub(super) pulls: Vec<Pull>,
     pub(super) comments: Vec<Comment>,
+    pub(super) reviews: Vec<Review>,
     pub(super) statuses: Vec<Status>,
     pub(super) checks: Vec<CheckRun>,
     pub(super) deployments: Vec<Deployment>,
@@ -148,6 +149,18 @@ pub(super) struct Comment {
     pub(super) reactions: Vec<(String, String, u64)>,
 }
 
+/// What somebody says of a pull request as a whole.
+#[derive(Debug, Clone)]
+pub(super) struct Review {
+    pub(super) id: u64,
+    pub(super) number: u64,
+    pub(super) author: String,
+    pub(super) state: &'static str,
+    pub(super) body: String,
+    pub(super) head: String,
+    pub(super) made: Timestamp,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Status {
     pub(super) id: u64,
@@ -239,6 +252,7 @@ impl State {
             app: App::new(77, 88),
             pulls: Vec::new(),
             comments: Vec::new(),
+            reviews: Vec::new(),
             statuses: Vec::new(),
             checks: Vec::new(),
             deployments: Vec::new(),

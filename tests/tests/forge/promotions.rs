@@ -204,3 +204,16 @@ fn who_is_named_may_skip_an_environment() {
     site.promote(number, "merge");
     daemon.await_status("staging", "promoted", |status| status["state"] == "synced");
 }
+
+#[test]
+fn approvals_are_of_what_was_proposed_then() {
+    let Some(site) = three("{soak: 0s}") else { return };
+    let daemon = site.begin();
+    let first = site.installation.repository.head();
+    let number = site.await_promotion(&daemon, "staging", &first);
+    must(site.forged.approve(number));
+    assert_eq!(must(site.forged.approvals(number)), 1);
+    let second = site.change_unit(&daemon, "`@everybody` <b>", "another");
+    assert_eq!(site.await_promotion(&daemon, "staging", &second), number, "the same pull request");
+    assert_eq!(must(site.forged.approvals(number)), 0);
+}

@@ -87,6 +87,10 @@ impl Stage for GiteaStage {
         must(self.forged.close(number.0));
     }
 
+    fn approve(&self, number: PullNumber) {
+        must(self.forged.approve(number.0));
+    }
+
     fn say(&self, number: PullNumber, text: &str) -> CommentId {
         CommentId(must(self.forged.say(&self.forged.writer, number.0, text)))
     }

@@ -34,7 +34,7 @@ use self::wire::{MembershipDto, PlacedCommentDto};
 use crate::address::Address;
 use crate::rest::{Manners, Rest, segment};
 use crate::token::Place;
-use crate::wire::{CollaboratorDto, CommentDto, MadeDto, RepositoryDto, UserDto};
+use crate::wire::{CollaboratorDto, CommentDto, MadeDto, RepositoryDto, ReviewDto, UserDto};
 
 pub use self::installation::Installation;
 
@@ -161,6 +161,17 @@ impl Forge for GitHub {
 
     async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError> {
         self.merge_at(number, head).await
+    }
+
+    async fn dismiss_approvals(&self, number: PullNumber, why: &str) -> Result<usize, ForgeError> {
+        let reviews = self.path(&format!("/pulls/{}/reviews", number.0));
+        let all: Vec<ReviewDto> = self.rest.list(&reviews).await?;
+        let approvals: Vec<_> = all.into_iter().filter(ReviewDto::approves).collect();
+        for ReviewDto { id, .. } in &approvals {
+            let path = format!("{reviews}/{id}/dismissals");
+            self.rest.tell(Method::PUT, &path, &json!({"message": why})).await?;
+        }
+        Ok(approvals.len())
     }
 
     async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError> {

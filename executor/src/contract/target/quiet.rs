@@ -88,6 +88,19 @@ impl Settled {
     }
 }
 
+impl Settled {
+    /// Waits until the target says that something happened, and tells this. What it says is a hint: it may come of what was before.
+    async fn hear(&self, changes: &mut tokio::sync::watch::Receiver<u64>, news: &[&ObjectKey]) {
+        let news: BTreeSet<ObjectKey> = news.iter().map(|key| (*key).clone()).collect();
+        loop {
+            seen(changes).await;
+            if self.news().await == news {
+                return;
+            }
+        }
+    }
+}
+
 fn ready(object: &mut Value, replicas: u32) {
     let generation = object["metadata"]["generation"].clone();
     object["status"] = json!({"observedGeneration": generation, "replicas": 0, "updatedReplicas": 0,
@@ -112,13 +125,13 @@ pub async fn what_happens_to_the_quiet_is_told(fixture: &impl Fixture) {
     assert_eq!(settled.news().await, BTreeSet::new());
     let mut changes = settled.target.changes();
     edit(fixture, &one, |object| object["data"]["a"] = json!("2")).await;
-    seen(&mut changes).await;
+    settled.hear(&mut changes, &[&one]).await;
     // Not only once: it is so until somebody changes it.
     for _ in 0..3 {
         assert_eq!(settled.news().await, BTreeSet::from([one.clone()]));
     }
     fixture.erase(&two).await;
-    seen(&mut changes).await;
+    settled.hear(&mut changes, &[&one, &two]).await;
     let told = settled.told().await;
     assert!(matches!(told[&one], Observed::Live(_)), "{told:?}");
     assert_eq!(told[&two], Observed::Absent);
@@ -140,7 +153,7 @@ pub async fn health_of_the_quiet_is_told(fixture: &impl Fixture) {
     let mut changes = settled.target.changes();
     edit(fixture, &web, |object| object["status"]["observedGeneration"] = json!(0)).await;
     edit(fixture, &web, |object| object["metadata"]["generation"] = json!(7)).await;
-    seen(&mut changes).await;
+    settled.hear(&mut changes, &[&web]).await;
     let told = settled.told().await;
     let health = match &told[&web] {
         Observed::InSync { health, .. } => health,
@@ -156,7 +169,7 @@ pub async fn other_questions_between_hide_nothing(fixture: &impl Fixture) {
     assert_eq!(settled.news().await, BTreeSet::new());
     let mut changes = settled.target.changes();
     edit(fixture, &two, |object| object["data"]["a"] = json!("2")).await;
-    seen(&mut changes).await;
+    settled.hear(&mut changes, &[&two]).await;
     settled.target.doubt();
     for mark in [None, Some(&settled.marks[&one])] {
         observe(&*settled.target, &one, mark).await;

@@ -35,7 +35,12 @@ const LOG_LIMIT: &str = "67108864";
 /// The first bytes of every SQLite file, and where its fields stand (SQLite file format, 1.3).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_BYTES: usize = 100;
+const PAGE_SIZE_OFFSET: usize = 16;
 const WRITE_FORMAT_OFFSET: usize = 18;
+/// The number of pages; it holds where the two counters are equal.
+const PAGES_OFFSET: usize = 28;
+const CHANGE_COUNTER_OFFSET: usize = 24;
+const VALID_FOR_OFFSET: usize = 92;
 const VERSION_OFFSET: usize = 60;
 const APPLICATION_ID_OFFSET: usize = 68;
 
@@ -103,6 +108,14 @@ fn prepare(path: &Path) -> Result<FileLock, Failure> {
     Ok(lock)
 }
 
+/// 1 stands for the largest size, which does not fit.
+fn page_bytes(header: &[u8]) -> u64 {
+    match u16::from_be_bytes([header[PAGE_SIZE_OFFSET], header[PAGE_SIZE_OFFSET + 1]]) {
+        1 => 65_536,
+        bytes => u64::from(bytes),
+    }
+}
+
 /// Judges a file by its header alone: a file that is not ours is not even opened as a database.
 fn inspect(path: &Path) -> Result<(), Failure> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
@@ -127,6 +140,13 @@ fn inspect(path: &Path) -> Result<(), Failure> {
     if header[WRITE_FORMAT_OFFSET] == 1 && fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         let reason = format!("`{}` is the log of another database; move it away", log.display());
         return Err(StoreError::Corrupt { reason }.into());
+    }
+    // A checkpoint that was cut short leaves a file that its log makes whole.
+    let is_alone = !fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    let is_current = number(CHANGE_COUNTER_OFFSET) == number(VALID_FOR_OFFSET);
+    let whole = u64::from(number(PAGES_OFFSET)) * page_bytes(&header);
+    if is_alone && is_current && fs::metadata(path)?.len() < whole {
+        return Err(damaged("is cut short"));
     }
     let found = i64::from(number(VERSION_OFFSET));
     if found > schema::VERSION {
