@@ -29,9 +29,8 @@ pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
     let mut page = Page::new(budget);
     table(&mut page, plans);
     let before = |at: usize| &plans[..at];
-    let attention = plans.iter().enumerate().flat_map(|(at, plan)| attention(plan, before(at)));
-    let attention: Vec<String> = attention.collect();
-    page.part("\n**Needs attention**\n\n", &attention, "");
+    let items = plans.iter().enumerate().flat_map(|(at, plan)| attention(plan, before(at)));
+    page.part("\n**Needs attention**\n\n", &listed(items), "");
     for plan in plans {
         actions(&mut page, plan);
     }
@@ -41,7 +40,7 @@ pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
     for (at, plan) in plans.iter().enumerate() {
         rest(&mut page, plan, before(at));
     }
-    page.finish("`naksha plan --format json` has everything.")
+    page.finish("`naksha show PLAN`, or `naksha plan --format json`, has everything.")
 }
 
 fn short(id: &str) -> String {
@@ -49,28 +48,41 @@ fn short(id: &str) -> String {
 }
 
 fn table(page: &mut Page, plans: &[PlanDocument]) {
-    let row = |plan: &PlanDocument| {
+    let count = |plan: &PlanDocument, verbs: &[&str]| {
         let own = plan.actions.iter().filter(|action| !action.from_base);
-        let count =
-            |verbs: &[&str]| own.clone().filter(|action| verbs.contains(&action.verb.as_str())).count();
-        let loud = |count: usize| if count > 0 { format!("**{count}**") } else { count.to_string() };
-        let others = count(&["adopt", "move", "disown", "rotate"]);
+        own.filter(|action| verbs.contains(&action.verb.as_str())).count()
+    };
+    // What is rare has a column only where it is: a comment is narrow.
+    let rare: [(&str, &[&str]); 3] = [
+        ("Replace", &["replace"]),
+        ("Delete", &["delete"]),
+        ("Other", &["adopt", "move", "disown", "rotate"]),
+    ];
+    let rare: Vec<_> =
+        rare.into_iter().filter(|(_, verbs)| plans.iter().any(|plan| count(plan, verbs) > 0)).collect();
+    let row = |plan: &PlanDocument| {
+        let cell = |(name, verbs): &(&str, &[&str])| match count(plan, verbs) {
+            found if found > 0 && *name != "Other" => format!(" **{found}** |"),
+            found => format!(" {found} |"),
+        };
         format!(
-            "| {} | {} | {} | {} | {} | {others} | {} | {} | {} |",
+            "| {} | {} | {} |{} {} | {} | {} |",
             inline(&plan.environment),
-            count(&["create"]),
-            count(&["update"]),
-            loud(count(&["replace"])),
-            loud(count(&["delete"])),
+            count(plan, &["create"]),
+            count(plan, &["update"]),
+            rare.iter().map(cell).collect::<String>(),
             plan.counts.unchanged,
             result(plan),
             cell_code(&short(&plan.id)),
         )
     };
     let rows: Vec<String> = plans.iter().map(row).collect();
-    let head = "| Environment | Create | Update | Replace | Delete | Other | Unchanged | Result | Plan |\n\
-                |---|--:|--:|--:|--:|--:|--:|---|---|\n";
-    page.part(head, &rows, "");
+    let names: String = rare.iter().map(|(name, _)| format!(" {name} |")).collect();
+    let rules = "--:|".repeat(rare.len());
+    let head = format!(
+        "| Environment | Create | Update |{names} Unchanged | Result | Plan |\n|---|--:|--:|{rules}--:|---|---|\n"
+    );
+    page.part(&head, &rows, "");
 }
 
 /// The plan in two words.
@@ -88,18 +100,42 @@ fn result(plan: &PlanDocument) -> String {
     }
 }
 
-/// What a reviewer must not miss, one list item each.
-fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<String> {
-    let environment = inline(&plan.environment);
+/// Something that a reviewer must not miss.
+struct Item {
+    environment: String,
+    /// Data is lost.
+    is_loud: bool,
+    /// What comes after the environments that it is about.
+    words: String,
+}
+
+/// One line each; what is said of several environments is said once.
+fn listed(items: impl Iterator<Item = Item>) -> Vec<String> {
+    let mut lines: Vec<(Vec<String>, bool, String)> = Vec::new();
+    for Item { environment, is_loud, words } in items {
+        match lines.iter_mut().find(|(_, loud, known)| (*loud, &*known) == (is_loud, &words)) {
+            Some((environments, ..)) => environments.push(environment),
+            None => lines.push((vec![environment], is_loud, words)),
+        }
+    }
+    let line = |(environments, is_loud, words): (Vec<String>, bool, String)| {
+        let sign = if is_loud { ":rotating_light: " } else { "" };
+        format!("- {sign}{}{words}", environments.join(", "))
+    };
+    lines.into_iter().map(line).collect()
+}
+
+fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<Item> {
+    let item = |is_loud: bool, words: String| Item { environment: inline(&plan.environment), is_loud, words };
     let open = Open::of(plan, earlier);
     let mut items = Vec::new();
     for action in plan.actions.iter().filter(|action| !action.from_base) {
         let subject = code(&action.subject.to_string());
         let verb = inline(&action.verb);
         if action.loses_data() {
-            items.push(format!("- :rotating_light: {environment}: **{verb}** {subject} **loses data**"));
+            items.push(item(true, format!(": **{verb}** {subject} **loses data**")));
         } else if matches!(action.verb.as_str(), "delete" | "replace") {
-            items.push(format!("- {environment}: **{verb}** {subject}"));
+            items.push(item(false, format!(": **{verb}** {subject}")));
         }
         for conflict in &action.conflicts {
             let who = conflict.manager.as_deref().map_or_else(|| "somebody else".to_owned(), code);
@@ -108,7 +144,7 @@ fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<String> {
                 "immutable" => "cannot be changed in place".to_owned(),
                 _ => continue,
             };
-            items.push(format!("- {environment}: {subject} is refused: {} {why}", code(&conflict.path)));
+            items.push(item(false, format!(": {subject} is refused: {} {why}", code(&conflict.path))));
         }
     }
     for finding in open.findings.iter().filter(|finding| finding.blocks) {
@@ -121,21 +157,18 @@ fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<String> {
             .unwrap_or_default();
         let fix = finding.fix.as_deref().map(|fix| format!(". Fix: {}", inline(fix))).unwrap_or_default();
         let (rule, message) = (code(&finding.rule), inline(&finding.message));
-        items.push(format!("- {environment}: {rule}{subject}: {message}{place}{fix}"));
+        items.push(item(false, format!(": {rule}{subject}: {message}{place}{fix}")));
     }
-    items.extend(open.told_lines().map(|told| format!("- {environment}: {}", inline(&told))));
+    items.extend(open.told_lines().map(|told| item(false, format!(": {}", inline(&told)))));
     for hold in plan.decision.iter().flat_map(|decision| &decision.holds) {
-        items.push(format!(
-            "- {environment} is held: {}. To go on: {}",
-            inline(&hold.message),
-            inline(&hold.lift)
-        ));
+        let words = format!(" is held: {}. To go on: {}", inline(&hold.message), inline(&hold.lift));
+        items.push(item(false, words));
     }
     let errors = plan.diagnostics.iter().filter(|found| found.is_error());
     items.extend(errors.map(|found| {
         let place =
             found.place.as_ref().map(|place| format!(" at {}", code(&place.to_string()))).unwrap_or_default();
-        format!("- {environment}: {}: {}{place}", code(&found.code), inline(&found.message))
+        item(false, format!(": {}: {}{place}", code(&found.code), inline(&found.message)))
     }));
     items
 }
