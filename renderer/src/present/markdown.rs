@@ -113,7 +113,7 @@ struct Item {
 fn listed(items: impl Iterator<Item = Item>) -> Vec<String> {
     let mut lines: Vec<(Vec<String>, bool, String)> = Vec::new();
     for Item { environment, is_loud, words } in items {
-        match lines.iter_mut().find(|(_, loud, known)| (*loud, &*known) == (is_loud, &words)) {
+        match lines.iter_mut().find(|(_, loud, known)| *loud == is_loud && *known == words) {
             Some((environments, ..)) => environments.push(environment),
             None => lines.push((vec![environment], is_loud, words)),
         }
