@@ -182,7 +182,7 @@ fn start_hosting(tasks: &Tasks, hosting: &Hosting, stop: &CancellationToken) {
     let (sequel, promotions) = (SequelTask(hosting.clone()), PromotionsTask(hosting.clone()));
     let (commands, groups) = (CommandsTask(hosting.clone()), GroupsTask(hosting.clone()));
     let missed = hosting.clone();
-    spawn(tasks, &named("missed webhooks"), stop, move |_| missed.clone().ask_again());
+    spawn(tasks, &named("missed webhooks"), stop, move |stop| missed.clone().ask_again(stop));
     spawn(tasks, &named("merges"), stop, move |stop| merges.clone().run(stop));
     spawn(tasks, &named("pull requests"), stop, move |stop| pulls.clone().run(stop));
     spawn(tasks, &named("sequels"), stop, move |stop| sequel.clone().run(stop));

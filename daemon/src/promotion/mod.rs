@@ -5,12 +5,14 @@
 //!                                    └ candidate ─> lock ─> pull request └─> the plan at the merge commit
 //! ```
 
+mod brought;
 mod candidate;
 mod facts;
 mod lock;
 mod proposal;
 mod watched;
 
+pub use brought::{Brought, brought};
 pub use candidate::{Choice, Ran, Standing, candidate, choose};
 pub use facts::{Asked, FactsError, Promoted, judge_gates, judge_proposal};
 pub use lock::{BRANCHES, Record, branch_of, lock_path, lock_text};

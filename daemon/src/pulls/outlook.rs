@@ -30,7 +30,7 @@ use crate::git::{GitError, RefName};
 use crate::judgement::{Base, Begun, Bench, judge, planner};
 use crate::looking::LookError;
 use crate::target::try_out;
-use crate::task::{Feed, LoadedRevision, Shared};
+use crate::task::{Feed, LoadedRevision, RefState, Shared};
 
 /// What is said of an environment that stays as it is.
 pub(super) const UNAFFECTED: &str = "nothing affected";
@@ -152,8 +152,12 @@ async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: 
 /// It has no desired state on the merged side.
 fn without(was_there: bool, name: &EnvironmentName, proposal: &Proposal) -> Prospect {
     let definitions = &proposal.merged.loaded.definitions;
-    if definitions.environments.contains_key(name) {
-        return Prospect::Nothing("not promoted yet: nothing is applied".to_owned());
+    if let Some(environment) = definitions.environments.get(name) {
+        let words = match &environment.follows {
+            Follows::Branch(branch) => format!("its branch {branch} is looked at from the merge on"),
+            Follows::Trunk | Follows::Promotion { .. } => "not promoted yet: nothing is applied".to_owned(),
+        };
+        return Prospect::Nothing(words);
     }
     if definitions.broken.environments.contains(name) || !definitions.broken.nameless.is_empty() {
         return Prospect::Unknown("its definition cannot be read".to_owned());
@@ -171,6 +175,22 @@ fn is_same(base: &Side, merged: &Side) -> bool {
 }
 
 impl Ground {
+    /// The head of a branch that is followed. Nothing: it is not there, or nobody followed it until now.
+    fn followed(
+        &self,
+        control: &Arc<LoadedRevision>,
+        branch: &str,
+    ) -> Result<Option<Arc<LoadedRevision>>, GitError> {
+        let name = RefName::branch(branch)?;
+        if self.feed.trunk().as_ref() == Some(&name) {
+            return Ok(Some(Arc::clone(control)));
+        }
+        match self.feed.at(&name) {
+            RefState::At(head) => self.feed.revisions.read(&head).map(Some),
+            RefState::Gone { .. } | RefState::Missing => Ok(None),
+        }
+    }
+
     /// `changed`: a branch, as it is on this side. Blocks. Absent: there is no desired state.
     fn side(
         &self,
@@ -183,9 +203,10 @@ impl Ground {
             Follows::Trunk => Arc::clone(control),
             Follows::Branch(branch) => match changed {
                 Some((changed, content)) if changed.name == *branch => Arc::clone(content),
-                _ => {
-                    self.feed.revisions.read(&self.feed.mirror.objects().head(&RefName::branch(branch)?)?)?
-                }
+                _ => match self.followed(control, branch)? {
+                    Some(content) => content,
+                    None => return Ok(None),
+                },
             },
             Follows::Promotion { .. } => match definitions.locks.get(&self.name) {
                 Some(lock) => self.feed.revisions.read(&lock.source)?,

@@ -8,7 +8,7 @@ use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_executor::port::forge::PullNumber;
 
 use crate::git::{GitError, Merged, RefName};
-use crate::promotion::Promoted;
+use crate::promotion::{Brought, Promoted, brought};
 use crate::task::{Feed, LoadedRevision, RefState};
 
 /// What a change would be merged into.
@@ -26,8 +26,6 @@ pub struct Change {
     pub head: Revision,
     /// Where the remote keeps it.
     pub at: RefName,
-    /// The branch that it comes from, when that is one of this repository.
-    pub from: Option<String>,
     pub base: Base,
     /// Whoever wrote it may let it be compared with what is there.
     pub is_trusted: bool,
@@ -50,11 +48,22 @@ pub struct Branched {
     pub name: String,
     pub base: Arc<LoadedRevision>,
     pub merged: Arc<LoadedRevision>,
-    /// Environments that follow what the change comes from: it is a promotion from them.
-    pub from: Vec<EnvironmentName>,
+    /// What it brings of what others follow: it is a promotion from these.
+    pub brought: Option<Brought>,
 }
 
 impl Base {
+    /// The same, where something else stands in its place: what a merge queue merges before.
+    #[must_use]
+    pub fn at(&self, revision: &Revision) -> Self {
+        match &self.branch {
+            None => Self { trunk: revision.clone(), branch: None },
+            Some((name, _)) => {
+                Self { trunk: self.trunk.clone(), branch: Some((name.clone(), revision.clone())) }
+            }
+        }
+    }
+
     /// The revision that a change is merged into.
     pub fn head(&self) -> &Revision {
         self.branch.as_ref().map_or(&self.trunk, |(_, head)| head)
@@ -84,7 +93,10 @@ pub fn bases(feed: &Feed) -> Result<BTreeMap<String, Base>, GitError> {
     });
     let mut bases = BTreeMap::new();
     for branch in followed {
-        if let RefState::At(head) = feed.at(&RefName::branch(branch)?) {
+        // What is no name of a branch is told by the environment that says so.
+        if let Ok(name) = RefName::branch(branch)
+            && let RefState::At(head) = feed.at(&name)
+        {
             let branch_of = Some((branch.to_owned(), head));
             bases.insert(branch.to_owned(), Base { trunk: trunk.clone(), branch: branch_of });
         }
@@ -105,7 +117,7 @@ pub enum Proposed {
 
 /// Brings the head of a change and merges it into its base. Blocks.
 pub fn propose(feed: &Feed, change: &Change) -> Result<Proposed, GitError> {
-    let Change { head, at, from, base, is_trusted } = change;
+    let Change { head, at, base, is_trusted } = change;
     feed.mirror.bring_head(at, head)?;
     let tree = match feed.mirror.objects().merge(base.head(), head)? {
         Merged::Clean(tree) => tree,
@@ -116,29 +128,15 @@ pub fn propose(feed: &Feed, change: &Change) -> Result<Proposed, GitError> {
     Ok(Proposed::Merges(match &base.branch {
         None => Proposal { base: control, merged, branch: None, is_trusted },
         Some((name, at)) => {
-            let (name, base) = (name.clone(), feed.revisions.read(at)?);
-            let from = from.as_ref().map(|from| upstreams(feed, from, &control)).unwrap_or_default();
-            let branch = Branched { name, base, merged, from };
+            let brought = brought(feed, &control, name, (Some(at), head))?;
+            let branch = Branched { name: name.clone(), base: feed.revisions.read(at)?, merged, brought };
             Proposal { base: Arc::clone(&control), merged: control, branch: Some(branch), is_trusted }
         }
     }))
 }
 
-/// Environments that follow a branch, or the trunk.
-fn upstreams(feed: &Feed, branch: &str, control: &LoadedRevision) -> Vec<EnvironmentName> {
-    let trunk = feed.trunk();
-    let is_trunk = trunk.as_ref().and_then(RefName::branch_name) == Some(branch);
-    let follows = |environment: &&Arc<Environment>| match &environment.follows {
-        Follows::Trunk => is_trunk,
-        Follows::Branch(followed) => followed == branch,
-        Follows::Promotion { .. } => false,
-    };
-    let environments = control.loaded.definitions.environments.values();
-    environments.filter(follows).map(|environment| environment.name.clone()).collect()
-}
-
 /// The promotions that it is: environments that get another source, and by which gates. Any pull request that moves a lock is one; one that
-/// lets an environment follow the trunk from now on takes it to the base, at least; and one from what an environment follows into the
+/// lets an environment follow the trunk from now on takes it to the base, at least; and one that brings what an environment follows into the
 /// branch of another one.
 pub fn promotions(proposal: &Proposal) -> Vec<Promoted> {
     if let Some(branch) = &proposal.branch {
@@ -166,15 +164,12 @@ pub fn promotions(proposal: &Proposal) -> Vec<Promoted> {
 
 /// Every environment that follows the branch gets what those before it run.
 fn merges_into(branch: &Branched, control: &LoadedRevision) -> Vec<Promoted> {
-    if branch.from.is_empty() {
-        return Vec::new();
-    }
+    let Some(Brought { source, from }) = &branch.brought else { return Vec::new() };
     let follows = |environment: &&Arc<Environment>| matches!(&environment.follows, Follows::Branch(followed) if *followed == branch.name);
     let environments = control.loaded.definitions.environments.values().filter(follows);
-    let promoted = |environment: &Arc<Environment>| Promoted {
-        environment: Arc::clone(environment),
-        source: branch.merged.revision.clone(),
-        from: branch.from.clone(),
+    let promoted = |environment: &Arc<Environment>| {
+        let (environment, source, from) = (Arc::clone(environment), source.clone(), from.clone());
+        Promoted { environment, source, from }
     };
     environments.map(promoted).collect()
 }

@@ -43,7 +43,7 @@ pub struct Subject<'a> {
     pub base: &'a Revision,
     /// What the gates say of each promotion that it is; empty where it is none.
     pub gates: &'a Gates,
-    /// Of a merge queue: what its pull requests showed. Nothing further may come of it.
+    /// Of a merge queue: what its pull request showed. Nothing further may come of it.
     pub seen: Option<&'a Seen>,
 }
 
@@ -144,7 +144,7 @@ impl Told {
                     0 => of_plan(document, *live),
                     unseen => (
                         CheckState::Failed,
-                        format!("{} that no pull request in the queue showed", counted(unseen, "action")),
+                        format!("{} that its pull request did not show", counted(unseen, "action")),
                     ),
                 }
             }

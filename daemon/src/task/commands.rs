@@ -14,7 +14,7 @@ use naksha_environments::status::State;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_environments::wire::{DecisionDocument, HoldDocument};
 use naksha_executor::port::forge::{Comment, CommentId, Login, PullNumber, Reaction};
-use naksha_executor::port::review::Heard;
+use naksha_executor::port::review::{Heard, ShownPull};
 use naksha_executor::port::store::{AuditEntry, Scope, Suspension};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,7 @@ pub struct CommandsTask(pub Hosting);
 struct Asked<'a> {
     number: PullNumber,
     by: &'a Login,
+    made: Timestamp,
 }
 
 /// What came of it. An error: why it was not done.
@@ -130,7 +131,7 @@ impl CommandsTask {
         comment: &Comment,
         command: Result<Command, String>,
     ) -> Result<Reply, HostingError> {
-        let asked = Asked { number, by: &comment.author };
+        let asked = Asked { number, by: &comment.author, made: comment.made };
         let writes = match self.0.writes(asked.by).await {
             Err(HostingError::Forge(error)) if !error.is_transient() => false,
             writes => writes?,
@@ -258,12 +259,26 @@ impl CommandsTask {
         if !may {
             return Ok(None);
         }
-        let promotions = self.0.promotions_of(asked.number).await?;
+        let promotions = match self.0.promotions_of(asked.number).await {
+            // Its head moved, or is gone.
+            Err(HostingError::Git(error)) => return Ok(Some(Err(format!("it cannot be read: {error}")))),
+            promotions => promotions?,
+        };
         let Some(promoted) =
             promotions.into_iter().find(|promoted| promoted.environment.name == *environment)
         else {
             return Ok(None);
         };
+        // A word is about what was there to be read when it was said.
+        let head = self.0.forge.pull(asked.number).await?.head;
+        let shown = shared.reviews.pulls(feed.name()).await?;
+        let is_about =
+            |shown: &ShownPull| shown.number == asked.number && shown.head == head && shown.at <= asked.made;
+        if !shown.iter().any(is_about) {
+            return Ok(Some(
+                Err("it moved since: look at what it proposes now, and say it again".to_owned()),
+            ));
+        }
         let scope = Scope { repository: feed.name().clone(), environment: environment.clone() };
         let result = format!("{} goes there before those before it had it", promoted.source.short());
         let audit = AuditEntry { revision: Some(promoted.source.clone()), ..audit(asked, "skip", &result) };

@@ -1,28 +1,30 @@
 //! Merge queues: what a queue is about to merge is judged like the merge itself, and reported on the head that the queue made.
 //! One pass at a time.
 //!
-//! A queue merges what it tests, so that nothing but what the pull requests in it showed may come of it. Reported is always: a
-//! queue waits for every check that is required.
+//! A group stands on the trunk, or on the group before it, and brings one pull request: nothing but what that showed may come of it
+//! there. Reported is always: a queue waits for every check that is required, and drops what is red, so that what only waits is said
+//! to be running.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use naksha_environments::ids::Revision;
 use naksha_environments::wire::PlanDocument;
-use naksha_executor::port::forge::{Check, Login, MergeGroup, PullNumber};
+use naksha_executor::port::forge::{Check, CheckState, Login, MergeGroup, PullNumber};
 use naksha_executor::port::store::StoreError;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError, hint};
-use crate::git::{GitError, RefName};
+use crate::failure::chain;
+use crate::git::RefName;
 use crate::pulls::{AGGREGATE, Base, Change, Seen, bases, begun};
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
 pub struct GroupsTask(pub Hosting);
 
-/// Heads that something was said on, and the base that it was about.
+/// Heads that everything was said on, and the base that it was about.
 type Said = BTreeMap<Revision, Base>;
 
 impl GroupsTask {
@@ -56,86 +58,74 @@ impl GroupsTask {
         let us = self.0.forge.whoami().await?;
         let feed = self.0.feed.clone();
         let bases = tokio::task::spawn_blocking(move || bases(&feed)).await??;
+        let mut failed = None;
         for group in &groups {
             // A branch that no environment follows takes part in nothing.
-            let Some(base) = bases.get(&group.base) else { continue };
-            if said.get(&group.head) != Some(base) {
-                self.tell(&us, (group, &groups), base).await?;
-                said.insert(group.head.clone(), base.clone());
+            let Some(base) = bases.get(&group.base).map(|base| base.at(&group.onto)) else { continue };
+            if said.get(&group.head) == Some(&base) {
+                continue;
+            }
+            match self.tell(&us, group, &base).await {
+                Ok(true) => drop(said.insert(group.head.clone(), base)),
+                // A gate may open meanwhile.
+                Ok(false) => {}
+                Err(error) if error.is_general() => return Err(error),
+                Err(error) => {
+                    warn!(branch = group.branch, error = chain(&error), "a merge queue was not looked at");
+                    failed = Some(error);
+                }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
-    async fn tell(
-        &self,
-        us: &Login,
-        (group, all): (&MergeGroup, &[MergeGroup]),
-        base: &Base,
-    ) -> Result<(), HostingError> {
+    /// False: something of it waits.
+    async fn tell(&self, us: &Login, group: &MergeGroup, base: &Base) -> Result<bool, HostingError> {
         // I/O: what is said now
-        let MergeGroup { head, branch, .. } = group;
+        let MergeGroup { number, head, branch, .. } = group;
         let known = self.0.own_checks(us, head).await?;
         if !known.iter().any(|known| known.name == AGGREGATE) {
             self.0.turn().await;
             self.0.forge.report(head, &begun()).await?;
         }
-        // I/O: what its pull requests showed
+        // I/O: its head, which has what it stands on; and what its pull request showed
         let at = RefName::branch(branch)?;
         let (mirror, name, of) = (Arc::clone(&self.0.feed.mirror), at.clone(), head.clone());
         tokio::task::spawn_blocking(move || mirror.bring_head(&name, &of)).await??;
-        let seen = self.seen(self.inside(group, all).await?).await?;
+        let seen = self.seen(*number).await?;
         // pure but for reading: what merging it does, and whether that was seen
-        let (head, base) = (head.clone(), base.clone());
-        // The pull requests in it had their gates; what moves a lock has them here too.
-        let change = Change { head, at, from: None, base, is_trusted: true };
+        let is_trusted = self.is_trusted(*number).await?;
+        let change = Change { head: head.clone(), at, base: base.clone(), is_trusted };
         let planned = self.0.plan(&change, Some(&seen)).await?;
+        let mut checks = planned.report.checks;
+        let waits = |check: &Check| check.state == CheckState::Waits;
+        let is_open = checks.iter().any(waits);
+        checks.iter_mut().filter(|check| waits(check)).for_each(|check| check.state = CheckState::Running);
         // I/O: the last check says that all others are there
-        let (sums, parts): (Vec<&Check>, Vec<_>) =
-            planned.report.checks.iter().partition(|check| check.name == AGGREGATE);
-        self.0.set(&change.head, &parts, &known).await?;
-        self.0.set(&change.head, &sums, &known).await?;
-        info!(repository = %self.0.feed.name(), branch, head = change.head.short(), "reported on a merge queue");
-        Ok(())
+        let (sums, parts): (Vec<&Check>, Vec<_>) = checks.iter().partition(|check| check.name == AGGREGATE);
+        self.0.set(head, &parts, &known).await?;
+        self.0.set(head, &sums, &known).await?;
+        info!(repository = %self.0.feed.name(), branch, head = head.short(), "reported on a merge queue");
+        Ok(!is_open)
     }
 
-    /// The pull requests in a group: its own, and those of the groups that it stands on.
-    async fn inside(
-        &self,
-        group: &MergeGroup,
-        all: &[MergeGroup],
-    ) -> Result<BTreeSet<PullNumber>, HostingError> {
-        let (mirror, head) = (Arc::clone(&self.0.feed.mirror), group.head.clone());
-        let others: Vec<MergeGroup> = all.iter().filter(|other| other.base == group.base).cloned().collect();
-        let inside = move || {
-            let objects = mirror.objects();
-            let is_inside = |other: &MergeGroup| {
-                Ok::<_, GitError>(
-                    other.head == head
-                        || objects.has(&other.head)? && objects.is_ancestor(&other.head, &head)?,
-                )
-            };
-            let mut inside = BTreeSet::new();
-            for other in &others {
-                if is_inside(other)? {
-                    inside.insert(other.number);
-                }
-            }
-            Ok::<_, GitError>(inside)
-        };
-        Ok(tokio::task::spawn_blocking(inside).await??)
-    }
-
-    async fn seen(&self, pulls: BTreeSet<PullNumber>) -> Result<Seen, StoreError> {
-        let Hosting { shared, feed, .. } = &self.0;
-        let mut seen = Seen::new();
-        for number in pulls {
-            for (environment, document) in shared.reviews.documents(feed.name(), number).await? {
-                if let Ok(document) = serde_json::from_value::<PlanDocument>(document) {
-                    seen.entry(environment).or_default().extend(document.own_actions());
-                }
-            }
+    /// Whoever put a fork's pull request into the queue did not thereby let it near a target.
+    async fn is_trusted(&self, number: PullNumber) -> Result<bool, HostingError> {
+        let pull = self.0.forge.pull(number).await?;
+        if !pull.is_fork {
+            return Ok(true);
         }
-        Ok(seen)
+        let comments = self.0.forge.comments(number).await?;
+        self.0.is_allowed(&pull.head, &comments).await
+    }
+
+    async fn seen(&self, number: PullNumber) -> Result<Seen, StoreError> {
+        let Hosting { shared, feed, .. } = &self.0;
+        let documents = shared.reviews.documents(feed.name(), number).await?.into_iter();
+        let shown = documents.filter_map(|(environment, document)| {
+            let document: PlanDocument = serde_json::from_value(document).ok()?;
+            Some((environment, document.own_actions()))
+        });
+        Ok(shown.collect())
     }
 }

@@ -9,6 +9,7 @@ use naksha_executor::port::forge::{ForgeError, PullNumber, SharedForge};
 use naksha_executor::port::store::StoreError;
 use naksha_executor_forge::{GitHub, Gitea};
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Feed, Shared};
@@ -120,16 +121,35 @@ impl Hosting {
 
     /// Has the forge send again what did not reach us while we were away. What happened meanwhile is read in any case; this also tells a
     /// forge that its webhooks arrive again.
-    pub async fn ask_again(self) {
+    pub async fn ask_again(self, stop: CancellationToken) {
         if !matches!(self.feed.config.forge.as_ref().map(ForgeConfig::webhook_secret), Some(Ok(Some(_)))) {
             return;
         }
         let since = Timestamp::now().checked_sub(MISSED).unwrap_or(Timestamp::UNIX_EPOCH);
-        let repository = self.feed.name();
-        match self.forge.redeliver(since).await {
-            Ok(0) => {}
-            Ok(count) => info!(%repository, count, "webhooks that were missed are asked for again"),
-            Err(error) => warn!(%repository, %error, "webhooks that were missed are not asked for"),
+        let mut failures = 0;
+        loop {
+            let asked = tokio::select! {
+                asked = self.forge.redeliver(since) => asked.map_err(HostingError::from),
+                () = stop.cancelled() => return,
+            };
+            let count = asked.as_ref().copied().unwrap_or_default();
+            if count > 0 {
+                info!(repository = %self.feed.name(), count, "webhooks that were missed are asked for again");
+            }
+            // What was away is asked once it is back; what refuses us does so for good.
+            let is_over = match &asked {
+                Ok(_) => true,
+                Err(error) => !matches!(error, HostingError::Forge(error) if error.is_transient()),
+            };
+            let pause =
+                self.pause(asked.map(drop), &mut failures, "webhooks that were missed are not asked for");
+            if is_over {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return,
+            }
         }
     }
 

@@ -74,9 +74,8 @@ impl Hosting {
         let feed = self.feed.clone();
         let found = tokio::task::spawn_blocking(move || {
             let Some(base) = bases(&feed)?.remove(&pull.base) else { return Ok(Vec::new()) };
-            let from = (!pull.is_fork).then_some(pull.branch);
             let (head, at) = (pull.head, head_of(pull.number)?);
-            match propose(&feed, &Change { head, at, from, base, is_trusted: false })? {
+            match propose(&feed, &Change { head, at, base, is_trusted: false })? {
                 Proposed::Merges(proposal) => Ok(promotions(&proposal)),
                 Proposed::Conflicts(_) => Ok::<_, GitError>(Vec::new()),
             }

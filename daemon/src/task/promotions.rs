@@ -328,27 +328,39 @@ impl PromotionsTask {
         newer: &Candidate,
     ) -> Result<(), HostingError> {
         let title = promotion_title(&newer.source, case.environment);
-        // First: who approved of something else must not let this one through, whenever we are interrupted.
-        if before.is_none() || before != newer.record.render {
-            self.take_back_approvals(pull).await?;
+        // Who approved of something else must not let this one through: not when we are interrupted, and not when that was said meanwhile.
+        let is_other = before.is_none() || before != newer.record.render;
+        if is_other && !self.takes_back_approvals(pull).await? {
+            let branch = branch_of(&case.environment.name);
+            return self
+                .close(
+                    pull,
+                    &branch,
+                    "what is promoted is another one now, and approvals cannot be taken back",
+                )
+                .await;
         }
         self.0.turn().await;
         self.0.forge.commit(&Self::file(case, newer, None, &title)).await?;
+        if is_other {
+            self.takes_back_approvals(pull).await?;
+        }
         self.tell(case, pull, newer).await?;
         info!(environment = %case.environment.name, pull = %pull.number, source = newer.source.short(), "promotion moves on");
         Ok(())
     }
 
-    async fn take_back_approvals(&self, pull: &Pull) -> Result<(), HostingError> {
+    /// False: the forge does not let us.
+    async fn takes_back_approvals(&self, pull: &Pull) -> Result<bool, HostingError> {
         self.0.turn().await;
         match self.0.forge.dismiss_approvals(pull.number, "What is promoted is another one now.").await {
-            // A forge may keep that right to itself; its own rules may then do it.
+            Ok(_) => Ok(true),
             Err(error) if !error.is_transient() => {
-                warn!(pull = %pull.number, %error, "approvals of what was proposed before are not taken back");
+                warn!(pull = %pull.number, %error, "approvals of what was proposed before cannot be taken back");
+                Ok(false)
             }
-            done => drop(done?),
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 
     async fn tell(&self, case: &Case<'_>, pull: &Pull, candidate: &Candidate) -> Result<(), HostingError> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_environments::status::State;
-use naksha_executor::port::forge::{Check, Comment, Login, Pull, PullNumber, PullState};
+use naksha_executor::port::forge::{Check, CheckState, Comment, Login, Pull, PullNumber, PullState};
 use naksha_executor::port::review::ShownReport;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,10 @@ struct Word {
     applied: Applied,
     promotions: Vec<Promoted>,
     gates: Gates,
+    /// As they are for this pull request alone.
+    checks: Vec<Check>,
+    /// Other pull requests with this very head: a commit has one set of checks.
+    beside: BTreeSet<PullNumber>,
 }
 
 impl Word {
@@ -102,8 +106,9 @@ impl PullsTask {
             let Some(base) = bases.get(&pull.base) else { continue };
             // One that was closed and opened again was forgotten meanwhile.
             let word = said.get(&pull.number).filter(|_| is_shown(pull));
-            if self.is_news(pull, base, word).await? {
-                news.push((pull, base));
+            let beside = beside(pull, &pulls, &bases);
+            if word.is_none_or(|word| word.beside != beside) || self.is_news(pull, base, word).await? {
+                news.push((pull, base, beside));
             }
         }
         if news.is_empty() {
@@ -111,10 +116,19 @@ impl PullsTask {
         }
         self.await_applied(&trunk).await;
         let us = self.0.forge.whoami().await?;
-        let mut failed = None;
-        for (pull, base) in news {
-            match self.tell(&us, pull, base).await {
-                Ok(Some(word)) => drop(said.insert(pull.number, word)),
+        let (mut failed, mut told) = (None, BTreeSet::new());
+        for (pull, base, beside) in news {
+            let others = beside.iter().filter_map(|number| Some((*number, &said.get(number)?.checks)));
+            let others: Vec<_> = others.map(|(number, checks)| (number, checks.clone())).collect();
+            match self.tell(&us, pull, (base, is_shown(pull)), &others).await {
+                Ok(Some(word)) => {
+                    // What is said on the head speaks of all of them: the others are said again with this.
+                    let is_otherwise = |known: &Word| known.checks != word.checks;
+                    let is_news = said.get(&pull.number).is_none_or(is_otherwise);
+                    said.retain(|number, _| !is_news || !beside.contains(number) || told.contains(number));
+                    told.insert(pull.number);
+                    said.insert(pull.number, Word { beside, ..word });
+                }
                 Ok(None) => {}
                 Err(error) if error.is_general() => return Err(error),
                 Err(error) => {
@@ -129,7 +143,7 @@ impl PullsTask {
 
     /// Whether anything was said that would be said otherwise now. Of promotions the gates are judged anew.
     async fn is_news(&self, pull: &Pull, base: &Base, word: Option<&Word>) -> Result<bool, HostingError> {
-        let Some(Word { head, base: at, applied, promotions, gates }) = word else { return Ok(true) };
+        let Some(Word { head, base: at, applied, promotions, gates, .. }) = word else { return Ok(true) };
         if *head != pull.head || at != base || self.0.applied(applied.keys()).await? != *applied {
             return Ok(true);
         }
@@ -173,10 +187,20 @@ impl PullsTask {
 
     /// Plans one pull request, and says so.
     /// Nothing: it moved on or was closed meanwhile, and nothing was said.
-    async fn tell(&self, us: &Login, pull: &Pull, base: &Base) -> Result<Option<Word>, HostingError> {
+    ///
+    /// `is_shown`: it was told of this head before. Else whatever is set on the head was about something else, a merge for instance, and
+    /// must not let this one through. `others`: what is to be said of other pull requests with this head.
+    async fn tell(
+        &self,
+        us: &Login,
+        pull: &Pull,
+        (base, is_shown): (&Base, bool),
+        others: &[(PullNumber, Vec<Check>)],
+    ) -> Result<Option<Word>, HostingError> {
         // I/O: what is said now
         let known = self.0.own_checks(us, &pull.head).await?;
-        if !known.iter().any(|known| known.name == begun().name) {
+        let aggregate = known.iter().find(|known| known.name == AGGREGATE);
+        if aggregate.is_none_or(|known| !is_shown && known.state != CheckState::Running) {
             self.0.turn().await;
             self.0.forge.report(&pull.head, &begun()).await?;
         }
@@ -184,16 +208,15 @@ impl PullsTask {
         let is_trusted = !pull.is_fork || self.0.is_allowed(&pull.head, &comments).await?;
         // pure but for reading: what is to be said
         let (head, base) = (pull.head.clone(), base.clone());
-        let from = (!pull.is_fork).then(|| pull.branch.clone());
-        let change = Change { head, at: head_of(pull.number)?, from, base, is_trusted };
+        let change = Change { head, at: head_of(pull.number)?, base, is_trusted };
         let Planned { report, plans, applied, promotions, gates } = self.0.plan(&change, None).await?;
         // I/O: nothing stale is said of a newer head, and nothing new of what is merged
         if !self.is_as_planned(pull).await? {
             return Ok(None);
         }
         self.say(us, pull, &report.comment, &comments).await?;
-        let (sums, parts): (Vec<&Check>, Vec<_>) =
-            report.checks.iter().partition(|check| check.name == AGGREGATE);
+        let checks = worst_of(&report.checks, others);
+        let (sums, parts): (Vec<&Check>, Vec<_>) = checks.iter().partition(|check| check.name == AGGREGATE);
         self.0.set(&pull.head, &parts, &known).await?;
         // I/O: merged while it was said, it was merged as what was shown before
         if !self.is_as_planned(pull).await? {
@@ -208,7 +231,8 @@ impl PullsTask {
         self.0.reported.send_replace(());
         info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
         let Change { head, base, .. } = change;
-        Ok(Some(Word { head, base, applied, promotions, gates }))
+        let (checks, beside) = (report.checks, BTreeSet::new());
+        Ok(Some(Word { head, base, applied, promotions, gates, checks, beside }))
     }
 
     async fn is_as_planned(&self, pull: &Pull) -> Result<bool, HostingError> {
@@ -237,5 +261,62 @@ impl PullsTask {
             }
         }
         Ok(())
+    }
+}
+
+/// Other open pull requests into what environments follow, with the very same head.
+fn beside(pull: &Pull, all: &[Pull], bases: &BTreeMap<String, Base>) -> BTreeSet<PullNumber> {
+    let is_beside = |other: &&Pull| {
+        other.number != pull.number && other.head == pull.head && bases.contains_key(&other.base)
+    };
+    all.iter().filter(is_beside).map(|other| other.number).collect()
+}
+
+/// Checks of one head that several pull requests share: the worst of each name, and of whom that is. Nobody makes a check better that is
+/// about somebody else too.
+fn worst_of(own: &[Check], others: &[(PullNumber, Vec<Check>)]) -> Vec<Check> {
+    let rank = |state: CheckState| match state {
+        CheckState::Passed => 0,
+        CheckState::Running => 1,
+        CheckState::Waits => 2,
+        CheckState::Failed => 3,
+    };
+    let worst = |check: &Check| {
+        let same = others.iter().flat_map(|(number, checks)| {
+            checks.iter().filter(|other| other.name == check.name).map(move |other| (number, other))
+        });
+        let worse = same.filter(|(_, other)| rank(other.state) > rank(check.state));
+        match worse.max_by_key(|(_, other)| rank(other.state)) {
+            Some((number, other)) => {
+                Check { summary: format!("{number}: {}", other.summary), ..other.clone() }
+            }
+            None => check.clone(),
+        }
+    };
+    own.iter().map(worst).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_with_one_head_the_worse_is_said() {
+        let check = |name: &str, state, summary: &str| Check {
+            name: name.to_owned(),
+            state,
+            summary: summary.to_owned(),
+            text: None,
+            annotations: Vec::new(),
+        };
+        let own = [check("naksha", CheckState::Passed, "fine"), check("order", CheckState::Failed, "mine")];
+        let theirs = vec![
+            check("naksha", CheckState::Waits, "soaks"),
+            check("order", CheckState::Waits, "theirs"),
+            check("naksha/plan: dev", CheckState::Failed, "not of this one"),
+        ];
+        let told = worst_of(&own, &[(PullNumber(7), theirs)]);
+        let told: Vec<_> = told.iter().map(|check| (check.state, check.summary.as_str())).collect();
+        assert_eq!(told, [(CheckState::Waits, "#7: soaks"), (CheckState::Failed, "mine")]);
     }
 }

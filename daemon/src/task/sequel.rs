@@ -144,7 +144,9 @@ impl SequelTask {
     /// The same as deployments, for forges that show them: beside the pull request, and on a page per environment.
     async fn deploy(&self, one: &Merged, before: Option<&Told>) -> Result<(), HostingError> {
         let is_news = |(environment, fate): &(&EnvironmentName, &Fate)| {
-            before.and_then(|before| before.fates.get(*environment)) != Some(*fate)
+            let before = before.and_then(|before| before.fates.get(*environment));
+            // Done stays done, whatever comes after it.
+            before != Some(*fate) && !matches!((before, fate), (Some(Fate::Done(_)), Fate::Done(_)))
         };
         let news: Vec<_> = one.fates.iter().filter(is_news).collect();
         if news.is_empty() {

@@ -14,8 +14,8 @@ use naksha_executor::port::forge::Budget;
 
 use crate::answer::Answer;
 
-/// Lists that are asked for again and again: open pull requests, comments, and what is said on each head.
-const MAX_ANSWERS: usize = 64;
+/// What is asked for again and again: lists, and per open pull request itself, its comments, and what is said on its head.
+const MAX_ANSWERS: usize = 1024;
 /// A page of a hundred pull requests is about two megabytes.
 const MAX_BYTES: usize = 8 << 20;
 

@@ -186,6 +186,8 @@ pub struct MergeGroup {
     /// The pull request that it ends with; those before it are in groups of their own.
     pub number: PullNumber,
     pub head: Revision,
+    /// What it was put onto: the head of its branch, or of the group before it.
+    pub onto: Revision,
     /// The queue's own branch, where the head is.
     pub branch: String,
     /// The branch that it would be merged into.

@@ -20,11 +20,17 @@ use crate::port::target::Wanted;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// When to look; shared by all who wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lookout {
-    /// Something changed since the last look.
+    /// Something changed since the last look. What happened before anybody waited is nobody's to tell.
     stirred: AtomicBool,
     last: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl Default for Lookout {
+    fn default() -> Self {
+        Self { stirred: AtomicBool::new(true), last: tokio::sync::Mutex::default() }
+    }
 }
 
 impl Lookout {
@@ -44,12 +50,15 @@ pub(super) async fn look_around(run: &Run<'_>) {
         return;
     }
     let settled = settled(run, known);
-    // What cannot be observed at all disturbs nobody: who waits says so.
-    if let Ok(now) = run.input.target.observe(settled.clone().into()).await
-        && let Some(Wanted { key, .. }) = settled.iter().find(|wanted| is_disturbed(run, wanted, &now))
-    {
-        info!(object = %key, "changed by somebody while health is waited for; planned anew");
-        run.disturbed();
+    match run.input.target.observe(settled.clone().into()).await {
+        Ok(now) => {
+            if let Some(Wanted { key, .. }) = settled.iter().find(|wanted| is_disturbed(run, wanted, &now)) {
+                info!(object = %key, "changed by somebody while health is waited for; planned anew");
+                run.disturbed();
+            }
+        }
+        // Who waits says so; what happened is still to be looked at.
+        Err(_) => run.lookout.stir(),
     }
     *last = Some(Instant::now());
 }

@@ -41,12 +41,15 @@ pub(super) async fn await_healthy(
     if open.is_empty() {
         return Health::Healthy;
     }
-    let deadline = Instant::now() + timeout;
+    let deadline = run.waits_since(awaited.unit) + timeout;
     let mut changes = run.input.target.changes();
     let mut whys = Whys::new();
     let mut gone_since: Option<Instant> = None;
     loop {
-        // Before looking: what changes meanwhile must wake us again.
+        // Before looking: what changes meanwhile must wake us again, and what changed is looked at.
+        if changes.has_changed().unwrap_or_default() {
+            run.lookout.stir();
+        }
         changes.borrow_and_update();
         let Looked { sick, is_final, is_gone } = look(run, &open).await;
         let health = whole(&sick);

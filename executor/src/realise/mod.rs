@@ -61,6 +61,6 @@ mod tests;
 
 pub use self::outcome::{RealiseError, RealiseOutcome, UnitEnd, Waiting};
 pub use self::progress::Progress;
-pub use self::run::{Conclusion, Input, MAX_WRITES_IN_FLIGHT, Timeouts, realise};
+pub use self::run::{Conclusion, Input, MAX_WRITES_IN_FLIGHT, Timeouts, Waits, realise};
 pub use self::settle::{confirm, settle};
 pub use self::try_out::try_out;

@@ -9,6 +9,7 @@ use naksha_environments::object::Health;
 use naksha_environments::plan::Subject;
 use naksha_environments::status::UnitSync;
 
+use super::run::Waits;
 use crate::port::store::{ApplyId, ApplyOutcome, StepRecord, StoreError};
 
 /// Everything that happened, as it is shown and recorded.
@@ -24,6 +25,8 @@ pub struct RealiseOutcome {
     /// Who still waited for whom at the end.
     pub waiting: Vec<Waiting>,
     /// What went wrong, with codes and hints, in the order in which it happened.
+    /// Since when units are waited for; only where what somebody else did ended the apply.
+    pub waits: Waits,
     pub diagnostics: Vec<Diagnostic>,
 }
 

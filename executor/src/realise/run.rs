@@ -50,6 +50,8 @@ pub struct Input<'a> {
     /// What was seen when the plan was made, where changes by others are healed: one that comes while health is waited for
     /// ends the apply, so that it is planned anew.
     pub heals: Option<&'a Observation>,
+    /// Since when the health of units is waited for, where an apply of the same was ended by that.
+    pub waits: &'a Waits,
     pub target: &'a dyn Target,
     /// Which target that is.
     pub place: &'a str,
@@ -71,6 +73,9 @@ impl fmt::Debug for Input<'_> {
         write!(f, "Input({scope}, plan {}, generation {generation})", self.plan.plan().id)
     }
 }
+
+/// Since when each unit's health is waited for.
+pub type Waits = BTreeMap<UnitName, Instant>;
 
 /// How long a unit's objects may take to become healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,15 +182,17 @@ fn revisions(plan: &Plan) -> Option<Revisions> {
 
 async fn finish(run: Run<'_>, ends: BTreeMap<UnitName, UnitEnd>) -> Result<RealiseOutcome, RealiseError> {
     let Run { input, apply, state, .. } = run;
-    let State { steps, waiting, diagnostics, failure, is_disturbed, written: _, ledger: _ } =
+    let State { steps, waiting, waits, diagnostics, failure, is_disturbed, written: _, ledger: _ } =
         state.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failure {
         return Err(error);
     }
-    let outcome = judge(&steps, is_disturbed || input.cancel.is_cancelled());
+    let has_failed = steps.iter().any(|step| matches!(step.outcome, StepOutcome::Failed { .. }));
+    let outcome = judge(&steps, is_disturbed && !has_failed || input.cancel.is_cancelled());
     let waiting =
         waiting.into_iter().map(|((unit, for_unit), reason)| Waiting { unit, for_unit, reason }).collect();
-    let outcome = RealiseOutcome { apply, outcome, steps, units: ends, waiting, diagnostics };
+    let waits = if is_disturbed { waits } else { Waits::new() };
+    let outcome = RealiseOutcome { apply, outcome, steps, units: ends, waiting, waits, diagnostics };
     let Conclusion { audit, messages } = (input.conclude)(&outcome);
     let end = ApplyEnd { outcome: outcome.outcome.clone(), at: Timestamp::now(), audit, messages };
     let finish = || input.store.finish(input.scope, input.generation, apply, &end);
@@ -266,6 +273,7 @@ struct State {
     steps: Vec<StepRecord>,
     written: BTreeMap<ObjectKey, (Mark, Health)>,
     waiting: BTreeMap<(Option<UnitName>, UnitName), String>,
+    waits: Waits,
     diagnostics: Vec<Diagnostic>,
     failure: Option<RealiseError>,
     is_disturbed: bool,
@@ -327,6 +335,12 @@ impl<'a> Run<'a> {
     pub(super) fn fail(&self, error: RealiseError) {
         self.state().failure.get_or_insert(error);
         self.halt.cancel();
+    }
+
+    /// Since when the health of a unit is waited for: not from anew because somebody disturbed the wait.
+    pub(super) fn waits_since(&self, unit: &UnitName) -> Instant {
+        let before = self.input.waits.get(unit).copied();
+        *self.state().waits.entry(unit.clone()).or_insert_with(|| before.unwrap_or_else(Instant::now))
     }
 
     /// Somebody changed what was settled: the rest is planned anew, together with what heals that.

@@ -69,11 +69,16 @@ pub(super) async fn apply(
     };
     let conclude =
         |outcome: &RealiseOutcome| conclusion(situation, (plan, observation), outcome, &scope.to_string());
+    // Of another revision nothing was waited for yet.
+    let revisions = situation.sources.revisions();
+    let waiting_since =
+        this.waits.take().filter(|(of, _)| *of == revisions).map(|(_, since)| since).unwrap_or_default();
     let running = realise(realise::Input {
         plan,
         scope: &scope,
         generation,
         inventory: &inventory,
+        waits: &waiting_since,
         heals: situation.sources.environment.sync.self_heal.then_some(observation),
         target: target.target().as_ref(),
         place: &place,
@@ -103,6 +108,7 @@ pub(super) async fn apply(
         error = renewing => return Err(PassError::Store(error)),
     };
     this.last_apply.ends(&outcome.steps);
+    this.waits = (!outcome.waits.is_empty()).then(|| (revisions, outcome.waits.clone()));
     measure(this, plan, &outcome);
     for action in healed(plan.plan(), &outcome) {
         if let Subject::Object(key) = &action.subject {

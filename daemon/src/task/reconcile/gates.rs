@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::Revision;
-use naksha_executor::port::store::EnvironmentRecord;
+use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord};
 use naksha_policies::GateVerdict;
 
 use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::git::GitError;
-use crate::promotion::{Asked, FactsError, Promoted, judge_gates};
+use crate::promotion::{Asked, Brought, FactsError, Promoted, brought, judge_gates};
 
 /// Heals have no revision; so many of them may have come since.
 const LOOK_BACK: u32 = 20;
@@ -30,8 +30,7 @@ pub(super) async fn gates(
         .applied
         .as_ref()
         .and_then(|applied| applied.control.loaded.definitions.environments.get(&this.scope.environment));
-    let is_promoted =
-        |environment: &&Arc<Environment>| matches!(environment.follows, Follows::Promotion { .. });
+    let is_promoted = |environment: &&Arc<Environment>| !matches!(environment.follows, Follows::Trunk);
     let environment = before.filter(is_promoted).unwrap_or(&sources.environment);
     let is_applied = record.applied.as_ref().is_some_and(|applied| applied.content == *source);
     if !is_promoted(&environment) || is_applied || sources.frozen.is_some() {
@@ -40,14 +39,53 @@ pub(super) async fn gates(
     if is_begun(this, record, source).await? {
         return Ok(Vec::new());
     }
-    let promoted = Promoted::by_lock(environment, source.clone());
-    let asked = Asked { environment, source, from: &promoted.from, blocked: None };
+    let Some(Promoted { environment, source, from }) = promoted(this, environment, (record, sources)).await?
+    else {
+        return Ok(Vec::new());
+    };
+    let asked = Asked { environment: &environment, source: &source, from: &from, blocked: None };
     let judged = judge_gates(&this.shared, &this.feed, &asked).await;
     judged.map(Vec::from).map_err(|error| match error {
         FactsError::Store(error) => PassError::Store(error),
         FactsError::Git(error) => PassError::Git(error),
         FactsError::Computation(error) => PassError::Computation(error),
     })
+}
+
+/// Whether an apply of these very revisions was begun and then cut short, by a restart or by what somebody did meanwhile: what was let
+/// through once goes on, also when a window closed since.
+pub(super) async fn goes_on(this: &Reconciler, sources: &Ready) -> Result<bool, PassError> {
+    if sources.environment.windows.is_empty() {
+        return Ok(false);
+    }
+    let latest = this.shared.store.applies(&this.scope, LOOK_BACK).await.map_err(PassError::Store)?;
+    let begun = latest.into_iter().find(|apply| apply.revisions.is_some());
+    Ok(begun.is_some_and(|begun| {
+        let is_cut =
+            matches!(begun.outcome, None | Some(ApplyOutcome::Superseded | ApplyOutcome::Interrupted));
+        is_cut && begun.revisions == Some(sources.revisions())
+    }))
+}
+
+/// What it is: by its lock, or by what its branch got from what others follow. Nothing: it got nothing of them.
+async fn promoted(
+    this: &Reconciler,
+    environment: &Arc<Environment>,
+    (record, sources): (&EnvironmentRecord, &Ready),
+) -> Result<Option<Promoted>, PassError> {
+    let source = sources.content.revision.clone();
+    let Follows::Branch(branch) = &environment.follows else {
+        return Ok(Some(Promoted::by_lock(environment, source)));
+    };
+    let (feed, control, branch) = (this.feed.clone(), Arc::clone(&sources.control), branch.clone());
+    let base = record.applied.as_ref().map(|applied| applied.content.clone());
+    // What it begins with was promoted by nobody.
+    let Some(base) = base else { return Ok(None) };
+    let found =
+        tokio::task::spawn_blocking(move || brought(&feed, &control, &branch, (Some(&base), &source)));
+    let found = found.await.map_err(PassError::Computation)?.map_err(PassError::Git)?;
+    let of = |Brought { source, from }| Promoted { environment: Arc::clone(environment), source, from };
+    Ok(found.map(of))
 }
 
 /// Whether the last apply of a revision was one of this source, and nothing else was applied or found in order since.

@@ -23,7 +23,7 @@ use naksha_renderer::plan::{PlanInput, diagnostics as plan_diagnostics, plan};
 use serde_json::Value;
 
 use super::desired::Renders;
-use super::gates::gates;
+use super::gates::{gates, goes_on};
 use super::review::{Review, review};
 use super::sources::Ready;
 use super::{PassError, Reconciler};
@@ -96,6 +96,8 @@ struct Case {
     findings: Arc<naksha_policies::FindingCache>,
     review: Review,
     gates: Vec<GateVerdict>,
+    /// It was begun, and windows do not stop it any more.
+    goes_on: bool,
     now: Timestamp,
 }
 
@@ -122,6 +124,7 @@ pub(super) async fn judge(
     let case = Case {
         review: review(this, record, sources, renders).await?,
         gates: gates(this, (record, sources), renders).await?,
+        goes_on: goes_on(this, sources).await?,
         begun: begun(this, sources, &acknowledgements).await?,
         sources: Arc::clone(sources),
         renders: renders.clone(),
@@ -190,7 +193,7 @@ fn decide(case: &Case) -> Judgement {
         ignored: &judged.ignored,
         history: frozen.as_ref(),
         unreadable: &control_definitions.broken.policies,
-        windows: &environment.windows,
+        windows: if case.goes_on { &[] } else { &environment.windows },
         gates: &case.gates,
         rollback: rolled_back_from.is_some(),
         now: case.now,

@@ -26,8 +26,9 @@ use jiff::Timestamp;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::quiet::Memory;
 use naksha_environments::status::{EnvironmentStatus, State};
-use naksha_executor::port::store::{Scope, StoreError};
+use naksha_executor::port::store::{Revisions, Scope, StoreError};
 use naksha_executor::port::target::TargetError;
+use naksha_executor::realise::Waits;
 use naksha_policies::FindingCache;
 use tokio_util::sync::CancellationToken;
 
@@ -103,6 +104,8 @@ pub struct Reconciler {
     /// Objects that were owned when the inventory was read last.
     owned: usize,
     last_apply: last_apply::LastApply,
+    /// Since when units are waited for, at which revisions: of an apply that somebody disturbed.
+    waits: Option<(Revisions, Waits)>,
     fights: fights::Fights,
     scopes: scopes::Scopes,
     whys: whys::Whys,
@@ -132,6 +135,7 @@ impl Reconciler {
             state,
             said,
             last_apply: last_apply::LastApply::default(),
+            waits: None,
             fights: fights::Fights::default(),
             scopes: scopes::Scopes::default(),
             whys: whys::Whys::default(),

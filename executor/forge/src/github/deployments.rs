@@ -25,6 +25,10 @@ impl GitHub {
             None => self.begin(deployment, &description).await?,
             Some(id) => match self.latest(id).await? {
                 Some(latest) if latest.says(state, &description, deployment.page.as_deref()) => return Ok(()),
+                // Done, and something else was since.
+                Some(latest) if latest.state == REPLACED && deployment.state == DeploymentState::Done => {
+                    return Ok(());
+                }
                 // What was replaced and comes back is deployed once more.
                 Some(latest) if latest.state == REPLACED => self.begin(deployment, &description).await?,
                 _ => id,

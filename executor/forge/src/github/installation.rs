@@ -89,7 +89,8 @@ struct InstallationDto {
     suspended_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Deserialize)]
+/// Nobody prints it.
+#[derive(Deserialize)]
 struct TokenDto {
     token: String,
     expires_at: Timestamp,

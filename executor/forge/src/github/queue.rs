@@ -1,5 +1,6 @@
 //! Merge queues. GitHub tells of them by webhooks only; what stands in line is seen in the branches that a queue makes.
 
+use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{ForgeError, MergeGroup, PullNumber};
 use serde::Deserialize;
 
@@ -28,20 +29,20 @@ impl GitHub {
         let mut groups = Vec::new();
         for RefDto { name, object } in refs {
             let Some(branch) = name.strip_prefix("refs/heads/") else { continue };
-            if let Some((base, number)) = read(branch) {
+            if let Some((base, number, onto)) = read(branch) {
                 let (branch, head) = (branch.to_owned(), revision(&object.sha)?);
-                groups.push(MergeGroup { number, head, branch, base });
+                groups.push(MergeGroup { number, head, onto, branch, base });
             }
         }
         Ok(groups)
     }
 }
 
-/// Base and pull request of a queue's branch. A base may have slashes in its name.
-fn read(branch: &str) -> Option<(String, PullNumber)> {
+/// Base and pull request of a queue's branch, and the commit that it was put onto. A base may have slashes in its name.
+fn read(branch: &str) -> Option<(String, PullNumber, Revision)> {
     let (base, last) = branch.strip_prefix(BRANCHES)?.rsplit_once('/')?;
-    let (number, _) = last.strip_prefix("pr-")?.split_once('-')?;
-    Some((base.to_owned(), PullNumber(number.parse().ok()?)))
+    let (number, onto) = last.strip_prefix("pr-")?.split_once('-')?;
+    Some((base.to_owned(), PullNumber(number.parse().ok()?), Revision::parse(onto).ok()?))
 }
 
 #[cfg(test)]
@@ -50,12 +51,20 @@ mod tests {
 
     #[test]
     fn a_branch_of_a_queue_says_what_is_in_it() {
-        let read = |branch: &str| read(branch).map(|(base, number)| format!("{base} {number}"));
-        assert_eq!(read("gh-readonly-queue/main/pr-12-0123abc").as_deref(), Some("main #12"));
-        assert_eq!(read("gh-readonly-queue/release/2.0/pr-7-0123abc").as_deref(), Some("release/2.0 #7"));
-        for other in
-            ["main", "gh-readonly-queue/main", "gh-readonly-queue/main/pr-x-1", "gh-readonly-queue/main/12"]
-        {
+        let onto = "0123456789".repeat(4);
+        let read = |branch: &str| {
+            read(branch).map(|(base, number, onto)| format!("{base} {number} {}", onto.short()))
+        };
+        let branch = |of: &str| format!("gh-readonly-queue/{of}-{onto}");
+        assert_eq!(read(&branch("main/pr-12")).as_deref(), Some("main #12 0123456789"));
+        assert_eq!(read(&branch("release/2.0/pr-7")).as_deref(), Some("release/2.0 #7 0123456789"));
+        for other in [
+            "main",
+            "gh-readonly-queue/main",
+            "gh-readonly-queue/main/pr-x-1",
+            "gh-readonly-queue/main/12",
+            "gh-readonly-queue/main/pr-12-0123abc",
+        ] {
             assert_eq!(read(other), None, "{other}");
         }
     }

@@ -348,3 +348,19 @@ async fn what_the_plan_left_alone_disturbs_nobody() {
     report(&world, 2);
     assert_eq!(apply.await.unwrap().unwrap().outcome, ApplyOutcome::Succeeded);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_disturbs_a_wait_does_not_make_it_longer() {
+    let (world, apply) = waits_and_heals().await;
+    tokio::time::sleep(Duration::from_secs(400)).await;
+    world.target.erase(&key("ConfigMap", "other"));
+    let outcome = apply.await.unwrap().expect("should apply");
+    assert_eq!(outcome.outcome, ApplyOutcome::Superseded);
+    let mut world = Arc::into_inner(world).expect("should be ours alone");
+    world.waits = outcome.waits;
+    let start = Instant::now();
+    let outcome = world.reconcile(desired("2").rendered()).await.unwrap().expect("should apply");
+    assert!(matches!(outcome.outcome, ApplyOutcome::Failed { .. }), "{:?}", outcome.outcome);
+    let took = start.elapsed();
+    assert!(took > Duration::from_secs(150) && took < Duration::from_secs(250), "{took:?}");
+}

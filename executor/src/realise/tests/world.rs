@@ -29,7 +29,7 @@ use crate::port::secrets::{SecretError, SecretSource};
 use crate::port::store::{AuditEntry, Scope, Store};
 use crate::port::target::{Target, Wanted};
 use crate::realise::{
-    Conclusion, Input, Progress, RealiseError, RealiseOutcome, Timeouts, confirm, realise, settle,
+    Conclusion, Input, Progress, RealiseError, RealiseOutcome, Timeouts, Waits, confirm, realise, settle,
 };
 
 type Watcher = Box<dyn Fn(&Progress) + Send + Sync>;
@@ -44,6 +44,8 @@ pub(super) struct World {
     pub inventory_timeout: Duration,
     /// What others change while an apply waits is healed.
     pub heals: bool,
+    /// Of an apply that was disturbed.
+    pub waits: Waits,
     /// Everything that was told, as its text.
     pub told: Arc<Mutex<Vec<String>>>,
     /// Called with everything that is told.
@@ -98,6 +100,7 @@ impl World {
             },
             inventory_timeout: Duration::from_mins(5),
             heals: false,
+            waits: Waits::new(),
             told: Arc::default(),
             watcher: None,
         }
@@ -173,6 +176,7 @@ impl World {
             generation: Generation(1),
             inventory,
             heals,
+            waits: &self.waits,
             target: &self.target,
             place: "directory out",
             store: &self.store,

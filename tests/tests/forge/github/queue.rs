@@ -42,7 +42,7 @@ fn what_nobody_showed_is_not_merged_by_a_queue() {
     site.change("more", FILE, "replicas: 2", "replicas: 4");
     let head = must(github.enqueue(number));
     let words = site.await_check(&head, "naksha/plan: dev", "failure");
-    assert_eq!(words, "1 action that no pull request in the queue showed");
+    assert_eq!(words, "1 action that its pull request did not show");
     site.await_check(&head, "naksha", "failure");
     await_true("the queue to drop it", || must(github.look_at_queue(number)) == Queued::Dropped);
 }

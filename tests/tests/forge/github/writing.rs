@@ -135,27 +135,27 @@ async fn a_deployment_is_told_step_by_step_and_each_step_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_replaced_and_comes_back_is_deployed_once_more() {
+async fn what_was_replaced_is_done_and_what_begins_again_is_deployed_once_more() {
     let Some(stage) = as_app() else { return };
     let (forge, github) = (stage.forge(), &stage.forged.github);
     let (first, second) = (stage.push("one"), stage.push("two"));
-    let done = async |revision: &Revision| {
-        forge.deploy(&deployment(revision, DeploymentState::Done, "applied")).await.expect("should be taken");
+    let told = async |revision: &Revision, state: DeploymentState| {
+        forge.deploy(&deployment(revision, state, "applied")).await.expect("should be taken");
     };
-    done(&first).await;
-    done(&second).await;
-    done(&first).await;
-    done(&first).await;
-    let told: Vec<_> = github.deployments().into_iter().map(|(_, sha, states)| (sha, states)).collect();
+    told(&first, DeploymentState::Done).await;
+    told(&second, DeploymentState::Done).await;
+    // Said again, after a restart for instance: the page goes on showing the second.
+    told(&first, DeploymentState::Done).await;
+    let all = || github.deployments().into_iter().map(|(_, sha, states)| (sha, states)).collect::<Vec<_>>();
     let states = |states: &[&str]| states.iter().map(|state| (*state).to_owned()).collect::<Vec<_>>();
     let replaced = states(&["success", "inactive"]);
+    assert_eq!(all(), [(first.to_string(), replaced.clone()), (second.to_string(), states(&["success"]))]);
+    told(&first, DeploymentState::Running).await;
+    told(&first, DeploymentState::Done).await;
+    let again = states(&["in_progress", "success"]);
     assert_eq!(
-        told,
-        [
-            (first.to_string(), replaced.clone()),
-            (second.to_string(), replaced),
-            (first.to_string(), states(&["success"]))
-        ]
+        all(),
+        [(first.to_string(), replaced.clone()), (second.to_string(), replaced), (first.to_string(), again)]
     );
 }
 
