@@ -269,11 +269,14 @@ impl CommandsTask {
         else {
             return Ok(None);
         };
-        // A word is about what was there to be read when it was said.
+        // A word is about what was there to be read when it was said. Forges tell whole seconds.
         let head = self.0.forge.pull(asked.number).await?.head;
         let shown = shared.reviews.pulls(feed.name()).await?;
-        let is_about =
-            |shown: &ShownPull| shown.number == asked.number && shown.head == head && shown.at <= asked.made;
+        let is_about = |shown: &ShownPull| {
+            shown.number == asked.number
+                && shown.head == head
+                && shown.at.as_second() <= asked.made.as_second()
+        };
         if !shown.iter().any(is_about) {
             return Ok(Some(
                 Err("it moved since: look at what it proposes now, and say it again".to_owned()),

@@ -101,6 +101,14 @@ fn from_one_followed_branch_into_another_is_a_promotion() {
     let number = must(forged.open_into(&forged.writer, "main", "release", "release it"));
     assert_eq!(site.await_check(&trunk, "naksha/promote: order", "success"), "dev runs it and is well");
     assert_eq!(site.await_check(&trunk, "naksha/promote: soak", "success"), "dev was well with it for 2s");
+    // A copy of the branch is no way past the gates, and has one set of checks with it.
+    must(forged.pull(repository.folder(), "main"));
+    must(forged.branch(repository.folder(), "copy", "main"));
+    must(forged.push(repository.folder(), "copy", &forged.writer));
+    let copy = must(forged.open_into(&forged.writer, "copy", "release", "the same"));
+    let said = site.await_comment(&daemon, copy, &trunk);
+    assert!(said.contains("**Gates of live**"), "{said}");
+    must(forged.close(copy));
     site.await_check(&trunk, "naksha", "success");
     must(forged.merge(number, "merge"));
     let merged = must(forged.pull(repository.folder(), "release"));

@@ -196,7 +196,11 @@ fn who_is_named_may_skip_an_environment() {
     daemon.await_applied("dev", &head);
     let number = site.await_promotion(&daemon, "staging", &first);
     let proposed = site.head_of(number);
-    site.await_check(&proposed, "naksha/promote: soak", "pending");
+    await_true("the whole report", || {
+        must(forged.statuses(&proposed))
+            .iter()
+            .any(|(name, _, words)| name == "naksha" && words.contains("waits for"))
+    });
     must(forged.say(&forged.reader, number, "/naksha promote staging"));
     must(forged.say(&forged.writer, number, "/naksha promote staging"));
     let words = site.await_check(&proposed, "naksha/promote: soak", "success");
