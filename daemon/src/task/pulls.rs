@@ -7,7 +7,7 @@
 //! What was shown is remembered once it was said, and not before: an environment goes by it when the change is merged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
@@ -21,6 +21,7 @@ use tracing::{info, warn};
 use super::hosting::{Hosting, HostingError, hint};
 use super::planning::{Applied, Planned};
 use crate::failure::chain;
+use crate::metrics::RepositoryLabels;
 use crate::promotion::Promoted;
 use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, begun, head_of};
 use crate::registry::Handle;
@@ -186,7 +187,11 @@ impl PullsTask {
         let (head, base) = (pull.head.clone(), base.clone());
         let from = (!pull.is_fork).then(|| pull.branch.clone());
         let change = Change { head, at: head_of(pull.number)?, from, base, is_trusted };
+        let begun_at = Instant::now();
         let Planned { report, plans, applied, promotions, gates } = self.0.plan(&change, None).await?;
+        let labels = RepositoryLabels { repository: self.0.feed.name().to_string() };
+        let seconds = &self.0.shared.metrics.pull_plan_seconds;
+        seconds.get_or_create(&labels).observe(begun_at.elapsed().as_secs_f64());
         // I/O: nothing stale is said of a newer head, and nothing new of what is merged
         if !self.is_as_planned(pull).await? {
             return Ok(None);
@@ -206,8 +211,9 @@ impl PullsTask {
         self.0.shown.notify_one();
         self.0.set(&pull.head, &sums, &known).await?;
         self.0.reported.send_replace(());
-        info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
         let Change { head, base, .. } = change;
+        let (name, number) = (self.0.feed.name(), pull.number);
+        info!(repository = %name, pull = %number, head = head.short(), base = base.head().short(), "reported");
         Ok(Some(Word { head, base, applied, promotions, gates }))
     }
 
