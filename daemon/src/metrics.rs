@@ -71,6 +71,7 @@ pub struct Metrics {
     pub fetches: Family<RepositoryLabels, Counter>,
     pub fetch_failing: Family<RepositoryLabels, Gauge>,
     pub forge_left: Family<RepositoryLabels, Gauge>,
+    pub pull_plan_seconds: Family<RepositoryLabels, Histogram, fn() -> Histogram>,
     cluster_allowed: Family<ClusterLabels, Gauge>,
     cluster_in_flight: Family<ClusterLabels, Gauge>,
     cluster_throttled: Family<ClusterLabels, Counter>,
@@ -91,6 +92,23 @@ fn durations() -> Histogram {
     Histogram::new(exponential_buckets(start, factor, length))
 }
 
+fn register_pulls(
+    registry: &mut Registry,
+    left: &Family<RepositoryLabels, Gauge>,
+    seconds: &Family<RepositoryLabels, Histogram, fn() -> Histogram>,
+) {
+    registry.register(
+        "naksha_forge_requests_left",
+        "Requests that a forge takes of us until its limit begins anew",
+        left.clone(),
+    );
+    registry.register(
+        "naksha_pull_plan_duration_seconds",
+        "How long it took to work out what is to be said of a pull request",
+        seconds.clone(),
+    );
+}
+
 impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
@@ -107,6 +125,7 @@ impl Metrics {
             fetches: Family::default(),
             fetch_failing: Family::default(),
             forge_left: Family::default(),
+            pull_plan_seconds: Family::new_with_constructor(durations),
             cluster_allowed: Family::default(),
             cluster_in_flight: Family::default(),
             cluster_throttled: Family::default(),
@@ -134,6 +153,7 @@ impl Metrics {
             fetches,
             fetch_failing,
             forge_left,
+            pull_plan_seconds,
             cluster_allowed,
             cluster_in_flight,
             cluster_throttled,
@@ -160,11 +180,7 @@ impl Metrics {
             "1 while a repository cannot be fetched",
             fetch_failing.clone(),
         );
-        registry.register(
-            "naksha_forge_requests_left",
-            "Requests that a forge takes of us until its limit begins anew",
-            forge_left.clone(),
-        );
+        register_pulls(registry, forge_left, pull_plan_seconds);
         registry.register(
             "naksha_cluster_requests_allowed",
             "Requests that a cluster is sent at a time at most, by what it says to them",

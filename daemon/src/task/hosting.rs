@@ -153,8 +153,11 @@ impl Hosting {
         }
     }
 
-    /// Waits until the forge may be written to.
+    /// Waits until the forge may be written to. One that tells no limit has none: Gitea, and an Enterprise Server as it comes.
     pub async fn turn(&self) {
+        if self.forge.budget().is_none() {
+            return;
+        }
         let wait = {
             let (since, pace) = &mut *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
             pace.turn(since.elapsed())

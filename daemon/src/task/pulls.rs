@@ -7,7 +7,7 @@
 //! What was shown is remembered once it was said, and not before: an environment goes by it when the change is merged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
@@ -21,8 +21,9 @@ use tracing::{info, warn};
 use super::hosting::{Hosting, HostingError, hint};
 use super::planning::{Applied, Planned};
 use crate::failure::chain;
+use crate::metrics::RepositoryLabels;
 use crate::promotion::Promoted;
-use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, begun, head_of};
+use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, begun, head_of, is_said};
 use crate::registry::Handle;
 
 /// How long a new base may take to be applied before what is open is planned on it.
@@ -209,7 +210,11 @@ impl PullsTask {
         // pure but for reading: what is to be said
         let (head, base) = (pull.head.clone(), base.clone());
         let change = Change { head, at: head_of(pull.number)?, base, is_trusted };
+        let begun_at = Instant::now();
         let Planned { report, plans, applied, promotions, gates } = self.0.plan(&change, None).await?;
+        let labels = RepositoryLabels { repository: self.0.feed.name().to_string() };
+        let seconds = &self.0.shared.metrics.pull_plan_seconds;
+        seconds.get_or_create(&labels).observe(begun_at.elapsed().as_secs_f64());
         // I/O: nothing stale is said of a newer head, and nothing new of what is merged
         if !self.is_as_planned(pull).await? {
             return Ok(None);
@@ -229,8 +234,9 @@ impl PullsTask {
         self.0.shown.notify_one();
         self.0.set(&pull.head, &sums, &known).await?;
         self.0.reported.send_replace(());
-        info!(repository = %self.0.feed.name(), pull = %pull.number, head = pull.head.short(), "reported");
         let Change { head, base, .. } = change;
+        let (name, number) = (self.0.feed.name(), pull.number);
+        info!(repository = %name, pull = %number, head = head.short(), base = base.head().short(), "reported");
         let (checks, beside) = (report.checks, BTreeSet::new());
         Ok(Some(Word { head, base, applied, promotions, gates, checks, beside }))
     }
@@ -250,7 +256,7 @@ impl PullsTask {
     ) -> Result<(), HostingError> {
         let ours = comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER));
         match ours {
-            Some(comment) if comment.text.trim_end() == text.trim_end() => {}
+            Some(comment) if is_said(&comment.text, text) => {}
             Some(comment) => {
                 self.0.turn().await;
                 self.0.forge.edit(comment.id, text).await?;

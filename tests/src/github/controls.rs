@@ -171,6 +171,11 @@ impl GitHub {
         self.state().limits.hourly = hourly;
     }
 
+    /// Whether it limits anything at all: an Enterprise Server does not, as it comes.
+    pub fn limit(&self, is_limited: bool) {
+        self.state().limits.is_off = !is_limited;
+    }
+
     /// Things that each caller may say within a minute; nothing: as many as they like.
     pub fn limit_content(&self, a_minute: Option<usize>) {
         self.state().limits.content_a_minute = a_minute;

@@ -11,6 +11,7 @@ mod hostile;
 mod idle;
 mod peers;
 mod plan;
+mod pulls;
 mod result;
 mod shop;
 
@@ -89,6 +90,17 @@ const BENCHMARKS: &[(&str, &str, Benchmark)] = &[
         "k8s-hold-100k",
         "100,000 ConfigMaps of 2 KB: memory, restart and idling of the daemon that owns them",
         cluster::hold_100k,
+    ),
+    (
+        "pr-report",
+        "from an opened pull request to \"in progress\" and to its report, reference product, GitHub and Gitea",
+        pulls::report,
+    ),
+    ("pr-100-open", "100 open pull requests, and the base moves: time and requests", pulls::hundred_open),
+    (
+        "pr-one-changed",
+        "a pull request that changes one of 1000 units, against a 10-unit repository",
+        pulls::one_changed,
     ),
     ("render-vs-kustomize", "rendering 1000 units against `kustomize build`", peers::kustomize),
 ];
