@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use naksha_environments::codes::{Code, daemon as codes};
+use naksha_executor::port::forge::ForgeError;
 use naksha_executor::port::secrets::SecretError;
 use naksha_executor::port::store::StoreError;
 use naksha_executor::port::target::TargetError;
@@ -51,6 +52,9 @@ fn own_code(error: &(dyn Error + 'static)) -> Option<(Code, String)> {
         return Some((error.code(), error.hint().to_owned()));
     }
     if let Some(error) = error.downcast_ref::<SecretError>() {
+        return Some((error.code(), error.hint().to_owned()));
+    }
+    if let Some(error) = error.downcast_ref::<ForgeError>() {
         return Some((error.code(), error.hint().to_owned()));
     }
     if let Some(error) = error.downcast_ref::<ConfigError>() {

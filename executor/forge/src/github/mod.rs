@@ -15,7 +15,10 @@ mod deployments;
 mod installation;
 mod jwt;
 mod output;
+mod protection;
 mod pulls;
+mod rights;
+mod setup;
 mod wire;
 
 use async_trait::async_trait;
@@ -36,6 +39,7 @@ use crate::token::Place;
 use crate::wire::{CollaboratorDto, CommentDto, MadeDto, RepositoryDto, UserDto};
 
 pub use self::installation::Installation;
+pub use self::rights::app_rights;
 
 const MANNERS: Manners = Manners {
     accept: "application/vnd.github+json",
