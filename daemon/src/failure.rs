@@ -11,6 +11,7 @@ use naksha_executor::port::target::TargetError;
 use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::git::GitError;
+use crate::setup::PerformError;
 use crate::supervisor::DaemonError;
 use crate::target::TargetOpenError;
 
@@ -56,6 +57,10 @@ fn own_code(error: &(dyn Error + 'static)) -> Option<(Code, String)> {
     }
     if let Some(error) = error.downcast_ref::<ForgeError>() {
         return Some((error.code(), error.hint().to_owned()));
+    }
+    // It is the forge's error, which is not in its chain.
+    if let Some(PerformError::Forge(error)) = error.downcast_ref::<PerformError>() {
+        return own_code(error);
     }
     if let Some(error) = error.downcast_ref::<ConfigError>() {
         return Some((error.code(), error.hint().to_owned()));

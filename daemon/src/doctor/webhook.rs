@@ -62,7 +62,7 @@ fn judge(path: &str, hooks: Result<Vec<Hook>, ForgeError>) -> Finding {
         return Finding::error(ABOUT, format!("{url} is called without a signature, and refuses that"), hint);
     }
     let missing = |wanted: &&str| !events.iter().any(|event| event == *wanted || event == "*");
-    let missing: Vec<_> = HOOK_EVENTS.into_iter().filter(|wanted| missing(&wanted)).collect();
+    let missing: Vec<_> = HOOK_EVENTS.into_iter().filter(|wanted| missing(wanted)).collect();
     if !missing.is_empty() {
         return Finding::warning(ABOUT, format!("{url} is not told of: {}", missing.join(", ")), MAKE);
     }

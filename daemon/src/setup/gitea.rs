@@ -26,7 +26,7 @@ pub(super) fn webhook(place: &Place) -> Step {
     let text = format!(
         "So that nothing waits for the next look. Its secret:\n\n{}\n\n\
          At {}/settings/hooks/gitea/new:\n\n{}\n\n\
-         A proxy with TLS hands that address on to the daemon, which listens on 127.0.0.1:8642 (`http.listen`).",
+         A proxy with TLS hands that address on to the daemon, which listens on 127.0.0.1:8642 (`http.listen`).{}",
         copied(&secret_command(&place.webhook_secret())),
         place.page(),
         copied(&format!(
@@ -36,7 +36,8 @@ pub(super) fn webhook(place: &Place) -> Step {
              Secret              what the file holds\n\
              Trigger on          Push; all of Pull Request Events; Issue Comment",
             place.webhook()
-        ))
+        )),
+        place.stand_in()
     );
     Step::new("A webhook", text)
 }

@@ -27,7 +27,7 @@ pub(super) fn webhook(place: &Place) -> Step {
         "So that nothing waits for the next look. Its secret:\n\n{}\n\n\
          The App's settings have the address, and take the secret; an App has one address. Other repositories have a webhook of their own, at\n\
          {}/settings/hooks/new:\n\n{}\n\n\
-         A proxy with TLS hands that address on to the daemon, which listens on 127.0.0.1:8642 (`http.listen`).",
+         A proxy with TLS hands that address on to the daemon, which listens on 127.0.0.1:8642 (`http.listen`).{}",
         copied(&secret_command(&place.webhook_secret())),
         place.page(),
         copied(&format!(
@@ -36,7 +36,8 @@ pub(super) fn webhook(place: &Place) -> Step {
              Secret              what the file holds\n\
              Events              Pushes, Pull requests, Issue comments",
             place.webhook()
-        ))
+        )),
+        place.stand_in()
     );
     Step::new("A webhook", text)
 }

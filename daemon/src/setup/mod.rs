@@ -13,6 +13,6 @@ mod place;
 mod steps;
 
 pub use manifest::manifest;
-pub use perform::{Performed, Secret, perform};
+pub use perform::{PerformError, Performed, perform};
 pub use place::{Place, PlaceError, Site};
 pub use steps::{Step, configuration, steps};

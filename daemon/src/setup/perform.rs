@@ -36,7 +36,7 @@ pub enum PerformError {
 
 /// The secret of a webhook, and where it is kept.
 #[derive(Debug)]
-pub struct Secret {
+struct Secret {
     path: PathBuf,
     text: Text,
     /// Not kept yet.
@@ -45,7 +45,7 @@ pub struct Secret {
 
 impl Secret {
     /// The one that is there, or a new one.
-    pub fn at(path: &Path) -> Result<Self, PerformError> {
+    fn at(path: &Path) -> Result<Self, PerformError> {
         let refuse = |source| PerformError::Secret { path: path.to_owned(), source };
         match fs::read_to_string(path) {
             Ok(text) if !text.trim().is_empty() => {

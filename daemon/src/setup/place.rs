@@ -134,6 +134,16 @@ impl Place {
         format!("{}.git", self.page())
     }
 
+    /// What stands in for where the forge reaches the daemon, in words.
+    pub fn stand_in(&self) -> String {
+        match &self.daemon {
+            Some(_) => String::new(),
+            None => format!(
+                "\n{SOMEWHERE} stands for where the forge reaches the daemon; `--address` says where that is."
+            ),
+        }
+    }
+
     /// What the forge calls.
     pub fn webhook(&self) -> String {
         let daemon = self.daemon.as_deref().unwrap_or(SOMEWHERE).trim_end_matches('/');

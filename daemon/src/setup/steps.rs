@@ -26,7 +26,8 @@ pub fn steps(place: &Place) -> Vec<Step> {
         Site::GitHub { .. } => (github::identity(place), github::webhook(place), github::protection(place)),
         Site::Gitea { .. } => (gitea::identity(place), gitea::webhook(place), gitea::protection(place)),
     };
-    vec![identity, configured(place), webhook, protection, first_pull_request(place)]
+    // GitHub lets one require a check only once it was reported.
+    vec![identity, webhook, configured(place), first_pull_request(place), protection]
 }
 
 /// The repository's part of the daemon's configuration, and nothing else.
@@ -75,16 +76,21 @@ fn configured(place: &Place) -> Step {
 
 fn first_pull_request(place: &Place) -> Step {
     let compare = format!("{}/compare/main...first-change", place.page());
+    let clone = shell(&place.clone_url());
+    let commands = format!(
+        "git clone {clone} infra && cd infra\n\
+         naksha init && git add . && git commit -m start && git push     # unless it has environments already\n\
+         git switch -c first-change\n\
+         sed -i 's/replicas: 2/replicas: 3/' environments/dev/environment.yaml\n\
+         naksha plan\n\
+         git commit -am \"three replicas\" && git push -u origin first-change"
+    );
     let text = format!(
-        "{}\n\nOpen the pull request at {compare}. Within a minute it has the check `{AGGREGATE}` and a comment that says what merging\n\
-         it does to each environment; merged, it is applied, and the comment says so. What the trunk held before the daemon began was shown\n\
-         to nobody: `naksha status` says which plan waits, and `naksha ack PLAN --reason …` lets it through once.",
-        copied(
-            "naksha init infra && cd infra         # unless the repository has its environments already\n\
-             git switch -c first-change            # change something below environments/ or units/\n\
-             naksha plan\n\
-             git commit -am \"a first change\" && git push -u origin first-change"
-        )
+        "{}\n\nOpen the pull request at {compare}.\n\
+         Within a minute it has the check `{AGGREGATE}` and a comment that says what merging it does to each environment; merged, it is\n\
+         applied, and the comment says so. What the trunk held before was shown to nobody: `naksha status` says which plan waits, and\n\
+         `naksha ack PLAN --reason …` lets it through, once.",
+        copied(&commands)
     );
     Step::new("The first pull request", text)
 }

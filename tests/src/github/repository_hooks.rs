@@ -18,8 +18,8 @@ pub(super) struct RepositoryHook {
     pub(super) secret: Option<String>,
     pub(super) events: Vec<String>,
     pub(super) is_active: bool,
-    /// What came of the last delivery; nothing: there was none.
-    pub(super) last: Option<Option<u16>>,
+    /// What was answered to the last delivery, 502 where nobody did; nothing: there was none.
+    pub(super) last: Option<u16>,
 }
 
 impl RepositoryHook {
@@ -97,14 +97,12 @@ impl Shapes<'_> {
         }
         let last = match last {
             None => json!({"code": null, "status": "unused", "message": null}),
-            Some(Some(code)) if (200..300).contains(code) => {
+            Some(code) if (200..300).contains(code) => {
                 json!({"code": code, "status": "active", "message": "OK"})
             }
-            Some(Some(code)) => {
-                json!({"code": code, "status": "invalid_http_response", "message": format!("Invalid HTTP Response: {code}")})
-            }
-            Some(None) => {
-                json!({"code": 502, "status": "failed_to_connect", "message": "failed to connect to host"})
+            Some(code) => {
+                let words = format!("Invalid HTTP Response: {code}");
+                json!({"code": code, "status": "invalid_http_response", "message": words})
             }
         };
         json!({"type": "Repository", "id": id, "name": "web", "active": is_active, "events": events,

@@ -234,8 +234,8 @@ fn send_out(shared: &Arc<Shared>, state: &mut State) {
         let name = event.described_as();
         let wrong = Description::shared().check_webhook(&name, &event.payload);
         state.violations.extend(wrong.into_iter().map(|words| format!("webhook {name}: {words}")));
-        for hook in state.hooks.repository.iter().filter(|hook| hook.listens_to(event.name)).cloned() {
-            let (shared, event) = (Arc::clone(shared), event.clone());
+        for hook in state.hooks.repository.iter().filter(|hook| hook.listens_to(event.name)) {
+            let (shared, hook, event) = (Arc::clone(shared), hook.clone(), event.clone());
             RUNTIME.spawn(async move { told_by_hook(&shared, &hook, &event).await });
         }
         let Some((url, secret)) = state.hooks.target.clone() else { continue };
@@ -244,12 +244,15 @@ fn send_out(shared: &Arc<Shared>, state: &mut State) {
     }
 }
 
+/// What GitHub says where nobody answers.
+const NOBODY: u16 = 502;
+
 async fn told_by_hook(shared: &Shared, hook: &RepositoryHook, event: &Event) {
     let secret = hook.secret.as_deref().unwrap_or_default();
     let (status, _) = deliver(&hook.url, secret, event).await;
     let mut state = shared.state();
     if let Some(hook) = state.hooks.repository.iter_mut().find(|known| known.id == hook.id) {
-        hook.last = Some(status);
+        hook.last = Some(status.unwrap_or(NOBODY));
     }
 }
 

@@ -150,10 +150,10 @@ fn a_github_app_is_asked_for_what_the_daemon_uses() {
         text.lines().filter(|line| line.starts_with(|sign: char| sign.is_ascii_digit())).collect();
     let expected = [
         "1. A GitHub App",
-        "2. Tell the daemon",
-        "3. A webhook",
-        "4. Require the check `naksha`, from the App",
-        "5. The first pull request",
+        "2. A webhook",
+        "3. Tell the daemon",
+        "4. The first pull request",
+        "5. Require the check `naksha`, from the App",
     ];
     assert_eq!(heads, expected);
     let server = ["init", "--github", "o/r", "--api", "https://ghes.example/api/v3"];

@@ -19,6 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(500);
 /// Lines of a comment that are shown.
 const GIST: usize = 14;
+/// Characters of a reason that are shown: one names every action.
+const WORDS: usize = 160;
+/// Signs as the forge's pages show them.
+const SIGNS: [(&str, &str); 3] = [(":white_check_mark:", "✓"), (":hourglass:", "…"), (":x:", "✗")];
 const CHANGED: &str = "naksha.yaml";
 const LOCK: &str = "environments/staging/lock.yaml";
 
@@ -162,7 +166,7 @@ impl Play<'_> {
         self.stage.say(
             "dev follows the trunk. What no pull request showed is held, and so is the very first commit:",
         );
-        self.stage.show(held.why.first().map_or("", String::as_str));
+        self.stage.show(&cut(held.why.first().map_or("", String::as_str)));
         let plan = held.plan.context("what is held is a plan")?;
         self.stage.show(&self.ground.run(&["ack", &plan, "--reason", "it is the first commit"])?);
         let status = self.status("dev", "synced", |status| status.state == "synced")?;
@@ -182,6 +186,7 @@ impl Play<'_> {
         let checks = self.passed(&pull.head)?;
         self.stage.say("Its gates are checks, and open by themselves:");
         self.show_checks(&checks, "naksha/promote");
+        self.stage.say("and its comment is that of every pull request:");
         self.show_gist(&self.said(&pull, &pull.head.as_str()[..10])?);
         self.merge(&pull)?;
         let status = self.synced_at("staging", source)?;
@@ -196,8 +201,12 @@ impl Play<'_> {
         let text = text.replace("owner: platform", "owner: data-platform");
         let pull = self.open("another-owner", "another owner", CHANGED, text)?;
         self.stage.say(&format!("Somebody opened \"{}\": {}", pull.title, pull.page));
+        let opened = Instant::now();
         let checks = self.passed(&pull.head)?;
-        self.stage.say("A few seconds later it has checks, of which `naksha` sums up all others:");
+        self.stage.say(&format!(
+            "{:.1} s later it has checks, of which `{AGGREGATE}` sums up all others:",
+            opened.elapsed().as_secs_f64()
+        ));
         self.show_checks(&checks, AGGREGATE);
         self.stage.say("and a comment, which begins:");
         self.show_gist(&self.said(&pull, &pull.head.as_str()[..10])?);
@@ -230,13 +239,19 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// The beginning of a comment, as far as it reads without a browser.
+    /// The beginning of a comment, as far as it reads without a browser and is not shown otherwise.
     fn show_gist(&self, comment: &str) {
+        let is_plain = |line: &&str| !line.starts_with('<') && !line.starts_with("**Gates");
         let lines = comment.lines().map(str::trim_end).filter(|line| !line.starts_with("<!--"));
-        let lines: Vec<_> =
-            lines.skip_while(|line| line.is_empty()).take_while(|line| !line.starts_with('<')).collect();
+        let lines: Vec<_> = lines.skip_while(|line| line.is_empty()).take_while(is_plain).collect();
         let gist: Vec<_> = lines.iter().take(GIST).copied().collect();
-        let more = if lines.len() > gist.len() { "\n…" } else { "" };
-        self.stage.show(&format!("{}{more}", gist.join("\n").trim_end()));
+        let gist = SIGNS.iter().fold(gist.join("\n"), |text, (name, sign)| text.replace(name, sign));
+        self.stage.show(gist.trim_end());
     }
+}
+
+/// The beginning of what is long.
+fn cut(words: &str) -> String {
+    let begin: String = words.chars().take(WORDS).collect();
+    if begin.len() < words.len() { format!("{begin} …") } else { begin }
 }

@@ -94,9 +94,9 @@ impl GitHub {
             Err(ForgeError::Missing(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let ruled = rules.into_iter().filter(|rule| rule.kind == "required_status_checks");
-        let ruled = ruled.flat_map(|rule| rule.parameters.required_status_checks);
-        all.extend(ruled.map(|one| RequiredCheck { name: one.context, app: one.integration_id }));
+        let in_force = rules.into_iter().filter(|rule| rule.kind == "required_status_checks");
+        let checks = in_force.flat_map(|rule| rule.parameters.required_status_checks);
+        all.extend(checks.map(|one| RequiredCheck { name: one.context, app: one.integration_id }));
         Ok(all)
     }
 

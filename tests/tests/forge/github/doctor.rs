@@ -135,8 +135,17 @@ fn a_person_with_a_token_is_told_what_it_may() {
     site.forged.github.scope_tokens("public_repo");
     let printed = site.doctor().expect_code(1);
     assert_found(&printed, "rights", "error", "scope `repo`");
-    std::fs::write(&token, &site.forged.reader.token).unwrap();
+    fs::write(&token, &site.forged.reader.token).unwrap();
     site.forged.github.scope_tokens("repo");
     assert_found(&site.doctor().expect_code(1), "rights", "error", "writing to the repository");
     assert_eq!(site.doctor().json()["errors"], json!(1));
+
+    // An administrator is shown what became of what was sent last. Nobody listens there.
+    fs::write(&token, &site.forged.admin.token).unwrap();
+    let config = json!({"url": "http://127.0.0.1:9/webhooks/infra", "content_type": "json", "secret": "x"});
+    let hook = json!({"name": "web", "events": ["*"], "active": true, "config": config});
+    must(site.forged.admin.api().create(&format!("/repos/{}/hooks", site.forged.full_name), &hook));
+    site.change("more", FILE, "replicas: 2", "replicas: 3");
+    let is_told = || found(&site.doctor(), "webhook").1.contains("did not take the last one: 502");
+    naksha_tests::await_true("what became of it", is_told);
 }
