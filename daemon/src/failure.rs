@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use naksha_environments::codes::{Code, daemon as codes};
+use naksha_executor::port::forge::ForgeError;
 use naksha_executor::port::secrets::SecretError;
 use naksha_executor::port::store::StoreError;
 use naksha_executor::port::target::TargetError;
@@ -10,6 +11,7 @@ use naksha_executor::port::target::TargetError;
 use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::git::GitError;
+use crate::setup::PerformError;
 use crate::supervisor::DaemonError;
 use crate::target::TargetOpenError;
 
@@ -52,6 +54,13 @@ fn own_code(error: &(dyn Error + 'static)) -> Option<(Code, String)> {
     }
     if let Some(error) = error.downcast_ref::<SecretError>() {
         return Some((error.code(), error.hint().to_owned()));
+    }
+    if let Some(error) = error.downcast_ref::<ForgeError>() {
+        return Some((error.code(), error.hint().to_owned()));
+    }
+    // It is the forge's error, which is not in its chain.
+    if let Some(PerformError::Forge(error)) = error.downcast_ref::<PerformError>() {
+        return own_code(error);
     }
     if let Some(error) = error.downcast_ref::<ConfigError>() {
         return Some((error.code(), error.hint().to_owned()));

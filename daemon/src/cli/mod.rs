@@ -9,6 +9,7 @@ mod completion;
 mod config;
 mod daemon;
 mod diff;
+mod doctor;
 mod events;
 mod explain;
 mod forget;
@@ -92,7 +93,7 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a starter repository
+    /// Write a starter repository, or say what a forge needs
     Init(init::Init),
     /// Report everything that is wrong: definitions, what they render, what policies say
     Check(check::Check),
@@ -102,6 +103,8 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Watch repositories and keep their environments applied
     Daemon(daemon::Daemon),
+    /// Look over Git and forges as configured: rights, webhooks, protection, clocks
+    Doctor(doctor::Doctor),
     /// Show every environment, and why something is not applied
     Status(status::Status),
     /// Show the objects of environments, what was made for them, their health, and why
@@ -206,6 +209,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Render(command) => command.run(context),
         Command::Plan(command) => command.run(context),
         Command::Daemon(command) => command.run(context),
+        Command::Doctor(command) => command.run(context),
         Command::Status(command) => command.run(context),
         Command::Tree(command) => command.run(context),
         Command::Events(command) => command.run(context),

@@ -6,7 +6,6 @@
 mod chapters;
 mod cleanup;
 mod ground;
-mod interrupt;
 mod people;
 
 use std::path::PathBuf;
@@ -16,10 +15,10 @@ use anyhow::{Context as _, bail};
 use naksha_environments::ids::EnvironmentName;
 
 use super::Stage;
+use super::interrupt::Interrupt;
 use crate::cli::Outcome;
 use cleanup::Left;
 use ground::Ground;
-use interrupt::Interrupt;
 use people::People;
 
 /// What the command line says.

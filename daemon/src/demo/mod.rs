@@ -1,10 +1,12 @@
 //! `naksha demo`: the whole loop on a scratch repository, with the real daemon, as a story of real commits.
 //!
 //! Nothing is staged: every chapter makes a commit or edits a file, waits for what the daemon says, and checks the
-//! effect on disk, or on the cluster of `--kubernetes`. A chapter whose effect does not show ends the demo with an error.
+//! effect on disk, on the cluster of `--kubernetes`, or on the forge of `--gitea`. A chapter whose effect does not show ends the demo with an error.
 
 mod chapters;
 mod cluster;
+mod gitea;
+mod interrupt;
 mod playground;
 mod program;
 
@@ -43,15 +45,28 @@ pub struct Demo {
     /// Namespace of --kubernetes; must not exist [default: a name that nobody has]
     #[arg(long, value_name = "NAME", requires = "kubernetes")]
     namespace: Option<String>,
+    /// Play pull requests and promotions on this Gitea or Forgejo, in a repository that the demo makes and deletes
+    #[arg(long, value_name = "URL", conflicts_with_all = ["serve", "kubernetes"], requires = "token_file")]
+    gitea: Option<String>,
+    /// File with a token for --gitea; its scopes are write:repository, write:issue, write:user and write:organization
+    #[arg(long, value_name = "FILE", requires = "gitea")]
+    token_file: Option<PathBuf>,
+    /// Organisation of the repository of --gitea [default: whom the token belongs to]
+    #[arg(long, value_name = "NAME", requires = "gitea")]
+    owner: Option<String>,
 }
 
 impl Demo {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let started = Instant::now();
-        let Self { keep, quiet, serve, folder, kubernetes, kubeconfig, namespace } = self;
+        let Self { keep, quiet, serve, folder, kubernetes, kubeconfig, namespace, gitea, token_file, owner } =
+            self;
         let stage = Stage { terminal: context.terminal, quiet };
         if let Some(context) = kubernetes {
             return cluster::play(&stage, &cluster::Asked { context, kubeconfig, namespace, folder, keep });
+        }
+        if let (Some(url), Some(token_file)) = (gitea, token_file) {
+            return gitea::play(&stage, &gitea::Asked { url, token_file, owner, folder, keep });
         }
         let playground = Playground::create(folder, keep || serve)?;
         let Playground { scratch, .. } = &playground;

@@ -12,6 +12,7 @@ mod error;
 mod lfs;
 mod listing;
 mod local;
+mod look;
 mod merge;
 mod mirror;
 mod names;
@@ -29,6 +30,7 @@ pub(crate) mod tests;
 
 pub use config::{CredentialPlaces, Limits, MirrorConfig, PlainHttp, RemoteUrl, SshUrl};
 pub use error::GitError;
+pub use look::{Seen, look};
 pub use merge::{Merged, conflict};
 pub use mirror::{Fetched, Mirror};
 pub use notes::{NOTES_REF, NotePlace};

@@ -8,6 +8,7 @@
 //! target, and nothing of a fork is compared with one.
 
 mod command;
+mod names;
 mod outlook;
 mod pace;
 mod proposal;
@@ -15,8 +16,9 @@ mod report;
 mod sequel;
 
 pub use command::{Command, parse as parse_command};
+pub use names::{AGGREGATE, Meant, meant};
 pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use pace::Pace;
 pub use proposal::{Base, Change, Proposal, Proposed, bases, head_of, promotions, propose};
-pub use report::{AGGREGATE, Gates, MARKER, Report, Seen, Subject, begun, conflict, cut, is_said, report};
+pub use report::{Gates, MARKER, Report, Seen, Subject, begun, conflict, cut, is_said, report};
 pub use sequel::{Fate, HELD, call, call_is_over, call_marker, fate, sequel};

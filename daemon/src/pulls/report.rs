@@ -12,12 +12,11 @@ use naksha_renderer::present::{
     COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, inline, markdown,
 };
 
+use super::names::{self, AGGREGATE};
 use super::outlook::{Outlook, Prospect, UNAFFECTED};
 
 /// By this line our comment is known among those of one author. Part of the contract with comments of earlier versions.
 pub const MARKER: &str = "<!-- naksha: report -->";
-/// The check that sums up all others: the one to require.
-pub const AGGREGATE: &str = "naksha";
 /// Bytes of the comment that are not the plans': head, list of environments, foot.
 const FRAME: usize = 8_000;
 /// Bytes of a plan in the text of a check: what GitHub takes in its two fields, less what a page costs.
@@ -61,8 +60,8 @@ pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]
     let policy = blocking(outlooks);
     let mut checks: Vec<Check> = told.iter().map(Told::check).collect();
     let annotations = found(outlooks);
-    checks.push(Check { annotations, ..check("naksha/policy", state_of(policy == 0), findings(policy)) });
-    checks.push(check("naksha/workflows", CheckState::Passed, workflows(outlooks)));
+    checks.push(Check { annotations, ..check(names::POLICY, state_of(policy == 0), findings(policy)) });
+    checks.push(check(names::WORKFLOWS, CheckState::Passed, workflows(outlooks)));
     let gates = Gate::ALL.map(|gate| gate_check(gate, subject.gates));
     let aggregate = aggregate(&told, policy, errors, &gates);
     checks.extend(gates);
@@ -106,7 +105,7 @@ pub fn begun() -> Check {
 
 /// One gate, over every promotion that it is: the worst decides, and all are told.
 fn gate_check(gate: Gate, gates: &Gates) -> Check {
-    let name = format!("naksha/promote: {}", gate.word());
+    let name = names::promote(gate);
     if gates.is_empty() {
         return check(&name, CheckState::Passed, "not a promotion".to_owned());
     }
@@ -174,8 +173,11 @@ impl Told {
 
     fn check(&self) -> Check {
         let (text, annotations) = (self.text.clone(), self.annotations.clone());
-        let name = format!("naksha/plan: {}", self.environment);
-        Check { text, annotations, ..check(&name, self.state, clean_line(&self.words)) }
+        Check {
+            text,
+            annotations,
+            ..check(&names::plan(&self.environment), self.state, clean_line(&self.words))
+        }
     }
 }
 

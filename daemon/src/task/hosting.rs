@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use naksha_executor::port::forge::{ForgeError, PullNumber, SharedForge};
 use naksha_executor::port::store::StoreError;
-use naksha_executor_forge::{GitHub, Gitea};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Feed, Shared};
-use crate::config::{Access, ForgeConfig};
+use crate::config::ForgeConfig;
 use crate::failure::chain;
 use crate::git::GitError;
 use crate::metrics::RepositoryLabels;
@@ -74,7 +73,7 @@ impl Hosting {
     /// Nothing where the repository has no forge, or one that cannot be opened. Must be called inside a tokio runtime.
     pub fn of(shared: &Arc<Shared>, feed: &Feed) -> Option<Self> {
         let config = feed.config.forge.as_ref()?;
-        let access = match config.opened() {
+        let forge: SharedForge = match crate::forge::open(config, feed.installation.as_ref()) {
             Ok(opened) => opened,
             Err((key, reason)) => {
                 warn!(repository = %feed.name(), key, reason, "pull requests are not looked at");
@@ -82,15 +81,6 @@ impl Hosting {
                     reviewed.tell_trouble(format!("`{key}`: {reason}"));
                 }
                 return None;
-            }
-        };
-        let forge: SharedForge = match (access, &feed.installation) {
-            (Access::Gitea { address, token }, _) => {
-                Arc::new(Gitea::new(&address, &config.repository, token))
-            }
-            (Access::GitHub { .. }, Some(installation)) => Arc::new(GitHub::installed(installation)),
-            (Access::GitHub { address, identity }, None) => {
-                Arc::new(GitHub::new(&address, &config.repository, identity))
             }
         };
         let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));

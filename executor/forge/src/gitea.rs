@@ -1,5 +1,8 @@
 //! Gitea and Forgejo (API v1 of Gitea 1.26).
 
+mod scratch;
+mod setup;
+
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -17,10 +17,12 @@ mod gitea;
 mod github;
 mod remembered;
 mod rest;
+mod setup;
 mod token;
 mod wire;
 
 pub use address::{Address, AddressError};
 pub use gitea::Gitea;
-pub use github::{GitHub, Identity, Installation};
+pub use github::{GitHub, Identity, Installation, app_rights};
+pub use setup::{Delivery, Done, HOOK_EVENTS, Hook, Lack, NewHook, RequiredCheck, Setup};
 pub use token::{Place, TokenError};

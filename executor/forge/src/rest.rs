@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, IF_NONE_MATCH, USER_AGENT};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use naksha_executor::port::forge::{Budget, ForgeError};
 use octocrab::{OctoBody, Octocrab};
 use serde::de::DeserializeOwned;
@@ -155,15 +157,7 @@ impl Rest {
         body: Option<&Value>,
         token: &Token,
     ) -> Result<Answer, ForgeError> {
-        let mut request = Request::builder()
-            .method(method.clone())
-            .uri(path)
-            .header(AUTHORIZATION, token.header())
-            .header(ACCEPT, self.manners.accept)
-            .header(USER_AGENT, "naksha");
-        if let Some((name, version)) = self.manners.version {
-            request = request.header(name, version);
-        }
+        let mut request = self.request(method, path, token);
         let kept = body.is_none().then(|| self.remembered.kept(path)).flatten();
         if let Some(kept) = &kept {
             request = request.header(IF_NONE_MATCH, kept.tag());
@@ -175,10 +169,7 @@ impl Rest {
             }
             None => String::new(),
         };
-        let request = request.body(OctoBody::from(text)).expect("should be a request: its path is escaped");
-        let answer = tokio::time::timeout(WITHIN, self.exchange(request)).await;
-        let answer = answer.map_err(|_| unreachable(&format!("no answer within {} s", WITHIN.as_secs())))?;
-        let answer = answer.map_err(|words| unreachable(&token.scrub(&words)))?;
+        let answer = self.exchange(request, text, token).await?;
         debug!(%method, path, status = answer.status.as_u16(), "forge");
         if body.is_none() {
             return Ok(self.remembered.settle(path, kept, answer));
@@ -187,7 +178,43 @@ impl Rest {
         Ok(answer)
     }
 
-    async fn exchange(&self, request: Request<OctoBody>) -> Result<Answer, String> {
+    /// What time it is at the forge, in whole seconds (RFC 9110, 6.6.1), by an answer of whatever kind.
+    pub(crate) async fn clock(&self, path: &str) -> Result<Timestamp, ForgeError> {
+        let token = self.credential.token().await?;
+        let request = self.request(&Method::GET, path, &token);
+        let answer = self.exchange(request, String::new(), &token).await?;
+        let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| rfc2822::parse(date).ok());
+        let date = date.ok_or_else(|| ForgeError::Strange("its answer has no date".to_owned()))?;
+        Ok(date.timestamp())
+    }
+
+    fn request(&self, method: &Method, path: &str, token: &Token) -> http::request::Builder {
+        let request = Request::builder()
+            .method(method.clone())
+            .uri(path)
+            .header(AUTHORIZATION, token.header())
+            .header(ACCEPT, self.manners.accept)
+            .header(USER_AGENT, "naksha");
+        match self.manners.version {
+            Some((name, version)) => request.header(name, version),
+            None => request,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: http::request::Builder,
+        body: String,
+        token: &Token,
+    ) -> Result<Answer, ForgeError> {
+        let request = request.body(OctoBody::from(body)).expect("should be a request: its path is escaped");
+        let answer = tokio::time::timeout(WITHIN, self.answered(request)).await;
+        let answer = answer.map_err(|_| unreachable(&format!("no answer within {} s", WITHIN.as_secs())))?;
+        answer.map_err(|words| unreachable(&token.scrub(&words)))
+    }
+
+    async fn answered(&self, request: Request<OctoBody>) -> Result<Answer, String> {
         let response = self.crab.send(request).await.map_err(|error| root_cause(&error))?;
         let (parts, body) = response.into_parts();
         let body = http_body_util::Limited::new(body, MAX_ANSWER).collect().await;

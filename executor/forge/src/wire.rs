@@ -29,6 +29,8 @@ pub(crate) struct RepositoryDto {
 pub(crate) struct PermissionsDto {
     #[serde(default)]
     pub(crate) push: bool,
+    #[serde(default)]
+    pub(crate) admin: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,6 +11,9 @@ use crate::api::Api;
 use crate::checkout::{self, git};
 use crate::person::Person;
 
+/// Of everybody.
+const PASSWORD: &str = "a-long-Passw0rd";
+
 /// A repository of its own owner, a bot that may write to it, and people.
 #[derive(Debug)]
 pub struct Forged {
@@ -47,15 +50,19 @@ impl Gitea {
 
     /// Somebody new.
     pub fn person(&self, login: &str) -> anyhow::Result<Person> {
-        let password = "a-long-Passw0rd";
-        let body = json!({"username": login, "email": format!("{login}@forge.test"), "password": password,
+        let body = json!({"username": login, "email": format!("{login}@forge.test"), "password": PASSWORD,
             "must_change_password": false});
         self.admin().create("/admin/users", &body)?;
-        let client = Api::with_password(&format!("{}/api/v1", self.url()), login, password)?;
-        let body = json!({"name": "test", "scopes": ["all"]});
+        let token = self.make_token(login, &["all"])?;
+        Ok(Person::new(login, &token, self.api_with(&token)?))
+    }
+
+    /// One more token of somebody.
+    fn make_token(&self, login: &str, scopes: &[&str]) -> anyhow::Result<String> {
+        let client = Api::with_password(&format!("{}/api/v1", self.url()), login, PASSWORD)?;
+        let body = json!({"name": self.next_name(), "scopes": scopes});
         let made = client.create(&format!("/users/{login}/tokens"), &body)?;
-        let token = made["sha1"].as_str().context("a token has a text")?;
-        Ok(Person::new(login, token, self.api_with(token)?))
+        Ok(made["sha1"].as_str().context("a token has a text")?.to_owned())
     }
 }
 
@@ -239,6 +246,11 @@ impl Forged {
         let body = json!({"type": "gitea", "active": true, "events": events,
             "config": {"url": url, "content_type": "json", "secret": secret}});
         self.gitea.admin().create(&self.path("/hooks"), &body).map(drop)
+    }
+
+    /// A token of the bot that may no more than this.
+    pub fn scoped_token(&self, scopes: &[&str]) -> anyhow::Result<String> {
+        self.gitea.make_token(&self.bot.login, scopes)
     }
 
     /// The token of the bot in a file, as the daemon's configuration names it.

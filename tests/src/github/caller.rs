@@ -92,6 +92,13 @@ fn need(operation: &str) -> Option<Need> {
         "repos/get" => need(&["metadata"], Read, Role::Read),
         // People have to be able to push to be told.
         "repos/get-collaborator-permission-level" => need(&["metadata"], Read, Role::Write),
+        "repos/get-branch-rules" => need(&["metadata"], Read, Role::Read),
+        "repos/list-webhooks" => need(&["repository_hooks"], Read, Role::Admin),
+        "repos/create-webhook" | "repos/update-webhook" => need(&["repository_hooks"], Write, Role::Admin),
+        "repos/get-branch-protection" => need(&["administration"], Read, Role::Admin),
+        "repos/update-branch-protection" | "repos/update-status-check-protection" => {
+            need(&["administration"], Write, Role::Admin)
+        }
         "repos/get-branch" | "repos/get-content" | "git/get-ref" => need(&["contents"], Read, Role::Read),
         "repos/create-or-update-file-contents"
         | "git/create-ref"
@@ -186,6 +193,13 @@ fn person_may(role: Role, operation: &str, need: &Need) -> Result<(), Answer> {
             "repos/get-collaborator-permission-level" => {
                 "Must have push access to view collaborator permission."
             }
+            // What one may not see is not there.
+            "repos/list-webhooks"
+            | "repos/create-webhook"
+            | "repos/update-webhook"
+            | "repos/get-branch-protection"
+            | "repos/update-branch-protection"
+            | "repos/update-status-check-protection" => return Err(not_found()),
             _ => NOT_FOR_TOKENS,
         },
     ))

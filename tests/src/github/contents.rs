@@ -39,7 +39,7 @@ pub(super) fn put(state: &mut State, call: &Call) -> Outcome {
     let Some(parent) = state.head(branch).cloned() else {
         return Err(refusal(404, format!("Branch {branch} not found")));
     };
-    if branch == "main" && !state.repository.required.is_empty() {
+    if branch == "main" && !state.required().is_empty() {
         return Err(refusal(
             409,
             "Required status checks are expected: changes must be made through a pull request.",

@@ -20,7 +20,25 @@ impl GitHub {
 
     /// Checks that have to pass before something is merged into `main`. `main` is protected then.
     pub fn require(&self, names: &[&str]) {
-        self.state().repository.required = names.iter().map(|name| (*name).to_owned()).collect();
+        let required = names.iter().map(|name| ((*name).to_owned(), None)).collect();
+        let protection = &mut self.state().repository.protection;
+        (protection.is_on, protection.required) = (true, required);
+    }
+
+    /// A ruleset requires a check on `main`; of this App where one is named.
+    pub fn rule(&self, name: &str, app: Option<u64>) {
+        self.state().repository.protection.ruled.insert(name.to_owned(), app);
+    }
+
+    /// What `main` requires, and of which App.
+    pub fn required(&self) -> Vec<(String, Option<u64>)> {
+        self.state().required().into_iter().collect()
+    }
+
+    /// Webhooks of the repository: where to, and what they are signed with.
+    pub fn hooks(&self) -> Vec<(String, Option<String>)> {
+        let state = self.state();
+        state.hooks.repository.iter().map(|hook| (hook.url.clone(), hook.secret.clone())).collect()
     }
 
     /// Of `merge`, `squash` and `rebase`.
@@ -44,6 +62,11 @@ impl GitHub {
     pub fn add_member(&self, organisation: &str, team: &str, login: &str, is_active: bool) {
         let key = format!("{organisation}/{team}/{login}").to_lowercase();
         self.state().members.insert(key, is_active);
+    }
+
+    /// What classic tokens of people may from now on: `repo, read:org`.
+    pub fn scope_tokens(&self, scopes: &str) {
+        scopes.clone_into(&mut self.state().scopes);
     }
 
     /// Tokens of people are fine-grained from now on, and know no check runs.

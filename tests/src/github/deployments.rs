@@ -57,7 +57,7 @@ pub(super) fn create(state: &mut State, call: &Call) -> Outcome {
 }
 
 fn is_green(state: &State, sha: &str, name: &str) -> bool {
-    state.verdict(sha, name) == super::merge::Verdict::Green
+    state.verdict(sha, name, None) == super::merge::Verdict::Green
 }
 
 /// What naksha must never ask for.

@@ -109,8 +109,9 @@ impl State {
 
     /// Which required check is not green on a commit, in GitHub's words.
     pub(super) fn missing_on(&self, sha: &str) -> Option<String> {
-        let verdicts = self.repository.required.iter().filter_map(|name| {
-            let word = match self.verdict(sha, name) {
+        let required = self.required();
+        let verdicts = required.iter().filter_map(|(name, app)| {
+            let word = match self.verdict(sha, name, *app) {
                 Verdict::Green => return None,
                 Verdict::Missing => "is expected",
                 Verdict::Pending => "is pending",
@@ -125,20 +126,23 @@ impl State {
             all => Some(format!(
                 "{} of {} required status checks have not succeeded.",
                 all.len(),
-                self.repository.required.len()
+                required.len()
             )),
         }
     }
 
-    /// A status and a check of one name have to be green both.
-    pub(super) fn verdict(&self, sha: &str, name: &str) -> Verdict {
-        let status = self.statuses.iter().rev().find(|status| status.sha == sha && status.context == name);
+    /// A status and a check of one name have to be green both. Where an App is named, only what it says counts.
+    pub(super) fn verdict(&self, sha: &str, name: &str, app: Option<u64>) -> Verdict {
+        let statuses = self.statuses.iter().rev().filter(|_| app.is_none());
+        let status = statuses.into_iter().find(|status| status.sha == sha && status.context == name);
         let status = status.map(|status| match status.state.as_str() {
             "success" => Verdict::Green,
             "pending" => Verdict::Pending,
             _ => Verdict::Red,
         });
-        let check = self.checks.iter().rev().find(|check| check.sha == sha && check.name == name);
+        let counts = |foreign: bool| app.is_none_or(|app| (app == self.app.id) != foreign);
+        let mut checks = self.checks.iter().rev().filter(|check| counts(check.is_foreign));
+        let check = checks.find(|check| check.sha == sha && check.name == name);
         let check = check.map(|check| match check.conclusion.as_deref() {
             None => Verdict::Pending,
             // GitHub, "About protected branches": all three count as success.

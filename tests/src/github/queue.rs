@@ -42,8 +42,9 @@ impl State {
         let place = self.groups.iter().position(|group| group.number == number);
         let place = place.context("it is not in the queue")?;
         let group = self.groups[place].clone();
-        let required = self.repository.required.iter();
-        let worst = required.map(|name| self.verdict(&group.head, name)).max().unwrap_or(Verdict::Green);
+        let required = self.required().into_iter();
+        let verdicts = required.map(|(name, app)| self.verdict(&group.head, &name, app));
+        let worst = verdicts.max().unwrap_or(Verdict::Green);
         let is_current = self.head("main") == Some(&group.base);
         let outcome = match worst {
             Verdict::Missing | Verdict::Pending => return Ok(Queued::Waits),

@@ -90,13 +90,11 @@ impl Shapes<'_> {
 
     fn branch(&self, name: &str, sha: &str) -> anyhow::Result<Value> {
         let (root, page) = (self.root(), self.page());
-        let is_protected = name == "main" && !self.state.repository.required.is_empty();
-        let contexts: Vec<_> = self.state.repository.required.iter().collect();
+        let protection = self.protection_in_branch(name);
         let url = format!("{root}/branches/{name}");
-        Ok(json!({"name": name, "commit": self.commit(sha)?, "protected": is_protected,
+        Ok(json!({"name": name, "commit": self.commit(sha)?, "protected": protection["enabled"],
             "_links": {"self": url, "html": format!("{page}/tree/{name}")},
-            "protection": {"enabled": is_protected, "required_status_checks":
-                {"enforcement_level": if is_protected { "everyone" } else { "off" }, "contexts": contexts, "checks": []}},
+            "protection": protection,
             "protection_url": format!("{url}/protection")}))
     }
 

@@ -11,7 +11,8 @@ use super::caller::{Caller, admit, is_write};
 use super::openapi::{Description, Operation, Parts, unescaped};
 use super::state::{Owner, State};
 use super::{
-    app, checks, comments, contents, deployments, merge, people, pulls, refs, reviews, statuses, webhooks,
+    app, checks, comments, contents, deployments, merge, people, protection, pulls, refs, repository_hooks,
+    reviews, statuses, webhooks,
 };
 
 /// A request as it came.
@@ -193,6 +194,11 @@ impl State {
             answer.headers.push(("etag", etag));
         }
         answer.headers.extend(self.limits.headers(caller, now));
+        answer.headers.push(("date", now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
+        let header = incoming.headers.get("authorization").map(String::as_str);
+        if matches!(self.authenticate(header), Ok(Caller::Person(_))) && !self.is_fine_grained {
+            answer.headers.push(("x-oauth-scopes", self.scopes.clone()));
+        }
     }
 }
 
@@ -227,8 +233,16 @@ fn dispatch(state: &mut State, operation: &str, call: &Call) -> Outcome {
         "apps/get-authenticated" => Ok(app::get(state)),
         "apps/get-repo-installation" => app::installation(state, call),
         "apps/create-installation-access-token" => app::make_token(state, call),
+        "apps/get-webhook-config-for-app" => Ok(repository_hooks::of_app(state)),
         "apps/list-webhook-deliveries" => Ok(webhooks::list(state, call)),
         "apps/redeliver-webhook-delivery" => webhooks::redeliver(state, call),
+        "repos/list-webhooks" => Ok(repository_hooks::list(state, call)),
+        "repos/create-webhook" => repository_hooks::create(state, call),
+        "repos/update-webhook" => repository_hooks::update(state, call),
+        "repos/get-branch-protection" => protection::get(state, call),
+        "repos/update-branch-protection" => protection::put(state, call),
+        "repos/update-status-check-protection" => protection::patch_checks(state, call),
+        "repos/get-branch-rules" => Ok(protection::rules(state, call)),
         "repos/get-branch" => refs::branch(state, call),
         "git/get-ref" => refs::get(state, call),
         "git/list-matching-refs" => Ok(refs::matching(state, call)),

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use super::bare::Bare;
 use super::caller::Role;
 use super::openapi::{Description, FILE};
+use super::repository_hooks::RepositoryHook;
 use super::routes::{Answered, Incoming};
 use super::smart_http::is_git;
 use super::state::{Asked, Owner, Person as Known, State, Token};
@@ -233,9 +234,25 @@ fn send_out(shared: &Arc<Shared>, state: &mut State) {
         let name = event.described_as();
         let wrong = Description::shared().check_webhook(&name, &event.payload);
         state.violations.extend(wrong.into_iter().map(|words| format!("webhook {name}: {words}")));
+        for hook in state.hooks.repository.iter().filter(|hook| hook.listens_to(event.name)) {
+            let (shared, hook, event) = (Arc::clone(shared), hook.clone(), event.clone());
+            RUNTIME.spawn(async move { told_by_hook(&shared, &hook, &event).await });
+        }
         let Some((url, secret)) = state.hooks.target.clone() else { continue };
         let shared = Arc::clone(shared);
         RUNTIME.spawn(async move { told(&shared, &url, &secret, event).await });
+    }
+}
+
+/// What GitHub says where nobody answers.
+const NOBODY: u16 = 502;
+
+async fn told_by_hook(shared: &Shared, hook: &RepositoryHook, event: &Event) {
+    let secret = hook.secret.as_deref().unwrap_or_default();
+    let (status, _) = deliver(&hook.url, secret, event).await;
+    let mut state = shared.state();
+    if let Some(hook) = state.hooks.repository.iter_mut().find(|known| known.id == hook.id) {
+        hook.last = Some(status.unwrap_or(NOBODY));
     }
 }
 

@@ -9,6 +9,7 @@ use super::app::App;
 use super::bare::Bare;
 use super::caller::{Permissions, Role};
 use super::limits::Limits;
+use super::protection::Protection;
 use super::trouble::Trouble;
 use super::webhooks::Hooks;
 
@@ -44,6 +45,8 @@ pub(super) struct State {
     pub(super) tokens: BTreeMap<String, Token>,
     /// `organisation/team/login`, and whether the invitation was accepted.
     pub(super) members: BTreeMap<String, bool>,
+    /// What classic tokens of people may, as GitHub says it.
+    pub(super) scopes: String,
     /// Tokens of people are fine-grained: those know no check runs at all.
     pub(super) is_fine_grained: bool,
     pub(super) app: App,
@@ -72,8 +75,8 @@ pub(super) struct Repository {
     pub(super) old_names: BTreeSet<String>,
     pub(super) is_archived: bool,
     pub(super) methods: BTreeSet<&'static str>,
-    /// Checks that have to pass before something is merged into `main`.
-    pub(super) required: BTreeSet<String>,
+    /// Of `main`.
+    pub(super) protection: Protection,
     pub(super) made: Timestamp,
 }
 
@@ -233,7 +236,7 @@ impl State {
             old_names: BTreeSet::new(),
             is_archived: false,
             methods: BTreeSet::from(["merge", "squash", "rebase"]),
-            required: BTreeSet::new(),
+            protection: Protection::default(),
             made: now,
         };
         Self {
@@ -248,6 +251,7 @@ impl State {
             people: BTreeMap::new(),
             tokens: BTreeMap::new(),
             members: BTreeMap::new(),
+            scopes: "read:org, repo".to_owned(),
             is_fine_grained: false,
             app: App::new(77, 88),
             pulls: Vec::new(),

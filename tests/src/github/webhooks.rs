@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome, not_found};
 use super::call::Call;
+use super::repository_hooks::RepositoryHook;
 use super::state::{State, moment};
 
 /// GitHub, "Best practices for using webhooks": who has not answered by then has not taken it.
@@ -18,6 +19,8 @@ const USUAL_PAGE: usize = 30;
 pub(super) struct Hooks {
     /// Where to, and the secret.
     pub(super) target: Option<(String, String)>,
+    /// Those of the repository itself.
+    pub(super) repository: Vec<RepositoryHook>,
     /// The oldest first.
     pub(super) deliveries: Vec<Delivery>,
     /// What is to be sent when the answer is out.

@@ -6,7 +6,7 @@ use naksha_tests::Installation;
 
 use crate::{CANARY, CANARY_ENCODED, refused, run, shop};
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 15] = [
     &["check"],
     &["render"],
     &["render", "--explain-values"],
@@ -16,6 +16,8 @@ const COMMANDS: [&[&str]; 13] = [
     &["policy", "eval", "--policy", "policies/named.yaml", "--object", "secret.yaml"],
     &["health", "secret.yaml"],
     &["init", "new"],
+    &["init", "--github", "team/shop"],
+    &["doctor"],
     &["schema", "Unit"],
     &["explain", "NK0101"],
     &["config", "print"],

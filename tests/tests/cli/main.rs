@@ -8,6 +8,7 @@ mod check;
 mod completion;
 mod config;
 mod daemon;
+mod doctor;
 mod every;
 mod explain;
 mod health;

@@ -4,11 +4,14 @@
 
 mod bases;
 mod commands;
+mod demo;
+mod doctor;
 mod github;
 mod github_fake;
 mod github_stage;
 mod promotions;
 mod pulls;
+mod setup;
 mod site;
 mod stage;
 mod webhooks;

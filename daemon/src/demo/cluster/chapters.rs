@@ -7,8 +7,8 @@ use naksha_environments::wire::StatusDocument;
 use serde_json::{Value, json};
 
 use super::super::Stage;
+use super::super::interrupt::Interrupt;
 use super::ground::Ground;
-use super::interrupt::Interrupt;
 use super::people::People;
 use crate::scratch::DaemonProcess;
 

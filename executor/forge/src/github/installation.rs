@@ -4,7 +4,6 @@
 //! for that, so that the adapter and the mirror of Git share it. It may do what naksha needs in this one repository, and
 //! nothing else that the App may do. It is kept in memory only.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use tracing::{debug, warn};
 
 use super::MANNERS;
 use super::jwt;
+use super::rights::{Lacking, NEEDED, NEEDED_FOR_TEAMS, Permissions, level_of, wanted};
 use crate::address::Address;
 use crate::credential::Credential;
 use crate::rest::Rest;
@@ -27,19 +27,6 @@ use crate::token::{Place, Token, TokenError};
 
 /// A token that ends sooner is made anew: what begins with it must be able to end with it.
 const EARLY: SignedDuration = SignedDuration::from_mins(5);
-
-/// What is done in the repository, and the right that it needs. `statuses` are only read: an App has check runs.
-const NEEDED: [(&str, &str); 7] = [
-    ("checks", "write"),
-    ("contents", "write"),
-    ("deployments", "write"),
-    ("issues", "write"),
-    ("metadata", "read"),
-    ("pull_requests", "write"),
-    ("statuses", "read"),
-];
-/// Who is in a team of the organisation.
-const NEEDED_FOR_TEAMS: [(&str, &str); 1] = [("members", "read")];
 
 /// An App's installation in one repository. A clone is the same one, with the same token.
 #[derive(Clone)]
@@ -75,9 +62,6 @@ pub(super) struct Granted {
     pub(super) slug: String,
     permissions: Permissions,
 }
-
-/// Rights by name: `read`, `write` or `admin`.
-type Permissions = BTreeMap<String, String>;
 
 #[derive(Debug, Deserialize)]
 struct InstallationDto {
@@ -128,6 +112,12 @@ impl Installation {
         self.0.address.is_of(url)
     }
 
+    /// Rights that the App does not have here.
+    pub(super) async fn lacking(&self) -> Result<Vec<Lacking>, ForgeError> {
+        let InstallationDto { permissions, .. } = self.found().await?;
+        Ok(Lacking::among(&permissions))
+    }
+
     pub(super) fn repository(&self) -> &str {
         &self.0.repository
     }
@@ -164,14 +154,7 @@ impl Installation {
 
     async fn grant(&self, scope: Scope) -> Result<Granted, ForgeError> {
         let Inner { repository, app, .. } = &*self.0;
-        let found: Result<InstallationDto, _> = app.get(&format!("/repos/{repository}/installation")).await;
-        let found = found.map_err(|error| match error {
-            ForgeError::Missing(words) if !words.contains("moved") => {
-                ForgeError::Missing(format!("an installation of the App in {repository}"))
-            }
-            error => error,
-        })?;
-        let InstallationDto { id, app_id, app_slug, permissions, suspended_at } = found;
+        let InstallationDto { id, app_id, app_slug, permissions, suspended_at } = self.found().await?;
         if suspended_at.is_some() {
             return Err(ForgeError::Denied(format!(
                 "the installation of the App in {repository} is suspended"
@@ -191,6 +174,16 @@ impl Installation {
         let TokenDto { token, expires_at, permissions } = app.send(Method::POST, &path, &body).await?;
         let token = Token::given(&token).map_err(|reason| ForgeError::Strange(reason.to_owned()))?;
         Ok(Granted { token, ends: expires_at, app: app_id, slug: app_slug, permissions })
+    }
+
+    async fn found(&self) -> Result<InstallationDto, ForgeError> {
+        let Inner { repository, app, .. } = &*self.0;
+        app.get(&format!("/repos/{repository}/installation")).await.map_err(|error| match error {
+            ForgeError::Missing(words) if !words.contains("moved") => {
+                ForgeError::Missing(format!("an installation of the App in {repository}"))
+            }
+            error => error,
+        })
     }
 
     async fn drop_token(&self, scope: Scope, token: &Secret) {
@@ -220,25 +213,6 @@ impl Granted {
 
     pub(super) fn may_read(&self, what: &str) -> bool {
         self.permissions.contains_key(what)
-    }
-}
-
-/// What is needed, as far as the App has it: GitHub refuses to make a token that is asked for more.
-fn wanted(needed: &[(&str, &str)], has: &Permissions) -> Permissions {
-    let allowed = needed.iter().filter_map(|(name, level)| {
-        let has = has.get(*name)?;
-        let level = if level_of(has) < level_of(level) { has } else { *level };
-        Some(((*name).to_owned(), level.to_owned()))
-    });
-    allowed.collect()
-}
-
-fn level_of(level: &str) -> u8 {
-    match level {
-        "read" => 1,
-        "write" => 2,
-        "admin" => 3,
-        _ => 0,
     }
 }
 

@@ -15,8 +15,11 @@ mod deployments;
 mod installation;
 mod jwt;
 mod output;
+mod protection;
 mod pulls;
 mod queue;
+mod rights;
+mod setup;
 mod wire;
 
 use async_trait::async_trait;
@@ -37,6 +40,7 @@ use crate::token::Place;
 use crate::wire::{CollaboratorDto, CommentDto, MadeDto, RepositoryDto, ReviewDto, UserDto};
 
 pub use self::installation::Installation;
+pub use self::rights::app_rights;
 
 const MANNERS: Manners = Manners {
     accept: "application/vnd.github+json",

@@ -1,4 +1,4 @@
-//! Ctrl-C, so that what was made on the cluster is removed before the demo ends.
+//! Ctrl-C, so that what was made on a cluster or a forge is removed before the demo ends.
 
 use std::io;
 use std::sync::Arc;
