@@ -12,6 +12,7 @@ use naksha_environments::secret::MarkKey;
 use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::Revisions;
 use naksha_executor::port::target::SharedTarget;
+use naksha_policies::FindingCache;
 
 /// What one pass worked on.
 pub struct Scene {
@@ -23,6 +24,8 @@ pub struct Scene {
     pub key: MarkKey,
     /// What the render was told of the outside.
     pub facts: Arc<Facts>,
+    /// What is known of units that were judged before.
+    pub findings: Arc<FindingCache>,
 }
 
 impl fmt::Debug for Scene {

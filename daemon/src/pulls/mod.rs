@@ -18,5 +18,5 @@ pub use command::{Command, parse as parse_command};
 pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use pace::Pace;
 pub use proposal::{Base, Change, Proposal, Proposed, bases, head_of, promotions, propose};
-pub use report::{AGGREGATE, Gates, MARKER, Report, Seen, Subject, begun, conflict, cut, report};
+pub use report::{AGGREGATE, Gates, MARKER, Report, Seen, Subject, begun, conflict, cut, is_said, report};
 pub use sequel::{Fate, call, call_is_over, call_marker, fate, sequel};

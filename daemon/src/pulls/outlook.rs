@@ -108,6 +108,8 @@ async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: 
     let scope = Scope { repository: feed.name().clone(), environment: name.clone() };
     let scene = shared.registry.get(&scope).and_then(|handle| handle.window.look());
     let facts = scene.as_ref().map(|scene| Arc::clone(&scene.facts)).unwrap_or_default();
+    // Most units are as they were when the environment judged them.
+    let findings = scene.as_ref().map(|scene| Arc::clone(&scene.findings)).unwrap_or_default();
     let ground = Ground { shared: Arc::clone(shared), feed: feed.clone(), facts, name };
     // pure but for reading commits: what it is, and what it would be
     let (both, own) = (proposal.clone(), ground.clone());
@@ -137,7 +139,7 @@ async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: 
         },
     };
     // pure: what to do about it, and what the rules of the base say
-    let planned = tokio::task::spawn_blocking(move || planned(base.as_ref(), &merged, live));
+    let planned = tokio::task::spawn_blocking(move || planned(base.as_ref(), &merged, live, &findings));
     let Ok(Planned { plan, mut document, live }) = planned.await else {
         return Prospect::Unknown("planning it ended abnormally; the log has its place".to_owned());
     };
@@ -225,7 +227,7 @@ struct Planned {
 }
 
 /// Pure. The plan of the merged side, judged by the base.
-fn planned(base: Option<&Side>, merged: &Side, live: Option<Live>) -> Planned {
+fn planned(base: Option<&Side>, merged: &Side, live: Option<Live>, findings: &FindingCache) -> Planned {
     let environment = judged_by(base, &merged.environment);
     let preconditions = Preconditions {
         control: Some(merged.control.revision.clone()),
@@ -253,7 +255,7 @@ fn planned(base: Option<&Side>, merged: &Side, live: Option<Live>) -> Planned {
         None => of_base_alone().unwrap_or_default(),
     };
     let plan = Arc::new(plan);
-    let document = judged(base, merged, &environment, (&plan, of_base.as_ref()), &inventory);
+    let document = judged(base, merged, &environment, (&plan, of_base.as_ref()), (&inventory, findings));
     Planned { plan, document, live }
 }
 
@@ -274,9 +276,9 @@ fn judged(
     merged: &Side,
     environment: &Environment,
     (plan, of_base): (&Arc<Plan>, Option<&Plan>),
-    inventory: &Inventory,
+    (inventory, cache): (&Inventory, &FindingCache),
 ) -> PlanDocument {
-    let (cache, begun, now) = (FindingCache::new(), Begun::default(), Timestamp::now());
+    let (begun, now) = (Begun::default(), Timestamp::now());
     // A change never judges itself. Where there is no base, it is judged by what it brings.
     let rules = base.map_or(&merged.control, |base| &base.control);
     let bench = Bench {
@@ -294,7 +296,7 @@ fn judged(
         acknowledgements: &[],
         applied_approvals: base.map(|base| &*base.control.loaded.definitions.approvals),
         begun: &begun,
-        cache: &cache,
+        cache,
     };
     let judged = judge(&bench, plan, now);
     let mut diagnostics: Vec<Diagnostic> = judged.diagnostics;

@@ -24,6 +24,8 @@ const FRAME: usize = 8_000;
 const MAX_PATHS: usize = 20;
 /// Bytes of diagnostics of the repository as a whole.
 const MAX_DIAGNOSTICS: usize = 4_000;
+/// Stands before the base in the last line.
+const INTO: &str = " merged into ";
 /// Bytes that are told of one environment in its line.
 const MAX_WORDS: usize = 300;
 
@@ -81,6 +83,17 @@ pub fn conflict(subject: &Subject<'_>, paths: &BTreeSet<String>) -> Report {
         format!("conflicts with the base in {}", counted(paths.len(), "path")),
     );
     Report { checks: vec![check], comment }
+}
+
+/// Whether a comment says it already. With which base it was merged is no news as long as nothing else is.
+pub fn is_said(comment: &str, text: &str) -> bool {
+    but_for_base(comment) == but_for_base(text)
+}
+
+fn but_for_base(text: &str) -> (&str, &str) {
+    let text = text.trim_end();
+    let split = text.rsplit_once(INTO).and_then(|(before, rest)| Some((before, rest.split_once(',')?.1)));
+    split.unwrap_or((text, ""))
 }
 
 /// What is said before anything is known.
@@ -295,7 +308,7 @@ fn gate_lines(gates: &Gates) -> String {
 
 fn foot(subject: &Subject<'_>) -> String {
     format!(
-        "<sub>{} merged into {}, in memory. Judged by the rules of the base.</sub>\n",
+        "<sub>{}{INTO}{}, in memory. Judged by the rules of the base.</sub>\n",
         subject.head.short(),
         subject.base.short()
     )
@@ -349,5 +362,24 @@ mod tests {
         let says_none = |check: &&Check| check.summary == "not a promotion";
         assert_eq!(none.checks.iter().filter(says_none).count(), Gate::ALL.len());
         assert_eq!(none.checks.last().map(|check| check.name.as_str()), Some(AGGREGATE));
+    }
+
+    #[test]
+    fn another_base_alone_is_no_news() {
+        let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
+        let (gates, outlook) = (Gates::new(), |words: &str| Outlook {
+            environment: EnvironmentName::parse("dev").unwrap(),
+            prospect: Prospect::Nothing(words.to_owned()),
+        });
+        let told = |head, base, words| {
+            let subject = Subject { head: &revision(head), base: &revision(base), gates: &gates, seen: None };
+            report(&subject, &[outlook(words)], &[]).comment
+        };
+        let comment = told('a', 'b', UNAFFECTED);
+        assert!(is_said(&comment, &comment) && is_said(comment.trim_end(), &comment));
+        assert!(is_said(&comment, &told('a', 'c', UNAFFECTED)));
+        assert!(!is_said(&comment, &told('c', 'b', UNAFFECTED)), "another head");
+        assert!(!is_said(&comment, &told('a', 'b', "it has no definition")), "something else comes of it");
+        assert!(!is_said("words", &comment) && !is_said("", &comment));
     }
 }

@@ -23,7 +23,7 @@ use super::planning::{Applied, Planned};
 use crate::failure::chain;
 use crate::metrics::RepositoryLabels;
 use crate::promotion::Promoted;
-use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, begun, head_of};
+use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, begun, head_of, is_said};
 use crate::registry::Handle;
 
 /// How long a new base may take to be applied before what is open is planned on it.
@@ -232,7 +232,7 @@ impl PullsTask {
     ) -> Result<(), HostingError> {
         let ours = comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER));
         match ours {
-            Some(comment) if comment.text.trim_end() == text.trim_end() => {}
+            Some(comment) if is_said(&comment.text, text) => {}
             Some(comment) => {
                 self.0.turn().await;
                 self.0.forge.edit(comment.id, text).await?;

@@ -14,10 +14,11 @@ use naksha_executor::port::forge::Budget;
 
 use crate::answer::Answer;
 
-/// Lists that are asked for again and again: open pull requests, comments, and what is said on each head.
-const MAX_ANSWERS: usize = 64;
-/// A page of a hundred pull requests is about two megabytes.
-const MAX_BYTES: usize = 8 << 20;
+/// What is asked for again and again: open pull requests, and of each its state, comments, check runs and statuses. They are asked for in
+/// turn, so that room for fewer than all of them would be room for none: it is enough for two hundred pull requests.
+const MAX_ANSWERS: usize = 1024;
+/// A page of a hundred pull requests is about two megabytes, and what is asked about one of them a hundred kilobytes.
+const MAX_BYTES: usize = 24 << 20;
 
 /// Of one identity: others may see other things at the same path.
 #[derive(Debug, Default)]

@@ -134,9 +134,13 @@ fn two_that_change_one_object_are_planned_on_what_is_applied() {
     site.await_check(&head, "naksha", "success");
     let commit = site.merge(first, "squash");
     daemon.await_applied("dev", &commit);
-    // Its report is made anew on the new base, and shows its own change alone.
-    let is_anew = |text: &str| text.contains(&commit[..10]) && !text.contains("data.replicas");
-    site.await_said(second, "what the second one does now", is_anew);
+    // It is planned anew on the new base, and shows its own change alone.
+    let is_anew = |line: &str| {
+        let of = [format!("pull=#{second} "), format!("base=\"{}\"", &commit[..10])];
+        line.contains("reported") && of.iter().all(|part| line.contains(part))
+    };
+    await_true("a report on the new base", || daemon.log().lines().any(is_anew));
+    site.await_said(second, "what the second one does now", |text| !text.contains("data.replicas"));
     site.await_check(&head, "naksha", "success");
     let commit = site.merge(second, "squash");
     daemon.await_applied("dev", &commit);

@@ -265,6 +265,7 @@ impl Reconciler {
             secrets: Arc::clone(&shared.secrets),
             key: shared.key.clone(),
             facts: Arc::clone(&self.scopes.facts),
+            findings: Arc::clone(&self.findings),
         });
     }
 
