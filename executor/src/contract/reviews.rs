@@ -24,7 +24,7 @@ use crate::port::store::{Proposal, SharedStore};
 macro_rules! reviews_contract {
     ($fresh:ident) => {
         $crate::reviews_contract!($fresh:
-            what_was_shown_counts_once_it_is_merged, a_new_report_takes_the_place_of_the_last,
+            what_was_shown_counts_once_it_is_merged, a_new_report_takes_the_place_of_the_last, a_head_is_shown_since_it_was_shown_first,
             what_was_shown_is_kept_until_it_is_settled_and_after, what_is_withdrawn_is_forgotten, a_shown_plan_is_found_as_a_plan, a_forgotten_environment_was_shown_nothing,
             comments_are_heard_once, what_was_merged_long_ago_is_dropped);
     };
@@ -95,6 +95,18 @@ pub async fn what_was_shown_counts_once_it_is_merged(_: SharedStore, reviews: Sh
         at: at(seconds),
     };
     assert_eq!(pulls, [pull(3, '2', None, 1), pull(7, '1', Some(revision('c')), 2)]);
+}
+
+pub async fn a_head_is_shown_since_it_was_shown_first(_: SharedStore, reviews: SharedReviews) {
+    let shown = async |head, seconds| {
+        show(&reviews, &ShownReport { at: at(seconds), ..report(7, head, Vec::new()) }).await;
+        let pulls = reviews.pulls(&scope("dev").repository).await.expect("should read");
+        pulls[0].at
+    };
+    assert_eq!(shown('1', 1).await, at(1));
+    assert_eq!(shown('1', 5).await, at(1), "it was said again");
+    assert_eq!(shown('2', 9).await, at(9));
+    assert_eq!(shown('1', 11).await, at(11), "and another one was in between");
 }
 
 pub async fn a_new_report_takes_the_place_of_the_last(_: SharedStore, reviews: SharedReviews) {

@@ -96,7 +96,7 @@ pub struct ShownPull {
     pub merged: Option<Revision>,
     /// What became of it was told for good.
     pub is_settled: bool,
-    /// When it was shown, or merged.
+    /// Since when something is shown of this head, or when it was merged.
     pub at: Timestamp,
 }
 

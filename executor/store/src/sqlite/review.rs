@@ -20,15 +20,24 @@ pub(crate) async fn show(
     report: &ShownReport,
 ) -> Result<(), Failure> {
     let ShownReport { number, head, plans, at } = report;
-    withdraw(conn, repository, *number).await?;
     let owner = scope::ensure_repository(conn, repository).await?;
+    // Said again of the same head, it was there to be read since it was said first.
+    let since: Option<i64> = sqlx::query_scalar(
+        "SELECT at FROM pulls WHERE repository = ?1 AND number = ?2 AND head = ?3 AND merged IS NULL",
+    )
+    .bind(owner)
+    .bind(column(*number)?)
+    .bind(head.as_str())
+    .fetch_optional(&mut *conn)
+    .await?;
+    withdraw(conn, repository, *number).await?;
     let pull: i64 = sqlx::query_scalar(
         "INSERT INTO pulls (repository, number, head, at) VALUES (?1, ?2, ?3, ?4) RETURNING id",
     )
     .bind(owner)
     .bind(column(*number)?)
     .bind(head.as_str())
-    .bind(row::micros(*at))
+    .bind(since.unwrap_or(row::micros(*at)))
     .fetch_one(&mut *conn)
     .await?;
     for ShownPlan { environment, plan, actions, document } in plans {
