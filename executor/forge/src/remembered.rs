@@ -15,8 +15,9 @@ use naksha_executor::port::forge::Budget;
 use crate::answer::Answer;
 
 /// What is asked for again and again: open pull requests, and of each its state, comments, check runs and statuses. They are asked for in
-/// turn, so that room for fewer than all of them would be room for none: it is enough for two hundred pull requests.
-const MAX_ANSWERS: usize = 1024;
+/// turn, so that room for fewer than all of them would be room for none: it is enough for two hundred pull requests, each with a run
+/// looked up for every check.
+const MAX_ANSWERS: usize = 4096;
 /// A page of a hundred pull requests is about two megabytes, and what is asked about one of them a hundred kilobytes.
 const MAX_BYTES: usize = 24 << 20;
 

@@ -93,7 +93,7 @@ const BENCHMARKS: &[(&str, &str, Benchmark)] = &[
     ),
     (
         "pr-report",
-        "from an opened pull request to \"in progress\" and to its report, reference product, GitHub and Gitea",
+        "from the webhook of an opened pull request to \"in progress\" and to its report, reference product, GitHub and Gitea",
         pulls::report,
     ),
     ("pr-100-open", "100 open pull requests, and the base moves: time and requests", pulls::hundred_open),

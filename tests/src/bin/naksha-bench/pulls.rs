@@ -6,6 +6,7 @@
 
 mod many;
 mod one_changed;
+mod relay;
 mod report;
 mod site;
 

@@ -11,6 +11,7 @@ use reqwest::Method;
 use ring::hmac;
 use serde_json::Value;
 
+use super::relay::Relay;
 use crate::commit::Daemon;
 
 const SECRET: &str = "nobody-knows";
@@ -147,8 +148,9 @@ impl Host {
 pub(crate) struct Site {
     pub(crate) host: Host,
     pub(crate) installation: Installation,
-    /// Where webhooks go.
+    /// Where webhooks go in the end.
     hook: String,
+    pub(crate) relay: Relay,
 }
 
 impl Site {
@@ -172,7 +174,8 @@ impl Site {
         let text = text.replace(&local, &remote);
         let text = text.replace("listen = \"off\"", &format!("listen = \"127.0.0.1:{port}\""));
         fs::write(&installation.program.config, text)?;
-        Ok(Self { host, installation, hook })
+        let relay = Relay::start(&hook)?;
+        Ok(Self { host, installation, hook, relay })
     }
 
     /// Starts the daemon, says yes to what no pull request brought, and lets webhooks in.
@@ -196,7 +199,7 @@ impl Site {
                 _ => std::thread::sleep(Duration::from_millis(20)),
             }
         }
-        self.host.hook(&self.hook)?;
+        self.host.hook(self.relay.url())?;
         Ok(daemon)
     }
 
