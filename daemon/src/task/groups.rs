@@ -6,7 +6,6 @@
 //! to be running.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use naksha_environments::ids::Revision;
 use naksha_environments::wire::PlanDocument;
@@ -18,7 +17,7 @@ use tracing::{info, warn};
 use super::hosting::{Hosting, HostingError, hint};
 use crate::failure::chain;
 use crate::git::RefName;
-use crate::pulls::{AGGREGATE, Base, Change, Seen, bases, begun};
+use crate::pulls::{Base, Change, Seen, bases};
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
@@ -83,18 +82,12 @@ impl GroupsTask {
     async fn tell(&self, us: &Login, group: &MergeGroup, base: &Base) -> Result<bool, HostingError> {
         // I/O: what is said now
         let MergeGroup { number, head, branch, .. } = group;
-        let known = self.0.own_checks(us, head).await?;
-        if !known.iter().any(|known| known.name == AGGREGATE) {
-            self.0.turn().await;
-            self.0.forge.report(head, &begun()).await?;
-        }
-        // I/O: its head, which has what it stands on; and what its pull request showed
-        let at = RefName::branch(branch)?;
-        let (mirror, name, of) = (Arc::clone(&self.0.feed.mirror), at.clone(), head.clone());
-        tokio::task::spawn_blocking(move || mirror.bring_head(&name, &of)).await??;
+        let known = self.0.begin(us, head, true).await?;
+        // I/O: what its pull request showed
         let seen = self.seen(*number).await?;
         // pure but for reading: what merging it does, and whether that was seen
         let is_trusted = self.is_trusted(*number).await?;
+        let at = RefName::branch(branch)?;
         let change = Change { head: head.clone(), at, base: base.clone(), is_trusted };
         let planned = self.0.plan(&change, Some(&seen)).await?;
         let mut checks = planned.report.checks;
@@ -102,9 +95,8 @@ impl GroupsTask {
         let is_open = checks.iter().any(waits);
         checks.iter_mut().filter(|check| waits(check)).for_each(|check| check.state = CheckState::Running);
         // I/O: the last check says that all others are there
-        let (sums, parts): (Vec<&Check>, Vec<_>) = checks.iter().partition(|check| check.name == AGGREGATE);
-        self.0.set(head, &parts, &known).await?;
-        self.0.set(head, &sums, &known).await?;
+        self.0.set_parts(head, &checks, &known).await?;
+        self.0.set_sum(head, &checks, &known).await?;
         info!(repository = %self.0.feed.name(), branch, head = head.short(), "reported on a merge queue");
         Ok(!is_open)
     }

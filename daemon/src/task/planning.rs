@@ -13,8 +13,8 @@ use super::hosting::{Hosting, HostingError};
 use crate::git::GitError;
 use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
-    Change, Gates, Proposal, Proposed, Report, Seen, Subject, bases, conflict, head_of, outlook, promotions,
-    propose, report, shown,
+    AGGREGATE, Change, Gates, Proposal, Proposed, Report, Seen, Subject, bases, begun, conflict, head_of,
+    outlook, promotions, propose, report, shown,
 };
 
 /// No forge cuts a summary to fewer bytes.
@@ -105,22 +105,51 @@ impl Hosting {
         Ok(gates)
     }
 
-    /// What counts on a head and is ours.
-    pub(super) async fn own_checks(
+    /// Says that a head is looked at; what counts on it then and is ours. `is_shown`: it was told of this very thing before. Else whatever
+    /// is set there was about something else, a merge for instance, and must let nothing through meanwhile.
+    pub(super) async fn begin(
         &self,
         us: &Login,
         head: &Revision,
+        is_shown: bool,
     ) -> Result<Vec<Reported>, HostingError> {
-        let mut checks = self.forge.checks(head).await?;
-        checks.retain(|known| known.author.as_ref() == Some(us));
-        Ok(checks)
+        let mut known = self.forge.checks(head).await?;
+        known.retain(|known| known.author.as_ref() == Some(us));
+        let counts = |check: &Reported| is_shown || check.state == CheckState::Running;
+        if !known.iter().any(|check| check.name == AGGREGATE && counts(check)) {
+            self.turn().await;
+            self.forge.report(head, &begun()).await?;
+            // What it said before counts no more, and is said again if it is so.
+            known.retain(|check| check.name != AGGREGATE);
+        }
+        Ok(known)
+    }
+
+    /// Every check but the one that sums up.
+    pub(super) async fn set_parts(
+        &self,
+        head: &Revision,
+        checks: &[Check],
+        known: &[Reported],
+    ) -> Result<(), HostingError> {
+        self.set(head, checks.iter().filter(|check| check.name != AGGREGATE), known).await
+    }
+
+    /// And that one: whoever waits for it finds everything else.
+    pub(super) async fn set_sum(
+        &self,
+        head: &Revision,
+        checks: &[Check],
+        known: &[Reported],
+    ) -> Result<(), HostingError> {
+        self.set(head, checks.iter().filter(|check| check.name == AGGREGATE), known).await
     }
 
     /// Checks that are not set like this already.
-    pub(super) async fn set(
+    async fn set(
         &self,
         head: &Revision,
-        checks: &[&Check],
+        checks: impl Iterator<Item = &Check>,
         known: &[Reported],
     ) -> Result<(), HostingError> {
         for check in checks {

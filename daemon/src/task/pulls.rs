@@ -23,7 +23,7 @@ use super::planning::{Applied, Planned};
 use crate::failure::chain;
 use crate::metrics::RepositoryLabels;
 use crate::promotion::Promoted;
-use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, begun, head_of, is_said};
+use crate::pulls::{Base, Change, Gates, MARKER, bases, head_of, is_said};
 use crate::registry::Handle;
 
 /// How long a new base may take to be applied before what is open is planned on it.
@@ -48,6 +48,15 @@ struct Word {
     /// As they are for this pull request alone.
     checks: Vec<Check>,
     /// Other pull requests with this very head: a commit has one set of checks.
+    beside: BTreeSet<PullNumber>,
+}
+
+/// A pull request of which something else is to be said than was.
+struct News<'a> {
+    pull: &'a Pull,
+    base: &'a Base,
+    /// Something was shown of this head before.
+    is_shown: bool,
     beside: BTreeSet<PullNumber>,
 }
 
@@ -109,7 +118,7 @@ impl PullsTask {
             let word = said.get(&pull.number).filter(|_| is_shown(pull));
             let beside = beside(pull, &pulls, &bases);
             if word.is_none_or(|word| word.beside != beside) || self.is_news(pull, base, word).await? {
-                news.push((pull, base, beside));
+                news.push(News { pull, base, is_shown: is_shown(pull), beside });
             }
         }
         if news.is_empty() {
@@ -117,24 +126,19 @@ impl PullsTask {
         }
         self.await_applied(&trunk).await;
         let us = self.0.forge.whoami().await?;
-        let (mut failed, mut told) = (None, BTreeSet::new());
-        for (pull, base, beside) in news {
-            let others = beside.iter().filter_map(|number| Some((*number, &said.get(number)?.checks)));
-            let others: Vec<_> = others.map(|(number, checks)| (number, checks.clone())).collect();
-            match self.tell(&us, pull, (base, is_shown(pull)), &others).await {
-                Ok(Some(word)) => {
-                    // What is said on the head speaks of all of them: the others are said again with this.
-                    let is_otherwise = |known: &Word| known.checks != word.checks;
-                    let is_news = said.get(&pull.number).is_none_or(is_otherwise);
-                    said.retain(|number, _| !is_news || !beside.contains(number) || told.contains(number));
-                    told.insert(pull.number);
-                    said.insert(pull.number, Word { beside, ..word });
-                }
+        let mut failed = None;
+        for news in news {
+            let number = news.pull.number;
+            // What is said on the head speaks of all who share it, whoever of them was told last.
+            let others = news.beside.iter().filter_map(|other| Some((*other, &*said.get(other)?.checks)));
+            let told = self.tell(&us, &news, &others.collect::<Vec<_>>()).await;
+            match told {
+                Ok(Some(word)) => drop(said.insert(number, word)),
                 Ok(None) => {}
                 Err(error) if error.is_general() => return Err(error),
                 Err(error) => {
                     let (repository, error_text) = (self.0.feed.name(), chain(&error));
-                    warn!(%repository, pull = %pull.number, error = error_text, "a pull request was not looked at");
+                    warn!(%repository, pull = %number, error = error_text, "a pull request was not looked at");
                     failed = Some(error);
                 }
             }
@@ -189,26 +193,20 @@ impl PullsTask {
     /// Plans one pull request, and says so.
     /// Nothing: it moved on or was closed meanwhile, and nothing was said.
     ///
-    /// `is_shown`: it was told of this head before. Else whatever is set on the head was about something else, a merge for instance, and
-    /// must not let this one through. `others`: what is to be said of other pull requests with this head.
+    /// `others`: what is to be said of other pull requests with this head.
     async fn tell(
         &self,
         us: &Login,
-        pull: &Pull,
-        (base, is_shown): (&Base, bool),
-        others: &[(PullNumber, Vec<Check>)],
+        news: &News<'_>,
+        others: &[(PullNumber, &[Check])],
     ) -> Result<Option<Word>, HostingError> {
+        let News { pull, base, is_shown, beside } = news;
         // I/O: what is said now
-        let known = self.0.own_checks(us, &pull.head).await?;
-        let aggregate = known.iter().find(|known| known.name == AGGREGATE);
-        if aggregate.is_none_or(|known| !is_shown && known.state != CheckState::Running) {
-            self.0.turn().await;
-            self.0.forge.report(&pull.head, &begun()).await?;
-        }
+        let known = self.0.begin(us, &pull.head, *is_shown).await?;
         let comments = self.0.forge.comments(pull.number).await?;
         let is_trusted = !pull.is_fork || self.0.is_allowed(&pull.head, &comments).await?;
         // pure but for reading: what is to be said
-        let (head, base) = (pull.head.clone(), base.clone());
+        let (head, base) = (pull.head.clone(), (*base).clone());
         let change = Change { head, at: head_of(pull.number)?, base, is_trusted };
         let begun_at = Instant::now();
         let Planned { report, plans, applied, promotions, gates } = self.0.plan(&change, None).await?;
@@ -221,8 +219,7 @@ impl PullsTask {
         }
         self.say(us, pull, &report.comment, &comments).await?;
         let checks = worst_of(&report.checks, others);
-        let (sums, parts): (Vec<&Check>, Vec<_>) = checks.iter().partition(|check| check.name == AGGREGATE);
-        self.0.set(&pull.head, &parts, &known).await?;
+        self.0.set_parts(&pull.head, &checks, &known).await?;
         // I/O: merged while it was said, it was merged as what was shown before
         if !self.is_as_planned(pull).await? {
             return Ok(None);
@@ -232,13 +229,20 @@ impl PullsTask {
         let shown = ShownReport { number: pull.number, head: pull.head.clone(), plans, at };
         self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;
         self.0.shown.notify_one();
-        self.0.set(&pull.head, &sums, &known).await?;
+        self.0.set_sum(&pull.head, &checks, &known).await?;
         self.0.reported.send_replace(());
         let Change { head, base, .. } = change;
         let (name, number) = (self.0.feed.name(), pull.number);
         info!(repository = %name, pull = %number, head = head.short(), base = base.head().short(), "reported");
-        let (checks, beside) = (report.checks, BTreeSet::new());
-        Ok(Some(Word { head, base, applied, promotions, gates, checks, beside }))
+        Ok(Some(Word {
+            head,
+            base,
+            applied,
+            promotions,
+            gates,
+            checks: report.checks,
+            beside: beside.clone(),
+        }))
     }
 
     async fn is_as_planned(&self, pull: &Pull) -> Result<bool, HostingError> {
@@ -280,7 +284,7 @@ fn beside(pull: &Pull, all: &[Pull], bases: &BTreeMap<String, Base>) -> BTreeSet
 
 /// Checks of one head that several pull requests share: the worst of each name, and of whom that is. Nobody makes a check better that is
 /// about somebody else too.
-fn worst_of(own: &[Check], others: &[(PullNumber, Vec<Check>)]) -> Vec<Check> {
+fn worst_of(own: &[Check], others: &[(PullNumber, &[Check])]) -> Vec<Check> {
     let rank = |state: CheckState| match state {
         CheckState::Passed => 0,
         CheckState::Running => 1,
@@ -316,12 +320,12 @@ mod tests {
             annotations: Vec::new(),
         };
         let own = [check("naksha", CheckState::Passed, "fine"), check("order", CheckState::Failed, "mine")];
-        let theirs = vec![
+        let theirs = [
             check("naksha", CheckState::Waits, "soaks"),
             check("order", CheckState::Waits, "theirs"),
             check("naksha/plan: dev", CheckState::Failed, "not of this one"),
         ];
-        let told = worst_of(&own, &[(PullNumber(7), theirs)]);
+        let told = worst_of(&own, &[(PullNumber(7), &theirs)]);
         let told: Vec<_> = told.iter().map(|check| (check.state, check.summary.as_str())).collect();
         assert_eq!(told, [(CheckState::Waits, "#7: soaks"), (CheckState::Failed, "mine")]);
     }

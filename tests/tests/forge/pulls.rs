@@ -186,3 +186,17 @@ fn what_changes_nothing_is_reported_too() {
     assert!(comment.contains("**dev**: nothing affected"), "{comment}");
     assert_eq!(site.await_check(&head, "naksha", "success"), "nothing affected");
 }
+
+#[test]
+fn a_head_that_was_reported_on_before_is_looked_at_anew_and_ends_as_it_did() {
+    let Some(site) = site() else { return };
+    let daemon = site.begin();
+    let number = site.propose(&daemon, 2, 3);
+    let head = must(site.forged.pull_request(number))["head"]["sha"].as_str().unwrap().to_owned();
+    let words = site.await_check(&head, "naksha", "success");
+    must(site.forged.close(number));
+    // The same commit again: nothing was shown on this one yet, although its checks are green.
+    let again = must(site.forged.open("replicas-3", "once more"));
+    site.await_comment(&daemon, again, &head);
+    assert_eq!(site.await_check(&head, "naksha", "success"), words);
+}
