@@ -16,21 +16,19 @@ pub struct Brought {
     pub from: Vec<EnvironmentName>,
 }
 
-/// The newest commit of what others follow that `head` brings to `branch`. `base`: what the branch has already; absent: nothing. Blocks.
+/// The newest commit of what others follow that `head` brings to `branch`, which is at `base`. Blocks.
 pub fn brought(
     feed: &Feed,
     control: &LoadedRevision,
     branch: &str,
-    (base, head): (Option<&Revision>, &Revision),
+    (base, head): (&Revision, &Revision),
 ) -> Result<Option<Brought>, GitError> {
     let objects = feed.mirror.objects();
     let mut newest: Option<Brought> = None;
     for environment in control.loaded.definitions.environments.values() {
         let Some(at) = followed(feed, environment, branch)? else { continue };
         let Some(source) = objects.merge_base(head, &at)? else { continue };
-        if let Some(base) = base
-            && objects.is_ancestor(&source, base)?
-        {
+        if objects.is_ancestor(&source, base)? {
             continue;
         }
         let name = environment.name.clone();

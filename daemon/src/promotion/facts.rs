@@ -15,16 +15,25 @@ use naksha_policies::{GateVerdict, Promotion, Upstream, Verification, Wellness, 
 use crate::git::GitError;
 use crate::task::{Feed, Shared};
 
-/// A promotion that is asked about.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+/// An environment that would get a source.
+#[derive(Debug, Clone)]
+pub struct Promoted {
     /// As the base has it.
-    pub environment: &'a Environment,
-    pub source: &'a Revision,
+    pub environment: Arc<Environment>,
+    pub source: Revision,
     /// Environments that have to have run it.
-    pub from: &'a [EnvironmentName],
-    /// Why the environment takes nothing now.
-    pub blocked: Option<&'a str>,
+    pub from: Vec<EnvironmentName>,
+}
+
+impl Promoted {
+    /// By what the environment says itself.
+    pub fn by_lock(environment: &Arc<Environment>, source: Revision) -> Self {
+        let from = match &environment.follows {
+            Follows::Promotion { from } => from.clone(),
+            Follows::Trunk | Follows::Branch(_) => Vec::new(),
+        };
+        Self { environment: Arc::clone(environment), source, from }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -37,13 +46,14 @@ pub enum FactsError {
     Computation(#[from] tokio::task::JoinError),
 }
 
-/// What every gate says now. Asks no forge and no target.
+/// What every gate says now. `blocked`: why the environment takes nothing. Asks no forge and no target.
 pub async fn judge_gates(
     shared: &Shared,
     feed: &Feed,
-    asked: &Asked<'_>,
+    promoted: &Promoted,
+    blocked: Option<&str>,
 ) -> Result<[GateVerdict; 4], FactsError> {
-    let Asked { environment, source, from, blocked } = *asked;
+    let Promoted { environment, source, from } = promoted;
     let scope = |name: &EnvironmentName| Scope { repository: feed.name().clone(), environment: name.clone() };
     let record = shared.store.environment(&scope(&environment.name)).await?;
     let mut upstreams = Vec::new();
@@ -94,36 +104,14 @@ pub async fn judge_gates(
     }))
 }
 
-/// An environment that would get a source.
-#[derive(Debug, Clone)]
-pub struct Promoted {
-    /// As the base has it.
-    pub environment: Arc<Environment>,
-    pub source: Revision,
-    pub from: Vec<EnvironmentName>,
-}
-
-impl Promoted {
-    /// By what the environment says itself.
-    pub fn by_lock(environment: &Arc<Environment>, source: Revision) -> Self {
-        let from = match &environment.follows {
-            Follows::Promotion { from } => from.clone(),
-            Follows::Trunk | Follows::Branch(_) => Vec::new(),
-        };
-        Self { environment: Arc::clone(environment), source, from }
-    }
-}
-
 /// What every gate says of what is proposed now: an environment that takes nothing is one more reason.
 pub async fn judge_proposal(
     shared: &Shared,
     feed: &Feed,
     promoted: &Promoted,
 ) -> Result<[GateVerdict; 4], FactsError> {
-    let Promoted { environment, source, from } = promoted;
-    let scope = Scope { repository: feed.name().clone(), environment: environment.name.clone() };
-    let blocked = blocked(shared, &scope);
-    judge_gates(shared, feed, &Asked { environment, source, from, blocked: blocked.as_deref() }).await
+    let scope = Scope { repository: feed.name().clone(), environment: promoted.environment.name.clone() };
+    judge_gates(shared, feed, promoted, blocked(shared, &scope).as_deref()).await
 }
 
 /// Why an environment takes nothing now; nothing when it does.

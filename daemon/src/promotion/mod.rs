@@ -14,7 +14,7 @@ mod watched;
 
 pub use brought::{Brought, brought};
 pub use candidate::{Choice, Ran, Standing, candidate, choose};
-pub use facts::{Asked, FactsError, Promoted, judge_gates, judge_proposal};
+pub use facts::{FactsError, Promoted, judge_gates, judge_proposal};
 pub use lock::{BRANCHES, Record, branch_of, lock_path, lock_text};
 pub use proposal::{CLOSED_MARKER, Contents, promotion_text, promotion_title};
 pub use watched::{Seen, Watched};

@@ -128,7 +128,7 @@ pub fn propose(feed: &Feed, change: &Change) -> Result<Proposed, GitError> {
     Ok(Proposed::Merges(match &base.branch {
         None => Proposal { base: control, merged, branch: None, is_trusted },
         Some((name, at)) => {
-            let brought = brought(feed, &control, name, (Some(at), head))?;
+            let brought = brought(feed, &control, name, (at, head))?;
             let branch = Branched { name: name.clone(), base: feed.revisions.read(at)?, merged, brought };
             Proposal { base: Arc::clone(&control), merged: control, branch: Some(branch), is_trusted }
         }

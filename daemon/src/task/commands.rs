@@ -259,7 +259,8 @@ impl CommandsTask {
         if !may {
             return Ok(None);
         }
-        let promotions = match self.0.promotions_of(asked.number).await {
+        let pull = self.0.forge.pull(asked.number).await?;
+        let promotions = match self.0.promotions_of(&pull).await {
             // Its head moved, or is gone.
             Err(HostingError::Git(error)) => return Ok(Some(Err(format!("it cannot be read: {error}")))),
             promotions => promotions?,
@@ -270,11 +271,10 @@ impl CommandsTask {
             return Ok(None);
         };
         // A word is about what was there to be read when it was said. Forges tell whole seconds.
-        let head = self.0.forge.pull(asked.number).await?.head;
         let shown = shared.reviews.pulls(feed.name()).await?;
         let is_about = |shown: &ShownPull| {
             shown.number == asked.number
-                && shown.head == head
+                && shown.head == pull.head
                 && shown.at.as_second() <= asked.made.as_second()
         };
         if !shown.iter().any(is_about) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, Revision};
-use naksha_executor::port::forge::{Check, CheckState, Login, PullNumber, Reported};
+use naksha_executor::port::forge::{Check, CheckState, Login, Pull, Reported};
 use naksha_executor::port::review::ShownPlan;
 use naksha_executor::port::store::{Revisions, Scope};
 
@@ -69,9 +69,8 @@ impl Hosting {
     }
 
     /// The promotions that a pull request is, as it is now.
-    pub(super) async fn promotions_of(&self, number: PullNumber) -> Result<Vec<Promoted>, HostingError> {
-        let pull = self.forge.pull(number).await?;
-        let feed = self.feed.clone();
+    pub(super) async fn promotions_of(&self, pull: &Pull) -> Result<Vec<Promoted>, HostingError> {
+        let (feed, pull) = (self.feed.clone(), pull.clone());
         let found = tokio::task::spawn_blocking(move || {
             let Some(base) = bases(&feed)?.remove(&pull.base) else { return Ok(Vec::new()) };
             let (head, at) = (pull.head, head_of(pull.number)?);

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use naksha_environments::environment::{Environment, Follows};
 use naksha_environments::ids::Revision;
-use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord};
+use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, Revisions};
 use naksha_policies::GateVerdict;
 
 use super::desired::Renders;
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::git::GitError;
-use crate::promotion::{Asked, Brought, FactsError, Promoted, brought, judge_gates};
+use crate::promotion::{Brought, FactsError, Promoted, brought, judge_gates};
 
 /// Heals have no revision; so many of them may have come since.
 const LOOK_BACK: u32 = 20;
@@ -39,12 +39,10 @@ pub(super) async fn gates(
     if is_begun(this, record, source).await? {
         return Ok(Vec::new());
     }
-    let Some(Promoted { environment, source, from }) = promoted(this, environment, (record, sources)).await?
-    else {
+    let Some(promoted) = promoted(this, environment, (record, sources)).await? else {
         return Ok(Vec::new());
     };
-    let asked = Asked { environment: &environment, source: &source, from: &from, blocked: None };
-    let judged = judge_gates(&this.shared, &this.feed, &asked).await;
+    let judged = judge_gates(&this.shared, &this.feed, &promoted, None).await;
     judged.map(Vec::from).map_err(|error| match error {
         FactsError::Store(error) => PassError::Store(error),
         FactsError::Git(error) => PassError::Git(error),
@@ -58,13 +56,15 @@ pub(super) async fn goes_on(this: &Reconciler, sources: &Ready) -> Result<bool, 
     if sources.environment.windows.is_empty() {
         return Ok(false);
     }
+    let Some((begun, outcome)) = begun_last(this).await? else { return Ok(false) };
+    let is_cut = matches!(outcome, None | Some(ApplyOutcome::Superseded | ApplyOutcome::Interrupted));
+    Ok(is_cut && begun == sources.revisions())
+}
+
+/// The revisions that were begun last, and what became of that.
+async fn begun_last(this: &Reconciler) -> Result<Option<(Revisions, Option<ApplyOutcome>)>, PassError> {
     let latest = this.shared.store.applies(&this.scope, LOOK_BACK).await.map_err(PassError::Store)?;
-    let begun = latest.into_iter().find(|apply| apply.revisions.is_some());
-    Ok(begun.is_some_and(|begun| {
-        let is_cut =
-            matches!(begun.outcome, None | Some(ApplyOutcome::Superseded | ApplyOutcome::Interrupted));
-        is_cut && begun.revisions == Some(sources.revisions())
-    }))
+    Ok(latest.into_iter().find_map(|apply| Some((apply.revisions?, apply.outcome))))
 }
 
 /// What it is: by its lock, or by what its branch got from what others follow. Nothing: it got nothing of them.
@@ -78,11 +78,9 @@ async fn promoted(
         return Ok(Some(Promoted::by_lock(environment, source)));
     };
     let (feed, control, branch) = (this.feed.clone(), Arc::clone(&sources.control), branch.clone());
-    let base = record.applied.as_ref().map(|applied| applied.content.clone());
     // What it begins with was promoted by nobody.
-    let Some(base) = base else { return Ok(None) };
-    let found =
-        tokio::task::spawn_blocking(move || brought(&feed, &control, &branch, (Some(&base), &source)));
+    let Some(base) = record.applied.as_ref().map(|applied| applied.content.clone()) else { return Ok(None) };
+    let found = tokio::task::spawn_blocking(move || brought(&feed, &control, &branch, (&base, &source)));
     let found = found.await.map_err(PassError::Computation)?.map_err(PassError::Git)?;
     let of = |Brought { source, from }| Promoted { environment: Arc::clone(environment), source, from };
     Ok(found.map(of))
@@ -94,8 +92,7 @@ async fn is_begun(
     record: &EnvironmentRecord,
     source: &Revision,
 ) -> Result<bool, PassError> {
-    let latest = this.shared.store.applies(&this.scope, LOOK_BACK).await.map_err(PassError::Store)?;
-    let Some(begun) = latest.into_iter().find_map(|apply| apply.revisions) else { return Ok(false) };
+    let Some((begun, _)) = begun_last(this).await? else { return Ok(false) };
     if begun.content != *source || record.barred.contains_key(source) {
         return Ok(false);
     }

@@ -137,15 +137,15 @@ fn inspect(path: &Path) -> Result<(), Failure> {
     }
     // A backup was never in WAL mode: format 1. SQLite would take any log beside it for its own, and mix the two.
     let log = beside(path, "-wal");
-    if header[WRITE_FORMAT_OFFSET] == 1 && fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+    let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    if header[WRITE_FORMAT_OFFSET] == 1 && has_log {
         let reason = format!("`{}` is the log of another database; move it away", log.display());
         return Err(StoreError::Corrupt { reason }.into());
     }
     // A checkpoint that was cut short leaves a file that its log makes whole.
-    let is_alone = !fs::metadata(&log).is_ok_and(|log| log.len() > 0);
     let is_current = number(CHANGE_COUNTER_OFFSET) == number(VALID_FOR_OFFSET);
     let whole = u64::from(number(PAGES_OFFSET)) * page_bytes(&header);
-    if is_alone && is_current && fs::metadata(path)?.len() < whole {
+    if !has_log && is_current && fs::metadata(path)?.len() < whole {
         return Err(damaged("is cut short"));
     }
     let found = i64::from(number(VERSION_OFFSET));
