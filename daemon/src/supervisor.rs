@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{Config, ForgeConfig, RepositoryConfig};
+use crate::forge::Lines;
 use crate::git::{Driver, GitError, Mirror, MirrorConfig, RefName, RepositorySignal};
 use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
@@ -293,6 +294,7 @@ async fn shared(
         key,
         registry: Arc::clone(registry),
         metrics: Arc::clone(metrics),
+        lines: Lines::default(),
         sinks: publisher.sinks(),
         soaks: Arc::clone(database) as SharedSoaks,
         soaked: watch::Sender::default(),

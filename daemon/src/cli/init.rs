@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Context, Outcome, block_on};
 use crate::failure::chain;
+use crate::forge::Lines;
 use crate::setup::{self, Performed, Place, Site, Step};
 use crate::starter::{self, Started};
 
@@ -135,8 +136,8 @@ fn perform(context: &Context, place: &Place) -> anyhow::Result<Outcome> {
         Site::Gitea { .. } => None,
     };
     let performed = block_on(async {
-        let host =
-            crate::forge::open(&place.forge(), None).map_err(|(key, reason)| anyhow!("{key}: {reason}"))?;
+        let host = crate::forge::open(&place.forge(), None, &Lines::default())
+            .map_err(|(key, reason)| anyhow!("{key}: {reason}"))?;
         anyhow::Ok(setup::perform(place, host.as_ref(), &place.webhook_secret(), app).await)
     })??;
     if context.terminal.is_json() {

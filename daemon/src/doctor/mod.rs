@@ -18,6 +18,7 @@ mod webhook;
 use futures::future::join_all;
 
 use crate::config::{Config, ForgeConfig, RepositoryConfig};
+use crate::forge::Lines;
 use host::Hosted;
 
 pub use finding::{Finding, Level};
@@ -40,7 +41,7 @@ async fn examined(config: &Config, repository: &RepositoryConfig) -> Examined {
     let mut findings = vec![remote::look(repository, installation.as_ref()).await];
     match &repository.forge {
         None => findings.push(Finding::ok("forge", "none is configured: nobody looks at pull requests")),
-        Some(forge) => match crate::forge::open(forge, installation.as_ref()) {
+        Some(forge) => match crate::forge::open(forge, installation.as_ref(), &Lines::default()) {
             Ok(host) => {
                 let hosted = Hosted { host: host.as_ref(), config, repository, forge };
                 findings.extend(hosted.look().await);

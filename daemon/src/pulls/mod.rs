@@ -10,7 +10,6 @@
 mod command;
 mod names;
 mod outlook;
-mod pace;
 mod proposal;
 mod report;
 mod sequel;
@@ -18,7 +17,6 @@ mod sequel;
 pub use command::{Command, parse as parse_command};
 pub use names::{AGGREGATE, Meant, meant};
 pub use outlook::{Outlook, Prospect, outlook, shown};
-pub use pace::Pace;
 pub use proposal::{Base, Change, Proposal, Proposed, bases, head_of, promotions, propose};
 pub use report::{Gates, MARKER, Report, Seen, Subject, begun, conflict, cut, is_said, report};
 pub use sequel::{Fate, HELD, call, call_is_over, call_marker, fate, sequel};

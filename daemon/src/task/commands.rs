@@ -160,10 +160,8 @@ impl CommandsTask {
             Ok(Done::Words(words)) => (Reaction::Done, Some(words)),
             Err(why) => (Reaction::Refused, Some(format!("Not done: {why}."))),
         };
-        self.0.turn().await;
         self.0.forge.react(comment.id, reaction).await?;
         if let Some(words) = words.filter(|_| is_in_words) {
-            self.0.turn().await;
             self.0.forge.comment(number, &words).await?;
         }
         Ok(())

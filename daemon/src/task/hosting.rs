@@ -1,8 +1,8 @@
-//! A repository's forge, as its tasks share it: one client, one pace, one way to fail.
+//! A repository's forge, as its tasks share it: one client, one way to fail.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use naksha_executor::port::forge::{ForgeError, PullNumber, SharedForge};
@@ -17,7 +17,6 @@ use crate::failure::chain;
 use crate::git::GitError;
 use crate::metrics::RepositoryLabels;
 use crate::promotion::FactsError;
-use crate::pulls::Pace;
 
 /// First and longest pause after a pass that failed; doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
@@ -42,8 +41,6 @@ pub struct Hosting {
     pub reported: watch::Sender<()>,
     /// Pull requests that somebody wants to be planned anew.
     pub again: watch::Sender<BTreeSet<PullNumber>>,
-    /// Since it was opened.
-    pace: Arc<Mutex<(Instant, Pace)>>,
 }
 
 /// Why a pass over pull requests ended early.
@@ -73,7 +70,7 @@ impl Hosting {
     /// Nothing where the repository has no forge, or one that cannot be opened. Must be called inside a tokio runtime.
     pub fn of(shared: &Arc<Shared>, feed: &Feed) -> Option<Self> {
         let config = feed.config.forge.as_ref()?;
-        let forge: SharedForge = match crate::forge::open(config, feed.installation.as_ref()) {
+        let forge: SharedForge = match crate::forge::open(config, feed.installation.as_ref(), &shared.lines) {
             Ok(opened) => opened,
             Err((key, reason)) => {
                 warn!(repository = %feed.name(), key, reason, "pull requests are not looked at");
@@ -83,10 +80,9 @@ impl Hosting {
                 return None;
             }
         };
-        let pace = Arc::new(Mutex::new((Instant::now(), Pace::default())));
         let (shared, feed, shown) = (Arc::clone(shared), feed.clone(), Arc::default());
         let (again, reported) = (watch::Sender::default(), watch::Sender::default());
-        Some(Self { shared, feed, forge, poll: config.poll, shown, reported, again, pace })
+        Some(Self { shared, feed, forge, poll: config.poll, shown, reported, again })
     }
 
     /// How long to pause after a pass: until the next look, or the next try. `what` a failure means, for the log.
@@ -141,18 +137,6 @@ impl Hosting {
                 () = stop.cancelled() => return,
             }
         }
-    }
-
-    /// Waits until the forge may be written to. One that tells no limit has none: Gitea, and an Enterprise Server as it comes.
-    pub async fn turn(&self) {
-        if self.forge.budget().is_none() {
-            return;
-        }
-        let wait = {
-            let (since, pace) = &mut *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-            pace.turn(since.elapsed())
-        };
-        tokio::time::sleep(wait).await;
     }
 }
 

@@ -12,6 +12,7 @@ use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{ForgeError, Pull, PullNumber, PullState};
 use naksha_executor::port::review::ShownPull;
 use naksha_executor::port::store::{AuditEntry, Scope};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -59,7 +60,7 @@ impl MergesTask {
                     Ok(()) => moved_at = Instant::now(),
                     Err(_) => return,
                 },
-                () = self.0.shown.notified(), if failures == 0 => {}
+                () = gathered(&self.0.shown), if failures == 0 => {}
                 () = hint(&mut stirred, failures) => {}
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
@@ -180,4 +181,10 @@ impl MergesTask {
         };
         Ok(tokio::task::spawn_blocking(read).await?)
     }
+}
+
+/// Resolves when somebody was shown something, a moment later: a base that moves makes many reports, and one look serves them all.
+async fn gathered(shown: &Notify) {
+    shown.notified().await;
+    tokio::time::sleep(SETTLES).await;
 }

@@ -116,7 +116,6 @@ impl Hosting {
         known.retain(|known| known.author.as_ref() == Some(us));
         let counts = |check: &Reported| is_shown || check.state == CheckState::Running;
         if !known.iter().any(|check| check.name == AGGREGATE && counts(check)) {
-            self.turn().await;
             self.forge.report(head, &begun()).await?;
             // What it said before counts no more, and is said again if it is so.
             known.retain(|check| check.name != AGGREGATE);
@@ -124,13 +123,13 @@ impl Hosting {
         Ok(known)
     }
 
-    /// Every check but the one that sums up.
+    /// Every check but the one that sums up; false: they are set like this already.
     pub(super) async fn set_parts(
         &self,
         head: &Revision,
         checks: &[Check],
         known: &[Reported],
-    ) -> Result<(), HostingError> {
+    ) -> Result<bool, HostingError> {
         self.set(head, checks.iter().filter(|check| check.name != AGGREGATE), known).await
     }
 
@@ -140,25 +139,26 @@ impl Hosting {
         head: &Revision,
         checks: &[Check],
         known: &[Reported],
-    ) -> Result<(), HostingError> {
+    ) -> Result<bool, HostingError> {
         self.set(head, checks.iter().filter(|check| check.name == AGGREGATE), known).await
     }
 
-    /// Checks that are not set like this already.
+    /// Sets checks that are not set like this already; whether there were any.
     async fn set(
         &self,
         head: &Revision,
         checks: impl Iterator<Item = &Check>,
         known: &[Reported],
-    ) -> Result<(), HostingError> {
+    ) -> Result<bool, HostingError> {
+        let mut is_news = false;
         for check in checks {
             let known = known.iter().find(|known| known.name == check.name);
             if known.is_none_or(|known| !says(known, check)) {
-                self.turn().await;
                 self.forge.report(head, check).await?;
+                is_news = true;
             }
         }
-        Ok(())
+        Ok(is_news)
     }
 }
 

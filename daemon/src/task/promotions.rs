@@ -308,12 +308,9 @@ impl PromotionsTask {
         let (title, text) = self.told(case, candidate).await?;
         // What is left of an earlier one: it was merged or closed, or we were interrupted.
         if forge.branch(&branch).await?.is_some() {
-            self.0.turn().await;
             forge.delete_branch(&branch).await?;
         }
-        self.0.turn().await;
         forge.commit(&Self::file(case, candidate, Some(case.trunk), &title)).await?;
-        self.0.turn().await;
         let base = case.trunk.to_owned();
         let number = forge.open(&NewPull { title, text, branch, base }).await?;
         info!(environment = %name, pull = %number, source = candidate.source.short(), "promotion proposed");
@@ -340,7 +337,6 @@ impl PromotionsTask {
                 )
                 .await;
         }
-        self.0.turn().await;
         self.0.forge.commit(&Self::file(case, newer, None, &title)).await?;
         if is_other {
             self.takes_back_approvals(pull).await?;
@@ -352,7 +348,6 @@ impl PromotionsTask {
 
     /// False: the forge does not let us.
     async fn takes_back_approvals(&self, pull: &Pull) -> Result<bool, HostingError> {
-        self.0.turn().await;
         match self.0.forge.dismiss_approvals(pull.number, "What is promoted is another one now.").await {
             Ok(_) => Ok(true),
             Err(error) if !error.is_transient() => {
@@ -365,7 +360,6 @@ impl PromotionsTask {
 
     async fn tell(&self, case: &Case<'_>, pull: &Pull, candidate: &Candidate) -> Result<(), HostingError> {
         let (title, text) = self.told(case, candidate).await?;
-        self.0.turn().await;
         Ok(self.0.forge.amend(pull.number, &title, &text).await?)
     }
 
@@ -375,12 +369,9 @@ impl PromotionsTask {
         let us = forge.whoami().await?;
         let comments = forge.comments(pull.number).await?;
         if !comments.iter().any(|comment| comment.author == us && comment.text.starts_with(CLOSED_MARKER)) {
-            self.0.turn().await;
             forge.comment(pull.number, &format!("{CLOSED_MARKER}\nClosed: {why}.")).await?;
         }
-        self.0.turn().await;
         forge.close(pull.number).await?;
-        self.0.turn().await;
         forge.delete_branch(branch).await?;
         info!(pull = %pull.number, why, "promotion closed");
         Ok(())
@@ -405,7 +396,6 @@ impl PromotionsTask {
         if !is_told || ours.iter().any(|check| check.state != CheckState::Passed) {
             return Ok(());
         }
-        self.0.turn().await;
         match forge.merge(pull.number, &pull.head).await {
             Ok(()) => {
                 info!(environment = %case.environment.name, pull = %pull.number, "promotion merged by itself");

@@ -217,11 +217,11 @@ impl PullsTask {
         if !self.is_as_planned(pull).await? {
             return Ok(None);
         }
-        self.say(us, pull, &report.comment, &comments).await?;
+        let is_commented = self.say(us, pull, &report.comment, &comments).await?;
         let checks = worst_of(&report.checks, others);
-        self.0.set_parts(&pull.head, &checks, &known).await?;
+        let is_set = self.0.set_parts(&pull.head, &checks, &known).await?;
         // I/O: merged while it was said, it was merged as what was shown before
-        if !self.is_as_planned(pull).await? {
+        if (is_commented || is_set) && !self.is_as_planned(pull).await? {
             return Ok(None);
         }
         // I/O: now that it is said, it counts as shown; who waits for the last check finds everything else
@@ -250,27 +250,21 @@ impl PullsTask {
         Ok(now.head == pull.head && now.state == PullState::Open)
     }
 
-    /// Our one comment, unless it says so already.
+    /// Our one comment; false: it says so already.
     async fn say(
         &self,
         us: &Login,
         pull: &Pull,
         text: &str,
         comments: &[Comment],
-    ) -> Result<(), HostingError> {
+    ) -> Result<bool, HostingError> {
         let ours = comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER));
         match ours {
-            Some(comment) if is_said(&comment.text, text) => {}
-            Some(comment) => {
-                self.0.turn().await;
-                self.0.forge.edit(comment.id, text).await?;
-            }
-            None => {
-                self.0.turn().await;
-                self.0.forge.comment(pull.number, text).await?;
-            }
+            Some(comment) if is_said(&comment.text, text) => return Ok(false),
+            Some(comment) => self.0.forge.edit(comment.id, text).await?,
+            None => drop(self.0.forge.comment(pull.number, text).await?),
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -157,7 +157,6 @@ impl SequelTask {
             let (state, summary) = deployed(fate);
             let (revision, environment) = (one.commit.clone(), environment.to_string());
             let deployment = Deployment { revision, environment, state, summary, page: page.clone() };
-            self.0.turn().await;
             match self.0.forge.deploy(&deployment).await {
                 // Without that right everything else is still told.
                 Err(error) if !error.is_transient() => {
@@ -193,11 +192,9 @@ impl SequelTask {
             let ours = comments.iter().find(|comment| comment.text.starts_with(&marker));
             match (ours, wanted.or(otherwise.filter(|_| ours.is_some()))) {
                 (Some(ours), Some(text)) if ours.text.trim_end() != text.trim_end() => {
-                    self.0.turn().await;
                     self.0.forge.edit(ours.id, &text).await?;
                 }
                 (None, Some(text)) => {
-                    self.0.turn().await;
                     self.0.forge.comment(number, &text).await?;
                 }
                 (Some(_) | None, _) => {}

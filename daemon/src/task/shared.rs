@@ -16,6 +16,7 @@ use naksha_renderer::template::TemplateEngine;
 use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
+use crate::forge::Lines;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::task::LoadedRevision;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub key: MarkKey,
     pub registry: Arc<Registry>,
     pub metrics: Arc<Metrics>,
+    /// Whoever writes to forges waits in these.
+    pub lines: Lines,
     /// The sinks that every message goes to.
     pub sinks: Vec<&'static str>,
     /// How environments were with what they ran; the same database.

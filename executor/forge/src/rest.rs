@@ -18,6 +18,7 @@ use tracing::debug;
 use crate::address::Address;
 use crate::answer::{Answer, judge, read, read_in, scrubbed, unreachable};
 use crate::credential::Credential;
+use crate::pace::Turns;
 use crate::remembered::Remembered;
 use crate::token::Token;
 
@@ -47,6 +48,7 @@ pub(crate) struct Rest {
     manners: &'static Manners,
     credential: Arc<dyn Credential>,
     remembered: Arc<Remembered>,
+    turns: Turns,
 }
 
 impl fmt::Debug for Rest {
@@ -65,14 +67,20 @@ impl Rest {
         let builder = Octocrab::builder().set_connect_timeout(Some(CONNECT));
         let builder = builder.base_uri(address.uri()).expect("should take an address that was parsed");
         let crab = builder.build().expect("should be built: rustls has a provider");
-        Self { crab, manners, credential: Arc::new(credential), remembered: Arc::default() }
+        let (credential, turns) = (Arc::new(credential), Turns::default());
+        Self { crab, manners, credential, remembered: Arc::default(), turns }
+    }
+
+    /// Writes when it has its turn among others that are the same identity.
+    pub(crate) fn in_line(self, turns: Turns) -> Self {
+        Self { turns, ..self }
     }
 
     /// The same forge as somebody else, over the same connections.
     pub(crate) fn with(&self, credential: impl Credential + 'static) -> Self {
-        let Self { crab, manners, credential: _, remembered: _ } = self;
-        let (crab, credential) = (crab.clone(), Arc::new(credential));
-        Self { crab, manners, credential, remembered: Arc::default() }
+        let Self { crab, manners, credential: _, remembered: _, turns } = self;
+        let (crab, credential, turns) = (crab.clone(), Arc::new(credential), turns.clone());
+        Self { crab, manners, credential, remembered: Arc::default(), turns }
     }
 
     /// What the forge said last about how much more it takes of us.
@@ -169,7 +177,11 @@ impl Rest {
             }
             None => String::new(),
         };
+        // One that tells no limit has none: Gitea, and an Enterprise Server as it comes.
+        let is_counted = body.is_some() && self.budget().is_some();
+        let turn = if is_counted { Some(self.turns.take().await) } else { None };
         let answer = self.exchange(request, text, token).await?;
+        drop(turn);
         debug!(%method, path, status = answer.status.as_u16(), "forge");
         if body.is_none() {
             return Ok(self.remembered.settle(path, kept, answer));
@@ -220,6 +232,15 @@ impl Rest {
         let body = http_body_util::Limited::new(body, MAX_ANSWER).collect().await;
         let body = body.map_err(|error| format!("its answer broke off: {}", root_cause(&*error)))?.to_bytes();
         Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+}
+
+/// Nothing: there is no such thing.
+pub(crate) fn found<T>(answer: Result<T, ForgeError>) -> Result<Option<T>, ForgeError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(ForgeError::Missing(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

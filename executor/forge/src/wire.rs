@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
-    CheckState, Comment, CommentId, ForgeError, Login, Permission, Pull, PullNumber, PullState,
+    CheckState, Comment, CommentId, ForgeError, Login, Permission, Pull, PullNumber, PullState, Reported,
 };
 use serde::Deserialize;
 
@@ -123,7 +123,7 @@ pub(crate) struct CommentDto {
     #[serde(default)]
     body: String,
     created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 impl CommentDto {
@@ -143,17 +143,25 @@ impl CommentDto {
 /// A comment, and what it stands on.
 #[derive(Debug, Deserialize)]
 pub(crate) struct PlacedCommentDto {
-    /// Its address for people, `…/pulls/12`; empty or of an issue otherwise.
+    /// Its address for people: `…/pull/12#issuecomment-3` on GitHub, `…/pulls/12#…` on Gitea, `…/issues/12#…` of an issue.
     #[serde(default)]
-    pull_request_url: String,
+    html_url: String,
     #[serde(flatten)]
     comment: CommentDto,
 }
 
 impl PlacedCommentDto {
+    /// When it was made or edited.
+    pub(crate) fn updated_at(&self) -> Timestamp {
+        self.comment.updated_at
+    }
+
     /// Nothing: it stands on no pull request.
     pub(crate) fn read(self) -> Option<(PullNumber, Comment)> {
-        let number = self.pull_request_url.rsplit('/').next()?.parse().ok()?;
+        let (page, _) = self.html_url.split_once('#')?;
+        let (rest, number) = page.rsplit_once('/')?;
+        let is_pull = rest.ends_with("/pull") || rest.ends_with("/pulls");
+        let number = number.parse().ok().filter(|_| is_pull)?;
         Some((PullNumber(number), self.comment.read()))
     }
 }
@@ -180,12 +188,20 @@ pub(crate) struct StatusDto {
 }
 
 impl StatusDto {
-    pub(crate) fn check_state(&self) -> CheckState {
-        match self.state.as_str() {
+    pub(crate) fn read(self) -> Reported {
+        let Self { id: _, context, state, description, creator } = self;
+        let state = match state.as_str() {
             "success" => CheckState::Passed,
             "pending" => CheckState::Running,
             "warning" => CheckState::Waits,
             _ => CheckState::Failed,
+        };
+        Reported {
+            name: context,
+            state,
+            summary: description.unwrap_or_default(),
+            author: creator.map(|creator| Login::new(&creator.login)),
+            content: None,
         }
     }
 }
@@ -219,5 +235,26 @@ impl CollaboratorDto {
             "read" | "triage" => Permission::Read,
             _ => Permission::None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_is_on_a_pull_request_by_its_page() {
+        let on = |page: &str| {
+            let text = format!(
+                r#"{{"id": 3, "html_url": "{page}", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}}"#
+            );
+            let comment: PlacedCommentDto = serde_json::from_str(&text).unwrap();
+            comment.read().map(|(number, _)| number.0)
+        };
+        assert_eq!(on("https://github.com/o/r/pull/12#issuecomment-3"), Some(12));
+        assert_eq!(on("https://git.example/o/r/pulls/12#issuecomment-3"), Some(12));
+        assert_eq!(on("https://git.example/pulls/pull/pulls/7#issuecomment-3"), Some(7));
+        assert_eq!(on("https://github.com/o/pull/issues/12#issuecomment-3"), None);
+        assert_eq!(on(""), None);
     }
 }

@@ -103,6 +103,12 @@ impl Forged {
         checkout::begin(folder, name, from)
     }
 
+    /// Somebody deletes a branch of the forge.
+    pub fn delete_branch(&self, name: &str) -> anyhow::Result<()> {
+        let path = self.path(&format!("/branches/{}", name.replace('/', "%2F")));
+        self.writer.api().send(Method::DELETE, &path, None).map(drop)
+    }
+
     pub fn head(&self, folder: &Path) -> anyhow::Result<String> {
         checkout::head(folder)
     }

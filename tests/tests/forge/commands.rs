@@ -9,7 +9,7 @@ const FILE: &str = "environments/dev/environment.yaml";
 
 impl Site {
     /// A direct push, which is held.
-    fn pushed(&self, daemon: &DaemonProcess, from: u32, to: u32) -> Value {
+    pub(crate) fn pushed(&self, daemon: &DaemonProcess, from: u32, to: u32) -> Value {
         let repository = &self.installation.repository;
         must(self.forged.pull(repository.folder(), "main"));
         let commit =
@@ -19,7 +19,7 @@ impl Site {
     }
 
     /// What the bot answers, once it says something that fits.
-    fn await_answer(&self, number: u64, words: &str) {
+    pub(crate) fn await_answer(&self, number: u64, words: &str) {
         self.await_said(number, words, |text| text.contains(words));
     }
 }

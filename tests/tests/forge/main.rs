@@ -14,6 +14,7 @@ mod pulls;
 mod setup;
 mod site;
 mod stage;
+mod story;
 mod webhooks;
 
 mod gitea {

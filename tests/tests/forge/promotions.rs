@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::site::{MARKER, Site, site_with};
 
-const TEMPLATE: &str = "units/web/web.yaml.tera";
+pub(crate) const TEMPLATE: &str = "units/web/web.yaml.tera";
 
 fn environment(name: &str, from: &str, gates: &str) -> String {
     format!(
@@ -15,7 +15,7 @@ fn environment(name: &str, from: &str, gates: &str) -> String {
 }
 
 /// Three environments: prod comes after staging, which comes after dev.
-fn three(gates: &str) -> Option<Site> {
+pub(crate) fn three(gates: &str) -> Option<Site> {
     let (staging, prod) =
         (environment("staging", "dev", gates), environment("prod", "staging", "{soak: 0s}"));
     site_with(&[
@@ -26,7 +26,7 @@ fn three(gates: &str) -> Option<Site> {
 
 impl Site {
     /// The promotion to an environment, once one is open that proposes this source: its number.
-    fn await_promotion(&self, daemon: &DaemonProcess, environment: &str, source: &str) -> u64 {
+    pub(crate) fn await_promotion(&self, daemon: &DaemonProcess, environment: &str, source: &str) -> u64 {
         let (branch, title) =
             (format!("promote/{environment}"), format!("Promote {} to {environment}", &source[..10]));
         let mut number = 0;
@@ -41,23 +41,23 @@ impl Site {
         number
     }
 
-    fn head_of(&self, number: u64) -> String {
+    pub(crate) fn head_of(&self, number: u64) -> String {
         must(self.forged.pull_request(number))["head"]["sha"].as_str().unwrap().to_owned()
     }
 
     /// Merges what is proposed, once everything is fine.
-    fn promote(&self, number: u64, how: &str) -> String {
+    pub(crate) fn promote(&self, number: u64, how: &str) -> String {
         self.await_check(&self.head_of(number), "naksha", "success");
         self.merge(number, how)
     }
 
-    fn replicas_of(&self, environment: &str) -> String {
+    pub(crate) fn replicas_of(&self, environment: &str) -> String {
         let objects = self.installation.objects(environment);
         objects.into_values().next().unwrap_or_default()
     }
 
     /// A change of the unit, shown and merged; the trunk's head.
-    fn change_unit(&self, daemon: &DaemonProcess, from: &str, to: &str) -> String {
+    pub(crate) fn change_unit(&self, daemon: &DaemonProcess, from: &str, to: &str) -> String {
         let head = self.change(to, TEMPLATE, from, to);
         let number = must(self.forged.open(to, "another hand"));
         self.await_comment(daemon, number, &head);

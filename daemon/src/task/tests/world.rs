@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, RepositoryConfig};
+use crate::forge::Lines;
 use crate::git::tests::fixture::Source;
 use crate::git::{Mirror, MirrorConfig, RefName, RepositorySignal};
 use crate::metrics::Metrics;
@@ -97,6 +98,7 @@ impl World {
             key,
             registry: Arc::new(Registry::default()),
             metrics,
+            lines: Lines::default(),
             sinks: Vec::new(),
             spoken: tokio::sync::watch::Sender::default(),
             sayings: Arc::default(),

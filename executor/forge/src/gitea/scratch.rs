@@ -40,7 +40,7 @@ impl Gitea {
 
     /// Deletes the repository. One that is gone is no error.
     pub async fn delete(&self) -> Result<(), ForgeError> {
-        match self.rest.tell(Method::DELETE, &self.root, &json!({})).await {
+        match self.repo.tell(Method::DELETE, "", &json!({})).await {
             Err(ForgeError::Missing(_)) => Ok(()),
             done => done,
         }
@@ -56,14 +56,14 @@ impl Gitea {
         let file = |(path, text): &(String, String)| json!({"operation": "create", "path": path, "content": BASE64_STANDARD.encode(text)});
         let files: Vec<Value> = files.iter().map(file).collect();
         let body = json!({"branch": branch, "message": message, "files": files});
-        let written: WrittenDto = self.rest.send(Method::POST, &self.path("/contents"), &body).await?;
+        let written: WrittenDto = self.repo.send(Method::POST, "/contents", &body).await?;
         revision(&written.commit.sha)
     }
 
     /// The text of a file on a branch or at a commit.
     pub async fn read(&self, at: &str, path: &str) -> Result<String, ForgeError> {
-        let path = self.path(&format!("/contents/{}?ref={}", path_of(path), segment(at)));
-        let TextDto { content } = self.rest.get(&path).await?;
+        let path = format!("/contents/{}?ref={}", path_of(path), segment(at));
+        let TextDto { content } = self.repo.get(&path).await?;
         let text = BASE64_STANDARD.decode(content).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         text.ok_or_else(|| ForgeError::Strange("a file that is no text".to_owned()))
     }

@@ -48,16 +48,12 @@ struct GuardedDto {
 impl Gitea {
     /// Nothing: there is no such branch.
     async fn guarded(&self, branch: &str) -> Result<Option<GuardedDto>, ForgeError> {
-        match self.rest.get(&self.path(&format!("/branches/{}", path_of(branch)))).await {
-            Ok(guarded) => Ok(Some(guarded)),
-            Err(ForgeError::Missing(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.repo.find(&format!("/branches/{}", path_of(branch))).await
     }
 
     /// Whether the token's scope keeps us from this, which asks for what cannot be done: the scope is looked at first.
     async fn lacks_scope(&self, path: &str, body: &Value) -> Result<bool, ForgeError> {
-        match self.rest.tell(Method::POST, &self.path(path), body).await {
+        match self.repo.tell(Method::POST, path, body).await {
             Err(ForgeError::Denied(words)) => Ok(words.contains("scope")),
             Err(error) if error.is_transient() && !matches!(error, ForgeError::Unreachable(_)) => Err(error),
             _ => Ok(false),
@@ -68,18 +64,18 @@ impl Gitea {
         let NewHook { url, secret, is_fresh: _ } = hook;
         let config = json!({"url": url, "content_type": "json", "secret": secret.expose()});
         let body = json!({"type": "gitea", "active": true, "events": HOOK_EVENTS, "config": config});
-        self.rest.tell(Method::POST, &self.path("/hooks"), &body).await
+        self.repo.tell(Method::POST, "/hooks", &body).await
     }
 }
 
 #[async_trait]
 impl Setup for Gitea {
     async fn clock(&self) -> Result<Timestamp, ForgeError> {
-        self.rest.clock("/version").await
+        self.repo.rest.clock("/version").await
     }
 
     async fn lacks(&self) -> Result<Vec<Lack>, ForgeError> {
-        let RepositoryDto { permissions, .. } = self.rest.get(&self.root).await?;
+        let RepositoryDto { permissions, .. } = self.repo.get("").await?;
         let (mut lacks, is_needed) = (Vec::new(), true);
         let lack =
             |right: &str, purpose, remedy| Lack { right: right.to_owned(), purpose, remedy, is_needed };
@@ -97,8 +93,8 @@ impl Setup for Gitea {
         if self.lacks_scope("/issues/0/comments", &json!({"body": ""})).await? {
             lacks.push(lack("scope `write:issue`", "comments and the signs under them", SCOPE));
         }
-        let (owner, _) = self.root.trim_start_matches("/repos/").split_once('/').unwrap_or_default();
-        let teams = self.rest.ask(&format!("/orgs/{}/teams?limit=1", segment(owner))).await;
+        let (owner, _) = self.repo.name.split_once('/').unwrap_or_default();
+        let teams = self.repo.rest.ask(&format!("/orgs/{}/teams?limit=1", segment(owner))).await;
         if matches!(teams, Err(ForgeError::Denied(words)) if words.contains("scope")) {
             let purpose = "`owners` that name `@organisation/team`";
             lacks.push(Lack { is_needed: false, ..lack("scope `read:organization`", purpose, SCOPE) });
@@ -107,7 +103,7 @@ impl Setup for Gitea {
     }
 
     async fn hooks(&self) -> Result<Vec<Hook>, ForgeError> {
-        let hooks: Vec<HookDto> = self.rest.list(&self.path("/hooks")).await?;
+        let hooks: Vec<HookDto> = self.repo.list("/hooks").await?;
         let read = |hook: HookDto| {
             let HookDto { id: _, config, events, active } = hook;
             Hook { url: config.url, is_active: active, events, is_signed: None, last: None }
@@ -125,17 +121,12 @@ impl Setup for Gitea {
     }
 
     async fn has_file(&self, branch: &str, path: &str) -> Result<bool, ForgeError> {
-        let path = self.path(&format!("/contents/{}?ref={}", path_of(path), segment(branch)));
-        match self.rest.ask(&path).await {
-            Ok(_) => Ok(true),
-            Err(ForgeError::Missing(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.repo.has_file(branch, path).await
     }
 
     /// Gitea changes no webhook's secret: one that has another is replaced, and goes when the new one is there.
     async fn set_hook(&self, hook: &NewHook) -> Result<Done, ForgeError> {
-        let known: Vec<HookDto> = self.rest.list(&self.path("/hooks")).await?;
+        let known: Vec<HookDto> = self.repo.list("/hooks").await?;
         let ours: Vec<_> = known.into_iter().filter(|one| is_same(&one.config.url, &hook.url)).collect();
         let Some(first) = ours.first() else {
             return self.make_hook(hook).await.map(|()| Done::Made);
@@ -143,7 +134,7 @@ impl Setup for Gitea {
         if hook.is_fresh {
             self.make_hook(hook).await?;
             for HookDto { id, .. } in &ours {
-                self.rest.tell(Method::DELETE, &self.path(&format!("/hooks/{id}")), &json!({})).await?;
+                self.repo.tell(Method::DELETE, &format!("/hooks/{id}"), &json!({})).await?;
             }
             return Ok(Done::Changed);
         }
@@ -151,7 +142,7 @@ impl Setup for Gitea {
             return Ok(Done::Found);
         }
         let body = json!({"active": true, "events": HOOK_EVENTS, "config": {"url": hook.url, "content_type": "json"}});
-        self.rest.tell(Method::PATCH, &self.path(&format!("/hooks/{}", first.id)), &body).await?;
+        self.repo.tell(Method::PATCH, &format!("/hooks/{}", first.id), &body).await?;
         Ok(Done::Changed)
     }
 
@@ -162,7 +153,7 @@ impl Setup for Gitea {
             // Who may push goes on pushing: what nobody was shown is held by naksha, and not by the forge.
             let body = json!({"rule_name": branch, "enable_push": true, "enable_status_check": true,
                 "status_check_contexts": [check]});
-            self.rest.tell(Method::POST, &self.path("/branch_protections"), &body).await?;
+            self.repo.tell(Method::POST, "/branch_protections", &body).await?;
             return Ok(Done::Made);
         };
         let guarded = guarded.filter(|guarded| guarded.enable_status_check);
@@ -173,8 +164,8 @@ impl Setup for Gitea {
         }
         names.push(check.to_owned());
         let body = json!({"enable_status_check": true, "status_check_contexts": names});
-        let path = self.path(&format!("/branch_protections/{}", path_of(&rule)));
-        self.rest.tell(Method::PATCH, &path, &body).await?;
+        let path = format!("/branch_protections/{}", path_of(&rule));
+        self.repo.tell(Method::PATCH, &path, &body).await?;
         Ok(Done::Changed)
     }
 }

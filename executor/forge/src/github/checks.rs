@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use http::Method;
 use naksha_environments::ids::Revision;
-use naksha_executor::port::forge::{Annotation, Check, CheckState, ForgeError, Login, Reported};
+use naksha_executor::port::forge::{Annotation, Check, CheckState, ForgeError, Reported};
 use serde_json::{Value, json};
 
 use super::installation::Scope;
@@ -15,27 +15,14 @@ use super::output::Output;
 use super::wire::RunDto;
 use super::{GitHub, Installation, Whom};
 use crate::rest::segment;
-use crate::wire::{MadeDto, StatusDto};
+use crate::wire::MadeDto;
 
-/// Characters of a status's description: more is refused.
-const MAX_DESCRIPTION: usize = 140;
 /// Annotations in one request: more are refused.
 const MAX_ANNOTATIONS: usize = 50;
 /// Requests that annotations may take. Who has two hundred lines to look at does not look at more.
 const MAX_UPDATES: usize = 4;
 
 impl GitHub {
-    pub(super) async fn set_status(&self, head: &Revision, check: &Check) -> Result<(), ForgeError> {
-        let state = match check.state {
-            CheckState::Running | CheckState::Waits => "pending",
-            CheckState::Passed => "success",
-            CheckState::Failed => "failure",
-        };
-        let description: String = check.summary.chars().take(MAX_DESCRIPTION).collect();
-        let body = json!({"context": check.name, "state": state, "description": description});
-        self.rest.tell(Method::POST, &self.path(&format!("/statuses/{head}")), &body).await
-    }
-
     /// Sets our run of that name, or makes it. It gets its conclusion last, and even where nothing but that is taken.
     pub(super) async fn set_run(
         &self,
@@ -69,18 +56,18 @@ impl GitHub {
     /// The newest run of an App under a name.
     async fn run(&self, app: u64, head: &Revision, name: &str) -> Result<Option<RunDto>, ForgeError> {
         let path = format!("/commits/{head}/check-runs?check_name={}&app_id={app}", segment(name));
-        let runs: Vec<RunDto> = self.rest.list_in(&self.path(&path), "check_runs").await?;
+        let runs: Vec<RunDto> = self.repo.list_in(&path, "check_runs").await?;
         let is_it = |run: &RunDto| run.name == name && run.app.as_ref().is_some_and(|own| own.id == app);
         Ok(runs.into_iter().filter(is_it).max_by_key(|run| run.id))
     }
 
     async fn send_run(&self, id: Option<u64>, head: &Revision, mut body: Value) -> Result<u64, ForgeError> {
         let made: MadeDto = if let Some(id) = id {
-            let path = self.path(&format!("/check-runs/{id}"));
-            self.rest.send(Method::PATCH, &path, &body).await?
+            let path = format!("/check-runs/{id}");
+            self.repo.send(Method::PATCH, &path, &body).await?
         } else {
             body["head_sha"] = json!(head.as_str());
-            self.rest.send(Method::POST, &self.path("/check-runs"), &body).await?
+            self.repo.send(Method::POST, "/check-runs", &body).await?
         };
         Ok(made.id)
     }
@@ -94,8 +81,8 @@ impl GitHub {
 
     /// The newest of each App and name.
     async fn runs(&self, head: &Revision) -> Result<Vec<Reported>, ForgeError> {
-        let path = self.path(&format!("/commits/{head}/check-runs"));
-        let runs: Vec<RunDto> = match self.rest.list_in(&path, "check_runs").await {
+        let path = format!("/commits/{head}/check-runs");
+        let runs: Vec<RunDto> = match self.repo.list_in(&path, "check_runs").await {
             // Not every token may see them, and none can have set one.
             Err(ForgeError::Denied(_)) if matches!(self.whom, Whom::Person) => Vec::new(),
             runs => runs?,
@@ -110,29 +97,14 @@ impl GitHub {
         Ok(newest.into_values().map(RunDto::read).collect())
     }
 
-    /// The last one under each name. Every one that was ever set is listed; times are whole seconds, so that the highest number counts.
+    /// An App need not see them.
     async fn statuses(&self, head: &Revision) -> Result<Vec<Reported>, ForgeError> {
         if let Whom::App { installation, .. } = &self.whom
             && !installation.granted(Scope::Usual).await?.may_read("statuses")
         {
             return Ok(Vec::new());
         }
-        let statuses: Vec<StatusDto> =
-            self.rest.list(&self.path(&format!("/commits/{head}/statuses"))).await?;
-        let mut last: BTreeMap<String, StatusDto> = BTreeMap::new();
-        for status in statuses {
-            if last.get(&status.context).is_none_or(|known| known.id < status.id) {
-                last.insert(status.context.clone(), status);
-            }
-        }
-        let read = |status: StatusDto| Reported {
-            state: status.check_state(),
-            author: status.creator.as_ref().map(|creator| Login::new(&creator.login)),
-            summary: status.description.unwrap_or_default(),
-            content: None,
-            name: status.context,
-        };
-        Ok(last.into_values().map(read).collect())
+        self.repo.statuses(head).await
     }
 }
 
@@ -177,6 +149,8 @@ fn body(check: &Check, state: CheckState, output: &Output, annotations: &[Annota
 
 #[cfg(test)]
 mod tests {
+    use naksha_executor::port::forge::Login;
+
     use super::*;
 
     fn check(state: CheckState) -> Check {

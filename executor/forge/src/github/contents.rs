@@ -30,13 +30,10 @@ struct WrittenDto {
 
 impl GitHub {
     pub(super) async fn head_of(&self, branch: &str) -> Result<Option<Revision>, ForgeError> {
-        let path = self.path(&format!("/branches/{}", path_of(branch)));
-        match self.rest.get::<BranchDto>(&path).await {
-            Ok(branch) => revision(&branch.commit.sha).map(Some),
-            // One that was renamed is answered by where it is now: under this name there is none.
-            Err(ForgeError::Missing(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let path = format!("/branches/{}", path_of(branch));
+        // One that was renamed is answered by where it is now: under this name there is none.
+        let found: Option<BranchDto> = self.repo.find(&path).await?;
+        found.map(|branch| revision(&branch.commit.sha)).transpose()
     }
 
     pub(super) async fn write_file(&self, commit: &FileCommit) -> Result<Revision, ForgeError> {
@@ -46,7 +43,7 @@ impl GitHub {
             self.head_of(from).await?.ok_or_else(|| ForgeError::Missing(format!("branch {from}")))?;
         let name = format!("refs/heads/{}", commit.branch);
         let made = json!({"ref": name, "sha": begins.as_str()});
-        self.rest.tell(Method::POST, &self.path("/git/refs"), &made).await?;
+        self.repo.tell(Method::POST, "/git/refs", &made).await?;
         let written = self.put(commit, begins.as_str()).await;
         if written.is_err() {
             self.take_back(&commit.branch, &begins).await;
@@ -57,15 +54,13 @@ impl GitHub {
     /// Writes the file to a branch that is there. `at`: a branch or a commit that has the file as it is before.
     async fn put(&self, commit: &FileCommit, at: &str) -> Result<Revision, ForgeError> {
         let FileCommit { branch, from: _, path, text, message } = commit;
-        let contents = self.path(&format!("/contents/{}", path_of(path)));
-        let known = self.rest.get::<ContentDto>(&format!("{contents}?ref={}", segment(at))).await;
+        let contents = format!("/contents/{}", path_of(path));
+        let known: Option<ContentDto> = self.repo.find(&format!("{contents}?ref={}", segment(at))).await?;
         let mut body = json!({"branch": branch, "content": BASE64_STANDARD.encode(text), "message": message});
-        match known {
-            Ok(known) => body["sha"] = json!(known.sha),
-            Err(ForgeError::Missing(_)) => {}
-            Err(error) => return Err(error),
+        if let Some(ContentDto { sha }) = known {
+            body["sha"] = json!(sha);
         }
-        let written: WrittenDto = self.rest.send(Method::PUT, &contents, &body).await?;
+        let written: WrittenDto = self.repo.send(Method::PUT, &contents, &body).await?;
         revision(&written.commit.sha)
     }
 
@@ -82,8 +77,8 @@ impl GitHub {
     }
 
     pub(super) async fn delete_ref(&self, branch: &str) -> Result<(), ForgeError> {
-        let path = self.path(&format!("/git/refs/heads/{}", path_of(branch)));
-        match self.rest.tell(Method::DELETE, &path, &json!({})).await {
+        let path = format!("/git/refs/heads/{}", path_of(branch));
+        match self.repo.tell(Method::DELETE, &path, &json!({})).await {
             Err(ForgeError::Missing(_)) => Ok(()),
             Err(ForgeError::Invalid(words)) if words.contains("does not exist") => Ok(()),
             done => done,

@@ -31,7 +31,7 @@ impl GitHub {
         if failed.is_empty() {
             return Ok(0);
         }
-        let ours: MadeDto = self.rest.get(&self.root).await?;
+        let ours: MadeDto = self.repo.get("").await?;
         let of_ours =
             failed.into_iter().filter(|delivery| delivery.repository_id.is_none_or(|id| id == ours.id));
         let mut count = 0;

@@ -38,14 +38,14 @@ impl GitHub {
         if let Some(page) = &deployment.page {
             body["log_url"] = json!(page);
         }
-        self.rest.tell(Method::POST, &self.path(&format!("/deployments/{id}/statuses")), &body).await
+        self.repo.tell(Method::POST, &format!("/deployments/{id}/statuses"), &body).await
     }
 
     /// Our deployment of that revision to that environment.
     async fn ours(&self, us: &Login, deployment: &Deployment) -> Result<Option<u64>, ForgeError> {
         let Deployment { revision, environment, .. } = deployment;
-        let path = self.path(&format!("/deployments?sha={revision}&environment={}", segment(environment)));
-        let all: Vec<DeploymentDto> = self.rest.list(&path).await?;
+        let path = format!("/deployments?sha={revision}&environment={}", segment(environment));
+        let all: Vec<DeploymentDto> = self.repo.list(&path).await?;
         let is_ours = |made: &DeploymentDto| {
             made.creator.as_ref().is_some_and(|creator| Login::new(&creator.login) == *us)
         };
@@ -53,8 +53,8 @@ impl GitHub {
     }
 
     async fn latest(&self, id: u64) -> Result<Option<DeploymentStatusDto>, ForgeError> {
-        let path = self.path(&format!("/deployments/{id}/statuses"));
-        let all: Vec<DeploymentStatusDto> = self.rest.list(&path).await?;
+        let path = format!("/deployments/{id}/statuses");
+        let all: Vec<DeploymentStatusDto> = self.repo.list(&path).await?;
         Ok(all.into_iter().max_by_key(|status| status.id))
     }
 
@@ -67,7 +67,7 @@ impl GitHub {
             "auto_merge": false,
             "required_contexts": [],
         });
-        let made: MadeDto = self.rest.send(Method::POST, &self.path("/deployments"), &body).await?;
+        let made: MadeDto = self.repo.send(Method::POST, "/deployments", &body).await?;
         Ok(made.id)
     }
 }

@@ -33,11 +33,13 @@ use naksha_executor::port::forge::{
 use serde_json::json;
 
 use self::installation::Scope;
-use self::wire::{MembershipDto, PlacedCommentDto};
+use self::wire::MembershipDto;
 use crate::address::Address;
-use crate::rest::{Manners, Rest, segment};
+use crate::pace::Turns;
+use crate::repository::{Repository, comments_of, read_all};
+use crate::rest::{Manners, Rest, found, segment};
 use crate::token::Place;
-use crate::wire::{CollaboratorDto, CommentDto, MadeDto, RepositoryDto, ReviewDto, UserDto};
+use crate::wire::{RepositoryDto, UserDto};
 
 pub use self::installation::Installation;
 pub use self::rights::app_rights;
@@ -47,6 +49,8 @@ const MANNERS: Manners = Manners {
     version: Some(("x-github-api-version", "2022-11-28")),
     page: ("per_page", 100),
 };
+/// Characters of a status's description: more is refused.
+const MAX_DESCRIPTION: usize = 140;
 /// Comments are asked for since the beginning of such a span, so that the question stays the same for a while and is answered by "nothing
 /// new", which costs nothing.
 const SPAN_SECONDS: i64 = 600;
@@ -68,9 +72,7 @@ pub enum Identity {
 /// One repository on GitHub.
 #[derive(Debug, Clone)]
 pub struct GitHub {
-    rest: Rest,
-    /// `/repos/owner/name`
-    root: String,
+    repo: Repository,
     whom: Whom,
 }
 
@@ -89,8 +91,7 @@ impl GitHub {
     pub fn new(address: &Address, repository: &str, identity: Identity) -> Self {
         match identity {
             Identity::Token(place) => Self {
-                rest: Rest::new(address, &MANNERS, place),
-                root: format!("/repos/{repository}"),
+                repo: Repository::new(Rest::new(address, &MANNERS, place), repository),
                 whom: Whom::Person,
             },
             Identity::App { id, key } => Self::installed(&Installation::new(address, repository, &id, key)),
@@ -99,14 +100,16 @@ impl GitHub {
 
     /// As an App, with the token that others use too.
     pub fn installed(installation: &Installation) -> Self {
-        let root = format!("/repos/{}", installation.repository());
-        let rest = installation.rest(Scope::Usual);
+        let repo = Repository::new(installation.rest(Scope::Usual), installation.repository());
         let teams = Box::new(installation.rest(Scope::Teams));
-        Self { rest, root, whom: Whom::App { installation: installation.clone(), teams } }
+        Self { repo, whom: Whom::App { installation: installation.clone(), teams } }
     }
 
-    fn path(&self, tail: &str) -> String {
-        format!("{}{tail}", self.root)
+    /// Writes when it has its turn among other repositories.
+    #[must_use]
+    pub fn in_line(self, turns: Turns) -> Self {
+        let Self { repo: Repository { rest, name }, whom } = self;
+        Self { repo: Repository { rest: rest.in_line(turns), name }, whom }
     }
 }
 
@@ -114,13 +117,13 @@ impl GitHub {
 impl Forge for GitHub {
     async fn whoami(&self) -> Result<Login, ForgeError> {
         match &self.whom {
-            Whom::Person => Ok(Login::new(&self.rest.get::<UserDto>("/user").await?.login)),
+            Whom::Person => Ok(Login::new(&self.repo.rest.get::<UserDto>("/user").await?.login)),
             Whom::App { installation, .. } => Ok(wire::bot(&installation.granted(Scope::Usual).await?.slug)),
         }
     }
 
     async fn hosted(&self) -> Result<Hosted, ForgeError> {
-        let repository: RepositoryDto = self.rest.get(&self.root).await?;
+        let repository: RepositoryDto = self.repo.get("").await?;
         let RepositoryDto { full_name, default_branch, archived, permissions } = repository;
         let may_write = match &self.whom {
             Whom::Person => permissions.push,
@@ -135,7 +138,7 @@ impl Forge for GitHub {
     }
 
     async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError> {
-        self.list_open().await
+        self.repo.open_pulls().await
     }
 
     async fn merge_groups(&self) -> Result<Vec<MergeGroup>, ForgeError> {
@@ -143,24 +146,19 @@ impl Forge for GitHub {
     }
 
     async fn pull(&self, number: PullNumber) -> Result<Pull, ForgeError> {
-        self.read_pull(number).await?.read()
+        self.repo.pull(number).await
     }
 
     async fn open(&self, pull: &NewPull) -> Result<PullNumber, ForgeError> {
-        let NewPull { title, text, branch, base } = pull;
-        let body = json!({"title": title, "body": text, "head": branch, "base": base});
-        let made: MadeDto = self.rest.send(Method::POST, &self.path("/pulls"), &body).await?;
-        Ok(PullNumber(made.number))
+        self.repo.open(pull).await
     }
 
     async fn amend(&self, number: PullNumber, title: &str, text: &str) -> Result<(), ForgeError> {
-        let path = self.path(&format!("/pulls/{}", number.0));
-        self.rest.tell(Method::PATCH, &path, &json!({"title": title, "body": text})).await
+        self.repo.amend(number, &json!({"title": title, "body": text})).await
     }
 
     async fn close(&self, number: PullNumber) -> Result<(), ForgeError> {
-        let path = self.path(&format!("/pulls/{}", number.0));
-        self.rest.tell(Method::PATCH, &path, &json!({"state": "closed"})).await
+        self.repo.amend(number, &json!({"state": "closed"})).await
     }
 
     async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError> {
@@ -168,14 +166,7 @@ impl Forge for GitHub {
     }
 
     async fn dismiss_approvals(&self, number: PullNumber, why: &str) -> Result<usize, ForgeError> {
-        let reviews = self.path(&format!("/pulls/{}/reviews", number.0));
-        let all: Vec<ReviewDto> = self.rest.list(&reviews).await?;
-        let approvals: Vec<_> = all.into_iter().filter(ReviewDto::approves).collect();
-        for ReviewDto { id, .. } in &approvals {
-            let path = format!("{reviews}/{id}/dismissals");
-            self.rest.tell(Method::PUT, &path, &json!({"message": why})).await?;
-        }
-        Ok(approvals.len())
+        self.repo.dismiss_approvals(number, why, Method::PUT).await
     }
 
     async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError> {
@@ -192,7 +183,7 @@ impl Forge for GitHub {
 
     async fn report(&self, head: &Revision, check: &Check) -> Result<(), ForgeError> {
         match &self.whom {
-            Whom::Person => self.set_status(head, check).await,
+            Whom::Person => self.repo.set_status(head, check, MAX_DESCRIPTION).await,
             Whom::App { installation, .. } => self.set_run(installation, head, check).await,
         }
     }
@@ -202,68 +193,43 @@ impl Forge for GitHub {
     }
 
     async fn comments(&self, number: PullNumber) -> Result<Vec<Comment>, ForgeError> {
-        let path = self.path(&format!("/issues/{}/comments", number.0));
-        let comments: Vec<CommentDto> = self.rest.list(&path).await?;
-        Ok(comments.into_iter().map(CommentDto::read).collect())
+        Ok(read_all(self.repo.list(&comments_of(number)).await?))
     }
 
     async fn comments_since(&self, since: Timestamp) -> Result<Vec<(PullNumber, Comment)>, ForgeError> {
         let second = since.as_second();
         let begins = Timestamp::from_second(second - second.rem_euclid(SPAN_SECONDS)).unwrap_or(since);
         let begins = begins.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let path = self.path(&format!("/issues/comments?since={}", segment(&begins)));
-        let comments: Vec<PlacedCommentDto> = self.rest.list(&path).await?;
-        // Those of issues are on no pull request. Times are whole seconds.
+        // Times are whole seconds.
         let since = Timestamp::from_second(second).unwrap_or(since);
-        let recent = comments.into_iter().filter(|comment| comment.updated_at() >= since);
-        let mut placed: Vec<_> = recent.filter_map(PlacedCommentDto::read).collect();
-        placed.sort_by_key(|(_, comment)| comment.id);
-        Ok(placed)
+        self.repo.comments_since(&begins, |comment| comment.updated_at() >= since).await
     }
 
     async fn comment(&self, number: PullNumber, text: &str) -> Result<CommentId, ForgeError> {
-        let path = self.path(&format!("/issues/{}/comments", number.0));
-        let made: MadeDto = self.rest.send(Method::POST, &path, &json!({"body": text})).await?;
-        Ok(CommentId(made.id))
+        self.repo.comment(number, text).await
     }
 
     async fn edit(&self, comment: CommentId, text: &str) -> Result<(), ForgeError> {
-        let path = self.path(&format!("/issues/comments/{}", comment.0));
-        self.rest.tell(Method::PATCH, &path, &json!({"body": text})).await
+        self.repo.edit(comment, text).await
     }
 
     async fn react(&self, comment: CommentId, reaction: Reaction) -> Result<(), ForgeError> {
-        let content = match reaction {
-            Reaction::Seen => "eyes",
-            Reaction::Done => "+1",
-            Reaction::Refused => "-1",
-        };
-        let path = self.path(&format!("/issues/comments/{}/reactions", comment.0));
-        self.rest.tell(Method::POST, &path, &json!({"content": content})).await
+        self.repo.react(comment, reaction).await
     }
 
     async fn permission(&self, login: &Login) -> Result<Permission, ForgeError> {
-        let path = self.path(&format!("/collaborators/{}/permission", segment(login.as_str())));
-        match self.rest.get::<CollaboratorDto>(&path).await {
-            Ok(collaborator) => Ok(collaborator.read()),
-            // Nobody of that name.
-            Err(ForgeError::Missing(_)) => Ok(Permission::None),
-            Err(error) => Err(error),
-        }
+        self.repo.permission(login).await
     }
 
     async fn is_member(&self, organisation: &str, team: &str, login: &Login) -> Result<bool, ForgeError> {
         let rest = match &self.whom {
-            Whom::Person => &self.rest,
+            Whom::Person => &self.repo.rest,
             Whom::App { teams, .. } => teams,
         };
         let [organisation, team, login] = [organisation, team, login.as_str()].map(segment);
         let path = format!("/orgs/{organisation}/teams/{team}/memberships/{login}");
-        match rest.get::<MembershipDto>(&path).await {
-            Ok(membership) => Ok(membership.is_active()),
-            Err(ForgeError::Missing(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
+        let membership = found(rest.get::<MembershipDto>(&path).await)?;
+        Ok(membership.is_some_and(|membership| membership.is_active()))
     }
 
     async fn deploy(&self, deployment: &Deployment) -> Result<(), ForgeError> {
@@ -280,6 +246,6 @@ impl Forge for GitHub {
     }
 
     fn budget(&self) -> Option<Budget> {
-        self.rest.budget()
+        self.repo.rest.budget()
     }
 }

@@ -79,7 +79,7 @@ impl CheckDto {
 
 impl GitHub {
     pub(super) async fn required_on(&self, branch: &str) -> Result<Vec<RequiredCheck>, ForgeError> {
-        let found: BranchDto = self.rest.get(&self.path(&format!("/branches/{}", path_of(branch)))).await?;
+        let found: BranchDto = self.repo.get(&format!("/branches/{}", path_of(branch))).await?;
         let checks = found.protection.and_then(|protection| protection.required_status_checks);
         let read = |CheckDto { context, app_id }: CheckDto| RequiredCheck {
             name: context,
@@ -87,7 +87,7 @@ impl GitHub {
             app: app_id.and_then(|app| u64::try_from(app).ok()),
         };
         let mut all: Vec<_> = checks.unwrap_or_default().read().into_iter().map(read).collect();
-        let rules = self.rest.list(&self.path(&format!("/rules/branches/{}", path_of(branch)))).await;
+        let rules = self.repo.list(&format!("/rules/branches/{}", path_of(branch))).await;
         let rules: Vec<RuleDto> = match rules {
             Ok(rules) => rules,
             // Enterprise Servers before 3.11 know no rulesets.
@@ -118,13 +118,13 @@ impl GitHub {
         }
         let ours =
             CheckDto { context: check.to_owned(), app_id: app.and_then(|app| i64::try_from(app).ok()) };
-        let path = self.path(&format!("/branches/{}/protection", path_of(branch)));
-        match self.rest.get::<ProtectionDto>(&path).await {
+        let path = format!("/branches/{}/protection", path_of(branch));
+        match self.repo.get::<ProtectionDto>(&path).await {
             Ok(ProtectionDto { required_status_checks: Some(checks) }) => {
                 let others = checks.read().into_iter().filter(|one| one.context != check);
                 let all: Vec<_> = others.chain([ours]).map(|one| one.written()).collect();
                 let path = format!("{path}/required_status_checks");
-                self.rest.tell(Method::PATCH, &path, &json!({"checks": all})).await?;
+                self.repo.tell(Method::PATCH, &path, &json!({"checks": all})).await?;
                 Ok(Done::Changed)
             }
             // GitHub replaces a protection as a whole, and what a person wrote there is not ours to write again.
@@ -135,7 +135,7 @@ impl GitHub {
                 let checks = json!({"strict": false, "contexts": [], "checks": [ours.written()]});
                 let body = json!({"required_status_checks": checks, "enforce_admins": null,
                     "required_pull_request_reviews": null, "restrictions": null});
-                self.rest.tell(Method::PUT, &path, &body).await?;
+                self.repo.tell(Method::PUT, &path, &body).await?;
                 Ok(Done::Made)
             }
             Err(error) => Err(error),

@@ -2,12 +2,11 @@
 
 use http::Method;
 use naksha_environments::ids::Revision;
-use naksha_executor::port::forge::{ForgeError, Pull, PullNumber};
+use naksha_executor::port::forge::{ForgeError, PullNumber};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::GitHub;
-use crate::wire::PullDto;
 
 /// How a repository may be merged into. Absent where we may not see it.
 #[derive(Debug, Default, Deserialize)]
@@ -36,26 +35,13 @@ struct MergeableDto {
 }
 
 impl GitHub {
-    pub(super) async fn list_open(&self) -> Result<Vec<Pull>, ForgeError> {
-        let pulls: Vec<PullDto> = self.rest.list(&self.path("/pulls?state=open")).await?;
-        let mut pulls = pulls.into_iter().map(PullDto::read).collect::<Result<Vec<_>, _>>()?;
-        pulls.sort_by_key(|pull| pull.number);
-        // One that is opened while pages are read moves others to the next page.
-        pulls.dedup_by_key(|pull| pull.number);
-        Ok(pulls)
-    }
-
-    pub(super) async fn read_pull(&self, number: PullNumber) -> Result<PullDto, ForgeError> {
-        self.rest.get(&self.path(&format!("/pulls/{}", number.0))).await
-    }
-
     pub(super) async fn merge_at(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError> {
-        let settings: SettingsDto = self.rest.get(&self.root).await?;
-        let path = self.path(&format!("/pulls/{}/merge", number.0));
+        let settings: SettingsDto = self.repo.get("").await?;
+        let path = format!("/pulls/{}/merge", number.0);
         let mut refused = ForgeError::Invalid("the repository allows no way to merge".to_owned());
         for method in settings.methods() {
             let body = json!({"sha": head.as_str(), "merge_method": method});
-            refused = match self.rest.tell(Method::PUT, &path, &body).await {
+            refused = match self.repo.tell(Method::PUT, &path, &body).await {
                 Err(ForgeError::Invalid(words)) if is_about_the_method(&words) => ForgeError::Invalid(words),
                 Err(ForgeError::Invalid(words)) if self.is_undecided(number, &words).await? => {
                     return Err(ForgeError::Unreachable(words));
@@ -75,7 +61,7 @@ impl GitHub {
         if !words.contains("not mergeable") {
             return Ok(false);
         }
-        let pull: MergeableDto = self.rest.get(&self.path(&format!("/pulls/{}", number.0))).await?;
+        let pull: MergeableDto = self.repo.get(&format!("/pulls/{}", number.0)).await?;
         Ok(pull.mergeable.is_none())
     }
 }

@@ -24,8 +24,7 @@ struct ObjectDto {
 
 impl GitHub {
     pub(super) async fn list_groups(&self) -> Result<Vec<MergeGroup>, ForgeError> {
-        let refs: Vec<RefDto> =
-            self.rest.get(&self.path(&format!("/git/matching-refs/heads/{BRANCHES}"))).await?;
+        let refs: Vec<RefDto> = self.repo.get(&format!("/git/matching-refs/heads/{BRANCHES}")).await?;
         let mut groups = Vec::new();
         for RefDto { name, object } in refs {
             let Some(branch) = name.strip_prefix("refs/heads/") else { continue };

@@ -14,7 +14,6 @@ use super::rights::Lacking;
 use super::wire::DeliveryDto;
 use super::{GitHub, Whom};
 use crate::answer::read;
-use crate::rest::{path_of, segment};
 use crate::setup::{Delivery, Done, HOOK_EVENTS, Hook, Lack, NewHook, RequiredCheck, Setup, is_same};
 use crate::wire::{MadeDto, RepositoryDto};
 
@@ -71,7 +70,7 @@ impl HookDto {
 
 impl GitHub {
     async fn person_lacks(&self) -> Result<Vec<Lack>, ForgeError> {
-        let answer = self.rest.ask(&self.root).await?;
+        let answer = self.repo.ask("").await?;
         let RepositoryDto { permissions, .. } = read(&answer.body)?;
         let mut lacks = Vec::new();
         let mut lack = |right: &str, purpose, remedy, is_needed| {
@@ -103,7 +102,7 @@ impl GitHub {
             return Ok(Vec::new());
         }
         let AppDto { events, .. } = installation.app().get("/app").await?;
-        let ours: MadeDto = self.rest.get(&self.root).await?;
+        let ours: MadeDto = self.repo.get("").await?;
         let sent = installation.app().ask("/app/hook/deliveries?per_page=100").await?;
         let sent: Vec<DeliveryDto> = read(&sent.body)?;
         let is_ours = |one: &DeliveryDto| one.repository_id.is_none_or(|id| id == ours.id);
@@ -116,7 +115,7 @@ impl GitHub {
     }
 
     async fn person_hooks(&self) -> Result<Vec<HookDto>, ForgeError> {
-        self.rest.list(&self.path("/hooks")).await.map_err(|error| match error {
+        self.repo.list("/hooks").await.map_err(|error| match error {
             // What somebody may not see is not there for them.
             ForgeError::Missing(_) => {
                 ForgeError::Denied("webhooks are told to administrators of the repository".to_owned())
@@ -139,7 +138,7 @@ impl Setup for GitHub {
     async fn clock(&self) -> Result<Timestamp, ForgeError> {
         match self.app_only() {
             Some(installation) => installation.app().clock("/app").await,
-            None => self.rest.clock("/user").await,
+            None => self.repo.rest.clock("/user").await,
         }
     }
 
@@ -182,12 +181,7 @@ impl Setup for GitHub {
     }
 
     async fn has_file(&self, branch: &str, path: &str) -> Result<bool, ForgeError> {
-        let path = self.path(&format!("/contents/{}?ref={}", path_of(path), segment(branch)));
-        match self.rest.ask(&path).await {
-            Ok(_) => Ok(true),
-            Err(ForgeError::Missing(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.repo.has_file(branch, path).await
     }
 
     async fn set_hook(&self, hook: &NewHook) -> Result<Done, ForgeError> {
@@ -201,11 +195,11 @@ impl Setup for GitHub {
         let known = self.person_hooks().await?;
         let Some(first) = known.into_iter().find(|one| is_same(&one.config.url, url)) else {
             body["name"] = Value::from("web");
-            self.rest.tell(Method::POST, &self.path("/hooks"), &body).await?;
+            self.repo.tell(Method::POST, "/hooks", &body).await?;
             return Ok(Done::Made);
         };
         // GitHub tells no secret, so that it is set again.
-        self.rest.tell(Method::PATCH, &self.path(&format!("/hooks/{}", first.id)), &body).await?;
+        self.repo.tell(Method::PATCH, &format!("/hooks/{}", first.id), &body).await?;
         Ok(Done::Changed)
     }
 

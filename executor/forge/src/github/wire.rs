@@ -2,38 +2,14 @@
 
 use jiff::Timestamp;
 use naksha_environments::digest::Digest;
-use naksha_executor::port::forge::{CheckState, Comment, Login, PullNumber, Reported};
+use naksha_executor::port::forge::{CheckState, Login, Reported};
 use serde::Deserialize;
 
-use crate::wire::{CommentDto, UserDto};
+use crate::wire::UserDto;
 
 /// The user by whom GitHub shows what an App does.
 pub(super) fn bot(slug: &str) -> Login {
     Login::new(&format!("{slug}[bot]"))
-}
-
-/// A comment, and what it stands on.
-#[derive(Debug, Deserialize)]
-pub(super) struct PlacedCommentDto {
-    /// Its address for people: `…/pull/12#issuecomment-3`, or `…/issues/12#…` of an issue.
-    #[serde(default)]
-    html_url: String,
-    #[serde(flatten)]
-    comment: CommentDto,
-}
-
-impl PlacedCommentDto {
-    /// When it was made or edited.
-    pub(super) fn updated_at(&self) -> Timestamp {
-        self.comment.updated_at
-    }
-
-    /// Nothing: it stands on no pull request.
-    pub(super) fn read(self) -> Option<(PullNumber, Comment)> {
-        let (page, _) = self.html_url.split_once('#')?;
-        let number = page.rsplit_once("/pull/")?.1.parse().ok()?;
-        Some((PullNumber(number), self.comment.read()))
-    }
 }
 
 #[derive(Debug, Deserialize)]

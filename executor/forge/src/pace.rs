@@ -1,10 +1,13 @@
-//! How fast a forge is written to. Pure: the time comes in.
+//! How fast a forge is written to, and by one at a time.
 //!
-//! GitHub refuses more than 80 requests a minute and 500 an hour that make something, and asks for a second between them; others
-//! are no better off with more. A burst is let through, so that one report is there at once.
+//! GitHub refuses more than 80 requests a minute and 500 an hour that make something, and asks for a second between them and for none
+//! beside another. A burst is let through, so that one report is there at once.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, MutexGuard};
 
 /// Writes without a pause, after a quiet half minute.
 const BURST: u32 = 30;
@@ -13,9 +16,36 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// At most so many in so long, with some room below what is refused: others use the same account.
 const LIMITS: [(usize, Duration); 2] = [(70, Duration::from_secs(60)), (450, Duration::from_secs(3600))];
 
-/// When was written, on a clock of the caller's.
+/// The line in which requests wait that write to a forge as one identity, whichever repository they are about. A clone is the same one.
+#[derive(Debug, Clone)]
+pub struct Turns(Arc<Mutex<(Instant, Pace)>>);
+
+/// Nobody else writes while this is there.
+#[derive(Debug)]
+pub(crate) struct Turn<'a>(
+    #[expect(dead_code, reason = "it is there to be dropped")] MutexGuard<'a, (Instant, Pace)>,
+);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new((Instant::now(), Pace::default()))))
+    }
+}
+
+impl Turns {
+    /// Waits until the forge may be written to. First come, first served.
+    pub(crate) async fn take(&self) -> Turn<'_> {
+        let mut line = self.0.lock().await;
+        let (since, pace) = &mut *line;
+        let wait = pace.turn(since.elapsed());
+        tokio::time::sleep(wait).await;
+        Turn(line)
+    }
+}
+
+/// When was written, on a clock of the caller's. Pure.
 #[derive(Debug, Default)]
-pub struct Pace {
+struct Pace {
     written: VecDeque<Duration>,
     /// When the burst is whole again.
     whole: Duration,
@@ -23,7 +53,7 @@ pub struct Pace {
 
 impl Pace {
     /// Takes a turn; how long to wait for it.
-    pub fn turn(&mut self, now: Duration) -> Duration {
+    fn turn(&mut self, now: Duration) -> Duration {
         let (most, longest) = LIMITS[LIMITS.len() - 1];
         while self.written.len() > most || self.written.front().is_some_and(|at| now > *at + longest) {
             self.written.pop_front();
@@ -77,5 +107,15 @@ mod tests {
         let last = turns(&mut pace, 40, Duration::ZERO).pop().unwrap();
         let later = turns(&mut pace, 30, last + Duration::from_secs(600));
         assert!(later.iter().all(|at| *at == later[0]));
+    }
+
+    #[tokio::test]
+    async fn one_writes_at_a_time() {
+        let turns = Turns::default();
+        let (first, other) = (turns.take().await, turns.clone());
+        let soon = Duration::from_millis(1);
+        assert!(tokio::time::timeout(soon, other.take()).await.is_err());
+        drop(first);
+        other.take().await;
     }
 }
