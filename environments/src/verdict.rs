@@ -206,4 +206,6 @@ pub struct Shown {
     pub actions: BTreeSet<Digest>,
     /// Why there may be more of them: nobody has asked the forge yet what was merged.
     pub pending: Option<String>,
+    /// Actions that were seen, and that nobody approved of who had to: whom they lack.
+    pub unapproved: BTreeMap<Digest, String>,
 }

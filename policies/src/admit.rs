@@ -3,7 +3,7 @@
 //! Everything that holds a plan is said at once, each with what lifts it. A held or waiting plan still lets the
 //! part of it through that only heals.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -235,20 +235,25 @@ fn adoption(input: &AdmitInput<'_>) -> Option<HoldReason> {
     })
 }
 
-fn unreviewed(input: &AdmitInput<'_>) -> Option<HoldReason> {
+fn unreviewed(input: &AdmitInput<'_>) -> Vec<HoldReason> {
     if input.unreviewed == Unreviewed::Apply {
-        return None;
+        return Vec::new();
     }
     let unseen = |action: &&Action| !heals(action) && !input.shown.actions.contains(&action.digest);
-    let unseen: Vec<&Action> = input.plan.actions.iter().filter(unseen).collect();
-    if unseen.is_empty() {
-        return None;
+    let mut by_reason: BTreeMap<&str, Vec<&Action>> = BTreeMap::new();
+    for action in input.plan.actions.iter().filter(unseen) {
+        let reason = input.shown.unapproved.get(&action.digest);
+        by_reason
+            .entry(reason.map_or("no pull request showed this", String::as_str))
+            .or_default()
+            .push(action);
     }
-    Some(HoldReason {
+    let reason = |(reason, actions): (&str, Vec<&Action>)| HoldReason {
         kind: HoldKind::Unreviewed,
-        message: format!("no pull request showed this: {}", named(&unseen)),
+        message: format!("{reason}: {}", named(&actions)),
         lift: ack(&input.plan),
-    })
+    };
+    by_reason.into_iter().map(reason).collect()
 }
 
 fn shut_gates(input: &AdmitInput<'_>) -> Vec<HoldReason> {

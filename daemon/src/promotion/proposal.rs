@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use naksha_environments::environment::Environment;
 use naksha_environments::ids::Revision;
+use naksha_environments::repository::Owners;
 use naksha_renderer::present::{cell_code, clean_line, code, counted, inline};
 
 use super::lock::Record;
@@ -32,8 +33,7 @@ pub struct Contents<'a> {
     /// Between the two, newest first, and how many more there are.
     pub commits: &'a [CommitInfo],
     pub more: usize,
-    /// Who has to agree.
-    pub owners: &'a [String],
+    pub owners: Option<&'a Owners>,
 }
 
 pub fn promotion_title(source: &Revision, environment: &Environment) -> String {
@@ -70,9 +70,13 @@ pub fn promotion_text(contents: &Contents<'_>) -> String {
     if commits.is_empty() {
         text.push_str("None: it goes back, or nothing is known of what is there.\n");
     }
-    if !owners.is_empty() {
-        let owners: Vec<String> = owners.iter().map(|owner| code(&cut(owner, MAX_TEXT))).collect();
-        text.push_str(&format!("\nTo be promoted by: {}\n", owners.join(", ")));
+    if let Some(owners) = owners {
+        for (what, names) in [("promoted", &owners.promote), ("approved", &owners.approve)] {
+            let names: Vec<String> = names.iter().map(|name| code(&cut(name, MAX_TEXT))).collect();
+            if !names.is_empty() {
+                text.push_str(&format!("\nTo be {what} by: {}\n", names.join(", ")));
+            }
+        }
     }
     text
 }

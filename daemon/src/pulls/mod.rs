@@ -7,6 +7,7 @@
 //! Rules, waivers, guards, windows and targets are those of the base: a change never judges itself. Nothing is written to a
 //! target, and nothing of a fork is compared with one.
 
+mod approval;
 mod command;
 mod names;
 mod outlook;
@@ -14,6 +15,7 @@ mod proposal;
 mod report;
 mod sequel;
 
+pub use approval::{Before, Lacking, approved};
 pub use command::{Command, parse as parse_command};
 pub use names::{AGGREGATE, Meant, meant};
 pub use outlook::{Outlook, Prospect, outlook, shown};

@@ -1,6 +1,6 @@
 //! What a proposal would do to one environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -99,6 +99,8 @@ pub fn shown(outlooks: &[Outlook]) -> Vec<ShownPlan> {
             plan: PlanId::parse(&document.id).ok()?,
             actions: document.own_actions(),
             document: serde_json::to_string(document).expect("should write a document of texts and numbers"),
+            approvers: Vec::new(),
+            approved: BTreeSet::new(),
         }),
     };
     outlooks.iter().filter_map(plan).collect()
@@ -324,7 +326,7 @@ fn judged(
     diagnostics.extend(merged.rendered.diagnostics.iter().cloned());
     diagnostics.extend(plan_diagnostics(plan, &merged.rendered));
     let actions = plan.actions.iter().map(|action| action.digest).collect();
-    let shown = Shown { actions, pending: None };
+    let shown = Shown { actions, ..Shown::default() };
     let admission = admit(
         AdmitInput {
             plan: Arc::clone(plan),

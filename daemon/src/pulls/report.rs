@@ -12,6 +12,7 @@ use naksha_renderer::present::{
     COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, inline, markdown,
 };
 
+use super::approval::{Lacking, waits_for};
 use super::names::{self, AGGREGATE};
 use super::outlook::{Outlook, Prospect, UNAFFECTED};
 
@@ -44,6 +45,8 @@ pub struct Subject<'a> {
     pub base: &'a Revision,
     /// What the gates say of each promotion that it is; empty where it is none.
     pub gates: &'a Gates,
+    /// Whose approval is waited for.
+    pub lacking: &'a Lacking,
     /// Of a merge queue: what its pull request showed. Nothing further may come of it.
     pub seen: Option<&'a Seen>,
 }
@@ -56,7 +59,7 @@ pub type Gates = BTreeMap<EnvironmentName, [GateVerdict; 4]>;
 
 /// The report on a head that merges. `errors`: of the merged repository, and not of its base.
 pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]) -> Report {
-    let told: Vec<Told> = outlooks.iter().map(|outlook| Told::of(outlook, subject.seen)).collect();
+    let told: Vec<Told> = outlooks.iter().map(|outlook| Told::of(outlook, subject)).collect();
     let policy = blocking(outlooks);
     let mut checks: Vec<Check> = told.iter().map(Told::check).collect();
     let annotations = found(outlooks);
@@ -140,14 +143,17 @@ struct Told {
     environment: String,
     state: CheckState,
     words: String,
+    /// It waits for an approval.
+    lacks: bool,
     /// For forges that show a text with a check.
     text: Option<String>,
     annotations: Vec<Annotation>,
 }
 
 impl Told {
-    fn of(outlook: &Outlook, seen: Option<&Seen>) -> Self {
-        let (state, words) = match &outlook.prospect {
+    fn of(outlook: &Outlook, subject: &Subject<'_>) -> Self {
+        let seen = subject.seen;
+        let (mut state, mut words) = match &outlook.prospect {
             Prospect::Nothing(why) => (CheckState::Passed, why.clone()),
             Prospect::Unknown(why) => (CheckState::Failed, why.clone()),
             Prospect::Plan { document, live } => {
@@ -168,7 +174,13 @@ impl Told {
             ),
             Prospect::Nothing(_) | Prospect::Unknown(_) => (None, Vec::new()),
         };
-        Self { environment: outlook.environment.to_string(), state, words, text, annotations }
+        let lacking = subject.lacking.get(&outlook.environment);
+        if let Some(approvers) = lacking {
+            words = format!("{words}; {}", waits_for(approvers));
+            state = if state == CheckState::Failed { state } else { CheckState::Waits };
+        }
+        let (environment, lacks) = (outlook.environment.to_string(), lacking.is_some());
+        Self { environment, state, words, lacks, text, annotations }
     }
 
     fn check(&self) -> Check {
@@ -269,11 +281,10 @@ fn workflows(outlooks: &[Outlook]) -> String {
 
 fn aggregate(told: &[Told], policy: usize, errors: &[Diagnostic], gates: &[Check]) -> Check {
     let gate_in = |state| gates.iter().find(|gate| gate.state == state);
-    let failed: Vec<&str> = told
-        .iter()
-        .filter(|one| one.state == CheckState::Failed)
-        .map(|one| one.environment.as_str())
-        .collect();
+    let those = |counts: fn(&Told) -> bool| -> Vec<&str> {
+        told.iter().filter(|one| counts(one)).map(|one| one.environment.as_str()).collect()
+    };
+    let (failed, lacking) = (those(|one| one.state == CheckState::Failed), those(|one| one.lacks));
     let waits = told.iter().any(|one| one.state == CheckState::Waits);
     let (state, summary) = if !errors.is_empty() {
         (CheckState::Failed, counted(errors.len(), "error"))
@@ -285,6 +296,8 @@ fn aggregate(told: &[Told], policy: usize, errors: &[Diagnostic], gates: &[Check
         (CheckState::Failed, format!("see {}", gate.name))
     } else if let Some(gate) = gate_in(CheckState::Waits) {
         (CheckState::Waits, format!("waits for {}: {}", gate.name, gate.summary))
+    } else if !lacking.is_empty() {
+        (CheckState::Waits, format!("waits for an approval, see {}", lacking.join(", ")))
     } else if waits {
         (CheckState::Passed, "fine to merge; held then, until it is acknowledged".to_owned())
     } else if told.iter().all(|one| one.words == UNAFFECTED) {
@@ -399,15 +412,21 @@ mod tests {
         ];
         let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
         let (head, base) = (revision('a'), revision('b'));
-        let Report { checks, comment } =
-            report(&Subject { head: &head, base: &base, gates: &gates, seen: None }, &outlooks, &[]);
+        let Report { checks, comment } = report(
+            &Subject { head: &head, base: &base, gates: &gates, lacking: &Lacking::new(), seen: None },
+            &outlooks,
+            &[],
+        );
         let checks: Vec<_> = checks
             .iter()
             .map(|check| format!("{}: {:?}: {}", check.name, check.state, check.summary))
             .collect();
         insta::assert_snapshot!(format!("{}\n\n{comment}", checks.join("\n")));
-        let none =
-            report(&Subject { head: &head, base: &base, gates: &Gates::new(), seen: None }, &outlooks, &[]);
+        let none = report(
+            &Subject { head: &head, base: &base, gates: &Gates::new(), lacking: &Lacking::new(), seen: None },
+            &outlooks,
+            &[],
+        );
         let says_none = |check: &&Check| check.summary == "not a promotion";
         assert_eq!(none.checks.iter().filter(says_none).count(), Gate::ALL.len());
         assert_eq!(none.checks.last().map(|check| check.name.as_str()), Some(AGGREGATE));
@@ -421,7 +440,13 @@ mod tests {
             prospect: Prospect::Nothing(words.to_owned()),
         });
         let told = |head, base, words| {
-            let subject = Subject { head: &revision(head), base: &revision(base), gates: &gates, seen: None };
+            let subject = Subject {
+                head: &revision(head),
+                base: &revision(base),
+                gates: &gates,
+                lacking: &Lacking::new(),
+                seen: None,
+            };
             report(&subject, &[outlook(words)], &[]).comment
         };
         let comment = told('a', 'b', UNAFFECTED);

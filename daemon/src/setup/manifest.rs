@@ -1,7 +1,7 @@
 //! What a GitHub App has to be: as a manifest, and as a link that fills GitHub's form (GitHub, "Registering a GitHub App from a
 //! manifest", "Registering a GitHub App using URL parameters"). Pure.
 
-use naksha_executor_forge::{HOOK_EVENTS, app_rights};
+use naksha_executor_forge::{GITHUB_EVENTS, app_rights};
 use serde_json::{Map, Value, json};
 
 use super::place::Place;
@@ -21,7 +21,7 @@ pub fn manifest(place: &Place) -> Value {
         "public": false,
         "hook_attributes": {"url": place.webhook(), "active": place.daemon.is_some()},
         "default_permissions": rights,
-        "default_events": HOOK_EVENTS,
+        "default_events": GITHUB_EVENTS,
     })
 }
 
@@ -44,7 +44,7 @@ pub(super) fn filled(place: &Place, page: &str) -> String {
         ("webhook_url".to_owned(), place.webhook()),
     ];
     asked.extend(app_rights().map(|(name, level)| (name.to_owned(), level.to_owned())));
-    asked.extend(HOOK_EVENTS.map(|event| ("events[]".to_owned(), event.to_owned())));
+    asked.extend(GITHUB_EVENTS.map(|event| ("events[]".to_owned(), event.to_owned())));
     let asked: Vec<_> =
         asked.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
     format!("{page}?{}", asked.join("&"))

@@ -305,11 +305,8 @@ impl CommandsTask {
             let plan = status.and_then(|status| status.plan.clone());
             found.extend(plan.map(|plan| (handle.scope.environment.clone(), plan)));
         }
-        let shown = shared.reviews.documents(feed.name(), asked.number).await?;
-        let shown = shown.into_iter().filter_map(|(environment, document)| {
-            Some((environment, PlanId::parse(document.get("id")?.as_str()?).ok()?))
-        });
-        found.extend(shown);
+        let shown = shared.reviews.shown(feed.name(), asked.number).await?;
+        found.extend(shown.into_iter().map(|shown| (shown.environment, shown.plan)));
         found.retain(|(_, plan)| plan.as_str().starts_with(prefix));
         found.sort();
         found.dedup();
@@ -356,9 +353,10 @@ impl CommandsTask {
             return Ok(Some("nothing holds it that a word would lift".to_owned()));
         }
         // What was pushed directly is nobody's proposal.
-        let shown = shared.reviews.documents(&scope.repository, asked.number).await?;
-        let id = shown.get(&scope.environment).and_then(|document| document.get("id")?.as_str());
-        let is_author = id == Some(plan.as_str()) && forge.pull(asked.number).await?.author == *asked.by;
+        let shown = shared.reviews.shown(&scope.repository, asked.number).await?;
+        let is_shown =
+            shown.iter().any(|shown| shown.environment == scope.environment && shown.plan == *plan);
+        let is_author = is_shown && forge.pull(asked.number).await?.author == *asked.by;
         let is_named = matches!(self.0.owners(&scope.environment).await?, Ok(Some(_)));
         let why = "somebody else than its author has to say so, or `owners` has to name him";
         Ok((is_author && !is_named).then(|| why.to_owned()))

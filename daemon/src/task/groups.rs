@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use naksha_environments::ids::Revision;
-use naksha_environments::wire::PlanDocument;
 use naksha_executor::port::forge::{Check, CheckState, Login, MergeGroup, PullNumber};
 use naksha_executor::port::store::StoreError;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +88,7 @@ impl GroupsTask {
         let is_trusted = self.is_trusted(*number).await?;
         let at = RefName::branch(branch)?;
         let change = Change { head: head.clone(), at, base: base.clone(), is_trusted };
-        let planned = self.0.plan(&change, Some(&seen)).await?;
+        let planned = self.0.plan(&change, None, Some(&seen)).await?;
         let mut checks = planned.report.checks;
         let waits = |check: &Check| check.state == CheckState::Waits;
         let is_open = checks.iter().any(waits);
@@ -113,11 +112,7 @@ impl GroupsTask {
 
     async fn seen(&self, number: PullNumber) -> Result<Seen, StoreError> {
         let Hosting { shared, feed, .. } = &self.0;
-        let documents = shared.reviews.documents(feed.name(), number).await?.into_iter();
-        let shown = documents.filter_map(|(environment, document)| {
-            let document: PlanDocument = serde_json::from_value(document).ok()?;
-            Some((environment, document.own_actions()))
-        });
-        Ok(shown.collect())
+        let shown = shared.reviews.shown(feed.name(), number).await?.into_iter();
+        Ok(shown.map(|plan| (plan.environment, plan.actions)).collect())
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{ForgeError, Pull, PullNumber, PullState};
-use naksha_executor::port::review::ShownPull;
+use naksha_executor::port::review::{ShownMerge, ShownPull};
 use naksha_executor::port::store::{AuditEntry, Scope};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -111,25 +111,28 @@ impl MergesTask {
             }
             Err(error) => return Err(error.into()),
         };
-        let Pull { head, state, branch, is_fork, .. } = pull;
+        let Pull { head, state, branch, is_fork, .. } = &pull;
         match state {
             PullState::Open => {}
             PullState::Merged { commit: Some(commit) }
-                if head == shown.head || self.has_parent(&commit, &shown.head).await? =>
+                if *head == shown.head || self.has_parent(commit, &shown.head).await? =>
             {
-                info!(%repository, pull = %number, commit = commit.short(), "merged as it was shown");
-                shared.reviews.merge(repository, number, &commit, Timestamp::now()).await?;
-                return Ok(Some(commit));
+                let unapproved = self.0.unapproved(&pull, shown).await?;
+                info!(%repository, pull = %number, commit = commit.short(), ?unapproved, "merged as it was shown");
+                let at = Timestamp::now();
+                let merge = ShownMerge { number, commit: commit.clone(), at, unapproved };
+                shared.reviews.merge(repository, &merge).await?;
+                return Ok(Some(merge.commit));
             }
             PullState::Merged { commit } => {
-                let commit = commit.map(|commit| commit.short().to_owned());
+                let commit = commit.as_ref().map(Revision::short);
                 warn!(%repository, pull = %number, head = head.short(), shown = shown.head.short(), commit, "merged otherwise than it was shown");
                 shared.reviews.withdraw(repository, number).await?;
             }
             PullState::Closed if closed.entry(number).or_insert_with(Instant::now).elapsed() < SETTLES => {}
             PullState::Closed => {
                 if !is_fork && branch.starts_with(BRANCHES) && !self.is_closed_by_us(number).await? {
-                    self.bar(number, &head, &branch).await?;
+                    self.bar(number, head, branch).await?;
                 }
                 shared.reviews.withdraw(repository, number).await?;
                 closed.remove(&number);

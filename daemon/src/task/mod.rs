@@ -8,6 +8,7 @@
 //!
 //! Each is run by [`keep::Tasks`], which starts it again when it panics.
 
+mod approving;
 pub mod commands;
 mod environment;
 pub mod groups;

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, Revision};
-use naksha_executor::port::forge::{Check, CheckState, Login, Pull, Reported};
+use naksha_executor::port::forge::{Approval, Check, CheckState, Login, Pull, Reported};
 use naksha_executor::port::review::ShownPlan;
 use naksha_executor::port::store::{Revisions, Scope};
 
+use super::approving::Approvals;
 use super::hosting::{Hosting, HostingError};
 use crate::git::GitError;
 use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
-    AGGREGATE, Change, Gates, Proposal, Proposed, Report, Seen, Subject, bases, begun, conflict, head_of,
-    outlook, promotions, propose, report, shown,
+    AGGREGATE, Change, Gates, Lacking, Proposal, Proposed, Report, Seen, Subject, bases, begun, conflict,
+    head_of, outlook, promotions, propose, report, shown,
 };
 
 /// No forge cuts a summary to fewer bytes.
@@ -33,26 +34,28 @@ pub(super) struct Planned {
     pub applied: Applied,
     pub promotions: Vec<Promoted>,
     pub gates: Gates,
+    /// What was said when it was planned; nothing: nobody's is needed.
+    pub approvals: Option<Vec<Approval>>,
 }
 
 impl Hosting {
-    /// `seen`: what was shown before, where that is to be compared with.
-    pub(super) async fn plan(&self, change: &Change, seen: Option<&Seen>) -> Result<Planned, HostingError> {
+    /// `pull`: of which approvals are asked for. `seen`: what was shown before, where that is to be compared with.
+    pub(super) async fn plan(
+        &self,
+        change: &Change,
+        pull: Option<&Pull>,
+        seen: Option<&Seen>,
+    ) -> Result<Planned, HostingError> {
         let (own_feed, own) = (self.feed.clone(), change.clone());
         let proposed = tokio::task::spawn_blocking(move || propose(&own_feed, &own)).await??;
         let (head, base) = (&change.head, change.base.head());
         let proposal = match proposed {
             Proposed::Conflicts(paths) => {
-                let subject = Subject { head, base, gates: &Gates::new(), seen };
+                let (gates, lacking) = (Gates::new(), Lacking::new());
+                let subject = Subject { head, base, gates: &gates, lacking: &lacking, seen };
                 let report = conflict(&subject, &paths);
-                let (plans, promotions) = (Vec::new(), Vec::new());
-                return Ok(Planned {
-                    report,
-                    plans,
-                    applied: Applied::new(),
-                    promotions,
-                    gates: Gates::new(),
-                });
+                let (plans, promotions, applied) = (Vec::new(), Vec::new(), Applied::new());
+                return Ok(Planned { report, plans, applied, promotions, gates, approvals: None });
             }
             Proposed::Merges(proposal) => proposal,
         };
@@ -61,11 +64,15 @@ impl Hosting {
         let all = proposal.merged.loaded.definitions.environments.keys();
         let mut applied = self.applied(all).await?;
         let outlooks = outlook(&self.shared, &self.feed, &proposal).await;
-        let subject = Subject { head, base, gates: &gates, seen };
+        let mut plans = shown(&outlooks);
+        let Approvals { said: approvals, lacking } = match pull {
+            Some(pull) => self.approvals(pull, &proposal.base.loaded.definitions, &mut plans).await?,
+            None => Approvals::default(),
+        };
+        let subject = Subject { head, base, gates: &gates, lacking: &lacking, seen };
         let report = report(&subject, &outlooks, &new_errors(&proposal));
-        let plans = shown(&outlooks);
         applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
-        Ok(Planned { report, plans, applied, promotions, gates })
+        Ok(Planned { report, plans, applied, promotions, gates, approvals })
     }
 
     /// The promotions that a pull request is, as it is now.

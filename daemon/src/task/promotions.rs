@@ -441,7 +441,7 @@ impl PromotionsTask {
             record: &candidate.record,
             commits: &commits,
             more,
-            owners: owners.map_or(&[], |owners| &owners.promote),
+            owners,
         };
         Ok((promotion_title(&candidate.source, case.environment), promotion_text(&contents)))
     }

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_environments::status::State;
-use naksha_executor::port::forge::{Check, CheckState, Comment, Login, Pull, PullNumber, PullState};
+use naksha_executor::port::forge::{
+    Approval, Check, CheckState, Comment, Login, Pull, PullNumber, PullState,
+};
 use naksha_executor::port::review::ShownReport;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +47,8 @@ struct Word {
     applied: Applied,
     promotions: Vec<Promoted>,
     gates: Gates,
+    /// Who approved then, where somebody has to.
+    approvals: Option<Vec<Approval>>,
     /// As they are for this pull request alone.
     checks: Vec<Check>,
     /// Other pull requests with this very head: a commit has one set of checks.
@@ -148,8 +152,15 @@ impl PullsTask {
 
     /// Whether anything was said that would be said otherwise now. Of promotions the gates are judged anew.
     async fn is_news(&self, pull: &Pull, base: &Base, word: Option<&Word>) -> Result<bool, HostingError> {
-        let Some(Word { head, base: at, applied, promotions, gates, .. }) = word else { return Ok(true) };
+        let Some(Word { head, base: at, applied, promotions, gates, approvals, .. }) = word else {
+            return Ok(true);
+        };
         if *head != pull.head || at != base || self.0.applied(applied.keys()).await? != *applied {
+            return Ok(true);
+        }
+        if let Some(approvals) = approvals
+            && self.0.forge.approvals(pull.number).await? != *approvals
+        {
             return Ok(true);
         }
         Ok(!promotions.is_empty() && self.0.gates(promotions).await? != *gates)
@@ -209,7 +220,8 @@ impl PullsTask {
         let (head, base) = (pull.head.clone(), (*base).clone());
         let change = Change { head, at: head_of(pull.number)?, base, is_trusted };
         let begun_at = Instant::now();
-        let Planned { report, plans, applied, promotions, gates } = self.0.plan(&change, None).await?;
+        let planned = self.0.plan(&change, Some(pull), None).await?;
+        let Planned { report, plans, applied, promotions, gates, approvals } = planned;
         let labels = RepositoryLabels { repository: self.0.feed.name().to_string() };
         let seconds = &self.0.shared.metrics.pull_plan_seconds;
         seconds.get_or_create(&labels).observe(begun_at.elapsed().as_secs_f64());
@@ -240,6 +252,7 @@ impl PullsTask {
             applied,
             promotions,
             gates,
+            approvals,
             checks: report.checks,
             beside: beside.clone(),
         }))

@@ -118,9 +118,11 @@ impl SequelTask {
     ) -> Result<Option<Merged>, HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
         let ShownPull { number, merged: Some(commit), at, .. } = pull else { return Ok(None) };
-        let environments = match told {
-            Some(told) => told,
-            None => shared.reviews.documents(feed.name(), number).await?.into_keys().collect(),
+        let environments = if let Some(told) = told {
+            told
+        } else {
+            let shown = shared.reviews.shown(feed.name(), number).await?.into_iter();
+            shown.map(|plan| plan.environment).collect()
         };
         let status = |environment: EnvironmentName| {
             let scope = Scope { repository: feed.name().clone(), environment: environment.clone() };
@@ -174,10 +176,10 @@ impl SequelTask {
             return Ok(());
         }
         let (number, commit, fates) = (one.number, one.commit.clone(), one.fates.clone());
-        let shown = self.0.shared.reviews.documents(self.0.feed.name(), number).await?;
+        let shown = self.0.shared.reviews.shown(self.0.feed.name(), number).await?;
         let text = tokio::task::spawn_blocking(move || {
             let shown: Vec<PlanDocument> =
-                shown.into_values().filter_map(|document| serde_json::from_value(document).ok()).collect();
+                shown.iter().filter_map(|plan| serde_json::from_str(&plan.document).ok()).collect();
             sequel(&commit, &fates, &shown)
         });
         let text = text.await?;

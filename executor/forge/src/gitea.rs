@@ -10,8 +10,8 @@ use http::Method;
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
-    Check, Comment, CommentId, FileCommit, Forge, ForgeError, Hosted, Login, NewPull, Permission, Pull,
-    PullNumber, Reaction, Reported,
+    Approval, Check, Comment, CommentId, FileCommit, Forge, ForgeError, Hosted, Login, NewPull, Permission,
+    Pull, PullNumber, Reaction, Reported,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -116,6 +116,10 @@ impl Forge for Gitea {
             }
             done => done,
         }
+    }
+
+    async fn approvals(&self, number: PullNumber) -> Result<Vec<Approval>, ForgeError> {
+        self.repo.approvals(number).await
     }
 
     async fn dismiss_approvals(&self, number: PullNumber, why: &str) -> Result<usize, ForgeError> {

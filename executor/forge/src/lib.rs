@@ -27,5 +27,5 @@ pub use address::{Address, AddressError};
 pub use gitea::Gitea;
 pub use github::{GitHub, Identity, Installation, app_rights};
 pub use pace::Turns;
-pub use setup::{Delivery, Done, HOOK_EVENTS, Hook, Lack, NewHook, RequiredCheck, Setup};
+pub use setup::{Delivery, Done, GITHUB_EVENTS, HOOK_EVENTS, Hook, Lack, NewHook, RequiredCheck, Setup};
 pub use token::{Place, TokenError};

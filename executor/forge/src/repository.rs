@@ -3,8 +3,8 @@
 use http::Method;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
-    Check, CheckState, Comment, CommentId, ForgeError, Login, NewPull, Permission, Pull, PullNumber,
-    Reaction, Reported,
+    Approval, Check, CheckState, Comment, CommentId, ForgeError, Login, NewPull, Permission, Pull,
+    PullNumber, Reaction, Reported,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
@@ -103,6 +103,10 @@ impl Repository {
         self.tell(Method::PATCH, &format!("/pulls/{}", number.0), fields).await
     }
 
+    pub(crate) async fn approvals(&self, number: PullNumber) -> Result<Vec<Approval>, ForgeError> {
+        Ok(ReviewDto::approvals(self.list(&reviews_of(number)).await?))
+    }
+
     /// `method`: how the forge wants to be told.
     pub(crate) async fn dismiss_approvals(
         &self,
@@ -110,7 +114,7 @@ impl Repository {
         why: &str,
         method: Method,
     ) -> Result<usize, ForgeError> {
-        let reviews = format!("/pulls/{}/reviews", number.0);
+        let reviews = reviews_of(number);
         let all: Vec<ReviewDto> = self.list(&reviews).await?;
         let approvals: Vec<_> = all.into_iter().filter(ReviewDto::approves).collect();
         for ReviewDto { id, .. } in &approvals {
@@ -205,6 +209,10 @@ impl Repository {
         let found = self.find::<CollaboratorDto>(&path).await?;
         Ok(found.map_or(Permission::None, |collaborator| collaborator.read()))
     }
+}
+
+fn reviews_of(number: PullNumber) -> String {
+    format!("/pulls/{}/reviews", number.0)
 }
 
 /// Where the comments of a pull request are.

@@ -11,6 +11,9 @@ use naksha_executor::port::forge::ForgeError;
 /// What a webhook has to tell: whatever may change what is said or applied. GitHub and Gitea call it the same.
 pub const HOOK_EVENTS: [&str; 3] = ["push", "pull_request", "issue_comment"];
 
+/// On GitHub reviews are told apart from the rest. Where somebody has to approve, they are looked for at every poll, too.
+pub const GITHUB_EVENTS: [&str; 4] = ["push", "pull_request", "pull_request_review", "issue_comment"];
+
 /// One repository on its forge, as whoever sets it up.
 #[async_trait]
 pub trait Setup: Send + Sync + fmt::Debug {

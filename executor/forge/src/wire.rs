@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
-    CheckState, Comment, CommentId, ForgeError, Login, Permission, Pull, PullNumber, PullState, Reported,
+    Approval, CheckState, Comment, CommentId, ForgeError, Login, Permission, Pull, PullNumber, PullState,
+    Reported,
 };
 use serde::Deserialize;
 
@@ -211,6 +212,10 @@ impl StatusDto {
 pub(crate) struct ReviewDto {
     pub(crate) id: u64,
     state: String,
+    user: Option<UserDto>,
+    /// Absent, or empty: the head is gone.
+    #[serde(default)]
+    commit_id: Option<String>,
     /// Gitea keeps the state of one that was taken back; GitHub calls it `DISMISSED`.
     #[serde(default)]
     dismissed: bool,
@@ -219,6 +224,27 @@ pub(crate) struct ReviewDto {
 impl ReviewDto {
     pub(crate) fn approves(&self) -> bool {
         self.state == "APPROVED" && !self.dismissed
+    }
+
+    /// The last word of everybody who said yes or no, where it is yes. A remark takes nothing back.
+    pub(crate) fn approvals(mut all: Vec<Self>) -> Vec<Approval> {
+        all.sort_by_key(|review| std::cmp::Reverse(review.id));
+        let (mut spoke, mut approvals) = (Vec::new(), Vec::new());
+        for review in all {
+            let Some(user) = &review.user else { continue };
+            let by = Login::new(&user.login);
+            let is_a_word =
+                !matches!(review.state.as_str(), "COMMENTED" | "COMMENT" | "PENDING" | "REQUEST_REVIEW");
+            if !is_a_word || spoke.contains(&by) {
+                continue;
+            }
+            spoke.push(by.clone());
+            let head = review.commit_id.as_deref().and_then(|sha| Revision::parse(sha).ok());
+            if let Some(head) = head.filter(|_| review.approves()) {
+                approvals.push(Approval { by, head });
+            }
+        }
+        approvals
     }
 }
 
@@ -256,5 +282,28 @@ mod tests {
         assert_eq!(on("https://git.example/pulls/pull/pulls/7#issuecomment-3"), Some(7));
         assert_eq!(on("https://github.com/o/pull/issues/12#issuecomment-3"), None);
         assert_eq!(on(""), None);
+    }
+
+    #[test]
+    fn the_last_word_of_a_reviewer_counts_and_remarks_are_none() {
+        let head = "0123456789".repeat(4);
+        let review = |id: u64, login: &str, state: &str, dismissed: bool| {
+            let text = format!(
+                r#"{{"id": {id}, "user": {{"login": "{login}"}}, "state": "{state}", "dismissed": {dismissed}, "commit_id": "{head}"}}"#
+            );
+            serde_json::from_str::<ReviewDto>(&text).unwrap()
+        };
+        let all = vec![
+            review(1, "ann", "APPROVED", false),
+            review(2, "ann", "COMMENT", false),
+            review(3, "bob", "APPROVED", false),
+            review(4, "bob", "CHANGES_REQUESTED", false),
+            review(5, "cid", "REQUEST_CHANGES", false),
+            review(6, "cid", "APPROVED", false),
+            review(7, "dan", "APPROVED", true),
+            review(8, "eve", "DISMISSED", false),
+        ];
+        let by: Vec<_> = ReviewDto::approvals(all).into_iter().map(|one| one.by.to_string()).collect();
+        assert_eq!(by, ["cid", "ann"]);
     }
 }

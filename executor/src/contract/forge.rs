@@ -7,8 +7,8 @@ use std::fmt;
 use naksha_environments::ids::Revision;
 
 use crate::port::forge::{
-    Check, CheckState, CommentId, Deployment, DeploymentState, FileCommit, ForgeError, Login, NewPull,
-    Permission, PullNumber, PullState, Reaction, SharedForge,
+    Approval, Check, CheckState, CommentId, Deployment, DeploymentState, FileCommit, ForgeError, Login,
+    NewPull, Permission, PullNumber, PullState, Reaction, SharedForge,
 };
 
 /// A request each.
@@ -271,6 +271,24 @@ pub async fn nothing_was_sent_so_that_nothing_is_sent_again(stage: &dyn Stage) {
     assert_eq!(again.expect("should be taken"), 0);
 }
 
+pub async fn who_approves_is_told_with_the_head_that_was_looked_at(stage: &dyn Stage) {
+    let forge = stage.forge();
+    let head = stage.push("change");
+    let (title, text) = ("A change".to_owned(), String::new());
+    let new = NewPull { title, text, branch: "change".to_owned(), base: "main".to_owned() };
+    let number = forge.open(&new).await.expect("should be taken");
+    let approvals = async || forge.approvals(number).await.expect("should list");
+    assert!(approvals().await.is_empty());
+    stage.approve(number);
+    let approval = Approval { by: stage.people().writer, head };
+    assert_eq!(approvals().await, std::slice::from_ref(&approval));
+    // A newer head was looked at by nobody yet.
+    stage.push("change");
+    assert_eq!(approvals().await, [approval]);
+    forge.dismiss_approvals(number, "it is another one now").await.expect("should be taken");
+    assert!(approvals().await.is_empty());
+}
+
 pub async fn approvals_are_taken_back(stage: &dyn Stage) {
     let forge = stage.forge();
     stage.push("promote/staging");
@@ -293,7 +311,8 @@ macro_rules! forge_contract {
             who_we_are_and_what_we_may_is_known, a_wrong_token_is_told_and_not_shown,
             pull_requests_are_told_as_they_are, however_it_is_merged_the_commit_is_known,
             the_last_word_of_a_check_counts, texts_are_as_long_as_forges_take, comments_are_edited_in_place,
-            pull_requests_of_ours_are_opened_amended_and_closed, approvals_are_taken_back, branches_of_ours_are_written_file_by_file,
+            pull_requests_of_ours_are_opened_amended_and_closed,
+            who_approves_is_told_with_the_head_that_was_looked_at, approvals_are_taken_back, branches_of_ours_are_written_file_by_file,
             what_was_deployed_is_told_as_often_as_one_likes, nothing_was_sent_so_that_nothing_is_sent_again);
     };
     ($fresh:path: $($case:ident),+) => {

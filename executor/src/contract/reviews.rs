@@ -16,7 +16,7 @@ use naksha_environments::verdict::Acknowledgement;
 
 use super::store::samples::{at, audit, lease, plan_id, proposal, revision, scope};
 use crate::port::forge::{CommentId, PullNumber};
-use crate::port::review::{Heard, MergedPlan, SharedReviews, ShownPlan, ShownPull, ShownReport};
+use crate::port::review::{Heard, MergedPlan, SharedReviews, ShownMerge, ShownPlan, ShownPull, ShownReport};
 use crate::port::store::{Proposal, SharedStore};
 
 /// One `#[tokio::test]` per case of the suite.
@@ -25,7 +25,7 @@ macro_rules! reviews_contract {
     ($fresh:ident) => {
         $crate::reviews_contract!($fresh:
             what_was_shown_counts_once_it_is_merged, a_new_report_takes_the_place_of_the_last, a_head_is_shown_since_it_was_shown_first,
-            what_was_shown_is_kept_until_it_is_settled_and_after, what_is_withdrawn_is_forgotten, a_shown_plan_is_found_as_a_plan, a_forgotten_environment_was_shown_nothing,
+            what_was_shown_is_kept_until_it_is_settled_and_after, whose_approval_it_needs_and_got_is_kept, what_is_withdrawn_is_forgotten, a_shown_plan_is_found_as_a_plan, a_forgotten_environment_was_shown_nothing,
             comments_are_heard_once, what_was_merged_long_ago_is_dropped);
     };
     ($fresh:ident: $($case:ident),+) => {
@@ -51,6 +51,8 @@ fn plan(environment: &str, digit: char, names: &[&str]) -> ShownPlan {
         plan: plan_id(digit),
         actions: actions(names),
         document: format!("{{\"plan\":\"{digit}\"}}"),
+        approvers: Vec::new(),
+        approved: BTreeSet::new(),
     }
 }
 
@@ -63,8 +65,14 @@ async fn show(reviews: &SharedReviews, report: &ShownReport) {
 }
 
 async fn merge(reviews: &SharedReviews, number: u64, commit: char) {
-    let repository = scope("dev").repository;
-    reviews.merge(&repository, PullNumber(number), &revision(commit), at(2)).await.expect("should remember");
+    merge_without(reviews, (number, commit), &[]).await;
+}
+
+/// Environments of which nobody approved who had to.
+async fn merge_without(reviews: &SharedReviews, (number, commit): (u64, char), unapproved: &[&str]) {
+    let unapproved = unapproved.iter().map(|name| scope(name).environment).collect();
+    let merge = ShownMerge { number: PullNumber(number), commit: revision(commit), at: at(2), unapproved };
+    reviews.merge(&scope("dev").repository, &merge).await.expect("should remember");
 }
 
 async fn merged(reviews: &SharedReviews, environment: &str) -> Vec<MergedPlan> {
@@ -82,6 +90,7 @@ pub async fn what_was_shown_counts_once_it_is_merged(_: SharedStore, reviews: Sh
         number: PullNumber(number),
         commit: revision('c'),
         actions: actions(names),
+        lacking: Vec::new(),
     };
     assert_eq!(merged(&reviews, "dev").await, [of(7, &["one", "two"])]);
     assert_eq!(merged(&reviews, "prod").await, [of(7, &["three"])]);
@@ -130,12 +139,27 @@ pub async fn what_was_shown_is_kept_until_it_is_settled_and_after(_: SharedStore
     let pulls = reviews.pulls(&repository).await.expect("should read");
     assert_eq!(pulls.iter().map(|pull| pull.is_settled).collect::<Vec<_>>(), [true]);
     assert_eq!(merged(&reviews, "dev").await.len(), 1, "what was told counts still");
-    let documents = reviews.documents(&repository, PullNumber(7)).await.expect("should read");
-    let told: Vec<_> = documents.iter().map(|(name, told)| (name.as_str(), told["plan"].as_str())).collect();
-    assert_eq!(told, [("dev", Some("a")), ("prod", Some("b"))]);
-    assert!(reviews.documents(&repository, PullNumber(8)).await.expect("should read").is_empty());
+    let shown = reviews.shown(&repository, PullNumber(7)).await.expect("should read");
+    assert_eq!(shown, [plan("dev", 'a', &["one"]), plan("prod", 'b', &["two"])]);
+    assert!(reviews.shown(&repository, PullNumber(8)).await.expect("should read").is_empty());
     show(&reviews, &report(7, '2', Vec::new())).await;
     assert!(!reviews.pulls(&repository).await.expect("should read")[0].is_settled);
+}
+
+pub async fn whose_approval_it_needs_and_got_is_kept(_: SharedStore, reviews: SharedReviews) {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let asked = |environment: &str, digit, approved: &[&str]| ShownPlan {
+        approvers: names(&["@ops", "@org/platform"]),
+        approved: names(approved).into_iter().collect(),
+        ..plan(environment, digit, &["one"])
+    };
+    let plans = vec![asked("dev", 'a', &["ann", "bob"]), asked("prod", 'b', &[])];
+    show(&reviews, &report(7, '1', plans.clone())).await;
+    let shown = reviews.shown(&scope("dev").repository, PullNumber(7)).await.expect("should read");
+    assert_eq!(shown, plans);
+    merge_without(&reviews, (7, 'c'), &["prod", "of-another"]).await;
+    assert!(merged(&reviews, "dev").await[0].lacking.is_empty());
+    assert_eq!(merged(&reviews, "prod").await[0].lacking, names(&["@ops", "@org/platform"]));
 }
 
 pub async fn what_is_withdrawn_is_forgotten(_: SharedStore, reviews: SharedReviews) {

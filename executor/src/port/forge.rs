@@ -35,6 +35,8 @@ pub trait Forge: Send + Sync + fmt::Debug {
     /// Merges as the repository usually does, while its head is this. [`ForgeError::Invalid`]: its rules do not let us.
     async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError>;
 
+    /// Who approves of a pull request now: whoever said so last, and did not say otherwise since.
+    async fn approvals(&self, number: PullNumber) -> Result<Vec<Approval>, ForgeError>;
     /// Takes back what others approved of a pull request, since it is another one now; how many did.
     async fn dismiss_approvals(&self, number: PullNumber, why: &str) -> Result<usize, ForgeError>;
 
@@ -178,6 +180,14 @@ pub enum PullState {
     Merged {
         commit: Option<Revision>,
     },
+}
+
+/// Somebody approves of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    pub by: Login,
+    /// The head that was looked at.
+    pub head: Revision,
 }
 
 /// A head that a merge queue made, and merges once its checks are green.

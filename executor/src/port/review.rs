@@ -3,7 +3,7 @@
 //!
 //! Kept with everything else that must not be forgotten; the suite is part of [`crate::contract::store`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use naksha_environments::digest::Digest;
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
 use naksha_environments::plan::PlanId;
-use serde_json::Value;
 
 use super::forge::{CommentId, PullNumber};
 use super::store::{Scope, StoreError};
@@ -24,24 +23,18 @@ pub trait Reviews: Send + Sync + fmt::Debug {
     async fn show(&self, repository: &RepositoryName, report: &ShownReport) -> Result<(), StoreError>;
     /// The pull requests that something is remembered of, by number.
     async fn pulls(&self, repository: &RepositoryName) -> Result<Vec<ShownPull>, StoreError>;
-    /// A pull request was merged: its branch got this commit. One that nothing is remembered of is no error.
-    async fn merge(
-        &self,
-        repository: &RepositoryName,
-        number: PullNumber,
-        commit: &Revision,
-        at: Timestamp,
-    ) -> Result<(), StoreError>;
+    /// A pull request was merged. One that nothing is remembered of is no error.
+    async fn merge(&self, repository: &RepositoryName, merge: &ShownMerge) -> Result<(), StoreError>;
     /// What became of a merged pull request was told for good.
     async fn settle(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError>;
     /// Forgets what was shown on a pull request: it was closed, or merged as something else.
     async fn withdraw(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError>;
-    /// What was shown on a pull request: its plans as their documented JSON, by environment.
-    async fn documents(
+    /// What was shown on a pull request, by environment.
+    async fn shown(
         &self,
         repository: &RepositoryName,
         number: PullNumber,
-    ) -> Result<BTreeMap<EnvironmentName, Value>, StoreError>;
+    ) -> Result<Vec<ShownPlan>, StoreError>;
     /// A comment was read, and what it asked for is done or refused. `at`: when it was made. Comment 0 stands for how far all of them were
     /// read, which only grows.
     async fn hear(
@@ -84,6 +77,21 @@ pub struct ShownPlan {
     pub actions: BTreeSet<Digest>,
     /// As [`super::store::Proposal::document`].
     pub document: String,
+    /// Of whom one has to approve, as the owners name them. Nobody: no approval is needed.
+    pub approvers: Vec<String>,
+    /// Who approved of just these actions.
+    pub approved: BTreeSet<String>,
+}
+
+/// How a pull request was merged that something was shown on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownMerge {
+    pub number: PullNumber,
+    /// What its branch got.
+    pub commit: Revision,
+    pub at: Timestamp,
+    /// Environments whose plan nobody approved of who had to.
+    pub unapproved: BTreeSet<EnvironmentName>,
 }
 
 /// A pull request that something is remembered of.
@@ -106,4 +114,6 @@ pub struct MergedPlan {
     pub number: PullNumber,
     pub commit: Revision,
     pub actions: BTreeSet<Digest>,
+    /// Of whom one had to approve, and nobody did. Nobody: it has every approval that it needs.
+    pub lacking: Vec<String>,
 }

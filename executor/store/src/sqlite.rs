@@ -41,7 +41,9 @@ use naksha_environments::plan::PlanId;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_executor::port::forge::{CommentId, PullNumber};
-use naksha_executor::port::review::{Heard, MergedPlan, Reviews, ShownPull, ShownReport};
+use naksha_executor::port::review::{
+    Heard, MergedPlan, Reviews, ShownMerge, ShownPlan, ShownPull, ShownReport,
+};
 use naksha_executor::port::soak::{Soak, Soaks};
 use naksha_executor::port::store::{
     ApplyEnd, ApplyId, ApplyRecord, ApplyStart, AuditEntry, AuditRecord, EnvironmentRecord, NewMessage,
@@ -413,26 +415,20 @@ impl Reviews for SqliteStore {
         reading!(self, "list pull requests", |conn| review::pulls(conn, repository))
     }
 
-    async fn merge(
-        &self,
-        repository: &RepositoryName,
-        number: PullNumber,
-        commit: &Revision,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        writing!(self, "remember a merge", |conn| review::merge(conn, repository, number, (commit, at)))
+    async fn merge(&self, repository: &RepositoryName, merge: &ShownMerge) -> Result<(), StoreError> {
+        writing!(self, "remember a merge", |conn| review::merge(conn, repository, merge))
     }
 
     async fn settle(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError> {
         writing!(self, "settle a merge", |conn| review::settle(conn, repository, number))
     }
 
-    async fn documents(
+    async fn shown(
         &self,
         repository: &RepositoryName,
         number: PullNumber,
-    ) -> Result<BTreeMap<EnvironmentName, Value>, StoreError> {
-        reading!(self, "read what was shown", |conn| review::documents(conn, repository, number))
+    ) -> Result<Vec<ShownPlan>, StoreError> {
+        reading!(self, "read what was shown", |conn| review::shown(conn, repository, number))
     }
 
     async fn withdraw(&self, repository: &RepositoryName, number: PullNumber) -> Result<(), StoreError> {

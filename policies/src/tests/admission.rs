@@ -175,16 +175,31 @@ fn only_what_nobody_saw_is_listed() {
     let (seen, unseen) = (change("seen"), change("unseen"));
     let mut case = Case::of(vec![seen.clone(), unseen, drift("c")]);
     case.unreviewed = Unreviewed::Hold;
-    case.shown = Shown { actions: [seen.digest].into(), pending: None };
+    case.shown = Shown { actions: [seen.digest].into(), ..Shown::default() };
     insta::assert_snapshot!(case.words());
     let mut all_seen = Case::of(vec![seen.clone(), drift("c")]);
     all_seen.unreviewed = Unreviewed::Hold;
-    all_seen.shown = Shown { actions: [seen.digest].into(), pending: None };
+    all_seen.shown = Shown { actions: [seen.digest].into(), ..Shown::default() };
     assert_eq!(all_seen.words(), "apply 2");
     let many: Vec<_> = (0..13).map(|at| change(&format!("m{at}"))).collect();
     let mut many = Case::of(many);
     many.unreviewed = Unreviewed::Hold;
     assert!(many.words().contains("and 3 more"));
+}
+
+#[test]
+fn what_nobody_approved_of_who_had_to_is_listed_by_itself() {
+    let (unapproved, unseen) = (change("unapproved"), change("unseen"));
+    let mut case = Case::of(vec![unapproved.clone(), unseen]);
+    case.unreviewed = Unreviewed::Hold;
+    let lack = "#7 was merged without an approval by @org/platform".to_owned();
+    case.shown.unapproved = [(unapproved.digest, lack.clone())].into();
+    let words = case.words();
+    assert!(words.contains(&format!("{lack}: update ConfigMap naksha/unapproved")), "{words}");
+    assert!(words.contains("no pull request showed this: update ConfigMap naksha/unseen"), "{words}");
+    // Another pull request showed it, and was approved.
+    case.shown.actions.insert(unapproved.digest);
+    assert!(!case.words().contains(&lack));
 }
 
 #[test]

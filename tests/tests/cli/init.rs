@@ -135,7 +135,10 @@ fn a_github_app_is_asked_for_what_the_daemon_uses() {
     let rights = serde_json::json!({"checks": "write", "contents": "write", "deployments": "write", "issues": "write",
         "metadata": "read", "pull_requests": "write", "statuses": "read", "members": "read"});
     assert_eq!(manifest["default_permissions"], rights);
-    assert_eq!(manifest["default_events"], serde_json::json!(["push", "pull_request", "issue_comment"]));
+    assert_eq!(
+        manifest["default_events"],
+        serde_json::json!(["push", "pull_request", "pull_request_review", "issue_comment"])
+    );
     let hook = serde_json::json!({"url": "https://naksha.firm.example/webhooks/infra", "active": true});
     assert_eq!((&manifest["hook_attributes"], &manifest["public"]), (&hook, &false.into()));
 

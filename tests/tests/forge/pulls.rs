@@ -200,3 +200,49 @@ fn a_head_that_was_reported_on_before_is_looked_at_anew_and_ends_as_it_did() {
     site.await_comment(&daemon, again, &head);
     assert_eq!(site.await_check(&head, "naksha", "success"), words);
 }
+
+#[test]
+fn who_has_to_approve_is_waited_for_and_what_was_approved_is_the_plan() {
+    let Some(site) = site() else { return };
+    let (forged, repository) = (&site.forged, &site.installation.repository);
+    let owners = format!("trunk: main\n  owners: {{dev: {{approve: [\"@{}\"]}}}}", forged.bot.login);
+    repository.edit("naksha.yaml", "trunk: main", &owners).commit("owners");
+    must(forged.push(repository.folder(), "main", &forged.writer));
+    let daemon = site.begin();
+
+    let file = "environments/dev/environment.yaml";
+    let head = site.change("more", file, "replicas: 2", "replicas: 3");
+    let number = must(forged.open("more", "more replicas"));
+    let waits = format!("1 to update; waits for an approval by @{}", forged.bot.login);
+    assert_eq!(site.await_check(&head, "naksha/plan: dev", "pending"), waits);
+    let words = site.await_check(&head, "naksha", "pending");
+    assert!(words == "planning" || words == "waits for an approval, see dev", "{words}");
+    // The word of somebody else is none.
+    must(forged.approve_as(&forged.reader, number));
+    must(forged.approve_as(&forged.bot, number));
+    site.await_check(&head, "naksha", "success");
+
+    // A newer head that does the same was approved; one that does more was not.
+    repository.write("README.md", "words\n");
+    let same = repository.commit("words");
+    must(forged.push(repository.folder(), "more", &forged.writer));
+    site.await_check(&same, "naksha", "success");
+    let other = repository.edit(file, "replicas: 3", "replicas: 30").commit("many more");
+    must(forged.push(repository.folder(), "more", &forged.writer));
+    assert_eq!(site.await_check(&other, "naksha/plan: dev", "pending"), waits);
+
+    // Merged all the same, it is held.
+    site.await_said(number, "the newest head", |text| text.contains(&other[..10]));
+    site.await_check(&other, "naksha", "pending");
+    await_true("it to be shown", || {
+        daemon.log().lines().any(|line| line.contains("reported") && line.contains(&other[..10]))
+    });
+    let commit = site.merge(number, "squash");
+    let is_held = |status: &Value| status["state"] == "held" && status["control"] == commit;
+    let why = daemon.await_status("dev", "held", is_held)["why"].to_string();
+    let lack = format!("#{number} was merged without an approval by @{}: update", forged.bot.login);
+    assert!(why.contains(&lack), "{why}");
+    // Approved after all, and with a word: on to the next.
+    site.acknowledge(&daemon.await_state("dev", "held"));
+    daemon.await_applied("dev", &commit);
+}

@@ -1,6 +1,6 @@
 //! What people have seen of what an environment is about to do: on pull requests that were merged since it was applied last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use naksha_environments::environment::Follows;
@@ -46,19 +46,35 @@ pub(super) async fn review(
     let merged = this.shared.reviews.merged(&this.scope).await.map_err(PassError::Store)?;
     let (mirror, applied) = (this.feed.mirror.clone(), record.applied.clone());
     if merged.is_empty() {
-        return Ok(Review { shown: Shown { actions: BTreeSet::new(), pending }, unreviewed });
+        return Ok(Review { shown: Shown { pending, ..Shown::default() }, unreviewed });
     }
-    let actions = tokio::task::spawn_blocking(move || {
+    let shown = tokio::task::spawn_blocking(move || {
         let before = |path: fn(&Revisions) -> &Revision| applied.as_ref().map(path);
         let mut brought = mirror.objects().brought(before(|at| &at.control), &now.control)?;
         if now.content != now.control {
             brought.extend(mirror.objects().brought(before(|at| &at.content), &now.content)?);
         }
         let brought = |plan: &MergedPlan| brought.contains(&plan.commit);
-        Ok::<_, GitError>(merged.into_iter().filter(brought).flat_map(|plan| plan.actions).collect())
+        let mut shown = Shown { pending, ..Shown::default() };
+        for plan in merged.into_iter().filter(brought) {
+            match lack(&plan) {
+                None => shown.actions.extend(plan.actions),
+                Some(lack) => {
+                    shown.unapproved.extend(plan.actions.into_iter().map(|action| (action, lack.clone())));
+                }
+            }
+        }
+        Ok::<_, GitError>(shown)
     });
-    let actions = actions.await.map_err(PassError::Computation)?.map_err(PassError::Git)?;
-    Ok(Review { shown: Shown { actions, pending }, unreviewed })
+    let shown = shown.await.map_err(PassError::Computation)?.map_err(PassError::Git)?;
+    Ok(Review { shown, unreviewed })
+}
+
+/// Why it does not count that it was shown.
+fn lack(plan: &MergedPlan) -> Option<String> {
+    let MergedPlan { number, lacking, .. } = plan;
+    let who = lacking.join(" or ");
+    (!lacking.is_empty()).then(|| format!("{number} was merged without an approval by {who}"))
 }
 
 /// As the rules said before the change: a commit does not excuse itself, and what is new was never excused. Without a forge there is no

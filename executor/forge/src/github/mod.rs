@@ -27,8 +27,8 @@ use http::Method;
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
-    Budget, Check, Comment, CommentId, Deployment, FileCommit, Forge, ForgeError, Hosted, Login, MergeGroup,
-    NewPull, Permission, Pull, PullNumber, Reaction, Reported,
+    Approval, Budget, Check, Comment, CommentId, Deployment, FileCommit, Forge, ForgeError, Hosted, Login,
+    MergeGroup, NewPull, Permission, Pull, PullNumber, Reaction, Reported,
 };
 use serde_json::json;
 
@@ -163,6 +163,10 @@ impl Forge for GitHub {
 
     async fn merge(&self, number: PullNumber, head: &Revision) -> Result<(), ForgeError> {
         self.merge_at(number, head).await
+    }
+
+    async fn approvals(&self, number: PullNumber) -> Result<Vec<Approval>, ForgeError> {
+        self.repo.approvals(number).await
     }
 
     async fn dismiss_approvals(&self, number: PullNumber, why: &str) -> Result<usize, ForgeError> {

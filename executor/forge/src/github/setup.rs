@@ -14,7 +14,7 @@ use super::rights::Lacking;
 use super::wire::DeliveryDto;
 use super::{GitHub, Whom};
 use crate::answer::read;
-use crate::setup::{Delivery, Done, HOOK_EVENTS, Hook, Lack, NewHook, RequiredCheck, Setup, is_same};
+use crate::setup::{Delivery, Done, GITHUB_EVENTS, Hook, Lack, NewHook, RequiredCheck, Setup, is_same};
 use crate::wire::{MadeDto, RepositoryDto};
 
 /// What GitHub says of a classic token.
@@ -191,7 +191,7 @@ impl Setup for GitHub {
         let NewHook { url, secret, is_fresh: _ } = hook;
         let config =
             json!({"url": url, "content_type": "json", "secret": secret.expose(), "insecure_ssl": "0"});
-        let mut body = json!({"active": true, "events": HOOK_EVENTS, "config": config});
+        let mut body = json!({"active": true, "events": GITHUB_EVENTS, "config": config});
         let known = self.person_hooks().await?;
         let Some(first) = known.into_iter().find(|one| is_same(&one.config.url, url)) else {
             body["name"] = Value::from("web");

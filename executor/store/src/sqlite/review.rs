@@ -1,14 +1,13 @@
 //! What pull requests showed, and which commits brought them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use naksha_environments::digest::Digest;
-use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
+use naksha_environments::ids::RepositoryName;
 use naksha_executor::port::forge::{CommentId, PullNumber};
-use naksha_executor::port::review::{Heard, MergedPlan, ShownPlan, ShownPull, ShownReport};
+use naksha_executor::port::review::{Heard, MergedPlan, ShownMerge, ShownPlan, ShownPull, ShownReport};
 use naksha_executor::port::store::Scope;
-use serde_json::Value;
 use sqlx::SqliteConnection;
 
 use super::{row, scope};
@@ -40,18 +39,20 @@ pub(crate) async fn show(
     .bind(since.unwrap_or(row::micros(*at)))
     .fetch_one(&mut *conn)
     .await?;
-    for ShownPlan { environment, plan, actions, document } in plans {
+    for ShownPlan { environment, plan, actions, document, approvers, approved } in plans {
         let of = Scope { repository: repository.clone(), environment: environment.clone() };
         let environment = scope::ensure(conn, &of).await?;
-        let actions: Vec<String> = actions.iter().map(ToString::to_string).collect();
         sqlx::query(
-            "INSERT INTO shown (pull, environment, plan, actions, document) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO shown (pull, environment, plan, actions, document, approvers, approved)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
         .bind(pull)
         .bind(environment)
         .bind(plan.as_str())
-        .bind(actions.join("\n"))
+        .bind(lines(actions))
         .bind(document)
+        .bind(lines(approvers))
+        .bind(lines(approved))
         .execute(&mut *conn)
         .await?;
     }
@@ -84,19 +85,30 @@ pub(crate) async fn pulls(
 pub(crate) async fn merge(
     conn: &mut SqliteConnection,
     repository: &RepositoryName,
-    number: PullNumber,
-    (commit, at): (&Revision, Timestamp),
+    merge: &ShownMerge,
 ) -> Result<(), Failure> {
-    sqlx::query(
+    let ShownMerge { number, commit, at, unapproved } = merge;
+    let pull: Option<i64> = sqlx::query_scalar(
         "UPDATE pulls SET merged = ?3, at = ?4
-         WHERE number = ?2 AND repository = (SELECT id FROM repositories WHERE name = ?1)",
+         WHERE number = ?2 AND repository = (SELECT id FROM repositories WHERE name = ?1) RETURNING id",
     )
     .bind(repository.as_str())
-    .bind(column(number)?)
+    .bind(column(*number)?)
     .bind(commit.as_str())
-    .bind(row::micros(at))
-    .execute(conn)
+    .bind(row::micros(*at))
+    .fetch_optional(&mut *conn)
     .await?;
+    for environment in unapproved {
+        sqlx::query(
+            "UPDATE shown SET unapproved = 1 WHERE pull = ?1 AND environment IN
+             (SELECT e.id FROM environments e JOIN repositories r ON r.id = e.repository WHERE r.name = ?2 AND e.name = ?3)",
+        )
+        .bind(pull)
+        .bind(repository.as_str())
+        .bind(environment.as_str())
+        .execute(&mut *conn)
+        .await?;
+    }
     Ok(())
 }
 
@@ -116,25 +128,38 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-pub(crate) async fn documents(
+pub(crate) async fn shown(
     conn: &mut SqliteConnection,
     repository: &RepositoryName,
     number: PullNumber,
-) -> Result<BTreeMap<EnvironmentName, Value>, Failure> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT e.name, s.document FROM shown s JOIN pulls p ON p.id = s.pull
+) -> Result<Vec<ShownPlan>, Failure> {
+    let rows: Vec<(String, String, String, String, String, String)> = sqlx::query_as(
+        "SELECT e.name, s.plan, s.actions, s.document, s.approvers, s.approved FROM shown s JOIN pulls p ON p.id = s.pull
          JOIN repositories r ON r.id = p.repository JOIN environments e ON e.id = s.environment
-         WHERE r.name = ?1 AND p.number = ?2",
+         WHERE r.name = ?1 AND p.number = ?2 ORDER BY e.name",
     )
     .bind(repository.as_str())
     .bind(column(number)?)
     .fetch_all(conn)
     .await?;
-    let document = |(environment, text): (String, String)| {
-        let document = serde_json::from_str(&text).map_err(|error| Failure::row("document", error))?;
-        Ok((row::name(&environment)?, document))
+    let plan = |(environment, plan, actions, document, approvers, approved): (
+        String,
+        String,
+        String,
+        _,
+        String,
+        String,
+    )| {
+        Ok(ShownPlan {
+            environment: row::name(&environment)?,
+            plan: row::plan(&plan)?,
+            actions: digests(&actions)?,
+            document,
+            approvers: approvers.lines().map(str::to_owned).collect(),
+            approved: approved.lines().map(str::to_owned).collect(),
+        })
     };
-    rows.into_iter().map(document).collect()
+    rows.into_iter().map(plan).collect()
 }
 
 pub(crate) async fn withdraw(
@@ -154,16 +179,17 @@ pub(crate) async fn withdraw(
 
 pub(crate) async fn merged(conn: &mut SqliteConnection, scope: &Scope) -> Result<Vec<MergedPlan>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(Vec::new()) };
-    let rows: Vec<(i64, String, String)> = sqlx::query_as(
-        "SELECT p.number, p.merged, s.actions FROM shown s JOIN pulls p ON p.id = s.pull
+    let rows: Vec<(i64, String, String, String, bool)> = sqlx::query_as(
+        "SELECT p.number, p.merged, s.actions, s.approvers, s.unapproved FROM shown s JOIN pulls p ON p.id = s.pull
          WHERE s.environment = ?1 AND p.merged IS NOT NULL ORDER BY p.number",
     )
     .bind(environment)
     .fetch_all(conn)
     .await?;
-    let plan = |(number, commit, actions): (i64, String, String)| {
-        let actions: Result<BTreeSet<Digest>, Failure> = actions.lines().map(row::digest).collect();
-        Ok(MergedPlan { number: pull_number(number)?, commit: row::revision(&commit)?, actions: actions? })
+    let plan = |(number, commit, actions, approvers, unapproved): (i64, String, String, String, bool)| {
+        let lacking = approvers.lines().filter(|_| unapproved).map(str::to_owned).collect();
+        let (number, commit) = (pull_number(number)?, row::revision(&commit)?);
+        Ok(MergedPlan { number, commit, actions: digests(&actions)?, lacking })
     };
     rows.into_iter().map(plan).collect()
 }
@@ -211,6 +237,14 @@ pub(crate) async fn heard(
     };
     let comments: Result<BTreeSet<CommentId>, Failure> = rows.iter().map(comment).collect();
     Ok(Some(Heard { until: row::time(until)?, comments: comments? }))
+}
+
+fn lines<T: ToString>(of: impl IntoIterator<Item = T>) -> String {
+    of.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join("\n")
+}
+
+fn digests(lines: &str) -> Result<BTreeSet<Digest>, Failure> {
+    lines.lines().map(row::digest).collect()
 }
 
 fn column(number: PullNumber) -> Result<i64, Failure> {

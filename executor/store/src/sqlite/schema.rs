@@ -7,7 +7,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 pub(crate) const APPLICATION_ID: u32 = 0x6e6b_7368;
 
 /// The newest version that this program knows. The last migration sets `user_version` to it.
-pub(crate) const VERSION: i64 = 7;
+pub(crate) const VERSION: i64 = 8;
 
 /// All migrations, in order.
 pub(crate) fn migrator() -> Migrator {
@@ -22,6 +22,7 @@ pub(crate) fn migrator() -> Migrator {
         (5, "soak", include_str!("../../migrations/0005_soak.sql")),
         (6, "heard", include_str!("../../migrations/0006_heard.sql")),
         (7, "skips", include_str!("../../migrations/0007_skips.sql")),
+        (8, "approvals", include_str!("../../migrations/0008_approvals.sql")),
     ];
     Migrator::with_migrations(migrations.map(migration).into())
 }
