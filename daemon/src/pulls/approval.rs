@@ -58,7 +58,7 @@ mod tests {
     fn plan(environment: &str, actions: &[&str], approved: &[&str]) -> ShownPlan {
         ShownPlan {
             environment: EnvironmentName::parse(environment).unwrap(),
-            plan: PlanId::parse(&"a".repeat(64)).unwrap(),
+            plan: PlanId::parse(&"a".repeat(32)).unwrap(),
             actions: actions.iter().map(|name| Digest::of_bytes(name.as_bytes())).collect(),
             document: String::new(),
             approvers: vec!["@ann".to_owned()],

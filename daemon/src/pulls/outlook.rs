@@ -29,6 +29,7 @@ use crate::failure::chain;
 use crate::git::{GitError, RefName};
 use crate::judgement::{Base, Begun, Bench, judge, planner};
 use crate::looking::LookError;
+use crate::scene::Scene;
 use crate::target::try_out;
 use crate::task::{Feed, LoadedRevision, RefState, Shared};
 
@@ -40,6 +41,8 @@ pub(super) const UNAFFECTED: &str = "nothing affected";
 pub struct Outlook {
     pub environment: EnvironmentName,
     pub prospect: Prospect,
+    /// What it gets when the change is promoted to it; nothing: it gets nothing then, or has it at once.
+    pub later: Option<Box<PlanDocument>>,
 }
 
 #[derive(Debug)]
@@ -71,8 +74,10 @@ struct Live {
 struct Ground {
     shared: Arc<Shared>,
     feed: Feed,
+    scope: Scope,
     facts: Arc<Facts>,
-    name: EnvironmentName,
+    /// What its loop works with; absent: it has not opened it yet.
+    scene: Option<Arc<Scene>>,
 }
 
 /// What `proposal` would do to each environment that it or its base defines, by name.
@@ -84,15 +89,17 @@ pub async fn outlook(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal) -> 
     names.dedup();
     let mut outlooks = Vec::new();
     for environment in names {
-        let prospect = prospect(shared, feed, proposal, environment.clone()).await;
-        outlooks.push(Outlook { environment, prospect });
+        let ground = Ground::of(shared, feed, environment.clone());
+        let later = ground.clone().later(proposal).await;
+        let prospect = ground.prospect(proposal).await;
+        outlooks.push(Outlook { environment, prospect, later });
     }
     outlooks
 }
 
 /// What that shows, environment by environment.
 pub fn shown(outlooks: &[Outlook]) -> Vec<ShownPlan> {
-    let plan = |Outlook { environment, prospect }: &Outlook| match prospect {
+    let plan = |Outlook { environment, prospect, later: _ }: &Outlook| match prospect {
         Prospect::Nothing(_) | Prospect::Unknown(_) => None,
         Prospect::Plan { document, .. } => Some(ShownPlan {
             environment: environment.clone(),
@@ -106,51 +113,89 @@ pub fn shown(outlooks: &[Outlook]) -> Vec<ShownPlan> {
     outlooks.iter().filter_map(plan).collect()
 }
 
-async fn prospect(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal, name: EnvironmentName) -> Prospect {
-    let scope = Scope { repository: feed.name().clone(), environment: name.clone() };
-    let scene = shared.registry.get(&scope).and_then(|handle| handle.window.look());
-    let facts = scene.as_ref().map(|scene| Arc::clone(&scene.facts)).unwrap_or_default();
-    // Most units are as they were when the environment judged them.
-    let findings = scene.as_ref().map(|scene| Arc::clone(&scene.findings)).unwrap_or_default();
-    let ground = Ground { shared: Arc::clone(shared), feed: feed.clone(), facts, name };
-    // pure but for reading commits: what it is, and what it would be
-    let (both, own) = (proposal.clone(), ground.clone());
-    let sides = tokio::task::spawn_blocking(move || {
-        let branch = both.branch.as_ref();
-        let base = own.side(&both.base, branch.map(|branch| (branch, &branch.base)))?;
-        Ok::<_, GitError>((base, own.side(&both.merged, branch.map(|branch| (branch, &branch.merged)))?))
-    });
-    let (base, merged) = match sides.await {
-        Ok(Ok(sides)) => sides,
-        Ok(Err(error)) => return Prospect::Unknown(error.to_string()),
-        Err(_) => {
-            return Prospect::Unknown("rendering it ended abnormally; the log has its place".to_owned());
+impl Ground {
+    fn of(shared: &Arc<Shared>, feed: &Feed, name: EnvironmentName) -> Self {
+        let scope = Scope { repository: feed.name().clone(), environment: name };
+        let scene = shared.registry.get(&scope).and_then(|handle| handle.window.look());
+        let facts = scene.as_ref().map(|scene| Arc::clone(&scene.facts)).unwrap_or_default();
+        Self { shared: Arc::clone(shared), feed: feed.clone(), facts, scope, scene }
+    }
+
+    async fn prospect(&self, proposal: &Proposal) -> Prospect {
+        // Most units are as they were when the environment judged them.
+        let findings = self.scene.as_ref().map(|scene| Arc::clone(&scene.findings)).unwrap_or_default();
+        // pure but for reading commits: what it is, and what it would be
+        let (both, own) = (proposal.clone(), self.clone());
+        let sides = tokio::task::spawn_blocking(move || {
+            let branch = both.branch.as_ref();
+            let base = own.side(&both.base, branch.map(|branch| (branch, &branch.base)))?;
+            Ok::<_, GitError>((base, own.side(&both.merged, branch.map(|branch| (branch, &branch.merged)))?))
+        });
+        let (base, merged) = match sides.await {
+            Ok(Ok(sides)) => sides,
+            Ok(Err(error)) => return Prospect::Unknown(error.to_string()),
+            Err(_) => {
+                return Prospect::Unknown("rendering it ended abnormally; the log has its place".to_owned());
+            }
+        };
+        let Some(merged) = merged else { return without(base.is_some(), &self.scope.environment, proposal) };
+        if base.as_ref().is_some_and(|base| is_same(base, &merged)) {
+            return Prospect::Nothing(UNAFFECTED.to_owned());
         }
-    };
-    let Some(merged) = merged else { return without(base.is_some(), &ground.name, proposal) };
-    if base.as_ref().is_some_and(|base| is_same(base, &merged)) {
-        return Prospect::Nothing(UNAFFECTED.to_owned());
+        // I/O: what is there; nothing of a stranger is compared with it
+        let scene = self.scene.as_ref().filter(|_| proposal.is_trusted);
+        let target = scene.map(|scene| Arc::clone(&scene.target));
+        let live = match &target {
+            None => None,
+            Some(target) => {
+                match look(&self.shared, &self.scope, target, [Some(&merged), base.as_ref()]).await {
+                    Ok(live) => Some(live),
+                    Err(error) => return Prospect::Unknown(chain(&error)),
+                }
+            }
+        };
+        // pure: what to do about it, and what the rules of the base say
+        let planned = tokio::task::spawn_blocking(move || planned(base.as_ref(), &merged, live, &findings));
+        let Ok(Planned { plan, mut document, live }) = planned.await else {
+            return Prospect::Unknown("planning it ended abnormally; the log has its place".to_owned());
+        };
+        // I/O: what the target itself would refuse
+        if let (Some(target), Some(live)) = (&target, &live) {
+            let refused = try_out(&plan, &live.inventory, &self.scope, target).await;
+            document.diagnostics.extend(DiagnosticDocument::all(&refused));
+        }
+        Prospect::Plan { document: Box::new(document), live: live.is_some() }
     }
-    // I/O: what is there; nothing of a stranger is compared with it
-    let target = scene.filter(|_| proposal.is_trusted).map(|scene| Arc::clone(&scene.target));
-    let live = match &target {
-        None => None,
-        Some(target) => match look(shared, &scope, target, [Some(&merged), base.as_ref()]).await {
-            Ok(live) => Some(live),
-            Err(error) => return Prospect::Unknown(chain(&error)),
-        },
-    };
-    // pure: what to do about it, and what the rules of the base say
-    let planned = tokio::task::spawn_blocking(move || planned(base.as_ref(), &merged, live, &findings));
-    let Ok(Planned { plan, mut document, live }) = planned.await else {
-        return Prospect::Unknown("planning it ended abnormally; the log has its place".to_owned());
-    };
-    // I/O: what the target itself would refuse
-    if let (Some(target), Some(live)) = (&target, &live) {
-        let refused = try_out(&plan, &live.inventory, &scope, target).await;
-        document.diagnostics.extend(DiagnosticDocument::all(&refused));
+
+    /// What it gets when the change is promoted to it, by the definitions alone. What cannot be told is told when it is proposed.
+    async fn later(self, proposal: &Proposal) -> Option<Box<PlanDocument>> {
+        if proposal.branch.is_some() {
+            return None;
+        }
+        let (before, after) = (Arc::clone(&proposal.base), Arc::clone(&proposal.merged));
+        let document = move || {
+            let (before, after) = (self.promoted(&before)?, self.promoted(&after)?);
+            if before.rendered.digest() == after.rendered.digest() {
+                return None;
+            }
+            let findings = Arc::default();
+            Some(Box::new(planned(Some(&before), &after, None, &findings).document))
+        };
+        tokio::task::spawn_blocking(document).await.ok().flatten()
     }
-    Prospect::Plan { document: Box::new(document), live: live.is_some() }
+
+    /// An environment that is locked, as it would be with what this revision has. Blocks.
+    fn promoted(&self, revision: &Arc<LoadedRevision>) -> Option<Side> {
+        let definitions = &revision.loaded.definitions;
+        let environment = definitions.environments.get(&self.scope.environment)?;
+        let is_locked = definitions.locks.contains_key(&self.scope.environment);
+        if !is_locked || !matches!(environment.follows, Follows::Promotion { .. }) {
+            return None;
+        }
+        let rendered = self.shared.render(revision, revision, &self.scope.environment, &self.facts);
+        let (control, content) = (Arc::clone(revision), Arc::clone(revision));
+        Some(Side { environment: Arc::clone(environment), rendered, control, content })
+    }
 }
 
 /// It has no desired state on the merged side.
@@ -202,7 +247,9 @@ impl Ground {
         changed: Option<(&Branched, &Arc<LoadedRevision>)>,
     ) -> Result<Option<Side>, GitError> {
         let definitions = &control.loaded.definitions;
-        let Some(environment) = definitions.environments.get(&self.name).cloned() else { return Ok(None) };
+        let Some(environment) = definitions.environments.get(&self.scope.environment).cloned() else {
+            return Ok(None);
+        };
         let content = match &environment.follows {
             Follows::Trunk => Arc::clone(control),
             Follows::Branch(branch) => match changed {
@@ -212,12 +259,12 @@ impl Ground {
                     None => return Ok(None),
                 },
             },
-            Follows::Promotion { .. } => match definitions.locks.get(&self.name) {
+            Follows::Promotion { .. } => match definitions.locks.get(&self.scope.environment) {
                 Some(lock) => self.feed.revisions.read(&lock.source)?,
                 None => return Ok(None),
             },
         };
-        let rendered = self.shared.render(control, &content, &self.name, &self.facts);
+        let rendered = self.shared.render(control, &content, &self.scope.environment, &self.facts);
         Ok(Some(Side { environment, rendered, control: Arc::clone(control), content }))
     }
 }

@@ -9,7 +9,7 @@ use naksha_environments::wire::{DiagnosticDocument, HoldDocument, PlanDocument};
 use naksha_executor::port::forge::{Annotation, Check, CheckState};
 use naksha_policies::{Gate, GateState, GateVerdict};
 use naksha_renderer::present::{
-    COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, inline, markdown,
+    COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, inline, markdown, preview,
 };
 
 use super::approval::{Lacking, waits_for};
@@ -20,6 +20,8 @@ use super::outlook::{Outlook, Prospect, UNAFFECTED};
 pub const MARKER: &str = "<!-- naksha: report -->";
 /// Bytes of the comment that are not the plans': head, list of environments, foot.
 const FRAME: usize = 8_000;
+/// Bytes of what comes later, of which nobody has to decide anything yet.
+const PREVIEW: usize = 12_000;
 /// Bytes of a plan in the text of a check: what GitHub takes in its two fields, less what a page costs.
 const CHECK_BUDGET: usize = 125_000;
 /// Paths that a conflict names.
@@ -154,6 +156,9 @@ impl Told {
     fn of(outlook: &Outlook, subject: &Subject<'_>) -> Self {
         let seen = subject.seen;
         let (mut state, mut words) = match &outlook.prospect {
+            Prospect::Nothing(why) if why == UNAFFECTED && outlook.later.is_some() => {
+                (CheckState::Passed, format!("nothing now; {}", reaches(&outlook.environment)))
+            }
             Prospect::Nothing(why) => (CheckState::Passed, why.clone()),
             Prospect::Unknown(why) => (CheckState::Failed, why.clone()),
             Prospect::Plan { document, live } => {
@@ -167,12 +172,14 @@ impl Told {
                 }
             }
         };
+        let later = outlook.later.as_ref().map(|later| preview(std::slice::from_ref(&**later), PREVIEW));
         let (text, annotations) = match &outlook.prospect {
-            Prospect::Plan { document, .. } => (
-                Some(markdown(std::slice::from_ref(&**document), CHECK_BUDGET)),
-                document.diagnostics.iter().filter_map(of_diagnostic).collect(),
-            ),
-            Prospect::Nothing(_) | Prospect::Unknown(_) => (None, Vec::new()),
+            Prospect::Plan { document, .. } => {
+                let now = markdown(std::slice::from_ref(&**document), CHECK_BUDGET - PREVIEW);
+                let annotations = document.diagnostics.iter().filter_map(of_diagnostic).collect();
+                (Some(format!("{now}{}", later.unwrap_or_default())), annotations)
+            }
+            Prospect::Nothing(_) | Prospect::Unknown(_) => (later, Vec::new()),
         };
         let lacking = subject.lacking.get(&outlook.environment);
         if let Some(approvers) = lacking {
@@ -191,6 +198,11 @@ impl Told {
             ..check(&names::plan(&self.environment), self.state, clean_line(&self.words))
         }
     }
+}
+
+/// In words of one clause: what a change of this size means for an environment that is locked.
+fn reaches(environment: &EnvironmentName) -> String {
+    format!("reaches {environment} by promotion")
 }
 
 /// How many actions of a plan are not among these.
@@ -344,8 +356,10 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
     let documents: Vec<PlanDocument> = plans(outlooks).cloned().collect();
     if !documents.is_empty() {
         text.push('\n');
-        text.push_str(&markdown(&documents, COMMENT_BUDGET - FRAME));
+        text.push_str(&markdown(&documents, COMMENT_BUDGET - FRAME - PREVIEW));
     }
+    let later = outlooks.iter().filter_map(|outlook| outlook.later.as_deref().cloned());
+    text.push_str(&preview(&later.collect::<Vec<_>>(), PREVIEW));
     text.push_str(&format!("\n{}", foot(subject)));
     text
 }
@@ -387,6 +401,8 @@ pub fn cut(text: &str, bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use naksha_environments::plan::Plan;
+
     use super::*;
 
     #[test]
@@ -407,8 +423,16 @@ mod tests {
             ],
         )]);
         let outlooks = [
-            Outlook { environment: name("dev"), prospect: Prospect::Nothing(UNAFFECTED.to_owned()) },
-            Outlook { environment: name("staging"), prospect: Prospect::Nothing(UNAFFECTED.to_owned()) },
+            Outlook {
+                environment: name("dev"),
+                prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
+                later: None,
+            },
+            Outlook {
+                environment: name("staging"),
+                prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
+                later: None,
+            },
         ];
         let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
         let (head, base) = (revision('a'), revision('b'));
@@ -438,6 +462,7 @@ mod tests {
         let (gates, outlook) = (Gates::new(), |words: &str| Outlook {
             environment: EnvironmentName::parse("dev").unwrap(),
             prospect: Prospect::Nothing(words.to_owned()),
+            later: None,
         });
         let told = |head, base, words| {
             let subject = Subject {
@@ -455,5 +480,36 @@ mod tests {
         assert!(!is_said(&comment, &told('c', 'b', UNAFFECTED)), "another head");
         assert!(!is_said(&comment, &told('a', 'b', "it has no definition")), "something else comes of it");
         assert!(!is_said("words", &comment) && !is_said("", &comment));
+    }
+
+    #[test]
+    fn what_comes_later_and_whose_word_is_waited_for_is_said() {
+        let name = |text| EnvironmentName::parse(text).unwrap();
+        let document = |text| Box::new(PlanDocument::of(&Plan::empty(&name(text))));
+        let changed = Prospect::Plan { document: document("prod"), live: true };
+        let outlooks = [
+            Outlook {
+                environment: name("staging"),
+                prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
+                later: Some(document("staging")),
+            },
+            Outlook { environment: name("prod"), prospect: changed, later: None },
+        ];
+        let revision = Revision::parse(&"a".repeat(40)).unwrap();
+        let lacking = Lacking::from([(name("prod"), vec!["@ann".to_owned(), "@org/ops".to_owned()])]);
+        let gates = Gates::new();
+        let subject =
+            Subject { head: &revision, base: &revision, gates: &gates, lacking: &lacking, seen: None };
+        let Report { checks, comment } = report(&subject, &outlooks, &[]);
+        let told = |name: &str| {
+            let check = checks.iter().find(|check| check.name == name).unwrap();
+            (check.state, check.summary.clone())
+        };
+        let later = "nothing now; reaches staging by promotion".to_owned();
+        assert_eq!(told("naksha/plan: staging"), (CheckState::Passed, later));
+        let waits = "no changes; waits for an approval by @ann or @org/ops".to_owned();
+        assert_eq!(told("naksha/plan: prod"), (CheckState::Waits, waits));
+        assert_eq!(told(AGGREGATE), (CheckState::Waits, "waits for an approval, see prod".to_owned()));
+        assert!(!comment.contains("@ann"), "nobody is called: {comment}");
     }
 }

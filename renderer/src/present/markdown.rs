@@ -32,7 +32,7 @@ pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
     let items = plans.iter().enumerate().flat_map(|(at, plan)| attention(plan, before(at)));
     page.part("\n**Needs attention**\n\n", &listed(items), "");
     for plan in plans {
-        actions(&mut page, plan);
+        actions(&mut page, plan, "");
     }
     for plan in plans {
         pictures(&mut page, plan);
@@ -41,6 +41,16 @@ pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
         rest(&mut page, plan, before(at));
     }
     page.finish("`naksha show PLAN`, or `naksha plan --format json`, has everything.")
+}
+
+/// What a change does later, when it is promoted: actions and pictures, folded, at most `budget` bytes long. Nobody has to decide anything yet.
+pub fn preview(plans: &[PlanDocument], budget: usize) -> String {
+    let mut page = Page::new(budget);
+    for plan in plans {
+        actions(&mut page, plan, ", by promotion");
+        pictures(&mut page, plan);
+    }
+    page.finish("After `naksha promote ENV` in a working tree, `naksha plan --base` has everything.")
 }
 
 fn short(id: &str) -> String {
@@ -173,8 +183,8 @@ fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<Item> {
     items
 }
 
-/// The actions of one plan, folded.
-fn actions(page: &mut Page, plan: &PlanDocument) {
+/// The actions of one plan, folded. `when`: after the environment's name.
+fn actions(page: &mut Page, plan: &PlanDocument, when: &str) {
     let detail = Detail { full: true, width: WIDTH };
     let mut lines = Vec::new();
     for (unit, actions) in by_unit(plan) {
@@ -184,7 +194,7 @@ fn actions(page: &mut Page, plan: &PlanDocument) {
     let count = plan.actions.iter().filter(|action| !action.from_base).count();
     fold(
         page,
-        &format!("{}: {count} {}", plan.environment, plural(count, "action")),
+        &format!("{}{when}: {count} {}", plan.environment, plural(count, "action")),
         "diff",
         &diff_lines(&lines),
     );

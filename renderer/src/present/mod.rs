@@ -32,7 +32,7 @@ pub use diff::diff;
 pub use escape::{cell_code, code, fenced, inline};
 pub use events::events;
 pub use lines::counted;
-pub use markdown::{COMMENT_BUDGET, markdown};
+pub use markdown::{COMMENT_BUDGET, markdown, preview};
 pub use mermaid::mermaid;
 pub use naksha_environments::wire::scrub;
 pub use status::status;

@@ -111,7 +111,7 @@ fn a_change_goes_from_a_branch_to_prod_and_back() {
     // prod goes back by a revert, at once; the others keep what they run, and it is not proposed again.
     let back = site.propose_revert(&daemon, "back");
     let head = site.head_of(back);
-    let words = site.await_check(&head, "naksha/promote: soak", "success");
+    let words = site.await_check(&head, "naksha/promote: order", "success");
     assert_eq!(words, "rollback: prod ran it before");
     site.merge(back, "merge");
     daemon.await_status("prod", "rolled back", |status| status["applied"] == first.as_str());

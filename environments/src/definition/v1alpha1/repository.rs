@@ -33,7 +33,7 @@ pub(in crate::definition) struct RepositorySpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(in crate::definition) struct OwnersSpec {
-    /// May approve changes.
+    /// One of these has to approve what a pull request does to the environment.
     pub approve: Vec<String>,
     /// May acknowledge a plan that a guard holds.
     pub acknowledge: Vec<String>,
