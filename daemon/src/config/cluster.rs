@@ -123,6 +123,12 @@ impl ClusterConfig {
     pub fn secret(&self) -> Result<Option<SecretRef>, &'static str> {
         self.kubeconfig_secret.as_deref().map(SecretRef::parse).transpose()
     }
+
+    /// How it is reached by its kubeconfig, where that is a file. `name`: its own.
+    pub fn from_file(&self, name: &str) -> Option<Access> {
+        let source = Source::File { path: self.kubeconfig.clone()?, context: self.context.clone() };
+        Some(Access { cluster: name.into(), source, identity: None, exec_plugins: self.exec_plugins })
+    }
 }
 
 /// How one environment reaches a cluster that it names. `secrets` may hold its kubeconfig.
@@ -145,10 +151,11 @@ pub fn access(
         reason,
     })?;
     let secret = config.secret().map_err(|reason| NotGiven::Secret { cluster: cluster.clone(), reason })?;
-    let context = config.context.clone();
     let source = match (secret, &config.kubeconfig) {
-        (Some(reference), _) => Source::Secret { secrets: Arc::clone(secrets), reference, context },
-        (None, Some(path)) => Source::File { path: path.clone(), context },
+        (Some(reference), _) => {
+            Source::Secret { secrets: Arc::clone(secrets), reference, context: config.context.clone() }
+        }
+        (None, Some(path)) => Source::File { path: path.clone(), context: config.context.clone() },
         (None, None) => Source::InCluster,
     };
     Ok(Access { cluster: cluster.into(), source, identity, exec_plugins: config.exec_plugins })

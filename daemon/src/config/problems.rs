@@ -82,7 +82,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     }
     found.directories(config);
     for (name, cluster) in &config.clusters {
-        found.cluster(&format!("clusters.{name}"), cluster, config);
+        found.cluster(name, cluster, config);
     }
     if let Some(directory) = &config.secrets.directory {
         found.folder(ProblemKind::Needed, "secrets.directory", directory);
@@ -224,10 +224,18 @@ impl Found<'_> {
         }
     }
 
-    fn cluster(&mut self, key: &str, cluster: &ClusterConfig, config: &Config) {
+    fn cluster(&mut self, name: &str, cluster: &ClusterConfig, config: &Config) {
+        let key = format!("clusters.{name}");
         let ClusterConfig { kubeconfig, kubeconfig_secret, context, exec_plugins: _, environments } = cluster;
         if let Some(file) = kubeconfig {
-            self.file(&format!("{key}.kubeconfig"), file);
+            let at = format!("{key}.kubeconfig");
+            // What is not there, or is empty, is told already.
+            if self.file(&at, file)
+                && let Some(access) = cluster.from_file(name)
+                && let Err(error) = now(access.check())
+            {
+                self.missing(&at, format!("{error}; {}", error.hint()));
+            }
             if kubeconfig_secret.is_some() {
                 let message = "both kubeconfig and kubeconfig_secret are set; keep one";
                 self.wrong(&format!("{key}.kubeconfig_secret"), message);
@@ -273,14 +281,19 @@ impl Found<'_> {
         }
     }
 
-    fn file(&mut self, key: &str, path: &Path) {
+    /// Whether there is something in it.
+    fn file(&mut self, key: &str, path: &Path) -> bool {
         let shown = path.display();
         match fs::read(path) {
             Ok(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => {
                 self.missing(key, format!("`{shown}` is empty"));
+                false
             }
-            Ok(_) => {}
-            Err(error) => self.missing(key, format!("`{shown}` cannot be read: {error}")),
+            Ok(_) => true,
+            Err(error) => {
+                self.missing(key, format!("`{shown}` cannot be read: {error}"));
+                false
+            }
         }
     }
 
@@ -306,4 +319,9 @@ impl Found<'_> {
         }
         self.parent(ProblemKind::Needed, "http.socket", path);
     }
+}
+/// Waits for files that are read in tasks. Never inside of a runtime: a configuration is looked over before there is one.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("should make a runtime without timers and sockets").block_on(future)
 }

@@ -6,13 +6,14 @@
 //!
 //! ```text
 //!   refs/naksha/pins/<environment>       the source an environment is locked to
+//!   refs/naksha/heads/pull/7/head        the head of a pull request, or of a merge queue, while it is open
 //!   refs/naksha/deleted/heads/main       where a branch was when the remote deleted it
 //!   refs/naksha/previous/0007/heads/main where a branch was before its history was rewritten
 //! ```
 //!
 //! Methods block; call them from a blocking task. One fetch at a time; reading goes on meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -283,6 +284,21 @@ impl Mirror {
         }
         // Nothing may take it away while it is planned.
         self.set(&handle, &format!("{OWN_REFS}heads/{}", name.tail()), id)
+    }
+
+    /// Lets go of heads that were brought, of names that begin like this, but for these: of what is closed nothing is kept.
+    pub fn drop_heads(&self, beginning: &str, keep: &BTreeSet<RefName>) -> Result<(), GitError> {
+        let _one_at_a_time = lock(&self.fetching);
+        let handle = self.objects.handle()?;
+        let beginning = beginning.trim_start_matches("refs/");
+        let kept: BTreeSet<String> =
+            keep.iter().map(|name| format!("{OWN_REFS}heads/{}", name.tail())).collect();
+        for name in self.own_refs(&handle, &format!("{OWN_REFS}heads/{beginning}*"))?.keys() {
+            if !kept.contains(name) {
+                self.remove(&handle, name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps fetches away while the mirror's files are rearranged.

@@ -49,7 +49,12 @@ impl GroupsTask {
 
     async fn pass(&self, said: &mut Said) -> Result<(), HostingError> {
         let groups = self.0.forge.merge_groups().await?;
+        let before = said.len();
         said.retain(|head, _| groups.iter().any(|group| group.head == *head));
+        if said.is_empty() || said.len() < before {
+            let there = groups.iter().map(|group| RefName::branch(&group.branch)).collect::<Result<_, _>>()?;
+            self.0.keep_heads("refs/heads/", there).await?;
+        }
         if groups.is_empty() {
             return Ok(());
         }

@@ -1,7 +1,8 @@
 //! What is to be said of a change: worked out, compared with what is said, and the difference sent. For pull requests and for
 //! merge queues alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, Revision};
@@ -11,7 +12,7 @@ use naksha_executor::port::store::{Revisions, Scope};
 
 use super::approving::Approvals;
 use super::hosting::{Hosting, HostingError};
-use crate::git::GitError;
+use crate::git::{GitError, RefName};
 use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
     AGGREGATE, Change, Gates, Lacking, Proposal, Proposed, Report, Seen, Subject, bases, begun, conflict,
@@ -73,6 +74,16 @@ impl Hosting {
         let report = report(&subject, &outlooks, &new_errors(&proposal));
         applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
         Ok(Planned { report, plans, applied, promotions, gates, approvals })
+    }
+
+    /// Has the mirror let go of heads that were brought, of names that begin like this, but for these.
+    pub(super) async fn keep_heads(
+        &self,
+        beginning: &'static str,
+        there: BTreeSet<RefName>,
+    ) -> Result<(), HostingError> {
+        let mirror = Arc::clone(&self.feed.mirror);
+        Ok(tokio::task::spawn_blocking(move || mirror.drop_heads(beginning, &there)).await??)
     }
 
     /// The promotions that a pull request is, as it is now.

@@ -111,7 +111,12 @@ impl PullsTask {
         let Some(trunk) = bases.values().next().map(|base| base.trunk.clone()) else { return Ok(()) };
         // I/O: who is open
         let pulls = self.0.forge.open_pulls().await?;
+        let before = said.len();
         said.retain(|number, _| pulls.iter().any(|pull| pull.number == *number));
+        if said.is_empty() || said.len() < before {
+            let open = pulls.iter().map(|pull| head_of(pull.number)).collect::<Result<_, _>>()?;
+            self.0.keep_heads("refs/pull/", open).await?;
+        }
         let shown = self.0.shared.reviews.pulls(self.0.feed.name()).await?;
         let is_shown =
             |pull: &Pull| shown.iter().any(|known| known.number == pull.number && known.head == pull.head);

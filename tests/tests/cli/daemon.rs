@@ -193,6 +193,36 @@ service_acount = "naksha"
 }
 
 #[test]
+fn a_kubeconfig_is_looked_into() {
+    let shop = shop();
+    let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: one\nclusters: [{name: one, cluster: {server: \"https://127.0.0.1:1\"}}]\n\
+        contexts: [{name: one, context: {cluster: one, user: one}}, {name: two, context: {cluster: two, user: one}}]\n\
+        users: [{name: one, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: get-token}}}]\n";
+    shop.repository.write("good.yaml", kubeconfig).write("bad.yaml", "token: c4n4ry: [\n");
+    let cluster = |name: &str, text: &str| format!("[clusters.{name}]\n{text}\n");
+    let text = [
+        "[[repository]]\nname = \"shop\"\nurl = \".\"\n".to_owned(),
+        cluster("a", "kubeconfig = \"bad.yaml\""),
+        cluster("b", "kubeconfig = \"good.yaml\"\ncontext = \"three\"\nexec_plugins = true"),
+        cluster("c", "kubeconfig = \"good.yaml\"\ncontext = \"two\"\nexec_plugins = true"),
+        cluster("d", "kubeconfig = \"good.yaml\""),
+        cluster("e", "kubeconfig = \"good.yaml\"\nexec_plugins = true"),
+    ];
+    let said = check(&shop, &text.concat());
+    let expected = [
+        ("5:14", "it is not valid YAML of a kubeconfig"),
+        ("7:14", "it has no context `three`"),
+        ("11:14", "it has no cluster `two`"),
+        (
+            "15:14",
+            "the kubeconfig of cluster `d` runs the program `get-token` for a token, which is not allowed",
+        ),
+    ];
+    fits(&expected, &said);
+    assert!(!said.concat().contains("c4n4ry"), "{said:#?}");
+}
+
+#[test]
 fn a_secret_in_the_place_of_its_file_is_not_told() {
     let shop = shop();
     let text = "[[repository]]\nname = \"shop\"\nurl = \".\"\ncredentials = {ssh_key = \"c4n4ry-key\"}\n[http]\ntoken = \"c4n4ry\"\n";

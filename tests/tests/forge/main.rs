@@ -28,3 +28,4 @@ mod github_app {
 mod github_token {
     naksha_executor::forge_contract!(crate::github_stage::as_token);
 }
+mod screens;

@@ -53,7 +53,7 @@ pub(crate) fn site_with(files: &[(&str, &str)]) -> Option<Site> {
 }
 
 impl Site {
-    fn configure(&self) {
+    pub(crate) fn configure(&self) {
         let token = must(self.forged.token_file(self.installation.root()));
         let config = &self.installation.program.config;
         let text = fs::read_to_string(config).unwrap();

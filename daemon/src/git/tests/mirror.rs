@@ -296,3 +296,33 @@ fn more_bytes_than_allowed_are_refused() {
     assert_eq!(code(mirror.fetch(&main_branch())), "NK0705");
     assert_eq!(code(mirror.resolve("main")), "NK0704");
 }
+
+#[test]
+fn heads_of_what_is_closed_are_let_go() {
+    let source = Source::bare();
+    source.commit("main", &[("naksha.yaml", Some("x"))]);
+    let (_state, mirror) = source.mirror();
+    mirror.fetch(&main_branch()).unwrap();
+    let name = |number: u32| RefName::parse(&format!("refs/pull/{number}/head")).unwrap();
+    let queue = RefName::branch("queue/main/pr-7").unwrap();
+    let brought = |branch: &str, at: &RefName| {
+        let head = source.commit(branch, &[("naksha.yaml", Some(branch))]);
+        mirror.bring_head(at, &head).unwrap();
+    };
+    brought("one", &name(1));
+    brought("two", &name(2));
+    brought("three", &queue);
+    let kept = || {
+        let repository = git2::Repository::open(mirror.folder()).unwrap();
+        let refs = repository.references_glob("refs/naksha/heads/*").unwrap();
+        let mut names: Vec<String> = refs.names().map(|name| name.unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let of = |tail: &str| format!("refs/naksha/heads/{tail}");
+    mirror.drop_heads("refs/pull/", &[name(2)].into()).unwrap();
+    assert_eq!(kept(), [of("heads/queue/main/pr-7"), of("pull/2/head")]);
+    mirror.drop_heads("refs/heads/", &[].into()).unwrap();
+    mirror.drop_heads("refs/pull/", &[].into()).unwrap();
+    assert!(kept().is_empty());
+}

@@ -96,6 +96,11 @@ impl AccessError {
 }
 
 impl Access {
+    /// Whether all of it can be read as it is now. Asks no cluster.
+    pub async fn check(&self) -> Result<(), AccessError> {
+        self.config().await.map(drop)
+    }
+
     /// Address, certificates and credentials. Reads files.
     pub(crate) async fn config(&self) -> Result<Config, AccessError> {
         let mut config = match &self.source {

@@ -17,7 +17,7 @@ const PULLS: usize = 100;
 const HOURLY: u64 = 5_000;
 /// What one move of the base may take of them: there may be ten in an hour.
 const BUDGET: f64 = 500.0;
-/// Writes that go through at once, before there is one a second (`daemon/src/pulls/pace.rs`).
+/// Writes that go through at once, before there is one a second (`executor/forge/src/pace.rs`).
 const BURST: usize = 30;
 /// For so long nobody asked anything: a pass is over.
 const QUIET: Duration = Duration::from_secs(3);
