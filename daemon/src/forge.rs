@@ -20,7 +20,7 @@ pub struct Lines(Mutex<BTreeMap<String, Turns>>);
 impl Lines {
     /// GitHub counts an App by its installation, which is of one owner.
     fn of(&self, config: &ForgeConfig, address: &Address, identity: &Identity) -> Turns {
-        let owner = config.repository.split_once('/').map_or("", |(owner, _)| owner);
+        let owner = config.repository.split_once('/').map_or("", |(owner, _)| owner).to_lowercase();
         let whom = match identity {
             Identity::Token(place) => format!("{address} {place}"),
             Identity::App { id, .. } => format!("{address} App {id} of {owner}"),

@@ -4,7 +4,7 @@
 
 use naksha_environments::definition::format_duration;
 use naksha_executor::port::forge::ForgeError;
-use naksha_executor_forge::{HOOK_EVENTS, Hook};
+use naksha_executor_forge::Hook;
 
 use super::Finding;
 use super::host::Hosted;
@@ -31,11 +31,11 @@ pub(super) async fn look(hosted: &Hosted<'_>) -> Finding {
         let hint = "let the daemon listen: `http.listen = \"127.0.0.1:8642\"`";
         return Finding::error(ABOUT, "a secret is configured, and nothing listens for webhooks", hint);
     }
-    judge(&format!("/webhooks/{}", repository.name), host.hooks().await)
+    judge(&format!("/webhooks/{}", repository.name), host.events(), host.hooks().await)
 }
 
-/// Pure.
-fn judge(path: &str, hooks: Result<Vec<Hook>, ForgeError>) -> Finding {
+/// Pure. `events`: what it has to tell.
+fn judge(path: &str, events: &[&str], hooks: Result<Vec<Hook>, ForgeError>) -> Finding {
     let hooks = match hooks {
         Ok(hooks) => hooks,
         Err(ForgeError::Denied(words)) => {
@@ -53,7 +53,7 @@ fn judge(path: &str, hooks: Result<Vec<Hook>, ForgeError>) -> Finding {
         let which = if hooks.is_empty() { "none calls" } else { "none that we are shown calls" };
         return Finding::warning(ABOUT, format!("{which} `https://…{path}`"), MAKE);
     };
-    let Hook { url, is_active, events, is_signed, last } = hook;
+    let Hook { url, is_active, events: told, is_signed, last } = hook;
     if !is_active {
         return Finding::warning(ABOUT, format!("{url} is not called: it is not active"), MAKE);
     }
@@ -61,8 +61,8 @@ fn judge(path: &str, hooks: Result<Vec<Hook>, ForgeError>) -> Finding {
         let hint = "give the webhook the secret that `forge.webhook_secret_file` names";
         return Finding::error(ABOUT, format!("{url} is called without a signature, and refuses that"), hint);
     }
-    let missing = |wanted: &&str| !events.iter().any(|event| event == *wanted || event == "*");
-    let missing: Vec<_> = HOOK_EVENTS.into_iter().filter(|wanted| missing(wanted)).collect();
+    let is_missing = |wanted: &&str| !told.iter().any(|event| event == *wanted || event == "*");
+    let missing: Vec<_> = events.iter().copied().filter(is_missing).collect();
     if !missing.is_empty() {
         return Finding::warning(ABOUT, format!("{url} is not told of: {}", missing.join(", ")), MAKE);
     }
@@ -79,7 +79,7 @@ fn judge(path: &str, hooks: Result<Vec<Hook>, ForgeError>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use naksha_executor_forge::Delivery;
+    use naksha_executor_forge::{Delivery, HOOK_EVENTS};
 
     use super::super::Level;
     use super::*;
@@ -112,10 +112,10 @@ mod tests {
                 "did not take the last one: 502",
             ),
         ] {
-            let found = judge("/webhooks/infra", Ok(vec![hook.clone()]));
+            let found = judge("/webhooks/infra", &HOOK_EVENTS, Ok(vec![hook.clone()]));
             assert!(found.level == level && found.message.contains(words), "{hook:?}: {found:?}");
         }
-        let found = judge("/webhooks/infra", Err(ForgeError::Denied("403".to_owned())));
+        let found = judge("/webhooks/infra", &HOOK_EVENTS, Err(ForgeError::Denied("403".to_owned())));
         assert_eq!(found.level, Level::Warning);
     }
 }

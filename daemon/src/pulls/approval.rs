@@ -1,53 +1,83 @@
 //! Approvals of what a change does to an environment, where `owners` ask for them. Pure.
 //!
-//! One is given to actions, and not to a commit: it outlives a rebase, a new lock that renders alike, or a change of something else,
-//! and nothing that does more to the environment than what was looked at.
+//! One is given to everything that was shown of an environment when it was seen first, and not to a commit. It outlives a rebase, a new
+//! lock that renders alike, or a change of something else; and nothing that does anything else there, on whatever head that is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::ids::{EnvironmentName, Revision};
+use naksha_environments::repository::Definitions;
 use naksha_executor::port::forge::Approval;
-use naksha_executor::port::review::ShownPlan;
+use naksha_executor::port::review::{Approved, Ask, Asked, ShownPlan};
 
-/// Of whom one has to approve, and nobody did: by environment.
-pub type Lacking = BTreeMap<EnvironmentName, Vec<String>>;
+/// What is still waited for, in words of one clause: by environment.
+pub type Lacking = BTreeMap<EnvironmentName, String>;
 
-/// What was shown before, and of which head.
-#[derive(Debug, Clone, Default)]
-pub struct Before {
-    pub head: Option<Revision>,
-    pub plans: Vec<ShownPlan>,
-}
-
-/// Who approved of just what this plan does. `head`: of what it is a plan now.
-pub fn approved(
-    approvals: &[Approval],
-    head: &Revision,
-    plan: &ShownPlan,
-    before: &Before,
-) -> BTreeSet<String> {
-    let is_same =
-        |before: &&ShownPlan| before.environment == plan.environment && before.actions == plan.actions;
-    let same = before.plans.iter().find(is_same);
-    let counts = |approval: &&Approval| {
-        let known = |same: &ShownPlan| {
-            before.head.as_ref() == Some(&approval.head) || same.approved.contains(approval.by.as_str())
-        };
-        approval.head == *head || same.is_some_and(known)
+/// Whose approval a change needs, by what rules its base. Where nobody can read who it is, somebody's all the same.
+pub fn asks(base: &Definitions, plans: &[ShownPlan]) -> Vec<Ask> {
+    let is_unknown = base.repository.is_none() && base.broken.repository;
+    let ask = |plan: &ShownPlan| {
+        let owners = base.repository.as_ref().and_then(|repository| repository.owners.get(&plan.environment));
+        let approvers = owners.map(|owners| owners.approve.clone()).unwrap_or_default();
+        let environment = plan.environment.clone();
+        let is_asked = is_unknown || !approvers.is_empty();
+        is_asked.then(|| Ask { environment, approvers, content: content(&plan.actions) })
     };
-    approvals.iter().filter(counts).map(|approval| approval.by.to_string()).collect()
+    plans.iter().filter(|plan| !plan.actions.is_empty()).filter_map(ask).collect()
 }
 
-/// In words of one clause.
-pub(super) fn waits_for(approvers: &[String]) -> String {
-    format!("waits for an approval by {}", approvers.join(" or "))
+fn content(actions: &BTreeSet<Digest>) -> Digest {
+    let mut hasher = Hasher::new("naksha/asked");
+    for action in actions {
+        hasher.add(action.as_bytes());
+    }
+    hasher.finish()
+}
+
+/// What each review is about: as it is known, and of one that is new, what was shown last, if that was of the head that it is about.
+pub fn about(approvals: &[Approval], head: Option<&Revision>, known: &Asked) -> Approved {
+    let shown: BTreeMap<_, _> = known.asks.iter().map(|ask| (ask.environment.clone(), ask.content)).collect();
+    let about = |approval: &Approval| {
+        let known = known.approved.get(&approval.review).cloned();
+        let is_of_it = approval.head.is_some() && approval.head.as_ref() == head;
+        let about = known.unwrap_or_else(|| if is_of_it { shown.clone() } else { BTreeMap::new() });
+        (approval.review, about)
+    };
+    approvals.iter().map(about).collect()
+}
+
+/// Who approved of just this.
+pub fn approved<'a>(
+    ask: &Ask,
+    approvals: &'a [Approval],
+    about: &Approved,
+) -> impl Iterator<Item = &'a Approval> {
+    let counts = |approval: &&Approval| {
+        about.get(&approval.review).and_then(|about| about.get(&ask.environment)) == Some(&ask.content)
+    };
+    approvals.iter().filter(counts).collect::<Vec<_>>().into_iter()
+}
+
+/// `unreadable`: teams of which the forge does not say who is in them.
+pub fn waits_for(ask: &Ask, unreadable: &BTreeSet<String>) -> String {
+    let Ask { approvers, .. } = ask;
+    if approvers.is_empty() {
+        return "who has to approve is not known: naksha.yaml on the base cannot be read".to_owned();
+    }
+    let teams: Vec<&str> =
+        approvers.iter().filter(|name| unreadable.contains(*name)).map(String::as_str).collect();
+    let aside = match &teams[..] {
+        [] => String::new(),
+        teams => format!(" (the forge does not say who is in {})", teams.join(", ")),
+    };
+    format!("waits for an approval by {}{aside}", approvers.join(" or "))
 }
 
 #[cfg(test)]
 mod tests {
-    use naksha_environments::digest::Digest;
     use naksha_environments::plan::PlanId;
-    use naksha_executor::port::forge::Login;
+    use naksha_executor::port::forge::{Login, ReviewId};
 
     use super::*;
 
@@ -55,32 +85,64 @@ mod tests {
         Revision::parse(&digit.to_string().repeat(40)).unwrap()
     }
 
-    fn plan(environment: &str, actions: &[&str], approved: &[&str]) -> ShownPlan {
-        ShownPlan {
-            environment: EnvironmentName::parse(environment).unwrap(),
-            plan: PlanId::parse(&"a".repeat(32)).unwrap(),
-            actions: actions.iter().map(|name| Digest::of_bytes(name.as_bytes())).collect(),
-            document: String::new(),
-            approvers: vec!["@ann".to_owned()],
-            approved: approved.iter().map(|name| (*name).to_owned()).collect(),
-        }
+    fn name(name: &str) -> EnvironmentName {
+        EnvironmentName::parse(name).unwrap()
+    }
+
+    fn ask(environment: &str, actions: &[&str]) -> Ask {
+        let actions = actions.iter().map(|name| Digest::of_bytes(name.as_bytes())).collect();
+        Ask { environment: name(environment), approvers: vec!["@ann".to_owned()], content: content(&actions) }
+    }
+
+    fn ann(review: u64, head: char) -> Approval {
+        Approval { review: ReviewId(review), by: Login::new("ann"), head: Some(revision(head)) }
+    }
+
+    /// Whether one review counts for what is asked now, when this was shown last.
+    fn counts(approval: &Approval, now: &Ask, (head, known): (char, &Asked)) -> bool {
+        let all = [approval.clone()];
+        let about = about(&all, Some(&revision(head)), known);
+        approved(now, &all, &about).next().is_some()
     }
 
     #[test]
-    fn an_approval_is_of_what_was_looked_at() {
-        let ann = |head| [Approval { by: Login::new("ann"), head: revision(head) }];
-        let before = |head, plan| Before { head: Some(revision(head)), plans: vec![plan] };
-        let counts = |approvals: &[Approval], plan: &ShownPlan, before: &Before| {
-            !approved(approvals, &revision('2'), plan, before).is_empty()
+    fn an_approval_is_of_what_was_shown_when_it_was_given() {
+        let (one, two) = (ask("prod", &["one"]), ask("prod", &["one", "two"]));
+        let shown = |ask: &Ask| Asked { asks: vec![ask.clone()], approved: Approved::new() };
+        assert!(counts(&ann(1, '1'), &one, ('1', &shown(&one))));
+        assert!(!counts(&ann(1, '1'), &one, ('1', &Asked::default())), "nothing was shown yet");
+        assert!(!counts(&ann(1, '2'), &one, ('1', &shown(&one))), "of a head of which nothing was shown");
+        assert!(!counts(&ann(1, '1'), &two, ('1', &shown(&one))), "the same head does more by now");
+        assert!(!counts(&ann(1, '1'), &ask("dev", &["one"]), ('1', &shown(&one))), "elsewhere");
+
+        // Seen before, it stays of what it was, whatever was shown since and of whatever head.
+        let about_one = [(ReviewId(1), [(name("prod"), one.content)].into())].into();
+        let since = Asked { approved: about_one, ..shown(&two) };
+        assert!(counts(&ann(1, '1'), &one, ('3', &since)));
+        assert!(!counts(&ann(1, '3'), &two, ('3', &since)));
+        assert!(counts(&ann(2, '3'), &two, ('3', &since)), "another word");
+        let forgotten = Approval { head: None, ..ann(1, '1') };
+        assert!(counts(&forgotten, &one, ('3', &since)), "the forge has forgotten the head");
+    }
+
+    #[test]
+    fn where_the_rules_cannot_be_read_somebody_has_to_approve() {
+        let plan = |environment: &str, actions: &[&str]| ShownPlan {
+            environment: name(environment),
+            plan: PlanId::parse(&"a".repeat(32)).unwrap(),
+            actions: actions.iter().map(|name| Digest::of_bytes(name.as_bytes())).collect(),
+            document: String::new(),
         };
-        let (one, two) = (plan("prod", &["one"], &[]), plan("prod", &["one", "two"], &[]));
-        assert!(counts(&ann('2'), &one, &Before::default()), "of this very head");
-        assert!(!counts(&ann('1'), &one, &Before::default()), "of a head that nobody knows");
-        assert!(counts(&ann('1'), &one, &before('1', one.clone())), "of another head that did the same");
-        assert!(!counts(&ann('1'), &two, &before('1', one.clone())), "of less");
-        assert!(!counts(&ann('1'), &one, &before('1', plan("dev", &["one"], &[]))), "elsewhere");
-        // It was seen when it was given, and two heads have done the same since.
-        assert!(counts(&ann('0'), &one, &before('1', plan("prod", &["one"], &["ann"]))));
-        assert!(!counts(&[], &one, &before('1', plan("prod", &["one"], &["ann"]))), "taken back");
+        let plans = [plan("dev", &[]), plan("prod", &["one"])];
+        let mut base = Definitions::default();
+        assert!(asks(&base, &plans).is_empty());
+        base.broken.repository = true;
+        let asked = asks(&base, &plans);
+        assert_eq!(asked.iter().map(|ask| ask.environment.as_str()).collect::<Vec<_>>(), ["prod"]);
+        assert!(waits_for(&asked[0], &BTreeSet::new()).contains("cannot be read"));
+        let unreadable = ["@org/ops".to_owned()].into();
+        let ask = Ask { approvers: vec!["@ann".to_owned(), "@org/ops".to_owned()], ..asked[0].clone() };
+        let words = "waits for an approval by @ann or @org/ops (the forge does not say who is in @org/ops)";
+        assert_eq!(waits_for(&ask, &unreadable), words);
     }
 }

@@ -15,7 +15,7 @@ mod proposal;
 mod report;
 mod sequel;
 
-pub use approval::{Before, Lacking, approved};
+pub use approval::{Lacking, about, approved, asks, waits_for};
 pub use command::{Command, parse as parse_command};
 pub use names::{AGGREGATE, Meant, meant};
 pub use outlook::{Outlook, Prospect, outlook, shown};

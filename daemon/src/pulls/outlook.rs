@@ -1,6 +1,6 @@
 //! What a proposal would do to one environment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -106,8 +106,6 @@ pub fn shown(outlooks: &[Outlook]) -> Vec<ShownPlan> {
             plan: PlanId::parse(&document.id).ok()?,
             actions: document.own_actions(),
             document: serde_json::to_string(document).expect("should write a document of texts and numbers"),
-            approvers: Vec::new(),
-            approved: BTreeSet::new(),
         }),
     };
     outlooks.iter().filter_map(plan).collect()
@@ -167,33 +165,40 @@ impl Ground {
         Prospect::Plan { document: Box::new(document), live: live.is_some() }
     }
 
-    /// What it gets when the change is promoted to it, by the definitions alone. What cannot be told is told when it is proposed.
+    /// What it gets when the change is promoted to it, by the definitions alone: by the same rules, with the units of before and of after.
+    /// What cannot be told is told when it is proposed.
     async fn later(self, proposal: &Proposal) -> Option<Box<PlanDocument>> {
         if proposal.branch.is_some() {
             return None;
         }
         let (before, after) = (Arc::clone(&proposal.base), Arc::clone(&proposal.merged));
         let document = move || {
-            let (before, after) = (self.promoted(&before)?, self.promoted(&after)?);
+            let (before, after) = (self.promoted(&after, &before)?, self.promoted(&after, &after)?);
             if before.rendered.digest() == after.rendered.digest() {
                 return None;
             }
-            let findings = Arc::default();
-            Some(Box::new(planned(Some(&before), &after, None, &findings).document))
+            let from = Some((&before.rendered, &*before.environment));
+            let contexts = Contexts {
+                before: Some(&before.content.loaded.definitions.contexts),
+                after: Some(&after.content.loaded.definitions.contexts),
+            };
+            let plan =
+                plan_between(from, &after.rendered, &after.environment, contexts, Preconditions::default());
+            Some(Box::new(PlanDocument::of(&plan)))
         };
         tokio::task::spawn_blocking(document).await.ok().flatten()
     }
 
-    /// An environment that is locked, as it would be with what this revision has. Blocks.
-    fn promoted(&self, revision: &Arc<LoadedRevision>) -> Option<Side> {
-        let definitions = &revision.loaded.definitions;
+    /// An environment that is locked, by these rules, as it would be with what another revision has. Blocks.
+    fn promoted(&self, control: &Arc<LoadedRevision>, content: &Arc<LoadedRevision>) -> Option<Side> {
+        let definitions = &control.loaded.definitions;
         let environment = definitions.environments.get(&self.scope.environment)?;
         let is_locked = definitions.locks.contains_key(&self.scope.environment);
         if !is_locked || !matches!(environment.follows, Follows::Promotion { .. }) {
             return None;
         }
-        let rendered = self.shared.render(revision, revision, &self.scope.environment, &self.facts);
-        let (control, content) = (Arc::clone(revision), Arc::clone(revision));
+        let rendered = self.shared.render(control, content, &self.scope.environment, &self.facts);
+        let (control, content) = (Arc::clone(control), Arc::clone(content));
         Some(Side { environment: Arc::clone(environment), rendered, control, content })
     }
 }

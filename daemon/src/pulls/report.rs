@@ -12,7 +12,7 @@ use naksha_renderer::present::{
     COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, inline, markdown, preview,
 };
 
-use super::approval::{Lacking, waits_for};
+use super::approval::Lacking;
 use super::names::{self, AGGREGATE};
 use super::outlook::{Outlook, Prospect, UNAFFECTED};
 
@@ -182,9 +182,11 @@ impl Told {
             Prospect::Nothing(_) | Prospect::Unknown(_) => (later, Vec::new()),
         };
         let lacking = subject.lacking.get(&outlook.environment);
-        if let Some(approvers) = lacking {
-            words = format!("{words}; {}", waits_for(approvers));
-            state = if state == CheckState::Failed { state } else { CheckState::Waits };
+        if let Some(lacking) = lacking {
+            words = format!("{words}; {lacking}");
+            // A queue waits for nobody.
+            let is_over = state == CheckState::Failed || seen.is_some();
+            state = if is_over { CheckState::Failed } else { CheckState::Waits };
         }
         let (environment, lacks) = (outlook.environment.to_string(), lacking.is_some());
         Self { environment, state, words, lacks, text, annotations }
@@ -200,7 +202,7 @@ impl Told {
     }
 }
 
-/// In words of one clause: what a change of this size means for an environment that is locked.
+/// In words of one clause: how a change of units comes to an environment that is locked.
 fn reaches(environment: &EnvironmentName) -> String {
     format!("reaches {environment} by promotion")
 }
@@ -496,7 +498,7 @@ mod tests {
             Outlook { environment: name("prod"), prospect: changed, later: None },
         ];
         let revision = Revision::parse(&"a".repeat(40)).unwrap();
-        let lacking = Lacking::from([(name("prod"), vec!["@ann".to_owned(), "@org/ops".to_owned()])]);
+        let lacking = Lacking::from([(name("prod"), "waits for an approval by @ann or @org/ops".to_owned())]);
         let gates = Gates::new();
         let subject =
             Subject { head: &revision, base: &revision, gates: &gates, lacking: &lacking, seen: None };

@@ -1,83 +1,126 @@
 //! Whose approval a pull request needs and has: as `owners` of its base say, and as the forge says of reviews.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use naksha_environments::ids::EnvironmentName;
+use naksha_environments::ids::Revision;
 use naksha_environments::repository::Definitions;
-use naksha_executor::port::forge::{Approval, Login, Pull};
-use naksha_executor::port::review::{ShownPlan, ShownPull};
+use naksha_executor::port::forge::{Approval, Login, Pull, PullNumber};
+use naksha_executor::port::review::{Approved, Ask, ShownPlan};
+use tracing::warn;
 
 use super::hosting::{Hosting, HostingError};
-use crate::pulls::{Before, Lacking, approved};
+use crate::pulls::{Lacking, about, approved, asks, waits_for};
 
 /// What was found about approvals.
 #[derive(Debug, Default)]
 pub(super) struct Approvals {
+    pub(super) asks: Vec<Ask>,
     /// What the forge says; nothing: no approval is needed, and it was not asked.
     pub(super) said: Option<Vec<Approval>>,
     pub(super) lacking: Lacking,
 }
 
+/// Whether somebody is in a team, as far as it was asked for. Nothing: the forge does not say.
+type Members = BTreeMap<(String, String), Option<bool>>;
+
 impl Hosting {
-    /// Notes with each plan who has to approve and who did, and tells who has not. `base`: what rules.
+    /// Who has to approve of these plans, and who has not. `base`: what rules.
     pub(super) async fn approvals(
         &self,
         pull: &Pull,
         base: &Definitions,
-        plans: &mut [ShownPlan],
+        plans: &[ShownPlan],
     ) -> Result<Approvals, HostingError> {
-        let owners = base.repository.as_ref().map(|repository| &repository.owners);
-        for plan in plans.iter_mut().filter(|plan| !plan.actions.is_empty()) {
-            let own = owners.and_then(|owners| owners.get(&plan.environment));
-            plan.approvers = own.map(|own| own.approve.clone()).unwrap_or_default();
-        }
-        if plans.iter().all(|plan| plan.approvers.is_empty()) {
+        let asks = asks(base, plans);
+        if asks.is_empty() {
             return Ok(Approvals::default());
         }
-        let (reviews, repository) = (&self.shared.reviews, self.feed.name());
-        let known = reviews.pulls(repository).await?.into_iter().find(|known| known.number == pull.number);
-        let head = known.map(|known| known.head);
-        let before = Before { head, plans: reviews.shown(repository, pull.number).await? };
-        let said = self.forge.approvals(pull.number).await?;
-        let mut lacking = Lacking::new();
-        for plan in plans.iter_mut() {
-            plan.approved = approved(&said, &pull.head, plan, &before);
-            if !self.is_approved(plan, &pull.author).await? {
-                lacking.insert(plan.environment.clone(), plan.approvers.clone());
-            }
-        }
-        Ok(Approvals { said: Some(said), lacking })
+        let said = self.said(pull.number).await?;
+        let about = self.about(pull.number, &said).await?;
+        let lacking = self.lacking(&pull.author, &asks, &said, &about).await?;
+        Ok(Approvals { asks, said: Some(said), lacking })
     }
 
-    /// Environments that a merged pull request changes, and that nobody approved of who had to.
-    pub(super) async fn unapproved(
-        &self,
-        pull: &Pull,
-        shown: &ShownPull,
-    ) -> Result<BTreeSet<EnvironmentName>, HostingError> {
-        let plans = self.shared.reviews.shown(self.feed.name(), pull.number).await?;
-        if plans.iter().all(|plan| plan.approvers.is_empty()) {
-            return Ok(BTreeSet::new());
+    /// What is lacking of what was shown last: at its merge, or in front of it.
+    pub(super) async fn unapproved(&self, pull: &Pull) -> Result<Lacking, HostingError> {
+        let asked = self.shared.reviews.asked(self.feed.name(), pull.number).await?;
+        if asked.asks.is_empty() {
+            return Ok(Lacking::new());
         }
-        let said = self.forge.approvals(pull.number).await?;
-        let before = Before { head: Some(shown.head.clone()), plans: plans.clone() };
-        let mut unapproved = BTreeSet::new();
-        for mut plan in plans {
-            plan.approved = approved(&said, &shown.head, &plan, &before);
-            if !self.is_approved(&plan, &pull.author).await? {
-                unapproved.insert(plan.environment);
+        let said = self.said(pull.number).await?;
+        let about = self.about(pull.number, &said).await?;
+        self.lacking(&pull.author, &asked.asks, &said, &about).await
+    }
+
+    /// The approvals that there are by now. Of a forge that does not let us see them there are none, so that nothing counts, and nobody
+    /// else waits for that.
+    pub(super) async fn said(&self, number: PullNumber) -> Result<Vec<Approval>, HostingError> {
+        match self.forge.approvals(number).await {
+            Err(error) if !error.is_transient() => {
+                warn!(repository = %self.feed.name(), pull = %number, %error, "who approves is not known");
+                Ok(Vec::new())
             }
+            said => Ok(said?),
         }
-        Ok(unapproved)
+    }
+
+    /// What reviews are about, by what was shown until now.
+    pub(super) async fn about(
+        &self,
+        number: PullNumber,
+        said: &[Approval],
+    ) -> Result<Approved, HostingError> {
+        let (reviews, repository) = (&self.shared.reviews, self.feed.name());
+        let shown = reviews.pulls(repository).await?.into_iter().find(|shown| shown.number == number);
+        let head: Option<Revision> = shown.map(|shown| shown.head);
+        let known = reviews.asked(repository, number).await?;
+        Ok(about(said, head.as_ref(), &known))
     }
 
     /// Nobody approves of what he proposes himself.
-    async fn is_approved(&self, plan: &ShownPlan, author: &Login) -> Result<bool, HostingError> {
-        if plan.approvers.is_empty() {
+    async fn lacking(
+        &self,
+        author: &Login,
+        asks: &[Ask],
+        said: &[Approval],
+        about: &Approved,
+    ) -> Result<Lacking, HostingError> {
+        let (mut members, mut lacking) = (Members::new(), Lacking::new());
+        for ask in asks {
+            let mut has_it = false;
+            for approval in approved(ask, said, about).filter(|approval| approval.by != *author) {
+                has_it = has_it || self.is_asked(&approval.by, ask, &mut members).await?;
+            }
+            if !has_it {
+                let unreadable = members.iter().filter(|(_, is_in)| is_in.is_none());
+                let unreadable: BTreeSet<String> = unreadable.map(|((_, team), _)| team.clone()).collect();
+                lacking.insert(ask.environment.clone(), waits_for(ask, &unreadable));
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Persons first: teams cost a request.
+    async fn is_asked(&self, by: &Login, ask: &Ask, members: &mut Members) -> Result<bool, HostingError> {
+        let (teams, persons): (Vec<_>, Vec<_>) = ask.approvers.iter().partition(|name| name.contains('/'));
+        if self.is_among(by, &persons.into_iter().cloned().collect::<Vec<_>>()).await? {
             return Ok(true);
         }
-        for login in plan.approved.iter().map(|login| Login::new(login)) {
-            if login != *author && self.is_among(&login, &plan.approvers).await? {
+        for team in teams {
+            let key = (by.as_str().to_lowercase(), team.clone());
+            let is_in = match members.get(&key) {
+                Some(known) => *known,
+                None => match self.is_among(by, std::slice::from_ref(team)).await {
+                    // What the forge does not say makes nobody an owner, and holds nobody else up.
+                    Err(HostingError::Forge(error)) if !error.is_transient() => {
+                        warn!(repository = %self.feed.name(), team, %error, "who is in a team is not known");
+                        None
+                    }
+                    is_in => Some(is_in?),
+                },
+            };
+            members.insert(key, is_in);
+            if is_in == Some(true) {
                 return Ok(true);
             }
         }

@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 
 use naksha_environments::ids::Revision;
-use naksha_executor::port::forge::{Check, CheckState, Login, MergeGroup, PullNumber};
+use naksha_executor::port::forge::{Check, CheckState, Login, MergeGroup, Pull, PullNumber};
 use naksha_executor::port::store::StoreError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError, hint};
+use super::planning::Whose;
 use crate::failure::chain;
 use crate::git::RefName;
 use crate::pulls::{Base, Change, Seen, bases};
@@ -52,7 +53,8 @@ impl GroupsTask {
         let before = said.len();
         said.retain(|head, _| groups.iter().any(|group| group.head == *head));
         if said.is_empty() || said.len() < before {
-            let there = groups.iter().map(|group| RefName::branch(&group.branch)).collect::<Result<_, _>>()?;
+            let there =
+                groups.iter().map(|group| RefName::branch(&group.branch)).collect::<Result<_, _>>()?;
             self.0.keep_heads("refs/heads/", there).await?;
         }
         if groups.is_empty() {
@@ -89,11 +91,13 @@ impl GroupsTask {
         let known = self.0.begin(us, head, true).await?;
         // I/O: what its pull request showed
         let seen = self.seen(*number).await?;
+        let pull = self.0.forge.pull(*number).await?;
+        let lacking = self.0.unapproved(&pull).await?;
         // pure but for reading: what merging it does, and whether that was seen
-        let is_trusted = self.is_trusted(*number).await?;
+        let is_trusted = self.is_trusted(&pull).await?;
         let at = RefName::branch(branch)?;
         let change = Change { head: head.clone(), at, base: base.clone(), is_trusted };
-        let planned = self.0.plan(&change, None, Some(&seen)).await?;
+        let planned = self.0.plan(&change, Whose::Queue { seen: &seen, lacking: &lacking }).await?;
         let mut checks = planned.report.checks;
         let waits = |check: &Check| check.state == CheckState::Waits;
         let is_open = checks.iter().any(waits);
@@ -106,12 +110,11 @@ impl GroupsTask {
     }
 
     /// Whoever put a fork's pull request into the queue did not thereby let it near a target.
-    async fn is_trusted(&self, number: PullNumber) -> Result<bool, HostingError> {
-        let pull = self.0.forge.pull(number).await?;
+    async fn is_trusted(&self, pull: &Pull) -> Result<bool, HostingError> {
         if !pull.is_fork {
             return Ok(true);
         }
-        let comments = self.0.forge.comments(number).await?;
+        let comments = self.0.forge.comments(pull.number).await?;
         self.0.is_allowed(&pull.head, &comments).await
     }
 

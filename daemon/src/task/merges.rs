@@ -117,7 +117,7 @@ impl MergesTask {
             PullState::Merged { commit: Some(commit) }
                 if *head == shown.head || self.has_parent(commit, &shown.head).await? =>
             {
-                let unapproved = self.0.unapproved(&pull, shown).await?;
+                let unapproved = self.0.unapproved(&pull).await?.into_keys().collect();
                 info!(%repository, pull = %number, commit = commit.short(), ?unapproved, "merged as it was shown");
                 let at = Timestamp::now();
                 let merge = ShownMerge { number, commit: commit.clone(), at, unapproved };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_executor::port::forge::{Approval, Check, CheckState, Login, Pull, Reported};
-use naksha_executor::port::review::ShownPlan;
+use naksha_executor::port::review::{Ask, ShownPlan};
 use naksha_executor::port::store::{Revisions, Scope};
 
 use super::approving::Approvals;
@@ -31,6 +31,7 @@ pub(super) struct Planned {
     pub report: Report,
     /// What it shows.
     pub plans: Vec<ShownPlan>,
+    pub asks: Vec<Ask>,
     /// Of the environments that something was planned for.
     pub applied: Applied,
     pub promotions: Vec<Promoted>,
@@ -39,14 +40,23 @@ pub(super) struct Planned {
     pub approvals: Option<Vec<Approval>>,
 }
 
+/// Whose change it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Whose<'a> {
+    Pull(&'a Pull),
+    /// Of a merge queue, which merges it as it was shown, with the approvals that it needs, or not at all.
+    Queue {
+        seen: &'a Seen,
+        lacking: &'a Lacking,
+    },
+}
+
 impl Hosting {
-    /// `pull`: of which approvals are asked for. `seen`: what was shown before, where that is to be compared with.
-    pub(super) async fn plan(
-        &self,
-        change: &Change,
-        pull: Option<&Pull>,
-        seen: Option<&Seen>,
-    ) -> Result<Planned, HostingError> {
+    pub(super) async fn plan(&self, change: &Change, whose: Whose<'_>) -> Result<Planned, HostingError> {
+        let seen = match whose {
+            Whose::Pull(_) => None,
+            Whose::Queue { seen, .. } => Some(seen),
+        };
         let (own_feed, own) = (self.feed.clone(), change.clone());
         let proposed = tokio::task::spawn_blocking(move || propose(&own_feed, &own)).await??;
         let (head, base) = (&change.head, change.base.head());
@@ -56,7 +66,8 @@ impl Hosting {
                 let subject = Subject { head, base, gates: &gates, lacking: &lacking, seen };
                 let report = conflict(&subject, &paths);
                 let (plans, promotions, applied) = (Vec::new(), Vec::new(), Applied::new());
-                return Ok(Planned { report, plans, applied, promotions, gates, approvals: None });
+                let (asks, approvals) = (Vec::new(), None);
+                return Ok(Planned { report, plans, asks, applied, promotions, gates, approvals });
             }
             Proposed::Merges(proposal) => proposal,
         };
@@ -65,15 +76,15 @@ impl Hosting {
         let all = proposal.merged.loaded.definitions.environments.keys();
         let mut applied = self.applied(all).await?;
         let outlooks = outlook(&self.shared, &self.feed, &proposal).await;
-        let mut plans = shown(&outlooks);
-        let Approvals { said: approvals, lacking } = match pull {
-            Some(pull) => self.approvals(pull, &proposal.base.loaded.definitions, &mut plans).await?,
-            None => Approvals::default(),
+        let plans = shown(&outlooks);
+        let Approvals { asks, said: approvals, lacking } = match whose {
+            Whose::Pull(pull) => self.approvals(pull, &proposal.base.loaded.definitions, &plans).await?,
+            Whose::Queue { lacking, .. } => Approvals { lacking: lacking.clone(), ..Approvals::default() },
         };
         let subject = Subject { head, base, gates: &gates, lacking: &lacking, seen };
         let report = report(&subject, &outlooks, &new_errors(&proposal));
         applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
-        Ok(Planned { report, plans, applied, promotions, gates, approvals })
+        Ok(Planned { report, plans, asks, applied, promotions, gates, approvals })
     }
 
     /// Has the mirror let go of heads that were brought, of names that begin like this, but for these.

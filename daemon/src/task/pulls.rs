@@ -15,13 +15,13 @@ use naksha_environments::status::State;
 use naksha_executor::port::forge::{
     Approval, Check, CheckState, Comment, Login, Pull, PullNumber, PullState,
 };
-use naksha_executor::port::review::ShownReport;
+use naksha_executor::port::review::{Approved, ShownReport};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError, hint};
-use super::planning::{Applied, Planned};
+use super::planning::{Applied, Planned, Whose};
 use crate::failure::chain;
 use crate::metrics::RepositoryLabels;
 use crate::promotion::Promoted;
@@ -164,7 +164,7 @@ impl PullsTask {
             return Ok(true);
         }
         if let Some(approvals) = approvals
-            && self.0.forge.approvals(pull.number).await? != *approvals
+            && self.0.said(pull.number).await? != *approvals
         {
             return Ok(true);
         }
@@ -225,8 +225,8 @@ impl PullsTask {
         let (head, base) = (pull.head.clone(), (*base).clone());
         let change = Change { head, at: head_of(pull.number)?, base, is_trusted };
         let begun_at = Instant::now();
-        let planned = self.0.plan(&change, Some(pull), None).await?;
-        let Planned { report, plans, applied, promotions, gates, approvals } = planned;
+        let planned = self.0.plan(&change, Whose::Pull(pull)).await?;
+        let Planned { report, plans, asks, applied, promotions, gates, approvals } = planned;
         let labels = RepositoryLabels { repository: self.0.feed.name().to_string() };
         let seconds = &self.0.shared.metrics.pull_plan_seconds;
         seconds.get_or_create(&labels).observe(begun_at.elapsed().as_secs_f64());
@@ -243,7 +243,13 @@ impl PullsTask {
         }
         // I/O: now that it is said, it counts as shown; who waits for the last check finds everything else
         let at = Timestamp::now();
-        let shown = ShownReport { number: pull.number, head: pull.head.clone(), plans, at };
+        // What came meanwhile was said before anybody could read this.
+        let approved = match &approvals {
+            Some(_) => self.0.about(pull.number, &self.0.said(pull.number).await?).await?,
+            None => Approved::new(),
+        };
+        let (number, head) = (pull.number, pull.head.clone());
+        let shown = ShownReport { number, head, plans, asks, approved, at };
         self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;
         self.0.shown.notify_one();
         self.0.set_sum(&pull.head, &checks, &known).await?;

@@ -22,9 +22,15 @@ pub struct Turns(Arc<Mutex<(Instant, Pace)>>);
 
 /// Nobody else writes while this is there.
 #[derive(Debug)]
-pub(crate) struct Turn<'a>(
-    #[expect(dead_code, reason = "it is there to be dropped")] MutexGuard<'a, (Instant, Pace)>,
-);
+pub(crate) struct Turn<'a>(MutexGuard<'a, (Instant, Pace)>);
+
+impl Turn<'_> {
+    /// The forge has enough for so long: nobody writes until then.
+    pub(crate) fn rest(&mut self, after: Duration) {
+        let (since, pace) = &mut *self.0;
+        pace.rest(since.elapsed() + after);
+    }
+}
 
 impl Default for Turns {
     fn default() -> Self {
@@ -49,6 +55,8 @@ struct Pace {
     written: VecDeque<Duration>,
     /// When the burst is whole again.
     whole: Duration,
+    /// Nothing before.
+    from: Duration,
 }
 
 impl Pace {
@@ -64,10 +72,15 @@ impl Pace {
             let at = self.written.len().checked_sub(most)?;
             Some(*self.written.get(at)? + within)
         });
-        let at = allowed.fold(now.max(burst), Duration::max);
+        let at = allowed.fold(now.max(burst).max(self.from), Duration::max);
         self.whole = self.whole.max(at) + PAUSE;
         self.written.push_back(at);
         at.saturating_sub(now)
+    }
+
+    /// Takes no turn before.
+    fn rest(&mut self, until: Duration) {
+        self.from = self.from.max(until);
     }
 }
 
@@ -107,6 +120,15 @@ mod tests {
         let last = turns(&mut pace, 40, Duration::ZERO).pop().unwrap();
         let later = turns(&mut pace, 30, last + Duration::from_secs(600));
         assert!(later.iter().all(|at| *at == later[0]));
+    }
+
+    #[test]
+    fn who_has_enough_is_left_alone() {
+        let mut pace = Pace::default();
+        pace.rest(Duration::from_secs(60));
+        pace.rest(Duration::from_secs(5));
+        let all = turns(&mut pace, 3, Duration::from_secs(1));
+        assert_eq!(all, [Duration::from_secs(60); 3]);
     }
 
     #[tokio::test]

@@ -147,14 +147,25 @@ impl Rest {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, ForgeError> {
+        // One that tells no limit has none: Gitea, and an Enterprise Server as it comes.
+        let is_counted = body.is_some() && self.budget().is_some();
+        let mut turn = if is_counted { Some(self.turns.take().await) } else { None };
+        let answer = self.tried(&method, path, body).await;
+        if let (Some(turn), Err(ForgeError::Throttled { after })) = (&mut turn, &answer) {
+            turn.rest(*after);
+        }
+        answer
+    }
+
+    async fn tried(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Answer, ForgeError> {
         let token = self.credential.token().await?;
-        let answer = self.attempt(&method, path, body, &token).await?;
+        let answer = self.attempt(method, path, body, &token).await?;
         if answer.status != StatusCode::UNAUTHORIZED || !self.credential.refused(&token).await {
             return judge(path, answer).map_err(|error| scrubbed(error, &token));
         }
         // Nothing was done: it may be said again by somebody who is known.
         let token = self.credential.token().await?;
-        let answer = self.attempt(&method, path, body, &token).await?;
+        let answer = self.attempt(method, path, body, &token).await?;
         judge(path, answer).map_err(|error| scrubbed(error, &token))
     }
 
@@ -177,11 +188,7 @@ impl Rest {
             }
             None => String::new(),
         };
-        // One that tells no limit has none: Gitea, and an Enterprise Server as it comes.
-        let is_counted = body.is_some() && self.budget().is_some();
-        let turn = if is_counted { Some(self.turns.take().await) } else { None };
         let answer = self.exchange(request, text, token).await?;
-        drop(turn);
         debug!(%method, path, status = answer.status.as_u16(), "forge");
         if body.is_none() {
             return Ok(self.remembered.settle(path, kept, answer));

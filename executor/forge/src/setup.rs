@@ -23,6 +23,10 @@ pub trait Setup: Send + Sync + fmt::Debug {
     async fn app(&self) -> Result<Option<u64>, ForgeError> {
         Ok(None)
     }
+    /// What a webhook has to tell there.
+    fn events(&self) -> &'static [&'static str] {
+        &HOOK_EVENTS
+    }
     /// Rights that naksha asks for there, and that we do not have.
     async fn lacks(&self) -> Result<Vec<Lack>, ForgeError>;
     /// Webhooks that tell of the repository. [`ForgeError::Denied`]: they are told to others.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_executor::port::forge::{
     Approval, CheckState, Comment, CommentId, ForgeError, Login, Permission, Pull, PullNumber, PullState,
-    Reported,
+    Reported, ReviewId,
 };
 use serde::Deserialize;
 
@@ -240,8 +240,8 @@ impl ReviewDto {
             }
             spoke.push(by.clone());
             let head = review.commit_id.as_deref().and_then(|sha| Revision::parse(sha).ok());
-            if let Some(head) = head.filter(|_| review.approves()) {
-                approvals.push(Approval { by, head });
+            if review.approves() {
+                approvals.push(Approval { review: ReviewId(review.id), by, head });
             }
         }
         approvals

@@ -7,8 +7,8 @@ use std::fmt;
 use naksha_environments::ids::Revision;
 
 use crate::port::forge::{
-    Approval, Check, CheckState, CommentId, Deployment, DeploymentState, FileCommit, ForgeError, Login,
-    NewPull, Permission, PullNumber, PullState, Reaction, SharedForge,
+    Check, CheckState, CommentId, Deployment, DeploymentState, FileCommit, ForgeError, Login, NewPull,
+    Permission, PullNumber, PullState, Reaction, SharedForge,
 };
 
 /// A request each.
@@ -280,11 +280,16 @@ pub async fn who_approves_is_told_with_the_head_that_was_looked_at(stage: &dyn S
     let approvals = async || forge.approvals(number).await.expect("should list");
     assert!(approvals().await.is_empty());
     stage.approve(number);
-    let approval = Approval { by: stage.people().writer, head };
-    assert_eq!(approvals().await, std::slice::from_ref(&approval));
+    let first = approvals().await;
+    let told: Vec<_> = first.iter().map(|one| (&one.by, one.head.as_ref())).collect();
+    assert_eq!(told, [(&stage.people().writer, Some(&head))]);
     // A newer head was looked at by nobody yet.
-    stage.push("change");
-    assert_eq!(approvals().await, [approval]);
+    let newer = stage.push("change");
+    assert_eq!(approvals().await, first);
+    stage.approve(number);
+    let second = approvals().await;
+    assert_eq!((second.len(), second[0].head.as_ref()), (1, Some(&newer)));
+    assert_ne!(second[0].review, first[0].review, "it is another word");
     forge.dismiss_approvals(number, "it is another one now").await.expect("should be taken");
     assert!(approvals().await.is_empty());
 }

@@ -8,15 +8,17 @@
 //!
 //! [`Reviews`]: crate::port::review::Reviews
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use naksha_environments::digest::Digest;
 use naksha_environments::verdict::Acknowledgement;
 
 use super::store::samples::{at, audit, lease, plan_id, proposal, revision, scope};
-use crate::port::forge::{CommentId, PullNumber};
-use crate::port::review::{Heard, MergedPlan, SharedReviews, ShownMerge, ShownPlan, ShownPull, ShownReport};
+use crate::port::forge::{CommentId, PullNumber, ReviewId};
+use crate::port::review::{
+    Approved, Ask, Asked, Heard, MergedPlan, SharedReviews, ShownMerge, ShownPlan, ShownPull, ShownReport,
+};
 use crate::port::store::{Proposal, SharedStore};
 
 /// One `#[tokio::test]` per case of the suite.
@@ -51,13 +53,18 @@ fn plan(environment: &str, digit: char, names: &[&str]) -> ShownPlan {
         plan: plan_id(digit),
         actions: actions(names),
         document: format!("{{\"plan\":\"{digit}\"}}"),
-        approvers: Vec::new(),
-        approved: BTreeSet::new(),
     }
 }
 
 fn report(number: u64, head: char, plans: Vec<ShownPlan>) -> ShownReport {
-    ShownReport { number: PullNumber(number), head: revision(head), plans, at: at(1) }
+    ShownReport {
+        number: PullNumber(number),
+        head: revision(head),
+        plans,
+        asks: Vec::new(),
+        approved: Approved::new(),
+        at: at(1),
+    }
 }
 
 async fn show(reviews: &SharedReviews, report: &ShownReport) {
@@ -90,7 +97,7 @@ pub async fn what_was_shown_counts_once_it_is_merged(_: SharedStore, reviews: Sh
         number: PullNumber(number),
         commit: revision('c'),
         actions: actions(names),
-        lacking: Vec::new(),
+        lacking: None,
     };
     assert_eq!(merged(&reviews, "dev").await, [of(7, &["one", "two"])]);
     assert_eq!(merged(&reviews, "prod").await, [of(7, &["three"])]);
@@ -147,19 +154,36 @@ pub async fn what_was_shown_is_kept_until_it_is_settled_and_after(_: SharedStore
 }
 
 pub async fn whose_approval_it_needs_and_got_is_kept(_: SharedStore, reviews: SharedReviews) {
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let asked = |environment: &str, digit, approved: &[&str]| ShownPlan {
-        approvers: names(&["@ops", "@org/platform"]),
-        approved: names(approved).into_iter().collect(),
-        ..plan(environment, digit, &["one"])
+    let repository = scope("dev").repository;
+    let ask = |environment: &str, approvers: &[&str], content: &str| Ask {
+        environment: scope(environment).environment,
+        approvers: approvers.iter().map(|name| (*name).to_owned()).collect(),
+        content: Digest::of_bytes(content.as_bytes()),
     };
-    let plans = vec![asked("dev", 'a', &["ann", "bob"]), asked("prod", 'b', &[])];
-    show(&reviews, &report(7, '1', plans.clone())).await;
-    let shown = reviews.shown(&scope("dev").repository, PullNumber(7)).await.expect("should read");
-    assert_eq!(shown, plans);
+    let about = |asks: &[Ask]| asks.iter().map(|ask| (ask.environment.clone(), ask.content)).collect();
+    let asked = async || reviews.asked(&repository, PullNumber(7)).await.expect("should read");
+    assert_eq!(asked().await, Asked::default());
+
+    let plans = vec![plan("dev", 'a', &["one"]), plan("prod", 'b', &["one"])];
+    let first = vec![ask("dev", &["@ops", "@org/platform"], "one"), ask("prod", &[], "one")];
+    let seen: Approved = [(ReviewId(1), about(&first[..1])), (ReviewId(2), BTreeMap::new())].into();
+    let report = ShownReport { asks: first.clone(), approved: seen.clone(), ..report(7, '1', plans) };
+    show(&reviews, &report).await;
+    assert_eq!(asked().await, Asked { asks: first.clone(), approved: seen.clone() });
+
+    // Another report asks anew; what a review was about when it was seen first stays.
+    let second = vec![ask("dev", &["@ops"], "two"), ask("prod", &[], "one")];
+    let more: Approved = [(ReviewId(1), about(&second)), (ReviewId(3), about(&second))].into();
+    show(&reviews, &ShownReport { asks: second.clone(), approved: more, ..report }).await;
+    let mut expected = seen;
+    expected.insert(ReviewId(3), about(&second));
+    assert_eq!(asked().await, Asked { asks: second, approved: expected });
+
     merge_without(&reviews, (7, 'c'), &["prod", "of-another"]).await;
-    assert!(merged(&reviews, "dev").await[0].lacking.is_empty());
-    assert_eq!(merged(&reviews, "prod").await[0].lacking, names(&["@ops", "@org/platform"]));
+    assert_eq!(merged(&reviews, "dev").await[0].lacking, None);
+    assert_eq!(merged(&reviews, "prod").await[0].lacking, Some(Vec::new()), "it is not known who");
+    reviews.withdraw(&repository, PullNumber(7)).await.expect("should forget");
+    assert_eq!(asked().await, Asked::default());
 }
 
 pub async fn what_is_withdrawn_is_forgotten(_: SharedStore, reviews: SharedReviews) {

@@ -185,10 +185,15 @@ pub enum PullState {
 /// Somebody approves of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
+    /// Another word of the same person has another one.
+    pub review: ReviewId,
     pub by: Login,
-    /// The head that was looked at.
-    pub head: Revision,
+    /// The head that was looked at; absent: the forge has forgotten it.
+    pub head: Option<Revision>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReviewId(pub u64);
 
 /// A head that a merge queue made, and merges once its checks are green.
 #[derive(Debug, Clone, PartialEq, Eq)]

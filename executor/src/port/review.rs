@@ -3,7 +3,7 @@
 //!
 //! Kept with everything else that must not be forgotten; the suite is part of [`crate::contract::store`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,11 +13,13 @@ use naksha_environments::digest::Digest;
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
 use naksha_environments::plan::PlanId;
 
-use super::forge::{CommentId, PullNumber};
+use super::forge::{CommentId, PullNumber, ReviewId};
 use super::store::{Scope, StoreError};
 
 #[async_trait]
 pub trait Reviews: Send + Sync + fmt::Debug {
+    /// Whose approval is asked for on a pull request, and what reviews there were about.
+    async fn asked(&self, repository: &RepositoryName, number: PullNumber) -> Result<Asked, StoreError>;
     /// Remembers what was shown on a pull request, in place of what was shown there before. From then on it counts as not
     /// merged. [`super::store::Store::plan`] finds its plans, unless the environment made the same one itself.
     async fn show(&self, repository: &RepositoryName, report: &ShownReport) -> Result<(), StoreError>;
@@ -65,6 +67,9 @@ pub struct ShownReport {
     pub head: Revision,
     /// Of the environments that it would change.
     pub plans: Vec<ShownPlan>,
+    pub asks: Vec<Ask>,
+    /// Reviews that there were by then. What is known of one stays.
+    pub approved: Approved,
     pub at: Timestamp,
 }
 
@@ -77,10 +82,27 @@ pub struct ShownPlan {
     pub actions: BTreeSet<Digest>,
     /// As [`super::store::Proposal::document`].
     pub document: String,
-    /// Of whom one has to approve, as the owners name them. Nobody: no approval is needed.
+}
+
+/// Of what an environment's owners are asked to approve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    pub environment: EnvironmentName,
+    /// One of these, as the owners name them. Nobody: it is not known who.
     pub approvers: Vec<String>,
-    /// Who approved of just these actions.
-    pub approved: BTreeSet<String>,
+    /// Everything that the change does to the environment.
+    pub content: Digest,
+}
+
+/// What each review was about: what was shown by environment when it was seen first. Nothing: nothing was shown of that head then.
+pub type Approved = BTreeMap<ReviewId, BTreeMap<EnvironmentName, Digest>>;
+
+/// Approvals of one pull request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// By the last report.
+    pub asks: Vec<Ask>,
+    pub approved: Approved,
 }
 
 /// How a pull request was merged that something was shown on.
@@ -114,6 +136,6 @@ pub struct MergedPlan {
     pub number: PullNumber,
     pub commit: Revision,
     pub actions: BTreeSet<Digest>,
-    /// Of whom one had to approve, and nobody did. Nobody: it has every approval that it needs.
-    pub lacking: Vec<String>,
+    /// Of whom one had to approve, and nobody did; nobody is named where it is not known who. Absent: it has every approval that it needs.
+    pub lacking: Option<Vec<String>>,
 }

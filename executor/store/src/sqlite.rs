@@ -7,6 +7,7 @@
 //! below.
 
 mod apply;
+mod approval;
 mod audit;
 mod backup;
 mod cache;
@@ -42,7 +43,7 @@ use naksha_environments::rendered::Rendered;
 use naksha_environments::verdict::Acknowledgement;
 use naksha_executor::port::forge::{CommentId, PullNumber};
 use naksha_executor::port::review::{
-    Heard, MergedPlan, Reviews, ShownMerge, ShownPlan, ShownPull, ShownReport,
+    Asked, Heard, MergedPlan, Reviews, ShownMerge, ShownPlan, ShownPull, ShownReport,
 };
 use naksha_executor::port::soak::{Soak, Soaks};
 use naksha_executor::port::store::{
@@ -407,6 +408,10 @@ impl Store for SqliteStore {
 
 #[async_trait]
 impl Reviews for SqliteStore {
+    async fn asked(&self, repository: &RepositoryName, number: PullNumber) -> Result<Asked, StoreError> {
+        reading!(self, "read who has to approve", |conn| approval::asked(conn, repository, number))
+    }
+
     async fn show(&self, repository: &RepositoryName, report: &ShownReport) -> Result<(), StoreError> {
         writing!(self, "remember a report", |conn| review::show(conn, repository, report))
     }

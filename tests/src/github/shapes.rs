@@ -191,7 +191,7 @@ impl Shapes<'_> {
             "owner": self.user(&self.state.repository.owner), "name": "naksha of tests", "description": null,
             "external_url": format!("{}/naksha", self.base), "html_url": format!("{}/apps/{}", self.base, app.slug),
             "created_at": made, "updated_at": made, "permissions": app.permissions,
-            "events": ["check_run", "issue_comment", "merge_group", "pull_request", "push"]})
+            "events": ["check_run", "issue_comment", "merge_group", "pull_request", "pull_request_review", "push"]})
     }
 
     /// As what a thing names that an App made; nothing where a person did.

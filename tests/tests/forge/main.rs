@@ -28,4 +28,3 @@ mod github_app {
 mod github_token {
     naksha_executor::forge_contract!(crate::github_stage::as_token);
 }
-mod screens;

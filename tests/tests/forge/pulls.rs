@@ -215,10 +215,15 @@ fn who_has_to_approve_is_waited_for_and_what_was_approved_is_the_plan() {
     let number = must(forged.open("more", "more replicas"));
     let waits = format!("1 to update; waits for an approval by @{}", forged.bot.login);
     assert_eq!(site.await_check(&head, "naksha/plan: dev", "pending"), waits);
-    let words = site.await_check(&head, "naksha", "pending");
-    assert!(words == "planning" || words == "waits for an approval, see dev", "{words}");
-    // The word of somebody else is none.
+    // The word of somebody else is none: it is looked at, and the same is said.
+    let reports = || {
+        let log = daemon.log();
+        log.lines().filter(|line| line.contains("reported") && line.contains(&head[..10])).count()
+    };
+    await_true("it to be shown", || reports() == 1);
     must(forged.approve_as(&forged.reader, number));
+    await_true("that word to be looked at", || reports() == 2);
+    assert_eq!(site.await_check(&head, "naksha", "pending"), "waits for an approval, see dev");
     must(forged.approve_as(&forged.bot, number));
     site.await_check(&head, "naksha", "success");
 

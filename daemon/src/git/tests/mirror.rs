@@ -314,7 +314,7 @@ fn heads_of_what_is_closed_are_let_go() {
     brought("three", &queue);
     let kept = || {
         let repository = git2::Repository::open(mirror.folder()).unwrap();
-        let refs = repository.references_glob("refs/naksha/heads/*").unwrap();
+        let mut refs = repository.references_glob("refs/naksha/heads/*").unwrap();
         let mut names: Vec<String> = refs.names().map(|name| name.unwrap().to_owned()).collect();
         names.sort();
         names

@@ -72,9 +72,11 @@ pub(super) async fn review(
 
 /// Why it does not count that it was shown.
 fn lack(plan: &MergedPlan) -> Option<String> {
-    let MergedPlan { number, lacking, .. } = plan;
-    let who = lacking.join(" or ");
-    (!lacking.is_empty()).then(|| format!("{number} was merged without an approval by {who}"))
+    let number = plan.number;
+    Some(match &plan.lacking.as_deref()? {
+        [] => format!("{number} was merged while it was not known who has to approve"),
+        who => format!("{number} was merged without an approval by {}", who.join(" or ")),
+    })
 }
 
 /// As the rules said before the change: a commit does not excuse itself, and what is new was never excused. Without a forge there is no

@@ -134,6 +134,10 @@ impl GitHub {
 
 #[async_trait]
 impl Setup for GitHub {
+    fn events(&self) -> &'static [&'static str] {
+        &GITHUB_EVENTS
+    }
+
     /// Asked as the App itself: when clocks differ too much, GitHub gives no other token.
     async fn clock(&self) -> Result<Timestamp, ForgeError> {
         match self.app_only() {

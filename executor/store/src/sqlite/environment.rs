@@ -22,10 +22,11 @@ const REMEMBERED: &str = "SELECT e.name FROM environments e JOIN repositories r 
      ) ORDER BY e.name";
 
 /// What an environment leaves when it is forgotten: its row and its audit stay, so that who forgot it can be told.
-const FORGET: [&str; 10] = [
+const FORGET: [&str; 11] = [
     "DELETE FROM applies WHERE environment = ?1",
     "DELETE FROM plans WHERE environment = ?1",
     "DELETE FROM shown WHERE environment = ?1",
+    "DELETE FROM asks WHERE environment = ?1",
     "DELETE FROM objects WHERE environment = ?1",
     "DELETE FROM workflows WHERE environment = ?1",
     "DELETE FROM barred WHERE environment = ?1",

@@ -13,7 +13,7 @@ const RETURN_PAGES: &str = "PRAGMA incremental_vacuum(2048)";
 
 /// What is dropped, in an order in which later statements see what earlier ones kept. `?1` is the oldest time
 /// that stays.
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 7] = [
     // An apply, with its steps; never the last one that ended, the last that succeeded, or one that runs.
     "DELETE FROM applies WHERE ended < ?1
      AND id NOT IN (SELECT max(id) FROM applies WHERE outcome IS NOT NULL GROUP BY environment)
@@ -30,6 +30,8 @@ const STATEMENTS: [&str; 6] = [
          WHERE s.environment = acknowledgements.environment AND s.plan = acknowledgements.plan))",
     // What merged pull requests showed; what open ones show stays.
     "DELETE FROM pulls WHERE at < ?1 AND merged IS NOT NULL",
+    "DELETE FROM approved WHERE ?1 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pulls p
+         WHERE p.repository = approved.repository AND p.number = approved.number)",
     // A message that nobody took in all that time.
     "DELETE FROM outbox WHERE at < ?1",
     // Audit; never that of an apply that is kept above.

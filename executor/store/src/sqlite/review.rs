@@ -10,7 +10,7 @@ use naksha_executor::port::review::{Heard, MergedPlan, ShownMerge, ShownPlan, Sh
 use naksha_executor::port::store::Scope;
 use sqlx::SqliteConnection;
 
-use super::{row, scope};
+use super::{approval, row, scope};
 use crate::failure::Failure;
 
 pub(crate) async fn show(
@@ -18,7 +18,7 @@ pub(crate) async fn show(
     repository: &RepositoryName,
     report: &ShownReport,
 ) -> Result<(), Failure> {
-    let ShownReport { number, head, plans, at } = report;
+    let ShownReport { number, head, plans, asks, approved, at } = report;
     let owner = scope::ensure_repository(conn, repository).await?;
     // Said again of the same head, it was there to be read since it was said first.
     let since: Option<i64> = sqlx::query_scalar(
@@ -29,7 +29,7 @@ pub(crate) async fn show(
     .bind(head.as_str())
     .fetch_optional(&mut *conn)
     .await?;
-    withdraw(conn, repository, *number).await?;
+    drop_report(conn, repository, *number).await?;
     let pull: i64 = sqlx::query_scalar(
         "INSERT INTO pulls (repository, number, head, at) VALUES (?1, ?2, ?3, ?4) RETURNING id",
     )
@@ -39,24 +39,22 @@ pub(crate) async fn show(
     .bind(since.unwrap_or(row::micros(*at)))
     .fetch_one(&mut *conn)
     .await?;
-    for ShownPlan { environment, plan, actions, document, approvers, approved } in plans {
+    for ShownPlan { environment, plan, actions, document } in plans {
         let of = Scope { repository: repository.clone(), environment: environment.clone() };
         let environment = scope::ensure(conn, &of).await?;
         sqlx::query(
-            "INSERT INTO shown (pull, environment, plan, actions, document, approvers, approved)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO shown (pull, environment, plan, actions, document) VALUES (?1, ?2, ?3, ?4, ?5)",
         )
         .bind(pull)
         .bind(environment)
         .bind(plan.as_str())
         .bind(lines(actions))
         .bind(document)
-        .bind(lines(approvers))
-        .bind(lines(approved))
         .execute(&mut *conn)
         .await?;
     }
-    Ok(())
+    approval::ask(conn, repository, pull, asks).await?;
+    approval::see(conn, (owner, column(*number)?), approved).await
 }
 
 pub(crate) async fn pulls(
@@ -100,7 +98,7 @@ pub(crate) async fn merge(
     .await?;
     for environment in unapproved {
         sqlx::query(
-            "UPDATE shown SET unapproved = 1 WHERE pull = ?1 AND environment IN
+            "UPDATE asks SET unapproved = 1 WHERE pull = ?1 AND environment IN
              (SELECT e.id FROM environments e JOIN repositories r ON r.id = e.repository WHERE r.name = ?2 AND e.name = ?3)",
         )
         .bind(pull)
@@ -133,8 +131,8 @@ pub(crate) async fn shown(
     repository: &RepositoryName,
     number: PullNumber,
 ) -> Result<Vec<ShownPlan>, Failure> {
-    let rows: Vec<(String, String, String, String, String, String)> = sqlx::query_as(
-        "SELECT e.name, s.plan, s.actions, s.document, s.approvers, s.approved FROM shown s JOIN pulls p ON p.id = s.pull
+    let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+        "SELECT e.name, s.plan, s.actions, s.document FROM shown s JOIN pulls p ON p.id = s.pull
          JOIN repositories r ON r.id = p.repository JOIN environments e ON e.id = s.environment
          WHERE r.name = ?1 AND p.number = ?2 ORDER BY e.name",
     )
@@ -142,27 +140,24 @@ pub(crate) async fn shown(
     .bind(column(number)?)
     .fetch_all(conn)
     .await?;
-    let plan = |(environment, plan, actions, document, approvers, approved): (
-        String,
-        String,
-        String,
-        _,
-        String,
-        String,
-    )| {
-        Ok(ShownPlan {
-            environment: row::name(&environment)?,
-            plan: row::plan(&plan)?,
-            actions: digests(&actions)?,
-            document,
-            approvers: approvers.lines().map(str::to_owned).collect(),
-            approved: approved.lines().map(str::to_owned).collect(),
-        })
+    let plan = |(environment, plan, actions, document): (String, String, String, String)| {
+        let (environment, plan) = (row::name(&environment)?, row::plan(&plan)?);
+        Ok(ShownPlan { environment, plan, actions: digests(&actions)?, document })
     };
     rows.into_iter().map(plan).collect()
 }
 
+/// Also what reviews were about: it is over.
 pub(crate) async fn withdraw(
+    conn: &mut SqliteConnection,
+    repository: &RepositoryName,
+    number: PullNumber,
+) -> Result<(), Failure> {
+    drop_report(conn, repository, number).await?;
+    approval::forget(conn, repository, column(number)?).await
+}
+
+async fn drop_report(
     conn: &mut SqliteConnection,
     repository: &RepositoryName,
     number: PullNumber,
@@ -179,15 +174,16 @@ pub(crate) async fn withdraw(
 
 pub(crate) async fn merged(conn: &mut SqliteConnection, scope: &Scope) -> Result<Vec<MergedPlan>, Failure> {
     let Some(environment) = scope::find(conn, scope).await? else { return Ok(Vec::new()) };
-    let rows: Vec<(i64, String, String, String, bool)> = sqlx::query_as(
-        "SELECT p.number, p.merged, s.actions, s.approvers, s.unapproved FROM shown s JOIN pulls p ON p.id = s.pull
+    let rows: Vec<(i64, String, String, Option<String>)> = sqlx::query_as(
+        "SELECT p.number, p.merged, s.actions, a.approvers FROM shown s JOIN pulls p ON p.id = s.pull
+         LEFT JOIN asks a ON a.pull = s.pull AND a.environment = s.environment AND a.unapproved
          WHERE s.environment = ?1 AND p.merged IS NOT NULL ORDER BY p.number",
     )
     .bind(environment)
     .fetch_all(conn)
     .await?;
-    let plan = |(number, commit, actions, approvers, unapproved): (i64, String, String, String, bool)| {
-        let lacking = approvers.lines().filter(|_| unapproved).map(str::to_owned).collect();
+    let plan = |(number, commit, actions, approvers): (i64, String, String, Option<String>)| {
+        let lacking = approvers.map(|names| names.lines().map(str::to_owned).collect());
         let (number, commit) = (pull_number(number)?, row::revision(&commit)?);
         Ok(MergedPlan { number, commit, actions: digests(&actions)?, lacking })
     };
@@ -239,7 +235,7 @@ pub(crate) async fn heard(
     Ok(Some(Heard { until: row::time(until)?, comments: comments? }))
 }
 
-fn lines<T: ToString>(of: impl IntoIterator<Item = T>) -> String {
+pub(super) fn lines<T: ToString>(of: impl IntoIterator<Item = T>) -> String {
     of.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join("\n")
 }
 
@@ -247,7 +243,7 @@ fn digests(lines: &str) -> Result<BTreeSet<Digest>, Failure> {
     lines.lines().map(row::digest).collect()
 }
 
-fn column(number: PullNumber) -> Result<i64, Failure> {
+pub(super) fn column(number: PullNumber) -> Result<i64, Failure> {
     i64::try_from(number.0).map_err(|error| Failure::row("number", error))
 }
 

@@ -19,6 +19,8 @@ const SECRET: &str = "nobody-knows";
 const PATIENCE: Duration = Duration::from_mins(5);
 /// The check that sums up all others.
 const AGGREGATE: &str = "naksha";
+/// What it says before anything else.
+const PLANNING: &str = "planning";
 
 /// A repository on a forge.
 pub(crate) enum Host {
@@ -119,7 +121,8 @@ impl Host {
             Self::Gitea(forged) => {
                 let statuses = forged.statuses(head)?;
                 let found = statuses.iter().rfind(|(name, ..)| name == AGGREGATE);
-                found.map(|(_, state, _)| state == "pending")
+                // What waits for a person is pending there, too.
+                found.map(|(_, state, words)| state == "pending" && words == PLANNING)
             }
             Self::GitHub(forged) => {
                 let runs = forged.github.check_runs(head);
