@@ -5,6 +5,7 @@ use naksha_environments::wire::{ActionDocument, PlanDocument};
 use super::clean::clean_line;
 use super::diagnostics::diagnostics;
 use super::escape::{cell_code, code, fence, fenced_line, html, inline};
+use super::gains::gains;
 use super::left::left_details;
 use super::lines::{
     Detail, Line, Open, action_lines, by_unit, finding_lines, is_settled, plural, settled, untouched,
@@ -24,7 +25,7 @@ const WIDTH: usize = 160;
 const SHORT_ID: usize = 12;
 
 /// One comment for the plans of a change, at most `budget` bytes long. Deletions, lost data, refused conflicts,
-/// blocking findings and held plans stand open; everything else is folded.
+/// blocking findings, held plans and gained rights stand open; everything else is folded.
 pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
     let mut page = Page::new(budget);
     table(&mut page, plans);
@@ -180,6 +181,9 @@ fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<Item> {
             found.place.as_ref().map(|place| format!(" at {}", code(&place.to_string()))).unwrap_or_default();
         item(false, format!(": {}: {}{place}", code(&found.code), inline(&found.message)))
     }));
+    // After everything that stops it or loses something, and so out of nothing's way.
+    let own = plan.actions.iter().filter(|action| !action.from_base);
+    items.extend(own.filter_map(gains).map(|words| item(false, words)));
     items
 }
 

@@ -14,6 +14,7 @@ mod diagnostics;
 mod diff;
 mod escape;
 mod events;
+mod gains;
 mod left;
 mod lines;
 mod markdown;
