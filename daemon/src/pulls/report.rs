@@ -15,11 +15,12 @@ use naksha_renderer::present::{
 use super::approval::{Lacking, waits_for};
 use super::names::{self, AGGREGATE};
 use super::outlook::{Outlook, Prospect, UNAFFECTED};
+use super::rules::{self, Rules};
 
 /// By this line our comment is known among those of one author. Part of the contract with comments of earlier versions.
 pub const MARKER: &str = "<!-- naksha: report -->";
-/// Bytes of the comment that are not the plans': head, list of environments, foot.
-const FRAME: usize = 8_000;
+/// Bytes of the comment that are not the plans': head, list of environments, changed rules, foot.
+const FRAME: usize = 12_000;
 /// Bytes of what comes later, of which nobody has to decide anything yet.
 const PREVIEW: usize = 12_000;
 /// Bytes of a plan in the text of a check: what GitHub takes in its two fields, less what a page costs.
@@ -49,6 +50,8 @@ pub struct Subject<'a> {
     pub gates: &'a Gates,
     /// Whose approval is waited for.
     pub lacking: &'a Lacking,
+    /// Which rules it changes.
+    pub rules: &'a Rules,
     /// Of a merge queue: what its pull request showed. Nothing further may come of it.
     pub seen: Option<&'a Seen>,
 }
@@ -348,6 +351,7 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
         ));
     }
     text.push_str(&gate_lines(subject.gates));
+    text.push_str(&rules::section(subject.rules));
     if !errors.is_empty() {
         let documents = DiagnosticDocument::all(errors);
         let told = cut(&diagnostics(&documents, Style::new(false)), MAX_DIAGNOSTICS);
@@ -437,7 +441,14 @@ mod tests {
         let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
         let (head, base) = (revision('a'), revision('b'));
         let Report { checks, comment } = report(
-            &Subject { head: &head, base: &base, gates: &gates, lacking: &Lacking::new(), seen: None },
+            &Subject {
+                head: &head,
+                base: &base,
+                gates: &gates,
+                lacking: &Lacking::new(),
+                rules: &Rules::default(),
+                seen: None,
+            },
             &outlooks,
             &[],
         );
@@ -447,7 +458,14 @@ mod tests {
             .collect();
         insta::assert_snapshot!(format!("{}\n\n{comment}", checks.join("\n")));
         let none = report(
-            &Subject { head: &head, base: &base, gates: &Gates::new(), lacking: &Lacking::new(), seen: None },
+            &Subject {
+                head: &head,
+                base: &base,
+                gates: &Gates::new(),
+                lacking: &Lacking::new(),
+                rules: &Rules::default(),
+                seen: None,
+            },
             &outlooks,
             &[],
         );
@@ -470,6 +488,7 @@ mod tests {
                 base: &revision(base),
                 gates: &gates,
                 lacking: &Lacking::new(),
+                rules: &Rules::default(),
                 seen: None,
             };
             report(&subject, &[outlook(words)], &[]).comment
@@ -497,9 +516,15 @@ mod tests {
         ];
         let revision = Revision::parse(&"a".repeat(40)).unwrap();
         let lacking = Lacking::from([(name("prod"), vec!["@ann".to_owned(), "@org/ops".to_owned()])]);
-        let gates = Gates::new();
-        let subject =
-            Subject { head: &revision, base: &revision, gates: &gates, lacking: &lacking, seen: None };
+        let (gates, rules) = (Gates::new(), Rules::default());
+        let subject = Subject {
+            head: &revision,
+            base: &revision,
+            gates: &gates,
+            lacking: &lacking,
+            rules: &rules,
+            seen: None,
+        };
         let Report { checks, comment } = report(&subject, &outlooks, &[]);
         let told = |name: &str| {
             let check = checks.iter().find(|check| check.name == name).unwrap();
@@ -511,5 +536,47 @@ mod tests {
         assert_eq!(told("naksha/plan: prod"), (CheckState::Waits, waits));
         assert_eq!(told(AGGREGATE), (CheckState::Waits, "waits for an approval, see prod".to_owned()));
         assert!(!comment.contains("@ann"), "nobody is called: {comment}");
+    }
+    #[test]
+    fn changed_rules_stand_open_and_do_nothing_else() {
+        let name = |text: String| EnvironmentName::parse(&text).unwrap();
+        let outlook = Outlook {
+            environment: name("prod".to_owned()),
+            prospect: Prospect::Plan {
+                document: Box::new(PlanDocument::of(&Plan::empty(&name("prod".to_owned())))),
+                live: true,
+            },
+            later: None,
+        };
+        let (head, gates, lacking) =
+            (Revision::parse(&"a".repeat(40)).unwrap(), Gates::new(), Lacking::new());
+        let told = |rules: &Rules| {
+            let subject =
+                Subject { head: &head, base: &head, gates: &gates, lacking: &lacking, rules, seen: None };
+            report(&subject, std::slice::from_ref(&outlook), &[]).comment
+        };
+        assert!(!told(&Rules::default()).contains("Changes the rules"));
+
+        let line = "owners: has to approve: @org/platform, </details> <b> → nobody".to_owned();
+        let one = Rules {
+            everywhere: vec!["unreviewed: hold → apply".to_owned()],
+            environments: BTreeMap::from([(name("prod".to_owned()), vec![line.clone()])]),
+        };
+        let comment = told(&one);
+        let expected = "\n**Changes the rules** (this change is judged by the old ones)\n\n\
+            - everywhere: unreviewed: hold → apply\n\
+            - prod: owners: has to approve: @\u{200b}org/platform, &lt;/details&gt; &lt;b&gt; → nobody\n\n|";
+        assert!(comment.contains(expected), "{comment}");
+
+        // Every one of many is seen, and the plan is still there.
+        let many = (0..8).map(|at| (name(format!("prod-{at}")), vec![line.clone(); 21])).collect();
+        let comment = told(&Rules { environments: many, ..one });
+        for at in 0..8 {
+            assert!(comment.contains(&format!("- prod-{at}: owners")), "{comment}");
+        }
+        assert!(comment.contains("- More than fits here"), "{comment}");
+        assert!(comment.contains("| prod | 0 | 0 |"), "{comment}");
+        let (_, rest) = comment.split_once("**Changes the rules**").unwrap();
+        assert!(rest.split_once("| Environment").unwrap().0.len() <= 4_000, "{rest}");
     }
 }

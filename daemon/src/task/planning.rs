@@ -15,8 +15,8 @@ use super::hosting::{Hosting, HostingError};
 use crate::git::{GitError, RefName};
 use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
-    AGGREGATE, Change, Gates, Lacking, Proposal, Proposed, Report, Seen, Subject, bases, begun, conflict,
-    head_of, outlook, promotions, propose, report, shown,
+    AGGREGATE, Change, Gates, Lacking, Proposal, Proposed, Report, Rules, Seen, Subject, bases, begun,
+    changed_rules, conflict, head_of, outlook, promotions, propose, report, shown,
 };
 
 /// No forge cuts a summary to fewer bytes.
@@ -52,8 +52,8 @@ impl Hosting {
         let (head, base) = (&change.head, change.base.head());
         let proposal = match proposed {
             Proposed::Conflicts(paths) => {
-                let (gates, lacking) = (Gates::new(), Lacking::new());
-                let subject = Subject { head, base, gates: &gates, lacking: &lacking, seen };
+                let (gates, lacking, rules) = (Gates::new(), Lacking::new(), Rules::default());
+                let subject = Subject { head, base, gates: &gates, lacking: &lacking, rules: &rules, seen };
                 let report = conflict(&subject, &paths);
                 let (plans, promotions, applied) = (Vec::new(), Vec::new(), Applied::new());
                 return Ok(Planned { report, plans, applied, promotions, gates, approvals: None });
@@ -70,7 +70,8 @@ impl Hosting {
             Some(pull) => self.approvals(pull, &proposal.base.loaded.definitions, &mut plans).await?,
             None => Approvals::default(),
         };
-        let subject = Subject { head, base, gates: &gates, lacking: &lacking, seen };
+        let rules = changed_rules(&proposal.base.loaded.definitions, &proposal.merged.loaded.definitions);
+        let subject = Subject { head, base, gates: &gates, lacking: &lacking, rules: &rules, seen };
         let report = report(&subject, &outlooks, &new_errors(&proposal));
         applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
         Ok(Planned { report, plans, applied, promotions, gates, approvals })
