@@ -11,26 +11,44 @@ use naksha_environments::repository::Definitions;
 use naksha_executor::port::forge::Approval;
 use naksha_executor::port::review::{Approved, Ask, Asked, ShownPlan};
 
+use super::rules::Rules;
+
 /// What is still waited for, in words of one clause: by environment.
 pub type Lacking = BTreeMap<EnvironmentName, String>;
 
-/// Whose approval a change needs, by what rules its base. Where nobody can read who it is, somebody's all the same.
-pub fn asks(base: &Definitions, plans: &[ShownPlan]) -> Vec<Ask> {
+/// Whose approval a change needs, by what rules its base: for what it does to an environment, and for what it changes of the rules that
+/// judge it there. Where nobody can read who that is, somebody's all the same.
+pub fn asks(base: &Definitions, plans: &[ShownPlan], rules: &Rules) -> Vec<Ask> {
     let is_unknown = base.repository.is_none() && base.broken.repository;
-    let ask = |plan: &ShownPlan| {
-        let owners = base.repository.as_ref().and_then(|repository| repository.owners.get(&plan.environment));
-        let approvers = owners.map(|owners| owners.approve.clone()).unwrap_or_default();
-        let environment = plan.environment.clone();
-        let is_asked = is_unknown || !approvers.is_empty();
-        is_asked.then(|| Ask { environment, approvers, content: content(&plan.actions) })
+    let owners = base.repository.as_ref().map(|repository| &repository.owners);
+    let actions: BTreeMap<_, _> = plans.iter().map(|plan| (&plan.environment, &plan.actions)).collect();
+    let named = owners.into_iter().flat_map(|owners| owners.keys());
+    let environments: BTreeSet<_> =
+        actions.keys().copied().chain(named).chain(rules.environments.keys()).collect();
+    let ask = |environment: &EnvironmentName| {
+        let own = owners.and_then(|owners| owners.get(environment));
+        let approvers = own.map(|own| own.approve.clone()).unwrap_or_default();
+        let actions = actions.get(environment).copied().filter(|actions| !actions.is_empty());
+        let rules = rules.of(environment);
+        let is_asked = (is_unknown || !approvers.is_empty()) && (actions.is_some() || !rules.is_empty());
+        let environment = environment.clone();
+        is_asked.then(|| Ask {
+            environment,
+            approvers,
+            content: content(actions.into_iter().flatten(), &rules),
+        })
     };
-    plans.iter().filter(|plan| !plan.actions.is_empty()).filter_map(ask).collect()
+    environments.into_iter().filter_map(ask).collect()
 }
 
-fn content(actions: &BTreeSet<Digest>) -> Digest {
+fn content<'a>(actions: impl IntoIterator<Item = &'a Digest>, rules: &[&str]) -> Digest {
     let mut hasher = Hasher::new("naksha/asked");
     for action in actions {
         hasher.add(action.as_bytes());
+    }
+    hasher.add("rules");
+    for rule in rules {
+        hasher.add(rule);
     }
     hasher.finish()
 }
@@ -90,8 +108,12 @@ mod tests {
     }
 
     fn ask(environment: &str, actions: &[&str]) -> Ask {
-        let actions = actions.iter().map(|name| Digest::of_bytes(name.as_bytes())).collect();
-        Ask { environment: name(environment), approvers: vec!["@ann".to_owned()], content: content(&actions) }
+        let actions: Vec<_> = actions.iter().map(|name| Digest::of_bytes(name.as_bytes())).collect();
+        Ask {
+            environment: name(environment),
+            approvers: vec!["@ann".to_owned()],
+            content: content(&actions, &[]),
+        }
     }
 
     fn ann(review: u64, head: char) -> Approval {
@@ -135,11 +157,15 @@ mod tests {
         };
         let plans = [plan("dev", &[]), plan("prod", &["one"])];
         let mut base = Definitions::default();
-        assert!(asks(&base, &plans).is_empty());
+        assert!(asks(&base, &plans, &Rules::default()).is_empty());
         base.broken.repository = true;
-        let asked = asks(&base, &plans);
+        let asked = asks(&base, &plans, &Rules::default());
         assert_eq!(asked.iter().map(|ask| ask.environment.as_str()).collect::<Vec<_>>(), ["prod"]);
         assert!(waits_for(&asked[0], &BTreeSet::new()).contains("cannot be read"));
+        let rules = Rules { everywhere: vec!["unreviewed: hold → apply".to_owned()], ..Rules::default() };
+        let with_rules = asks(&base, &plans, &rules);
+        assert_eq!(with_rules.len(), 2, "what judges dev is changed, too: {with_rules:?}");
+        assert_ne!(with_rules[1].content, asked[0].content);
         let unreadable = ["@org/ops".to_owned()].into();
         let ask = Ask { approvers: vec!["@ann".to_owned(), "@org/ops".to_owned()], ..asked[0].clone() };
         let words = "waits for an approval by @ann or @org/ops (the forge does not say who is in @org/ops)";

@@ -13,6 +13,7 @@ mod names;
 mod outlook;
 mod proposal;
 mod report;
+mod rules;
 mod sequel;
 
 pub use approval::{Lacking, about, approved, asks, waits_for};
@@ -21,4 +22,5 @@ pub use names::{AGGREGATE, Meant, meant};
 pub use outlook::{Outlook, Prospect, outlook, shown};
 pub use proposal::{Base, Change, Proposal, Proposed, bases, head_of, promotions, propose};
 pub use report::{Gates, MARKER, Report, Seen, Subject, begun, conflict, cut, is_said, report};
+pub use rules::{Rules, changed_rules};
 pub use sequel::{Fate, HELD, call, call_is_over, call_marker, fate, sequel};

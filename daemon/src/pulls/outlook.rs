@@ -334,7 +334,7 @@ fn planned(base: Option<&Side>, merged: &Side, live: Option<Live>, findings: &Fi
     Planned { plan, document, live }
 }
 
-/// As the change would have it, with the target, guards and windows of the base.
+/// As the change would have it, with the target of the base, and with everything that guards it.
 fn judged_by(base: Option<&Side>, merged: &Environment) -> Environment {
     let mut environment = merged.clone();
     if let Some(base) = base {
@@ -342,6 +342,9 @@ fn judged_by(base: Option<&Side>, merged: &Environment) -> Environment {
         environment.guards = base.environment.guards;
         environment.windows.clone_from(&base.environment.windows);
         environment.gates.clone_from(&base.environment.gates);
+        // They make rules stricter.
+        environment.production = base.environment.production;
+        environment.sealed = base.environment.sealed;
     }
     environment
 }

@@ -9,17 +9,18 @@ use naksha_environments::wire::{DiagnosticDocument, HoldDocument, PlanDocument};
 use naksha_executor::port::forge::{Annotation, Check, CheckState};
 use naksha_policies::{Gate, GateState, GateVerdict};
 use naksha_renderer::present::{
-    COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, inline, markdown, preview,
+    COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, markdown, preview, prose,
 };
 
 use super::approval::Lacking;
 use super::names::{self, AGGREGATE};
 use super::outlook::{Outlook, Prospect, UNAFFECTED};
+use super::rules::{self, Rules};
 
 /// By this line our comment is known among those of one author. Part of the contract with comments of earlier versions.
 pub const MARKER: &str = "<!-- naksha: report -->";
-/// Bytes of the comment that are not the plans': head, list of environments, foot.
-const FRAME: usize = 8_000;
+/// Bytes of the comment that are not the plans': head, list of environments, changed rules, foot.
+const FRAME: usize = 12_000;
 /// Bytes of what comes later, of which nobody has to decide anything yet.
 const PREVIEW: usize = 12_000;
 /// Bytes of a plan in the text of a check: what GitHub takes in its two fields, less what a page costs.
@@ -49,6 +50,8 @@ pub struct Subject<'a> {
     pub gates: &'a Gates,
     /// Whose approval is waited for.
     pub lacking: &'a Lacking,
+    /// Which rules it changes.
+    pub rules: &'a Rules,
     /// Of a merge queue: what its pull request showed. Nothing further may come of it.
     pub seen: Option<&'a Seen>,
 }
@@ -343,13 +346,10 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
             CheckState::Waits => ":hourglass:",
             CheckState::Failed => ":x:",
         };
-        text.push_str(&format!(
-            "- {sign} **{}**: {}\n",
-            one.environment,
-            inline(&cut(&one.words, MAX_WORDS))
-        ));
+        text.push_str(&format!("- {sign} **{}**: {}\n", one.environment, prose(&cut(&one.words, MAX_WORDS))));
     }
     text.push_str(&gate_lines(subject.gates));
+    text.push_str(&rules::section(subject.rules));
     if !errors.is_empty() {
         let documents = DiagnosticDocument::all(errors);
         let told = cut(&diagnostics(&documents, Style::new(false)), MAX_DIAGNOSTICS);
@@ -377,7 +377,7 @@ fn gate_lines(gates: &Gates) -> String {
                 GateState::Waits { .. } => ":hourglass:",
                 GateState::Shut => ":x:",
             };
-            let words = inline(&cut(&clean_line(words), MAX_WORDS));
+            let words = prose(&cut(&clean_line(words), MAX_WORDS));
             text.push_str(&format!("| {sign} {} | {words} |\n", gate.word()));
         }
     }
@@ -402,116 +402,4 @@ pub fn cut(text: &str, bytes: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use naksha_environments::plan::Plan;
-
-    use super::*;
-
-    #[test]
-    fn a_promotion_tells_its_gates_and_none_is_silent() {
-        let name = |text| EnvironmentName::parse(text).unwrap();
-        let verdict = |gate, state, words: &str| GateVerdict { gate, state, words: words.to_owned() };
-        let gates = Gates::from([(
-            name("staging"),
-            [
-                verdict(Gate::Order, GateState::Open, "dev runs it and is well"),
-                verdict(
-                    Gate::Soak,
-                    GateState::Waits { until: None },
-                    "30m are over at 2030-06-01 12:30Z, if dev stays well",
-                ),
-                verdict(Gate::Verify, GateState::Open, "none is asked for"),
-                verdict(Gate::Window, GateState::Open, "open | <b> @everybody"),
-            ],
-        )]);
-        let outlooks = [
-            Outlook {
-                environment: name("dev"),
-                prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
-                later: None,
-            },
-            Outlook {
-                environment: name("staging"),
-                prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
-                later: None,
-            },
-        ];
-        let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
-        let (head, base) = (revision('a'), revision('b'));
-        let Report { checks, comment } = report(
-            &Subject { head: &head, base: &base, gates: &gates, lacking: &Lacking::new(), seen: None },
-            &outlooks,
-            &[],
-        );
-        let checks: Vec<_> = checks
-            .iter()
-            .map(|check| format!("{}: {:?}: {}", check.name, check.state, check.summary))
-            .collect();
-        insta::assert_snapshot!(format!("{}\n\n{comment}", checks.join("\n")));
-        let none = report(
-            &Subject { head: &head, base: &base, gates: &Gates::new(), lacking: &Lacking::new(), seen: None },
-            &outlooks,
-            &[],
-        );
-        let says_none = |check: &&Check| check.summary == "not a promotion";
-        assert_eq!(none.checks.iter().filter(says_none).count(), Gate::ALL.len());
-        assert_eq!(none.checks.last().map(|check| check.name.as_str()), Some(AGGREGATE));
-    }
-
-    #[test]
-    fn another_base_alone_is_no_news() {
-        let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
-        let (gates, outlook) = (Gates::new(), |words: &str| Outlook {
-            environment: EnvironmentName::parse("dev").unwrap(),
-            prospect: Prospect::Nothing(words.to_owned()),
-            later: None,
-        });
-        let told = |head, base, words| {
-            let subject = Subject {
-                head: &revision(head),
-                base: &revision(base),
-                gates: &gates,
-                lacking: &Lacking::new(),
-                seen: None,
-            };
-            report(&subject, &[outlook(words)], &[]).comment
-        };
-        let comment = told('a', 'b', UNAFFECTED);
-        assert!(is_said(&comment, &comment) && is_said(comment.trim_end(), &comment));
-        assert!(is_said(&comment, &told('a', 'c', UNAFFECTED)));
-        assert!(!is_said(&comment, &told('c', 'b', UNAFFECTED)), "another head");
-        assert!(!is_said(&comment, &told('a', 'b', "it has no definition")), "something else comes of it");
-        assert!(!is_said("words", &comment) && !is_said("", &comment));
-    }
-
-    #[test]
-    fn what_comes_later_and_whose_word_is_waited_for_is_said() {
-        let name = |text| EnvironmentName::parse(text).unwrap();
-        let document = |text| Box::new(PlanDocument::of(&Plan::empty(&name(text))));
-        let changed = Prospect::Plan { document: document("prod"), live: true };
-        let outlooks = [
-            Outlook {
-                environment: name("staging"),
-                prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
-                later: Some(document("staging")),
-            },
-            Outlook { environment: name("prod"), prospect: changed, later: None },
-        ];
-        let revision = Revision::parse(&"a".repeat(40)).unwrap();
-        let lacking = Lacking::from([(name("prod"), "waits for an approval by @ann or @org/ops".to_owned())]);
-        let gates = Gates::new();
-        let subject =
-            Subject { head: &revision, base: &revision, gates: &gates, lacking: &lacking, seen: None };
-        let Report { checks, comment } = report(&subject, &outlooks, &[]);
-        let told = |name: &str| {
-            let check = checks.iter().find(|check| check.name == name).unwrap();
-            (check.state, check.summary.clone())
-        };
-        let later = "nothing now; reaches staging by promotion".to_owned();
-        assert_eq!(told("naksha/plan: staging"), (CheckState::Passed, later));
-        let waits = "no changes; waits for an approval by @ann or @org/ops".to_owned();
-        assert_eq!(told("naksha/plan: prod"), (CheckState::Waits, waits));
-        assert_eq!(told(AGGREGATE), (CheckState::Waits, "waits for an approval, see prod".to_owned()));
-        assert!(!comment.contains("@ann"), "nobody is called: {comment}");
-    }
-}
+mod tests;

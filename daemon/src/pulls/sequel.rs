@@ -8,7 +8,7 @@ use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::moment::to_the_second;
 use naksha_environments::status::{EnvironmentStatus, State};
 use naksha_environments::wire::PlanDocument;
-use naksha_renderer::present::{COMMENT_BUDGET, clean_line, code, inline, markdown};
+use naksha_renderer::present::{COMMENT_BUDGET, clean_line, code, markdown, prose};
 
 use super::report::{MARKER, cut};
 
@@ -75,7 +75,7 @@ pub fn sequel(commit: &Revision, fates: &BTreeMap<EnvironmentName, Fate>, shown:
                 (":x:", why.first().map_or((*what).to_owned(), |why| format!("{what}: {why}")))
             }
         };
-        text.push_str(&format!("- {sign} **{environment}**: {}\n", inline(&cut(&words, MAX_WORDS))));
+        text.push_str(&format!("- {sign} **{environment}**: {}\n", prose(&cut(&words, MAX_WORDS))));
     }
     if !shown.is_empty() {
         let plans = markdown(shown, COMMENT_BUDGET - FRAME);
@@ -97,7 +97,7 @@ pub fn call(environment: &EnvironmentName, fate: &Fate) -> Option<String> {
     let mut text = format!("{}\n### naksha: {environment} is {what}\n\n", call_marker(environment));
     text.push_str("This was merged, and it needs a person before it goes on:\n\n");
     for reason in why.iter().take(MAX_REASONS) {
-        text.push_str(&format!("- {}\n", inline(&cut(&clean_line(reason), MAX_WORDS))));
+        text.push_str(&format!("- {}\n", prose(&cut(&clean_line(reason), MAX_WORDS))));
     }
     if why.len() > MAX_REASONS {
         text.push_str(&format!("- and {} more\n", why.len() - MAX_REASONS));

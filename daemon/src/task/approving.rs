@@ -9,7 +9,7 @@ use naksha_executor::port::review::{Approved, Ask, ShownPlan};
 use tracing::warn;
 
 use super::hosting::{Hosting, HostingError};
-use crate::pulls::{Lacking, about, approved, asks, waits_for};
+use crate::pulls::{Lacking, Rules, about, approved, asks, waits_for};
 
 /// What was found about approvals.
 #[derive(Debug, Default)]
@@ -24,14 +24,14 @@ pub(super) struct Approvals {
 type Members = BTreeMap<(String, String), Option<bool>>;
 
 impl Hosting {
-    /// Who has to approve of these plans, and who has not. `base`: what rules.
+    /// Who has to approve of these plans, and who has not. `rules`: what is changed of those of the base.
     pub(super) async fn approvals(
         &self,
         pull: &Pull,
-        base: &Definitions,
+        (base, rules): (&Definitions, &Rules),
         plans: &[ShownPlan],
     ) -> Result<Approvals, HostingError> {
-        let asks = asks(base, plans);
+        let asks = asks(base, plans, rules);
         if asks.is_empty() {
             return Ok(Approvals::default());
         }

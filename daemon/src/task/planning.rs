@@ -15,8 +15,8 @@ use super::hosting::{Hosting, HostingError};
 use crate::git::{GitError, RefName};
 use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
-    AGGREGATE, Change, Gates, Lacking, Proposal, Proposed, Report, Seen, Subject, bases, begun, conflict,
-    head_of, outlook, promotions, propose, report, shown,
+    AGGREGATE, Change, Gates, Lacking, Proposal, Proposed, Report, Rules, Seen, Subject, bases, begun,
+    changed_rules, conflict, head_of, outlook, promotions, propose, report, shown,
 };
 
 /// No forge cuts a summary to fewer bytes.
@@ -62,8 +62,8 @@ impl Hosting {
         let (head, base) = (&change.head, change.base.head());
         let proposal = match proposed {
             Proposed::Conflicts(paths) => {
-                let (gates, lacking) = (Gates::new(), Lacking::new());
-                let subject = Subject { head, base, gates: &gates, lacking: &lacking, seen };
+                let (gates, lacking, rules) = (Gates::new(), Lacking::new(), Rules::default());
+                let subject = Subject { head, base, gates: &gates, lacking: &lacking, rules: &rules, seen };
                 let report = conflict(&subject, &paths);
                 let (plans, promotions, applied) = (Vec::new(), Vec::new(), Applied::new());
                 let (asks, approvals) = (Vec::new(), None);
@@ -77,11 +77,13 @@ impl Hosting {
         let mut applied = self.applied(all).await?;
         let outlooks = outlook(&self.shared, &self.feed, &proposal).await;
         let plans = shown(&outlooks);
+        let ruling = &proposal.base.loaded.definitions;
+        let rules = changed_rules(ruling, &proposal.merged.loaded.definitions);
         let Approvals { asks, said: approvals, lacking } = match whose {
-            Whose::Pull(pull) => self.approvals(pull, &proposal.base.loaded.definitions, &plans).await?,
+            Whose::Pull(pull) => self.approvals(pull, (ruling, &rules), &plans).await?,
             Whose::Queue { lacking, .. } => Approvals { lacking: lacking.clone(), ..Approvals::default() },
         };
-        let subject = Subject { head, base, gates: &gates, lacking: &lacking, seen };
+        let subject = Subject { head, base, gates: &gates, lacking: &lacking, rules: &rules, seen };
         let report = report(&subject, &outlooks, &new_errors(&proposal));
         applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
         Ok(Planned { report, plans, asks, applied, promotions, gates, approvals })

@@ -21,6 +21,29 @@ pub fn inline(text: &str) -> String {
     format!("{}{sign}{}", &text[..digits], &text[digits..])
 }
 
+/// As [`inline`], for sentences of ours: what stands in back-ticks is code. What it is may come from outside, and does nothing.
+pub fn prose(text: &str) -> String {
+    let text = clean_line(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    // One without a partner is a back-tick, and nothing in between is no code.
+    let is_paired = parts.len() % 2 == 1 && parts.iter().skip(1).step_by(2).all(|part| !part.is_empty());
+    if !is_paired {
+        return inline(&text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for (at, part) in parts.into_iter().enumerate() {
+        if at % 2 == 1 {
+            out.push_str(&code(part));
+            continue;
+        }
+        let words = inline(part);
+        out.extend((at > 0 && part.starts_with(' ')).then_some(' '));
+        out.push_str(&words);
+        out.extend((!words.is_empty() && part.ends_with(' ')).then_some(' '));
+    }
+    out
+}
+
 /// Text inside an HTML element, where Markdown is not read.
 pub(super) fn html(text: &str) -> String {
     escaped(text, |_| false)
@@ -128,6 +151,21 @@ mod tests {
             ("3 of 4", "3 of 4"),
         ] {
             assert_eq!(inline(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_back_ticks_is_code() {
+        for (text, expected) in [
+            ("write `naksha ack 12 --reason …`, or *not*", r"write `naksha ack 12 --reason …`, or \*not\*"),
+            ("`a` `b`", "`a` `b`"),
+            ("unit `@org/x` goes", "unit `@\u{200b}org/x` goes"),
+            ("one ` alone", r"one \` alone"),
+            ("``", r"\`\`"),
+            ("a `<b>` <c>", "a `<b>` &lt;c&gt;"),
+            ("no code", "no code"),
+        ] {
+            assert_eq!(prose(text), expected, "{text}");
         }
     }
 

@@ -4,7 +4,8 @@ use naksha_environments::wire::{ActionDocument, PlanDocument};
 
 use super::clean::clean_line;
 use super::diagnostics::diagnostics;
-use super::escape::{cell_code, code, fence, fenced_line, html, inline};
+use super::escape::{cell_code, code, fence, fenced_line, html, inline, prose};
+use super::gains::gains;
 use super::left::left_details;
 use super::lines::{
     Detail, Line, Open, action_lines, by_unit, finding_lines, is_settled, plural, settled, untouched,
@@ -24,7 +25,7 @@ const WIDTH: usize = 160;
 const SHORT_ID: usize = 12;
 
 /// One comment for the plans of a change, at most `budget` bytes long. Deletions, lost data, refused conflicts,
-/// blocking findings and held plans stand open; everything else is folded.
+/// blocking findings, held plans and gained rights stand open; everything else is folded.
 pub fn markdown(plans: &[PlanDocument], budget: usize) -> String {
     let mut page = Page::new(budget);
     table(&mut page, plans);
@@ -165,21 +166,24 @@ fn attention(plan: &PlanDocument, earlier: &[PlanDocument]) -> Vec<Item> {
             .as_ref()
             .map(|place| format!(" at {}", code(&place.to_string())))
             .unwrap_or_default();
-        let fix = finding.fix.as_deref().map(|fix| format!(". Fix: {}", inline(fix))).unwrap_or_default();
-        let (rule, message) = (code(&finding.rule), inline(&finding.message));
+        let fix = finding.fix.as_deref().map(|fix| format!(". Fix: {}", prose(fix))).unwrap_or_default();
+        let (rule, message) = (code(&finding.rule), prose(&finding.message));
         items.push(item(false, format!(": {rule}{subject}: {message}{place}{fix}")));
     }
-    items.extend(open.told_lines().map(|told| item(false, format!(": {}", inline(&told)))));
+    items.extend(open.told_lines().map(|told| item(false, format!(": {}", prose(&told)))));
     for hold in plan.decision.iter().flat_map(|decision| &decision.holds) {
-        let words = format!(" is held: {}. To go on: {}", inline(&hold.message), inline(&hold.lift));
+        let words = format!(" is held: {}. To go on: {}", prose(&hold.message), prose(&hold.lift));
         items.push(item(false, words));
     }
     let errors = plan.diagnostics.iter().filter(|found| found.is_error());
     items.extend(errors.map(|found| {
         let place =
             found.place.as_ref().map(|place| format!(" at {}", code(&place.to_string()))).unwrap_or_default();
-        item(false, format!(": {}: {}{place}", code(&found.code), inline(&found.message)))
+        item(false, format!(": {}: {}{place}", code(&found.code), prose(&found.message)))
     }));
+    // After everything that stops it or loses something, and so out of nothing's way.
+    let own = plan.actions.iter().filter(|action| !action.from_base);
+    items.extend(own.filter_map(gains).map(|words| item(false, words)));
     items
 }
 

@@ -9,7 +9,7 @@ const FILE: &str = "environments/dev/environment.yaml";
 
 impl Site {
     /// A direct push, which is held.
-    pub(crate) fn pushed(&self, daemon: &DaemonProcess, from: u32, to: u32) -> Value {
+    fn pushed(&self, daemon: &DaemonProcess, from: u32, to: u32) -> Value {
         let repository = &self.installation.repository;
         must(self.forged.pull(repository.folder(), "main"));
         let commit =
@@ -19,7 +19,7 @@ impl Site {
     }
 
     /// What the bot answers, once it says something that fits.
-    pub(crate) fn await_answer(&self, number: u64, words: &str) {
+    fn await_answer(&self, number: u64, words: &str) {
         self.await_said(number, words, |text| text.contains(words));
     }
 }

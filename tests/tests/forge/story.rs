@@ -8,6 +8,7 @@ use crate::promotions::{TEMPLATE, three};
 use crate::site::{MARKER, Site};
 
 const HAND: &str = "`@everybody` <b>";
+const FILE: &str = "environments/dev/environment.yaml";
 const ORDER: [&str; 3] = ["dev", "staging", "prod"];
 
 impl Site {
@@ -24,6 +25,18 @@ impl Site {
             status["applied"] == source && status["state"] == "synced"
         });
         number
+    }
+
+    fn propose_from_fork(&self, daemon: &DaemonProcess) {
+        let (forged, repository) = (&self.forged, &self.installation.repository);
+        must(forged.branch(repository.folder(), "theirs", "main"));
+        let head = repository.edit(FILE, "replicas: 2", "replicas: 7").commit("more");
+        must(forged.push_to_fork(repository.folder(), "theirs", &forged.reader));
+        let from = format!("{}:theirs", forged.reader.login);
+        let number = must(forged.open_into(&forged.reader, &from, "main", "more"));
+        self.await_comment(daemon, number, &head);
+        let words = self.await_check(&head, "naksha/plan: dev", "success");
+        assert_eq!(words, "1 to update (compared with the base only)");
     }
 
     /// Takes back the newest commit of the trunk by a pull request; its number.
@@ -67,19 +80,16 @@ fn a_change_goes_from_a_branch_to_prod_and_back() {
     site.await_check(&head, "naksha", "success");
 
     // A stranger proposes something, and is told what it would change of what Git says.
-    must(forged.branch(repository.folder(), "theirs", "main"));
-    let file = "environments/dev/environment.yaml";
-    let theirs = repository.edit(file, "replicas: 2", "replicas: 7").commit("more");
-    must(forged.push_to_fork(repository.folder(), "theirs", &forged.reader));
-    let from = format!("{}:theirs", forged.reader.login);
-    let fork = must(forged.open_into(&forged.reader, &from, "main", "more"));
-    site.await_comment(&daemon, fork, &theirs);
-    let words = site.await_check(&theirs, "naksha/plan: dev", "success");
-    assert_eq!(words, "1 to update (compared with the base only)");
+    site.propose_from_fork(&daemon);
 
     // It is merged together with something that nobody saw: held, until somebody who may says so where it was merged.
+    daemon.kill();
     let merged = site.merge(number, "squash");
-    let waiting = site.pushed(&daemon, 2, 4);
+    must(forged.pull(repository.folder(), "main"));
+    repository.edit(FILE, "replicas: 2", "replicas: 4").commit("in passing");
+    must(forged.push(repository.folder(), "main", &forged.writer));
+    let daemon = site.installation.start();
+    let waiting = daemon.await_state("dev", "held");
     assert_ne!(waiting["control"], merged.as_str());
     let call = "<!-- naksha: call dev -->";
     let said = site.await_said(number, "a call", |text| text.starts_with(call));

@@ -2,10 +2,10 @@
 
 use naksha_environments::wire::{
     AcknowledgementDocument, ActionDocument, ApplyDocument, ChangeDocument, ConflictDocument, CountsDocument,
-    DecisionDocument, FindingDocument, HoldDocument, LeftDocument, LeftFieldDocument, PLAN_VERSION,
-    PictureDocument, PictureEdge, PictureNode, PlaceDocument, PlanDocument, PreconditionsDocument,
-    ReasonDocument, ShownDocument, StandingDocument, StepDocument, StoredPlanDocument, SubjectDocument,
-    WorkflowChangeDocument,
+    DecisionDocument, EdgeDocument, FindingDocument, GrantDocument, HoldDocument, LeftDocument,
+    LeftFieldDocument, PLAN_VERSION, PictureDocument, PictureEdge, PictureNode, PlaceDocument, PlanDocument,
+    PreconditionsDocument, ReasonDocument, ShownDocument, StandingDocument, StepDocument, StoredPlanDocument,
+    SubjectDocument, WorkflowChangeDocument,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -59,12 +59,13 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 fn subject() -> impl Strategy<Value = SubjectDocument> {
-    (hostile(), hostile(), prop::option::of(hostile())).prop_map(|(kind, name, namespace)| SubjectDocument {
-        group: String::new(),
-        kind,
-        namespace,
-        name,
-    })
+    // Of some kinds more is said.
+    let kinds = prop_oneof![
+        3 => hostile().prop_map(|kind| (String::new(), kind)),
+        1 => Just(("rbac.authorization.k8s.io".to_owned(), "ClusterRole".to_owned())),
+    ];
+    (kinds, hostile(), prop::option::of(hostile()))
+        .prop_map(|((group, kind), name, namespace)| SubjectDocument { group, kind, namespace, name })
 }
 
 fn shown() -> impl Strategy<Value = Option<ShownDocument>> {
@@ -88,14 +89,21 @@ fn workflow() -> impl Strategy<Value = WorkflowChangeDocument> {
             to: to.clone(),
             change: change.clone(),
         };
+        let gained =
+            |(from, to): &(String, String)| EdgeDocument { from: from.clone(), to: to.clone(), gained: true };
+        let grant = |(kind, name): &(String, String)| GrantDocument {
+            kind: kind.clone(),
+            name: name.clone(),
+            gained: true,
+        };
         let edges = names.iter().map(edge).collect();
         WorkflowChangeDocument {
-            before: None,
+            before: Some(change.clone()),
             after: None,
             nodes: vec![],
-            edges: vec![],
+            edges: names.iter().map(gained).collect(),
             settings: vec![],
-            grants: vec![],
+            grants: names.iter().map(grant).collect(),
             picture: PictureDocument { nodes: names.iter().map(node).collect(), edges },
         }
     })
