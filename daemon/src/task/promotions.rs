@@ -14,6 +14,7 @@ use naksha_environments::ids::Revision;
 use naksha_environments::rendered::Rendered;
 use naksha_environments::source::{Entry, SourceTree, TreePath};
 use naksha_executor::port::forge::{CheckState, FileCommit, ForgeError, NewPull, Pull, PullNumber};
+use naksha_executor::port::review::ShownPull;
 use naksha_executor::port::soak::Soak;
 use naksha_executor::port::store::{EnvironmentRecord, Scope};
 use naksha_policies::{GateState, GateVerdict};
@@ -305,6 +306,10 @@ impl PromotionsTask {
         if shown.iter().any(|pull| pull.merged.is_none() && !is_open(pull.number)) {
             return Ok(());
         }
+        // And by what it was merged into: the lock may be of before.
+        if !self.has_all(case, shown).await? {
+            return Ok(());
+        }
         let (title, text) = self.told(case, candidate).await?;
         // What is left of an earlier one: it was merged or closed, or we were interrupted.
         if forge.branch(&branch).await?.is_some() {
@@ -315,6 +320,24 @@ impl PromotionsTask {
         let number = forge.open(&NewPull { title, text, branch, base }).await?;
         info!(environment = %name, pull = %number, source = candidate.source.short(), "promotion proposed");
         Ok(())
+    }
+
+    /// Whether every merge that we know of, and that somebody waits for, is in the trunk as it is looked at, or in another branch.
+    async fn has_all(&self, case: &Case<'_>, shown: Vec<ShownPull>) -> Result<bool, HostingError> {
+        let merges: Vec<_> =
+            shown.into_iter().filter(|pull| !pull.is_settled).filter_map(|pull| pull.merged).collect();
+        let (mirror, trunk) = (Arc::clone(&self.0.feed.mirror), self.0.feed.trunk());
+        let mut heads = self.0.feed.heads();
+        heads.retain(|name, _| Some(name) != trunk.as_ref());
+        let heads: Vec<_> = heads.into_values().chain([case.control.revision.clone()]).collect();
+        let has_all = move || {
+            let objects = mirror.objects();
+            let is_in = |merge: &Revision, head: &Revision| objects.is_ancestor(merge, head).unwrap_or(false);
+            let has =
+                |merge: &Revision| Ok(objects.has(merge)? && heads.iter().any(|head| is_in(merge, head)));
+            merges.iter().map(has).collect::<Result<Vec<bool>, GitError>>()
+        };
+        Ok(tokio::task::spawn_blocking(has_all).await??.into_iter().all(|has| has))
     }
 
     /// `before`: what the environment would have been with what was proposed until now.

@@ -126,10 +126,10 @@ fn a_change_goes_from_a_branch_to_prod_and_back() {
     site.merge(back, "merge");
     daemon.await_status("prod", "rolled back", |status| status["applied"] == first.as_str());
     assert_eq!(site.who_has("second try"), [true, true, false]);
-    let third = site.change_unit(&daemon, "second try", "third try");
+    let third = site.change_unit(&daemon, "second try", "third");
     site.promote_to(&daemon, "staging", &third, "merge");
     site.promote_to(&daemon, "prod", &third, "merge");
-    assert_eq!(site.who_has("third try"), [true; 3]);
+    assert_eq!(site.who_has("third"), [true; 3]);
     let is_well = |status: &Value| status["state"] == "synced" && status["health"] != "degraded";
     for environment in ORDER {
         daemon.await_status(environment, "well in the end", is_well);

@@ -16,6 +16,9 @@ use crate::starter;
 
 /// What the installation calls it.
 const REPOSITORY: &str = "naksha-infra";
+/// Of dev and staging, as the product's naksha.yaml names them.
+const APPROVERS: [&str; 2] =
+    ["\"@naksha-cloud/developers\", \"@naksha-cloud/platform\"", "\"@naksha-cloud/platform\""];
 /// No webhook reaches a daemon on a laptop: it asks.
 const POLL: &str = "2s";
 const STAGING: &str = "environments/staging/environment.yaml";
@@ -112,6 +115,10 @@ fn lay_out(root: &Path, site: &Site, full_name: &str, token: &Path) -> anyhow::R
     // Nobody waits for half an hour here, and this version runs no workflows.
     repository.edit(STAGING, "soak: 30m", "soak: 5s")?;
     repository.edit(STAGING, "verify: [smoke]", "verify: []")?;
+    // Whoever plays it is alone, and nobody approves of what he proposes himself.
+    for approvers in APPROVERS {
+        repository.edit("naksha.yaml", &format!("approve: [{approvers}]\n      "), "")?;
+    }
     for reference in starter::reference_secrets() {
         let value = format!("demo-{}\n", uuid::Uuid::new_v4().simple());
         scratch.write_secret(&format!("{}/{}", reference.path, reference.field), &value)?;

@@ -1,3 +1,5 @@
+//! Reports on pull requests, in words.
+
 use naksha_environments::plan::Plan;
 
 use super::*;
