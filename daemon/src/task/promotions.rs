@@ -33,6 +33,8 @@ use crate::pulls::{AGGREGATE, head_of};
 
 /// A forge that does not merge is asked again after this: its rules may wait for a person.
 const ASKED_AGAIN: Duration = Duration::from_secs(600);
+/// Between a branch that goes and one of its name.
+const SETTLES: Duration = Duration::from_secs(2);
 /// A lock of ours is a few kilobytes.
 const MAX_LOCK: u64 = 1 << 20;
 
@@ -313,7 +315,7 @@ impl PromotionsTask {
         let (title, text) = self.told(case, candidate).await?;
         // What is left of an earlier one: it was merged or closed, or we were interrupted.
         if forge.branch(&branch).await?.is_some() {
-            forge.delete_branch(&branch).await?;
+            self.drop_branch(&branch).await?;
         }
         forge.commit(&Self::file(case, candidate, Some(case.trunk), &title)).await?;
         let base = case.trunk.to_owned();
@@ -395,8 +397,15 @@ impl PromotionsTask {
             forge.comment(pull.number, &format!("{CLOSED_MARKER}\nClosed: {why}.")).await?;
         }
         forge.close(pull.number).await?;
-        forge.delete_branch(branch).await?;
+        self.drop_branch(branch).await?;
         info!(pull = %pull.number, why, "promotion closed");
+        Ok(())
+    }
+
+    /// A forge hears of that a moment later: what is made under the same name before would be taken for what was deleted.
+    async fn drop_branch(&self, branch: &str) -> Result<(), HostingError> {
+        self.0.forge.delete_branch(branch).await?;
+        tokio::time::sleep(SETTLES).await;
         Ok(())
     }
 

@@ -53,13 +53,15 @@ struct UsualDto {
 }
 
 #[derive(Debug, Deserialize)]
-struct BranchDto {
-    commit: BranchCommitDto,
+struct RefDto {
+    #[serde(rename = "ref")]
+    name: String,
+    object: RefObjectDto,
 }
 
 #[derive(Debug, Deserialize)]
-struct BranchCommitDto {
-    id: String,
+struct RefObjectDto {
+    sha: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,8 +129,12 @@ impl Forge for Gitea {
     }
 
     async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError> {
-        let found: Option<BranchDto> = self.repo.find(&format!("/branches/{}", path_of(name))).await?;
-        found.map(|branch| revision(&branch.commit.id)).transpose()
+        // Of what Git has, and not of its own list: that has a branch as deleted which was made again before it heard of the deletion.
+        let found: Option<Vec<RefDto>> =
+            self.repo.find(&format!("/git/refs/heads/{}", path_of(name))).await?;
+        let is_it = |found: &RefDto| found.name == format!("refs/heads/{name}");
+        let found = found.into_iter().flatten().find(is_it);
+        found.map(|found| revision(&found.object.sha)).transpose()
     }
 
     async fn commit(&self, commit: &FileCommit) -> Result<Revision, ForgeError> {
