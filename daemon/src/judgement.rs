@@ -137,20 +137,25 @@ fn ignored(bench: &Bench<'_>, plan: &Plan) -> Vec<String> {
 /// Those of the store, those in the repository, and what they mean to what is left of a plan that was begun.
 fn acknowledgements(bench: &Bench<'_>, plan: &Plan) -> Vec<Acknowledgement> {
     let files = bench.control.approvals.iter().filter(|approval| bench.refuses(approval).is_none());
-    let files = files.map(|approval| Acknowledgement {
-        plan: approval.plan.clone(),
-        by: approval.by.clone(),
-        reason: approval.reason.clone(),
-        at: None,
-        expires: approval.expires,
-        source: approval.path.to_string(),
-    });
+    let files = files.map(|approval| by_file(approval));
     let mut given: Vec<Acknowledgement> = bench.acknowledgements.iter().cloned().chain(files).collect();
     let left =
         given.iter().filter(|given| given.plan != plan.id && bench.begun.is_left_of(&given.plan, plan));
     let left: Vec<_> = left.map(|given| Acknowledgement { plan: plan.id.clone(), ..given.clone() }).collect();
     given.extend(left);
     given
+}
+
+/// A file's word.
+pub fn by_file(approval: &Approval) -> Acknowledgement {
+    Acknowledgement {
+        plan: approval.plan.clone(),
+        by: approval.by.clone(),
+        reason: approval.reason.clone(),
+        at: None,
+        expires: approval.expires,
+        source: approval.path.to_string(),
+    }
 }
 
 /// The program's version, as plans record it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::{Environment, Follows};
+use naksha_environments::environment::{Approval, Environment, Follows};
 use naksha_environments::facts::Facts;
 use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::Inventory;
@@ -13,7 +13,7 @@ use naksha_environments::object::{Mark, ObjectKey, Observation};
 use naksha_environments::plan::{Plan, PlanId, Preconditions};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::repository::Unreviewed;
-use naksha_environments::verdict::Shown;
+use naksha_environments::verdict::{Acknowledgement, Shown};
 use naksha_environments::wire::{DiagnosticDocument, PlanDocument};
 use naksha_environments::workflow_change::Contexts;
 use naksha_executor::port::review::ShownPlan;
@@ -27,7 +27,7 @@ use naksha_renderer::plan::{
 use super::proposal::{Branched, Proposal};
 use crate::failure::chain;
 use crate::git::{GitError, RefName};
-use crate::judgement::{Base, Begun, Bench, judge, planner};
+use crate::judgement::{Base, Begun, Bench, by_file, judge, planner};
 use crate::looking::LookError;
 use crate::scene::Scene;
 use crate::target::try_out;
@@ -152,8 +152,14 @@ impl Ground {
                 }
             }
         };
+        // I/O: what people said of plans already
+        let given = match self.shared.store.acknowledgements(&self.scope).await {
+            Ok(given) => given,
+            Err(error) => return Prospect::Unknown(chain(&error)),
+        };
         // pure: what to do about it, and what the rules of the base say
-        let planned = tokio::task::spawn_blocking(move || planned(base.as_ref(), &merged, live, &findings));
+        let planned =
+            tokio::task::spawn_blocking(move || planned(base.as_ref(), &merged, live, (given, &findings)));
         let Ok(Planned { plan, mut document, live }) = planned.await else {
             return Prospect::Unknown("planning it ended abnormally; the log has its place".to_owned());
         };
@@ -301,8 +307,15 @@ struct Planned {
     live: Option<Live>,
 }
 
-/// Pure. The plan of the merged side, judged by the base.
-fn planned(base: Option<&Side>, merged: &Side, live: Option<Live>, findings: &FindingCache) -> Planned {
+/// Pure. The plan of the merged side, judged by the base. `given`: words about plans, to which those that the change itself brings are
+/// added.
+fn planned(
+    base: Option<&Side>,
+    merged: &Side,
+    live: Option<Live>,
+    (mut given, findings): (Vec<Acknowledgement>, &FindingCache),
+) -> Planned {
+    given.extend(brought(base, merged));
     let environment = judged_by(base, &merged.environment);
     let preconditions = Preconditions {
         control: Some(merged.control.revision.clone()),
@@ -330,8 +343,20 @@ fn planned(base: Option<&Side>, merged: &Side, live: Option<Live>, findings: &Fi
         None => of_base_alone().unwrap_or_default(),
     };
     let plan = Arc::new(plan);
-    let document = judged(base, merged, &environment, (&plan, of_base.as_ref()), (&inventory, findings));
+    let known = (&*inventory, &given[..], findings);
+    let document = judged(base, merged, &environment, (&plan, of_base.as_ref()), known);
     Planned { plan, document, live }
+}
+
+/// Approval files that the change brings, by whom the base lets: beside those of the base, which are judged with it.
+fn brought(base: Option<&Side>, merged: &Side) -> Vec<Acknowledgement> {
+    let Some(base) = base else { return Vec::new() };
+    let (before, after) = (&base.control.loaded.definitions, &merged.control.loaded.definitions);
+    let owners = before.repository.as_ref().and_then(|rules| rules.owners.get(&merged.environment.name));
+    let may = |by: &String| owners.is_none_or(|owners| owners.acknowledge.contains(by));
+    let is_new = |approval: &&Arc<Approval>| before.approvals.iter().all(|known| known.path != approval.path);
+    let new = after.approvals.iter().filter(is_new).filter(|approval| may(&approval.by));
+    new.map(|approval| by_file(approval)).collect()
 }
 
 /// As the change would have it, with the target of the base, and with everything that guards it.
@@ -354,7 +379,7 @@ fn judged(
     merged: &Side,
     environment: &Environment,
     (plan, of_base): (&Arc<Plan>, Option<&Plan>),
-    (inventory, cache): (&Inventory, &FindingCache),
+    (inventory, acknowledgements, cache): (&Inventory, &[Acknowledgement], &FindingCache),
 ) -> PlanDocument {
     let (begun, now) = (Begun::default(), Timestamp::now());
     // A change never judges itself. Where there is no base, it is judged by what it brings.
@@ -371,7 +396,7 @@ fn judged(
             tree: &base.content.tree,
         }),
         inventory,
-        acknowledgements: &[],
+        acknowledgements,
         applied_approvals: base.map(|base| &*base.control.loaded.definitions.approvals),
         begun: &begun,
         cache,
@@ -400,9 +425,12 @@ fn judged(
         },
         || Plan::empty(&environment.name),
     );
+    let mut counts = judged.acknowledgements;
+    counts.retain(|given| given.counts(&plan.id, now));
     let document = PlanDocument::of(plan)
         .with_verdict(&judged.verdict)
         .with_admission(&admission)
+        .with_acknowledgements(&counts)
         .with_diagnostics(&diagnostics);
     match of_base {
         Some(of_base) => document.with_base(of_base),

@@ -333,6 +333,8 @@ impl CommandsTask {
         let audit = AuditEntry { plan: Some(plan.clone()), ..audit(asked, "ack", reason) };
         shared.store.acknowledge(&handle.scope, &given, &audit).await?;
         handle.poke();
+        // Its report says so.
+        self.0.again.send_if_modified(|again| again.insert(asked.number));
         Ok(Ok(Done::Quietly))
     }
 

@@ -218,6 +218,11 @@ impl PromotionsTask {
     ) -> Result<Option<Candidate>, HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
         let Follows::Promotion { from } = &case.environment.follows else { return Ok(None) };
+        // On its way back: what it gives up is not barred yet.
+        let applied = record.applied.as_ref().map(|applied| &applied.content);
+        if Self::locked(case).is_some_and(|locked| applied != Some(locked) && record.ran.contains(locked)) {
+            return Ok(None);
+        }
         let mut upstreams = Vec::new();
         for name in from {
             let scope = Scope { repository: feed.name().clone(), environment: name.clone() };

@@ -1,9 +1,10 @@
 //! Commands in comments on a real Gitea: carried out for those who may, once, and answered.
 
+use naksha_tests::shop::WEB;
 use naksha_tests::{DaemonProcess, await_true, must};
 use serde_json::Value;
 
-use crate::site::{Site, site, site_with};
+use crate::site::{ENVIRONMENT, Site, WEB_TEMPLATE, site, site_with};
 
 const FILE: &str = "environments/dev/environment.yaml";
 
@@ -89,4 +90,33 @@ fn who_may_is_read_from_the_trunk() {
     daemon.await_status("dev", "at the slip", |status| status["control"] == commit);
     must(site.forged.say(&site.forged.writer, number, "/naksha suspend dev"));
     site.await_answer(number, "Not done: who may is not known: naksha.yaml on the trunk cannot be read.");
+}
+
+#[test]
+fn a_word_for_what_a_pull_request_shows_makes_it_green() {
+    let two = ENVIRONMENT.replace("units: [web]", "units: [web, extra]");
+    let unit = WEB.replace("name: web", "name: extra").replace("web.yaml.tera", "extra.yaml.tera");
+    let template = WEB_TEMPLATE.replace("name: web", "name: extra");
+    let files =
+        [(FILE, two.as_str()), ("units/extra/unit.yaml", &unit), ("units/extra/extra.yaml.tera", &template)];
+    let Some(site) = site_with(&files) else { return };
+    let (forged, repository) = (&site.forged, &site.installation.repository);
+    let owners = format!("trunk: main\n  owners: {{dev: {{acknowledge: [\"@{}\"]}}}}", forged.writer.login);
+    repository.edit("naksha.yaml", "trunk: main", &owners).commit("owners");
+    must(forged.push(repository.folder(), "main", &forged.writer));
+    let daemon = site.begin();
+
+    let head = site.change("less", FILE, "units: [web, extra]", "units: [web]");
+    let number = must(forged.open("less", "less"));
+    let comment = site.await_comment(&daemon, number, &head);
+    assert!(comment.contains("guard-prune-unit"), "{comment}");
+    site.await_check(&head, "naksha", "failure");
+    let (_, rest) = comment.split_once("naksha ack ").expect("it says how to go on");
+    let plan = rest.split(' ').next().unwrap();
+    must(forged.say(&forged.writer, number, &format!("/naksha ack {plan} nobody needs it")));
+    site.await_check(&head, "naksha", "success");
+    assert_eq!(site.await_check(&head, "naksha/plan: dev", "success"), "1 to delete");
+    let commit = site.merge(number, "squash");
+    daemon.await_applied("dev", &commit);
+    assert_eq!(site.installation.objects("dev").len(), 1);
 }
