@@ -287,7 +287,7 @@ fn of_diagnostic(found: &DiagnosticDocument) -> Option<Annotation> {
 }
 
 fn findings(count: usize) -> String {
-    if count == 0 { "no rule objects".to_owned() } else { counted(count, "finding") }
+    if count == 0 { "no rule has an objection".to_owned() } else { counted(count, "finding") }
 }
 
 fn workflows(outlooks: &[Outlook]) -> String {

@@ -172,9 +172,6 @@ impl SequelTask {
 
     /// Sends what is not said like this already.
     async fn say(&self, one: &Merged, told: &Told) -> Result<(), HostingError> {
-        if told.fates.is_empty() {
-            return Ok(());
-        }
         let (number, commit, fates) = (one.number, one.commit.clone(), one.fates.clone());
         let shown = self.0.shared.reviews.shown(self.0.feed.name(), number).await?;
         let text = tokio::task::spawn_blocking(move || {

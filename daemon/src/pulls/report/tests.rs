@@ -125,6 +125,11 @@ fn what_comes_later_and_whose_word_is_waited_for_is_said() {
     assert_eq!(told("naksha/plan: prod"), (CheckState::Waits, waits));
     assert_eq!(told(AGGREGATE), (CheckState::Waits, "waits for an approval, see prod".to_owned()));
     assert!(!comment.contains("@ann"), "nobody is called: {comment}");
+
+    // A queue waits for nobody.
+    let queued = report(&Subject { seen: Some(&Seen::new()), ..subject }, &outlooks, &[]);
+    let sum = queued.checks.iter().find(|check| check.name == AGGREGATE).unwrap();
+    assert_eq!((sum.state, sum.summary.as_str()), (CheckState::Failed, "see prod"));
 }
 #[test]
 fn changed_rules_stand_open_and_do_nothing_else() {
