@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use naksha_environments::digest::{Digest, Hasher};
 use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::repository::Definitions;
+use naksha_environments::source::SourceTree;
 use naksha_executor::port::forge::Approval;
 use naksha_executor::port::review::{Approved, Ask, Asked, ShownPlan};
 
@@ -16,41 +17,78 @@ use super::rules::Rules;
 /// What is still waited for, in words of one clause: by environment.
 pub type Lacking = BTreeMap<EnvironmentName, String>;
 
-/// Whose approval a change needs, by what rules its base: for what it does to an environment, and for what it changes of the rules that
-/// judge it there. Where nobody can read who that is, somebody's all the same.
-pub fn asks(base: &Definitions, plans: &[ShownPlan], rules: &Rules) -> Vec<Ask> {
+/// What a change is, as far as somebody is asked to approve of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Matter<'a> {
+    /// What rules, and says who is asked.
+    pub base: &'a Definitions,
+    pub plans: &'a [ShownPlan],
+    pub rules: &'a Rules,
+    /// What merging gives, with the files that say what rules then.
+    pub merged: &'a SourceTree,
+}
+
+/// Whose approval a change needs: for what it does to an environment, and for what it changes of the rules that judge it there. Where
+/// nobody can read who that is, somebody's all the same.
+pub fn asks(matter: Matter<'_>) -> Vec<Ask> {
+    let Matter { base, plans, rules, merged: _ } = matter;
     let is_unknown = base.repository.is_none() && base.broken.repository;
     let owners = base.repository.as_ref().map(|repository| &repository.owners);
     let actions: BTreeMap<_, _> = plans.iter().map(|plan| (&plan.environment, &plan.actions)).collect();
-    let named = owners.into_iter().flat_map(|owners| owners.keys());
-    let environments: BTreeSet<_> =
-        actions.keys().copied().chain(named).chain(rules.environments.keys()).collect();
+    let defined = base.environments.keys().chain(rules.environments.keys());
+    let environments: BTreeSet<_> = actions.keys().copied().chain(defined).collect();
     let ask = |environment: &EnvironmentName| {
         let own = owners.and_then(|owners| owners.get(environment));
         let approvers = own.map(|own| own.approve.clone()).unwrap_or_default();
         let actions = actions.get(environment).copied().filter(|actions| !actions.is_empty());
-        let rules = rules.of(environment);
-        let is_asked = (is_unknown || !approvers.is_empty()) && (actions.is_some() || !rules.is_empty());
-        let environment = environment.clone();
-        is_asked.then(|| Ask {
-            environment,
-            approvers,
-            content: content(actions.into_iter().flatten(), &rules),
-        })
+        let changes_rules = !rules.of(environment).is_empty();
+        let is_asked = (is_unknown || !approvers.is_empty()) && (actions.is_some() || changes_rules);
+        let content = || content(actions.into_iter().flatten(), environment, matter);
+        is_asked.then(|| Ask { environment: environment.clone(), approvers, content: content() })
     };
     environments.into_iter().filter_map(ask).collect()
 }
 
-fn content<'a>(actions: impl IntoIterator<Item = &'a Digest>, rules: &[&str]) -> Digest {
+/// The lines about rules are cut, and say "changed": what they are about are the files.
+fn content<'a>(
+    actions: impl IntoIterator<Item = &'a Digest>,
+    environment: &EnvironmentName,
+    matter: Matter<'_>,
+) -> Digest {
+    let Matter { base: _, plans: _, rules, merged } = matter;
     let mut hasher = Hasher::new("naksha/asked");
     for action in actions {
         hasher.add(action.as_bytes());
     }
     hasher.add("rules");
-    for rule in rules {
-        hasher.add(rule);
+    let lines = rules.of(environment);
+    for line in &lines {
+        hasher.add(line);
+    }
+    if !lines.is_empty() {
+        let own = format!("environments/{environment}/");
+        let rules = |path: &str| {
+            path == "naksha.yaml"
+                || ["policies/", "health/", &own].iter().any(|folder| path.starts_with(folder))
+        };
+        for (path, entry) in merged.paths().filter(|(path, _)| rules(path.as_str())) {
+            hasher.add(path.as_str());
+            hasher.add(format!("{entry:?}"));
+        }
+    }
+    // Words about plans that it brings: whoever approved before they were there did not see them.
+    hasher.add("words");
+    for word in &rules.acknowledged {
+        hasher.add(word);
     }
     hasher.finish()
+}
+
+/// Nobody can tell what was said until now: whatever that was, it was not about this.
+pub fn unread(asks: &mut [Ask]) {
+    for ask in asks {
+        ask.content = Hasher::new("naksha/unread").part(ask.content.as_bytes()).finish();
+    }
 }
 
 /// What each review is about: as it is known, and of one that is new, what was shown last, if that was of the head that it is about.
@@ -65,31 +103,26 @@ pub fn about(approvals: &[Approval], head: Option<&Revision>, known: &Asked) -> 
     approvals.iter().map(about).collect()
 }
 
-/// Who approved of just this.
-pub fn approved<'a>(
-    ask: &Ask,
-    approvals: &'a [Approval],
-    about: &Approved,
-) -> impl Iterator<Item = &'a Approval> {
-    let counts = |approval: &&Approval| {
-        about.get(&approval.review).and_then(|about| about.get(&ask.environment)) == Some(&ask.content)
-    };
-    approvals.iter().filter(counts).collect::<Vec<_>>().into_iter()
+/// Whether somebody approved of just this.
+pub fn is_about(approval: &Approval, ask: &Ask, about: &Approved) -> bool {
+    about.get(&approval.review).and_then(|about| about.get(&ask.environment)) == Some(&ask.content)
 }
 
-/// `unreadable`: teams of which the forge does not say who is in them.
-pub fn waits_for(ask: &Ask, unreadable: &BTreeSet<String>) -> String {
+/// `is_of_another`: somebody who is asked approved, and of something else. `unreadable`: teams of which the forge does not say who is in
+/// them.
+pub fn waits_for(ask: &Ask, is_of_another: bool, unreadable: &BTreeSet<String>) -> String {
     let Ask { approvers, .. } = ask;
     if approvers.is_empty() {
         return "who has to approve is not known: naksha.yaml on the base cannot be read".to_owned();
     }
     let teams: Vec<&str> =
         approvers.iter().filter(|name| unreadable.contains(*name)).map(String::as_str).collect();
+    let another = if is_of_another { " of what is shown now: the one that there is came before" } else { "" };
     let aside = match &teams[..] {
         [] => String::new(),
         teams => format!(" (the forge does not say who is in {})", teams.join(", ")),
     };
-    format!("waits for an approval by {}{aside}", approvers.join(" or "))
+    format!("waits for an approval by {}{another}{aside}", approvers.join(" or "))
 }
 
 #[cfg(test)]
@@ -108,12 +141,8 @@ mod tests {
     }
 
     fn ask(environment: &str, actions: &[&str]) -> Ask {
-        let actions: Vec<_> = actions.iter().map(|name| Digest::of_bytes(name.as_bytes())).collect();
-        Ask {
-            environment: name(environment),
-            approvers: vec!["@ann".to_owned()],
-            content: content(&actions, &[]),
-        }
+        let content = Digest::of_bytes(actions.join(" ").as_bytes());
+        Ask { environment: name(environment), approvers: vec!["@ann".to_owned()], content }
     }
 
     fn ann(review: u64, head: char) -> Approval {
@@ -123,8 +152,7 @@ mod tests {
     /// Whether one review counts for what is asked now, when this was shown last.
     fn counts(approval: &Approval, now: &Ask, (head, known): (char, &Asked)) -> bool {
         let all = [approval.clone()];
-        let about = about(&all, Some(&revision(head)), known);
-        approved(now, &all, &about).next().is_some()
+        is_about(approval, now, &about(&all, Some(&revision(head)), known))
     }
 
     #[test]
@@ -156,19 +184,34 @@ mod tests {
             document: String::new(),
         };
         let plans = [plan("dev", &[]), plan("prod", &["one"])];
-        let mut base = Definitions::default();
-        assert!(asks(&base, &plans, &Rules::default()).is_empty());
+        let (mut base, merged) =
+            (Definitions::default(), SourceTree::from_texts([("naksha.yaml", "one")]).unwrap());
+        let (none, plans) = (Rules::default(), &plans[..]);
+        let of = |base: &Definitions, rules: &Rules, merged: &SourceTree| {
+            asks(Matter { base, plans, rules, merged })
+        };
+        assert!(of(&base, &none, &merged).is_empty());
         base.broken.repository = true;
-        let asked = asks(&base, &plans, &Rules::default());
-        assert_eq!(asked.iter().map(|ask| ask.environment.as_str()).collect::<Vec<_>>(), ["prod"]);
-        assert!(waits_for(&asked[0], &BTreeSet::new()).contains("cannot be read"));
+        let asked = of(&base, &none, &merged);
+        assert!(waits_for(&asked[0], false, &BTreeSet::new()).contains("cannot be read"));
         let rules = Rules { everywhere: vec!["unreviewed: hold → apply".to_owned()], ..Rules::default() };
-        let with_rules = asks(&base, &plans, &rules);
+        let with_rules = of(&base, &rules, &merged);
         assert_eq!(with_rules.len(), 2, "what judges dev is changed, too: {with_rules:?}");
         assert_ne!(with_rules[1].content, asked[0].content);
+        // The same words about another file are about something else, and so is what brings words of its own.
+        let other = SourceTree::from_texts([("naksha.yaml", "two")]).unwrap();
+        assert_ne!(of(&base, &rules, &other)[1].content, with_rules[1].content);
+        assert_eq!(of(&base, &none, &other)[0].content, asked[0].content);
+        let words = Rules { acknowledged: vec!["a word".to_owned()], ..Rules::default() };
+        assert_ne!(of(&base, &words, &merged)[0].content, asked[0].content);
+        let mut unseen = asked.clone();
+        unread(&mut unseen);
+        assert_ne!(unseen[0].content, asked[0].content);
         let unreadable = ["@org/ops".to_owned()].into();
         let ask = Ask { approvers: vec!["@ann".to_owned(), "@org/ops".to_owned()], ..asked[0].clone() };
         let words = "waits for an approval by @ann or @org/ops (the forge does not say who is in @org/ops)";
-        assert_eq!(waits_for(&ask, &unreadable), words);
+        assert_eq!(waits_for(&ask, false, &unreadable), words);
+        let again = waits_for(&ask, true, &BTreeSet::new());
+        assert!(again.ends_with("of what is shown now: the one that there is came before"), "{again}");
     }
 }

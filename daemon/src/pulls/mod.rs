@@ -16,7 +16,7 @@ mod report;
 mod rules;
 mod sequel;
 
-pub use approval::{Lacking, about, approved, asks, waits_for};
+pub use approval::{Lacking, Matter, about, asks, is_about, unread, waits_for};
 pub use command::{Command, parse as parse_command};
 pub use names::{AGGREGATE, Meant, meant};
 pub use outlook::{Outlook, Prospect, outlook, shown};

@@ -153,10 +153,14 @@ impl Ground {
             }
         };
         // I/O: what people said of plans already
-        let given = match self.shared.store.acknowledgements(&self.scope).await {
+        let mut given = match self.shared.store.acknowledgements(&self.scope).await {
             Ok(given) => given,
             Err(error) => return Prospect::Unknown(chain(&error)),
         };
+        // A stranger brings no words.
+        if proposal.is_trusted {
+            given.extend(brought(base.as_ref(), &merged));
+        }
         // pure: what to do about it, and what the rules of the base say
         let planned =
             tokio::task::spawn_blocking(move || planned(base.as_ref(), &merged, live, (given, &findings)));
@@ -307,15 +311,13 @@ struct Planned {
     live: Option<Live>,
 }
 
-/// Pure. The plan of the merged side, judged by the base. `given`: words about plans, to which those that the change itself brings are
-/// added.
+/// Pure. The plan of the merged side, judged by the base. `given`: words about plans.
 fn planned(
     base: Option<&Side>,
     merged: &Side,
     live: Option<Live>,
-    (mut given, findings): (Vec<Acknowledgement>, &FindingCache),
+    (given, findings): (Vec<Acknowledgement>, &FindingCache),
 ) -> Planned {
-    given.extend(brought(base, merged));
     let environment = judged_by(base, &merged.environment);
     let preconditions = Preconditions {
         control: Some(merged.control.revision.clone()),
@@ -352,6 +354,10 @@ fn planned(
 fn brought(base: Option<&Side>, merged: &Side) -> Vec<Acknowledgement> {
     let Some(base) = base else { return Vec::new() };
     let (before, after) = (&base.control.loaded.definitions, &merged.control.loaded.definitions);
+    // While nobody can read who may, nobody may.
+    if before.broken.repository {
+        return Vec::new();
+    }
     let owners = before.repository.as_ref().and_then(|rules| rules.owners.get(&merged.environment.name));
     let may = |by: &String| owners.is_none_or(|owners| owners.acknowledge.contains(by));
     let is_new = |approval: &&Arc<Approval>| before.approvals.iter().all(|known| known.path != approval.path);

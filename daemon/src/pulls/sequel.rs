@@ -77,9 +77,6 @@ pub fn sequel(commit: &Revision, fates: &BTreeMap<EnvironmentName, Fate>, shown:
         };
         text.push_str(&format!("- {sign} **{environment}**: {}\n", prose(&cut(&words, MAX_WORDS))));
     }
-    if fates.is_empty() {
-        text.push_str("Nothing was to be applied for it.\n");
-    }
     if !shown.is_empty() {
         let plans = markdown(shown, COMMENT_BUDGET - FRAME);
         text.push_str(&format!(

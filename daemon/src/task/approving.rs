@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use naksha_environments::ids::Revision;
-use naksha_environments::repository::Definitions;
 use naksha_executor::port::forge::{Approval, Login, Pull, PullNumber};
-use naksha_executor::port::review::{Approved, Ask, ShownPlan};
+use naksha_executor::port::review::{Approved, Ask};
 use tracing::warn;
 
 use super::hosting::{Hosting, HostingError};
-use crate::pulls::{Lacking, Rules, about, approved, asks, waits_for};
+use crate::pulls::{Lacking, Matter, about, asks, is_about, waits_for};
 
 /// What was found about approvals.
 #[derive(Debug, Default)]
@@ -24,18 +23,13 @@ pub(super) struct Approvals {
 type Members = BTreeMap<(String, String), Option<bool>>;
 
 impl Hosting {
-    /// Who has to approve of these plans, and who has not. `rules`: what is changed of those of the base.
-    pub(super) async fn approvals(
-        &self,
-        pull: &Pull,
-        (base, rules): (&Definitions, &Rules),
-        plans: &[ShownPlan],
-    ) -> Result<Approvals, HostingError> {
-        let asks = asks(base, plans, rules);
+    /// Who has to approve, and who has not.
+    pub(super) async fn approvals(&self, pull: &Pull, matter: Matter<'_>) -> Result<Approvals, HostingError> {
+        let asks = asks(matter);
         if asks.is_empty() {
             return Ok(Approvals::default());
         }
-        let said = self.said(pull.number).await?;
+        let said = self.said(pull.number).await?.unwrap_or_default();
         let about = self.about(pull.number, &said).await?;
         let lacking = self.lacking(&pull.author, &asks, &said, &about).await?;
         Ok(Approvals { asks, said: Some(said), lacking })
@@ -47,20 +41,19 @@ impl Hosting {
         if asked.asks.is_empty() {
             return Ok(Lacking::new());
         }
-        let said = self.said(pull.number).await?;
+        let said = self.said(pull.number).await?.unwrap_or_default();
         let about = self.about(pull.number, &said).await?;
         self.lacking(&pull.author, &asked.asks, &said, &about).await
     }
 
-    /// The approvals that there are by now. Of a forge that does not let us see them there are none, so that nothing counts, and nobody
-    /// else waits for that.
-    pub(super) async fn said(&self, number: PullNumber) -> Result<Vec<Approval>, HostingError> {
+    /// The approvals that there are by now. Nothing: the forge does not let us see them, so that none counts, and nobody else waits for that.
+    pub(super) async fn said(&self, number: PullNumber) -> Result<Option<Vec<Approval>>, HostingError> {
         match self.forge.approvals(number).await {
             Err(error) if !error.is_transient() => {
                 warn!(repository = %self.feed.name(), pull = %number, %error, "who approves is not known");
-                Ok(Vec::new())
+                Ok(None)
             }
-            said => Ok(said?),
+            said => Ok(Some(said?)),
         }
     }
 
@@ -87,14 +80,18 @@ impl Hosting {
     ) -> Result<Lacking, HostingError> {
         let (mut members, mut lacking) = (Members::new(), Lacking::new());
         for ask in asks {
-            let mut has_it = false;
-            for approval in approved(ask, said, about).filter(|approval| approval.by != *author) {
-                has_it = has_it || self.is_asked(&approval.by, ask, &mut members).await?;
+            let (mut has_it, mut is_of_another) = (false, false);
+            for approval in said.iter().filter(|approval| approval.by != *author) {
+                let counts = is_about(approval, ask, about);
+                if !has_it && self.is_asked(&approval.by, ask, &mut members).await? {
+                    has_it = counts;
+                    is_of_another = is_of_another || !counts;
+                }
             }
             if !has_it {
                 let unreadable = members.iter().filter(|(_, is_in)| is_in.is_none());
                 let unreadable: BTreeSet<String> = unreadable.map(|((_, team), _)| team.clone()).collect();
-                lacking.insert(ask.environment.clone(), waits_for(ask, &unreadable));
+                lacking.insert(ask.environment.clone(), waits_for(ask, is_of_another, &unreadable));
             }
         }
         Ok(lacking)

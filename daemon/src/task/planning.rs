@@ -15,8 +15,8 @@ use super::hosting::{Hosting, HostingError};
 use crate::git::{GitError, RefName};
 use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
-    AGGREGATE, Change, Gates, Lacking, Proposal, Proposed, Report, Rules, Seen, Subject, bases, begun,
-    changed_rules, conflict, head_of, outlook, promotions, propose, report, shown,
+    AGGREGATE, Change, Gates, Lacking, Matter, Proposal, Proposed, Report, Rules, Seen, Subject, bases,
+    begun, changed_rules, conflict, head_of, outlook, promotions, propose, report, shown,
 };
 
 /// No forge cuts a summary to fewer bytes.
@@ -79,8 +79,10 @@ impl Hosting {
         let plans = shown(&outlooks);
         let ruling = &proposal.base.loaded.definitions;
         let rules = changed_rules(ruling, &proposal.merged.loaded.definitions);
+        let merged = &proposal.merged.tree;
+        let matter = Matter { base: ruling, plans: &plans, rules: &rules, merged };
         let Approvals { asks, said: approvals, lacking } = match whose {
-            Whose::Pull(pull) => self.approvals(pull, (ruling, &rules), &plans).await?,
+            Whose::Pull(pull) => self.approvals(pull, matter).await?,
             Whose::Queue { lacking, .. } => Approvals { lacking: lacking.clone(), ..Approvals::default() },
         };
         let subject = Subject { head, base, gates: &gates, lacking: &lacking, rules: &rules, seen };

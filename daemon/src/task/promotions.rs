@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Environment, Follows};
@@ -33,6 +34,8 @@ use crate::pulls::{AGGREGATE, head_of};
 
 /// A forge that does not merge is asked again after this: its rules may wait for a person.
 const ASKED_AGAIN: Duration = Duration::from_secs(600);
+/// A forge tells of a merge sooner than Git brings it, by so long at most.
+const COMES_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// Between a branch that goes and one of its name.
 const SETTLES: Duration = Duration::from_secs(2);
 /// A lock of ours is a few kilobytes.
@@ -218,11 +221,6 @@ impl PromotionsTask {
     ) -> Result<Option<Candidate>, HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
         let Follows::Promotion { from } = &case.environment.follows else { return Ok(None) };
-        // On its way back: what it gives up is not barred yet.
-        let applied = record.applied.as_ref().map(|applied| &applied.content);
-        if Self::locked(case).is_some_and(|locked| applied != Some(locked) && record.ran.contains(locked)) {
-            return Ok(None);
-        }
         let mut upstreams = Vec::new();
         for name in from {
             let scope = Scope { repository: feed.name().clone(), environment: name.clone() };
@@ -240,6 +238,13 @@ impl PromotionsTask {
         let Some(source) = found.await?.filter(|source| !record.barred.contains_key(source)) else {
             return Ok(None);
         };
+        // On its way back, what it gives up is not barred yet.
+        let applied = record.applied.as_ref().map(|applied| &applied.content);
+        let goes_back =
+            Self::locked(case).is_some_and(|locked| applied != Some(locked) && record.ran.contains(locked));
+        if goes_back && applied == Some(&source) {
+            return Ok(None);
+        }
         if self.is_behind(case, &source).await? || self.is_moot(case, &source).await? {
             return Ok(None);
         }
@@ -329,10 +334,12 @@ impl PromotionsTask {
         Ok(())
     }
 
-    /// Whether every merge that we know of, and that somebody waits for, is in the trunk as it is looked at, or in another branch.
+    /// Whether every merge of just now is in the trunk as it is looked at, or in another branch. What is not there for longer never comes:
+    /// its history was written anew, or its branch is gone.
     async fn has_all(&self, case: &Case<'_>, shown: Vec<ShownPull>) -> Result<bool, HostingError> {
-        let merges: Vec<_> =
-            shown.into_iter().filter(|pull| !pull.is_settled).filter_map(|pull| pull.merged).collect();
+        let now = Timestamp::now();
+        let is_recent = |pull: &ShownPull| now.duration_since(pull.at) < COMES_WITHIN;
+        let merges: Vec<_> = shown.into_iter().filter(is_recent).filter_map(|pull| pull.merged).collect();
         let (mirror, trunk) = (Arc::clone(&self.0.feed.mirror), self.0.feed.trunk());
         let mut heads = self.0.feed.heads();
         heads.retain(|name, _| Some(name) != trunk.as_ref());

@@ -25,7 +25,7 @@ use super::planning::{Applied, Planned, Whose};
 use crate::failure::chain;
 use crate::metrics::RepositoryLabels;
 use crate::promotion::Promoted;
-use crate::pulls::{Base, Change, Gates, MARKER, bases, head_of, is_said};
+use crate::pulls::{Base, Change, Gates, MARKER, bases, head_of, is_said, unread};
 use crate::registry::Handle;
 
 /// How long a new base may take to be applied before what is open is planned on it.
@@ -164,7 +164,7 @@ impl PullsTask {
             return Ok(true);
         }
         if let Some(approvals) = approvals
-            && self.0.said(pull.number).await? != *approvals
+            && self.0.said(pull.number).await?.unwrap_or_default() != *approvals
         {
             return Ok(true);
         }
@@ -226,7 +226,7 @@ impl PullsTask {
         let change = Change { head, at: head_of(pull.number)?, base, is_trusted };
         let begun_at = Instant::now();
         let planned = self.0.plan(&change, Whose::Pull(pull)).await?;
-        let Planned { report, plans, asks, applied, promotions, gates, approvals } = planned;
+        let Planned { report, plans, mut asks, applied, promotions, gates, approvals } = planned;
         let labels = RepositoryLabels { repository: self.0.feed.name().to_string() };
         let seconds = &self.0.shared.metrics.pull_plan_seconds;
         seconds.get_or_create(&labels).observe(begun_at.elapsed().as_secs_f64());
@@ -244,10 +244,13 @@ impl PullsTask {
         // I/O: now that it is said, it counts as shown; who waits for the last check finds everything else
         let at = Timestamp::now();
         // What came meanwhile was said before anybody could read this.
-        let approved = match &approvals {
-            Some(_) => self.0.about(pull.number, &self.0.said(pull.number).await?).await?,
-            None => Approved::new(),
-        };
+        let mut approved = Approved::new();
+        if approvals.is_some() {
+            match self.0.said(pull.number).await? {
+                Some(said) => approved = self.0.about(pull.number, &said).await?,
+                None => unread(&mut asks),
+            }
+        }
         let (number, head) = (pull.number, pull.head.clone());
         let shown = ShownReport { number, head, plans, asks, approved, at };
         self.0.shared.reviews.show(self.0.feed.name(), &shown).await?;

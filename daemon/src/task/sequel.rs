@@ -172,6 +172,10 @@ impl SequelTask {
 
     /// Sends what is not said like this already.
     async fn say(&self, one: &Merged, told: &Told) -> Result<(), HostingError> {
+        // What was planned nowhere has no fate that is known, and its comment stays.
+        if told.fates.is_empty() {
+            return Ok(());
+        }
         let (number, commit, fates) = (one.number, one.commit.clone(), one.fates.clone());
         let shown = self.0.shared.reviews.shown(self.0.feed.name(), number).await?;
         let text = tokio::task::spawn_blocking(move || {

@@ -59,6 +59,14 @@ struct RefDto {
     object: RefObjectDto,
 }
 
+/// A list of those that begin alike; some versions give one that is met exactly by itself.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum RefsDto {
+    One(RefDto),
+    Many(Vec<RefDto>),
+}
+
 #[derive(Debug, Deserialize)]
 struct RefObjectDto {
     sha: String,
@@ -130,10 +138,13 @@ impl Forge for Gitea {
 
     async fn branch(&self, name: &str) -> Result<Option<Revision>, ForgeError> {
         // Of what Git has, and not of its own list: that has a branch as deleted which was made again before it heard of the deletion.
-        let found: Option<Vec<RefDto>> =
-            self.repo.find(&format!("/git/refs/heads/{}", path_of(name))).await?;
+        let found: Option<RefsDto> = self.repo.find(&format!("/git/refs/heads/{}", path_of(name))).await?;
         let is_it = |found: &RefDto| found.name == format!("refs/heads/{name}");
-        let found = found.into_iter().flatten().find(is_it);
+        let found = match found {
+            None => None,
+            Some(RefsDto::One(found)) => Some(found).filter(is_it),
+            Some(RefsDto::Many(found)) => found.into_iter().find(is_it),
+        };
         found.map(|found| revision(&found.object.sha)).transpose()
     }
 

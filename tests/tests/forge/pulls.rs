@@ -234,7 +234,8 @@ fn who_has_to_approve_is_waited_for_and_what_was_approved_is_the_plan() {
     site.await_check(&same, "naksha", "success");
     let other = repository.edit(file, "replicas: 3", "replicas: 30").commit("many more");
     must(forged.push(repository.folder(), "more", &forged.writer));
-    assert_eq!(site.await_check(&other, "naksha/plan: dev", "pending"), waits);
+    let again = format!("{waits} of what is shown now: the one that there is came before");
+    assert_eq!(site.await_check(&other, "naksha/plan: dev", "pending"), again);
 
     // Merged all the same, it is held.
     site.await_said(number, "the newest head", |text| text.contains(&other[..10]));
