@@ -126,7 +126,13 @@ impl PullsTask {
             // One that was closed and opened again was forgotten meanwhile.
             let word = said.get(&pull.number).filter(|_| is_shown(pull));
             let beside = beside(pull, &pulls, &bases);
-            if word.is_none_or(|word| word.beside != beside) || self.is_news(pull, base, word).await? {
+            let is_news = word.is_none_or(|word| word.beside != beside)
+                || match self.is_news(pull, base, word).await {
+                    // One that cannot be looked at keeps no other waiting: it is told where others are.
+                    Err(error) if !error.is_general() => true,
+                    is_news => is_news?,
+                };
+            if is_news {
                 news.push(News { pull, base, is_shown: is_shown(pull), beside });
             }
         }
