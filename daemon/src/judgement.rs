@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Approval, Environment};
+use naksha_environments::ids::EnvironmentName;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::DesiredObject;
 use naksha_environments::plan::{Action, Cause, FieldPath, Plan, PlanId, Verb};
@@ -118,8 +119,7 @@ impl Bench<'_> {
     /// Why an approval file does not count; nothing when it does.
     fn refuses(&self, approval: &Approval) -> Option<String> {
         let (path, by, name) = (&approval.path, &approval.by, &self.environment.name);
-        let owners = self.control.repository.as_ref().and_then(|repository| repository.owners.get(name));
-        if owners.is_some_and(|owners| !owners.acknowledge.contains(by)) {
+        if !may_acknowledge(self.control, name, by) {
             return Some(format!("`{path}` is by `{by}`, who is not among `owners.{name}.acknowledge`"));
         }
         let is_used_up = |applied: &[Arc<Approval>]| applied.iter().any(|before| before.path == *path);
@@ -144,6 +144,12 @@ fn acknowledgements(bench: &Bench<'_>, plan: &Plan) -> Vec<Acknowledgement> {
     let left: Vec<_> = left.map(|given| Acknowledgement { plan: plan.id.clone(), ..given.clone() }).collect();
     given.extend(left);
     given
+}
+
+/// Whether an approval file by somebody counts: anybody's, where `owners` do not name the environment.
+pub fn may_acknowledge(control: &Definitions, environment: &EnvironmentName, by: &String) -> bool {
+    let owners = control.repository.as_ref().and_then(|repository| repository.owners.get(environment));
+    owners.is_none_or(|owners| owners.acknowledge.contains(by))
 }
 
 /// A file's word.

@@ -126,8 +126,12 @@ impl ClusterConfig {
 
     /// How it is reached by its kubeconfig, where that is a file. `name`: its own.
     pub fn from_file(&self, name: &str) -> Option<Access> {
-        let source = Source::File { path: self.kubeconfig.clone()?, context: self.context.clone() };
-        Some(Access { cluster: name.into(), source, identity: None, exec_plugins: self.exec_plugins })
+        let (source, exec_plugins) = (self.file()?, self.exec_plugins);
+        Some(Access { cluster: name.into(), source, identity: None, exec_plugins })
+    }
+
+    fn file(&self) -> Option<Source> {
+        Some(Source::File { path: self.kubeconfig.clone()?, context: self.context.clone() })
     }
 }
 
@@ -151,12 +155,11 @@ pub fn access(
         reason,
     })?;
     let secret = config.secret().map_err(|reason| NotGiven::Secret { cluster: cluster.clone(), reason })?;
-    let source = match (secret, &config.kubeconfig) {
-        (Some(reference), _) => {
+    let source = match secret {
+        Some(reference) => {
             Source::Secret { secrets: Arc::clone(secrets), reference, context: config.context.clone() }
         }
-        (None, Some(path)) => Source::File { path: path.clone(), context: config.context.clone() },
-        (None, None) => Source::InCluster,
+        None => config.file().unwrap_or(Source::InCluster),
     };
     Ok(Access { cluster: cluster.into(), source, identity, exec_plugins: config.exec_plugins })
 }

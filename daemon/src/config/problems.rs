@@ -320,6 +320,7 @@ impl Found<'_> {
         self.parent(ProblemKind::Needed, "http.socket", path);
     }
 }
+
 /// Waits for files that are read in tasks. Never inside of a runtime: a configuration is looked over before there is one.
 fn now<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build();

@@ -27,7 +27,7 @@ use naksha_renderer::plan::{
 use super::proposal::{Branched, Proposal};
 use crate::failure::chain;
 use crate::git::{GitError, RefName};
-use crate::judgement::{Base, Begun, Bench, by_file, judge, planner};
+use crate::judgement::{Base, Begun, Bench, by_file, judge, may_acknowledge, planner};
 use crate::looking::LookError;
 use crate::scene::Scene;
 use crate::target::try_out;
@@ -358,8 +358,7 @@ fn brought(base: Option<&Side>, merged: &Side) -> Vec<Acknowledgement> {
     if before.broken.repository {
         return Vec::new();
     }
-    let owners = before.repository.as_ref().and_then(|rules| rules.owners.get(&merged.environment.name));
-    let may = |by: &String| owners.is_none_or(|owners| owners.acknowledge.contains(by));
+    let may = |by: &String| may_acknowledge(before, &merged.environment.name, by);
     let is_new = |approval: &&Arc<Approval>| before.approvals.iter().all(|known| known.path != approval.path);
     let new = after.approvals.iter().filter(is_new).filter(|approval| may(&approval.by));
     new.map(|approval| by_file(approval)).collect()

@@ -160,7 +160,7 @@ impl Told {
         let seen = subject.seen;
         let (mut state, mut words) = match &outlook.prospect {
             Prospect::Nothing(why) if why == UNAFFECTED && outlook.later.is_some() => {
-                (CheckState::Passed, format!("nothing now; {}", reaches(&outlook.environment)))
+                (CheckState::Passed, format!("nothing now; reaches {} by promotion", outlook.environment))
             }
             Prospect::Nothing(why) => (CheckState::Passed, why.clone()),
             Prospect::Unknown(why) => (CheckState::Failed, why.clone()),
@@ -203,11 +203,6 @@ impl Told {
             ..check(&names::plan(&self.environment), self.state, clean_line(&self.words))
         }
     }
-}
-
-/// In words of one clause: how a change of units comes to an environment that is locked.
-fn reaches(environment: &EnvironmentName) -> String {
-    format!("reaches {environment} by promotion")
 }
 
 /// How many actions of a plan are not among these.

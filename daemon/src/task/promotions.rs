@@ -347,11 +347,14 @@ impl PromotionsTask {
         let has_all = move || {
             let objects = mirror.objects();
             let is_in = |merge: &Revision, head: &Revision| objects.is_ancestor(merge, head).unwrap_or(false);
-            let has =
-                |merge: &Revision| Ok(objects.has(merge)? && heads.iter().any(|head| is_in(merge, head)));
-            merges.iter().map(has).collect::<Result<Vec<bool>, GitError>>()
+            for merge in &merges {
+                if !objects.has(merge)? || !heads.iter().any(|head| is_in(merge, head)) {
+                    return Ok(false);
+                }
+            }
+            Ok::<_, GitError>(true)
         };
-        Ok(tokio::task::spawn_blocking(has_all).await??.into_iter().all(|has| has))
+        Ok(tokio::task::spawn_blocking(has_all).await??)
     }
 
     /// `before`: what the environment would have been with what was proposed until now.

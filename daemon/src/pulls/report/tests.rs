@@ -131,6 +131,7 @@ fn what_comes_later_and_whose_word_is_waited_for_is_said() {
     let sum = queued.checks.iter().find(|check| check.name == AGGREGATE).unwrap();
     assert_eq!((sum.state, sum.summary.as_str()), (CheckState::Failed, "see prod"));
 }
+
 #[test]
 fn changed_rules_stand_open_and_do_nothing_else() {
     let name = |text: String| EnvironmentName::parse(&text).unwrap();
