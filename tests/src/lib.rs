@@ -1,6 +1,6 @@
 //! What end-to-end tests and benchmarks share: a scratch installation ([`naksha::scratch`]) in a temporary folder,
-//! with the program as a child process; a real Kubernetes control plane ([`kubernetes`]), a real forge ([`gitea`]), and a
-//! GitHub that refuses what GitHub refuses ([`github`]).
+//! with the program as a child process; a real Kubernetes control plane ([`kubernetes`]), a real forge ([`gitea`]), a real
+//! Vault ([`vault`]), and a GitHub that refuses what GitHub refuses ([`github`]).
 
 #![allow(clippy::panic, reason = "a failed expectation ends a test")]
 
@@ -16,6 +16,7 @@ pub mod programs;
 pub mod repository;
 mod servers;
 pub mod shop;
+pub mod vault;
 
 pub use api::Api;
 pub use installation::Installation;

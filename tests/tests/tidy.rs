@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("executor/kubernetes", &["naksha-environments", "naksha-executor", "naksha-kubernetes-health"]),
     ("executor/kubernetes/health", &["naksha-environments"]),
     ("executor/store", &["naksha-environments", "naksha-executor"]),
+    ("executor/vault", &["naksha-environments", "naksha-executor"]),
 ];
 
 /// Sources that may know nothing of the outside.
@@ -115,6 +116,7 @@ fn only_their_adapter_names_an_outside_system() {
         ("sqlx", "executor/store"),
         ("notify", "executor/directory"),
         ("octocrab", "executor/forge"),
+        ("vaultrs", "executor/vault"),
     ];
     let mut problems = Vec::new();
     for (folder, _) in ARROWS {
