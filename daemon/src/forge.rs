@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use naksha_executor::port::forge::Forge;
+use naksha_executor::port::secrets::SecretSource;
 use naksha_executor_forge::{Address, GitHub, Gitea, Identity, Installation, Setup, Turns};
 
 use crate::config::{Access, ForgeConfig, Wrong};
@@ -29,14 +30,14 @@ impl Lines {
     }
 }
 
-/// Asks nothing yet. `installation`: the App that the configuration names, where others use it too. Must be called inside a tokio
+/// Asks nothing yet. `secrets`: where references of the configuration lead. `installation`: the App that the configuration names, where others use it too. Must be called inside a tokio
 /// runtime.
 pub fn open(
     config: &ForgeConfig,
-    installation: Option<&Installation>,
+    (secrets, installation): (&Arc<dyn SecretSource>, Option<&Installation>),
     lines: &Lines,
 ) -> Result<Arc<dyn Host>, Wrong> {
-    Ok(match config.opened()? {
+    Ok(match config.opened(secrets)? {
         Access::Gitea { address, token } => Arc::new(Gitea::new(&address, &config.repository, token)),
         Access::GitHub { address, identity } => {
             let turns = lines.of(config, &address, &identity);

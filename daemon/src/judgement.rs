@@ -2,7 +2,6 @@
 //! share. Only what is observed, and what is done with the result, differs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
@@ -33,8 +32,9 @@ pub struct Bench<'a> {
     pub inventory: &'a Inventory,
     /// Those of the store; those in the repository are added.
     pub acknowledgements: &'a [Acknowledgement],
-    /// Approval files that the applied revision had already: they were used up by its apply.
-    pub applied_approvals: Option<&'a [Arc<Approval>]>,
+    /// The rules that ruled before this change. Approval files that they had were used up by an apply, and who brings one may not make
+    /// himself its owner.
+    pub before: Option<&'a Definitions>,
     /// What was begun and is not done yet.
     pub begun: &'a Begun,
     pub cache: &'a FindingCache,
@@ -119,13 +119,17 @@ impl Bench<'_> {
     /// Why an approval file does not count; nothing when it does.
     fn refuses(&self, approval: &Approval) -> Option<String> {
         let (path, by, name) = (&approval.path, &approval.by, &self.environment.name);
+        let other_door = "`naksha ack` is the other door";
         if !may_acknowledge(self.control, name, by) {
             return Some(format!("`{path}` is by `{by}`, who is not among `owners.{name}.acknowledge`"));
         }
-        let is_used_up = |applied: &[Arc<Approval>]| applied.iter().any(|before| before.path == *path);
-        self.applied_approvals.is_some_and(is_used_up).then(|| {
-            format!("`{path}` was there at the last apply and is used up; `naksha ack` is the other door")
-        })
+        let before = self.before?;
+        if !may_acknowledge(before, name, by) {
+            let since = format!("`{path}` is by `{by}`, who came to `owners.{name}.acknowledge`");
+            return Some(format!("{since} with what is not applied yet; {other_door}"));
+        }
+        let is_used_up = before.approvals.iter().any(|before| before.path == *path);
+        is_used_up.then(|| format!("`{path}` was there at the last apply and is used up; {other_door}"))
     }
 }
 
@@ -146,8 +150,12 @@ fn acknowledgements(bench: &Bench<'_>, plan: &Plan) -> Vec<Acknowledgement> {
     given
 }
 
-/// Whether an approval file by somebody counts: anybody's, where `owners` do not name the environment.
+/// Whether an approval file by somebody counts: anybody's, where `owners` do not name the environment, and nobody's where they cannot be
+/// read.
 pub fn may_acknowledge(control: &Definitions, environment: &EnvironmentName, by: &String) -> bool {
+    if control.broken.repository {
+        return false;
+    }
     let owners = control.repository.as_ref().and_then(|repository| repository.owners.get(environment));
     owners.is_none_or(|owners| owners.acknowledge.contains(by))
 }

@@ -24,6 +24,7 @@ pub mod rules;
 pub mod scene;
 pub mod scratch;
 pub mod secret_marks;
+pub mod secrets;
 pub mod setup;
 pub mod starter;
 pub mod stored_plan;

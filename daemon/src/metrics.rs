@@ -45,6 +45,13 @@ pub struct RepositoryLabels {
     pub repository: String,
 }
 
+/// What is looked after on a forge: `pull requests`, `merges`, ….
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ForgeTaskLabels {
+    pub repository: String,
+    pub about: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ClusterLabels {
     pub cluster: String,
@@ -71,6 +78,8 @@ pub struct Metrics {
     pub fetches: Family<RepositoryLabels, Counter>,
     pub fetch_failing: Family<RepositoryLabels, Gauge>,
     pub forge_left: Family<RepositoryLabels, Gauge>,
+    pub forge_failing: Family<ForgeTaskLabels, Gauge>,
+    pub forge_refused: Family<ForgeTaskLabels, Gauge>,
     pub pull_plan_seconds: Family<RepositoryLabels, Histogram, fn() -> Histogram>,
     cluster_allowed: Family<ClusterLabels, Gauge>,
     cluster_in_flight: Family<ClusterLabels, Gauge>,
@@ -95,12 +104,23 @@ fn durations() -> Histogram {
 fn register_pulls(
     registry: &mut Registry,
     left: &Family<RepositoryLabels, Gauge>,
+    [failing, refused]: [&Family<ForgeTaskLabels, Gauge>; 2],
     seconds: &Family<RepositoryLabels, Histogram, fn() -> Histogram>,
 ) {
     registry.register(
         "naksha_forge_requests_left",
         "Requests that a forge takes of us until its limit begins anew",
         left.clone(),
+    );
+    registry.register(
+        "naksha_forge_failing",
+        "Times in a row that a forge could not be asked about this",
+        failing.clone(),
+    );
+    registry.register(
+        "naksha_forge_refused",
+        "Pull requests that could not be looked at or told, each by itself",
+        refused.clone(),
     );
     registry.register(
         "naksha_pull_plan_duration_seconds",
@@ -125,6 +145,8 @@ impl Metrics {
             fetches: Family::default(),
             fetch_failing: Family::default(),
             forge_left: Family::default(),
+            forge_failing: Family::default(),
+            forge_refused: Family::default(),
             pull_plan_seconds: Family::new_with_constructor(durations),
             cluster_allowed: Family::default(),
             cluster_in_flight: Family::default(),
@@ -153,6 +175,8 @@ impl Metrics {
             fetches,
             fetch_failing,
             forge_left,
+            forge_failing,
+            forge_refused,
             pull_plan_seconds,
             cluster_allowed,
             cluster_in_flight,
@@ -180,7 +204,7 @@ impl Metrics {
             "1 while a repository cannot be fetched",
             fetch_failing.clone(),
         );
-        register_pulls(registry, forge_left, pull_plan_seconds);
+        register_pulls(registry, forge_left, [forge_failing, forge_refused], pull_plan_seconds);
         registry.register(
             "naksha_cluster_requests_allowed",
             "Requests that a cluster is sent at a time at most, by what it says to them",

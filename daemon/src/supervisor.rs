@@ -20,19 +20,20 @@ use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::soak::SharedSoaks;
 use naksha_executor::port::store::{Scope, SharedStore, Store as _, StoreError};
 use naksha_executor::port::verify::NoRuns;
-use naksha_executor_directory::{DirectorySecrets, NoSecrets};
+use naksha_executor_directory::NoSecrets;
 use naksha_executor_store::SqliteStore;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::{Config, ForgeConfig, RepositoryConfig};
+use crate::config::{Config, RepositoryConfig};
 use crate::forge::Lines;
 use crate::git::{Driver, GitError, Mirror, MirrorConfig, RefName, RepositorySignal};
 use crate::http::{ApiState, ServeError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::secrets::SecretsError;
 use crate::task::commands::CommandsTask;
 use crate::task::groups::GroupsTask;
 use crate::task::hosting::Hosting;
@@ -71,7 +72,7 @@ pub enum DaemonError {
         source: GitError,
     },
     #[error("secrets cannot be read")]
-    Secrets(#[source] naksha_executor_directory::DirectoryError),
+    Secrets(#[source] SecretsError),
     #[error("template workers cannot be started")]
     Workers(#[source] naksha_renderer_sandbox::Error),
     #[error(transparent)]
@@ -102,7 +103,7 @@ impl DaemonError {
             Self::NoRepository => "`naksha daemon --repository URL`, or [[repository]] in the file",
             Self::State { .. } => "give the daemon's user the folder, or name another one: --state DIR",
             Self::Store(_) | Self::Repository { .. } => "",
-            Self::Secrets(_) => "make the folder that `secrets.directory` names, or take the key away",
+            Self::Secrets(_) => "correct `[secrets]`: `naksha daemon --check-config` names the line",
             Self::Workers(_) | Self::Signals(_) => "look at the limits of the daemon's processes and files",
             Self::Serve(error) => error.hint(),
             Self::Ended { .. } => "start the daemon again; a supervisor such as systemd does it by itself",
@@ -115,9 +116,10 @@ pub fn check(config: &Config) -> Result<(), DaemonError> {
     if config.repository.is_empty() {
         return Err(DaemonError::NoRepository);
     }
+    let none: Arc<dyn SecretSource> = Arc::new(NoSecrets);
     for repository in &config.repository {
         let refuse = |source| DaemonError::Repository { name: repository.name.to_string(), source };
-        MirrorConfig::try_from(repository).map_err(refuse)?;
+        mirror_config(repository, &none).map_err(refuse)?;
         repository.trunk.as_deref().map(RefName::branch).transpose().map_err(refuse)?;
     }
     Ok(())
@@ -130,14 +132,16 @@ pub async fn run(config: Config) -> Result<(), DaemonError> {
     let database = Arc::new(SqliteStore::open(&config.database()).await.map_err(DaemonError::Store)?);
     let store: SharedStore = Arc::clone(&database) as SharedStore;
     let stop = CancellationToken::new();
-    let (feeds, fetchers): (Vec<_>, Vec<_>) = feeds(&config)?.into_iter().unzip();
+    let secrets = crate::secrets::open(&config.secrets).map_err(DaemonError::Secrets)?;
+    let (feeds, fetchers): (Vec<_>, Vec<_>) = feeds(&config, &secrets)?.into_iter().unzip();
     let heads = Heads::new(feeds);
     let metrics = Arc::new(Metrics::new());
     #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double for 285,000 years")]
     metrics.start_seconds.set(Timestamp::now().as_millisecond() as f64 / 1000.0);
     let registry = Arc::new(Registry::default());
     let publisher = publisher(&config, &store, &metrics, &heads);
-    let shared = Arc::new(shared(config.clone(), &database, &registry, &metrics, &publisher).await?);
+    let known = (config.clone(), secrets);
+    let shared = Arc::new(shared(known, &database, &registry, &metrics, &publisher).await?);
     let tasks = Tasks::new(Arc::clone(&metrics), stop.clone());
     let stuck_after = config.limits.stuck_after;
     let api = ApiState { registry, store: Arc::clone(&store), metrics, heads: heads.clone(), stuck_after };
@@ -227,15 +231,19 @@ fn prepare_state(config: &Config) -> Result<(), DaemonError> {
     std::fs::set_permissions(&config.state, std::fs::Permissions::from_mode(0o700)).map_err(refuse)
 }
 
-fn feeds(config: &Config) -> Result<Vec<(Feed, Driver)>, DaemonError> {
-    config.repository.iter().map(|repository| feed(config, repository)).collect()
+fn feeds(config: &Config, secrets: &Arc<dyn SecretSource>) -> Result<Vec<(Feed, Driver)>, DaemonError> {
+    config.repository.iter().map(|repository| feed(config, repository, secrets)).collect()
 }
 
 /// A repository, and the task that fetches it.
-fn feed(config: &Config, repository: &RepositoryConfig) -> Result<(Feed, Driver), DaemonError> {
+fn feed(
+    config: &Config,
+    repository: &RepositoryConfig,
+    secrets: &Arc<dyn SecretSource>,
+) -> Result<(Feed, Driver), DaemonError> {
     let refuse = |source| DaemonError::Repository { name: repository.name.to_string(), source };
-    let mut mirror_config = MirrorConfig::try_from(repository).map_err(refuse)?;
-    let installation = repository.forge.as_ref().and_then(ForgeConfig::installation);
+    let mut mirror_config = mirror_config(repository, secrets).map_err(refuse)?;
+    let installation = repository.forge.as_ref().and_then(|forge| forge.installation(secrets));
     mirror_config.credentials.installation.clone_from(&installation);
     let mirror = Arc::new(Mirror::open(&mirror_config, &config.state).map_err(refuse)?);
     let trunk = repository.trunk.as_deref().map(RefName::branch).transpose().map_err(refuse)?;
@@ -253,6 +261,7 @@ fn feed(config: &Config, repository: &RepositoryConfig) -> Result<(Feed, Driver)
         found_trunk: FoundTrunk::open(&mirror_trunk),
         stirred: watch::Sender::default(),
         reviewed: repository.forge.as_ref().map(|_| Reviewed::default()),
+        secrets: Arc::clone(secrets),
         installation,
     };
     Ok((feed, fetcher))
@@ -272,16 +281,12 @@ fn publisher(config: &Config, store: &SharedStore, metrics: &Arc<Metrics>, heads
 }
 
 async fn shared(
-    config: Config,
+    (config, secrets): (Config, Arc<dyn SecretSource>),
     database: &Arc<SqliteStore>,
     registry: &Arc<Registry>,
     metrics: &Arc<Metrics>,
     publisher: &Publisher,
 ) -> Result<Shared, DaemonError> {
-    let secrets: Arc<dyn SecretSource> = match &config.secrets.directory {
-        Some(folder) => Arc::new(DirectorySecrets::open(folder).map_err(DaemonError::Secrets)?),
-        None => Arc::new(NoSecrets),
-    };
     let engine = crate::laptop::workers().map_err(DaemonError::Workers)?;
     let key = MarkKey::new(database.mark_key().await.map_err(DaemonError::Store)?);
     Ok(Shared {
@@ -394,18 +399,19 @@ impl Signals {
     }
 }
 
-impl TryFrom<&RepositoryConfig> for MirrorConfig {
-    type Error = GitError;
-
-    fn try_from(repository: &RepositoryConfig) -> Result<Self, GitError> {
-        let mut config = MirrorConfig::new(repository.name.clone(), &repository.url)?;
-        let credentials = repository.credentials.clone();
-        config.credentials.username = credentials.username;
-        config.credentials.token_file = credentials.token_file;
-        config.credentials.token_env = credentials.token_env;
-        config.credentials.ssh_key_file = credentials.ssh_key_file;
-        config.credentials.known_hosts_file = credentials.known_hosts_file;
-        config.credentials.ca_file = credentials.ca_file;
-        Ok(config)
-    }
+/// How a repository is mirrored. `secrets`: where references of the configuration lead.
+pub fn mirror_config(
+    repository: &RepositoryConfig,
+    secrets: &Arc<dyn SecretSource>,
+) -> Result<MirrorConfig, GitError> {
+    let mut config = MirrorConfig::new(repository.name.clone(), &repository.url)?;
+    let token = repository.credentials.token(secrets);
+    let token = token.map_err(|(key, reason)| GitError::Credential { place: format!("`{key}`"), reason })?;
+    let credentials = repository.credentials.clone();
+    config.credentials.username = credentials.username;
+    config.credentials.token = token;
+    config.credentials.ssh_key_file = credentials.ssh_key_file;
+    config.credentials.known_hosts_file = credentials.known_hosts_file;
+    config.credentials.ca_file = credentials.ca_file;
+    Ok(config)
 }

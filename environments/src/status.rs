@@ -26,6 +26,8 @@ pub struct EnvironmentStatus {
     /// The rules that it was applied with.
     pub applied_control: Option<Revision>,
     pub plan: Option<PlanId>,
+    /// Sources that are not proposed for promotion here again, and why.
+    pub barred: BTreeMap<Revision, String>,
     pub objects: usize,
     pub units: BTreeMap<UnitName, UnitStatus>,
     pub diagnostics: Vec<Diagnostic>,
@@ -44,6 +46,7 @@ impl EnvironmentStatus {
             applied: None,
             applied_control: None,
             plan: None,
+            barred: BTreeMap::new(),
             objects: 0,
             units: BTreeMap::new(),
             diagnostics: Vec::new(),

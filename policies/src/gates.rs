@@ -191,8 +191,12 @@ fn upstream_order(upstream: &Upstream, source: &Revision) -> Found {
     }
     match was {
         None => {
-            let runs = runs.as_ref().map_or("nothing yet".to_owned(), |runs| runs.short().to_owned());
-            shut(format!("{name} has not run {}; it runs {runs}", source.short()))
+            // Nothing may mean that it is not known: what was lost is no reason to give anything up.
+            let Some(runs) = runs else {
+                let words = format!("{name} runs nothing yet; {} has to run there first", source.short());
+                return (GateState::Waits { until: None }, words);
+            };
+            shut(format!("{name} has not run {}; it runs {}", source.short(), runs.short()))
         }
         Some(Wellness { is_well: Some(false), .. }) => {
             shut(format!("{name} {} not well with it", if runs_it { "is" } else { "was" }))

@@ -65,6 +65,27 @@ impl Installation {
         DaemonProcess::start(&self.program, &self.scratch)
     }
 
+    /// The daemon is killed, and comes back without its database.
+    pub fn lose_the_database(&self, daemon: DaemonProcess) -> DaemonProcess {
+        daemon.kill();
+        for entry in fs::read_dir(self.root().join("state")).expect("should list the state") {
+            let path = entry.expect("should list the state").path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().contains(".db")) {
+                fs::remove_file(path).expect("should remove the database");
+            }
+        }
+        self.start()
+    }
+
+    /// A number of the daemon's metrics; `name`: what its line begins with.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let client = naksha::client::Client::new(self.root().join("state/naksha.sock"));
+        let text = runtime.expect("should start a runtime").block_on(client.get_text("/metrics")).ok()?;
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+
     /// Every object file of an environment, by relative path. What the target itself keeps is left out.
     pub fn objects(&self, environment: &str) -> BTreeMap<String, String> {
         objects(&self.target(environment))

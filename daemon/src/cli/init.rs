@@ -1,9 +1,12 @@
 //! `naksha init [FOLDER] [--reference]`, and `naksha init --github OWNER/REPO`, `--gitea URL --repository OWNER/REPO`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use naksha_executor::port::secrets::SecretSource;
+use naksha_executor_directory::NoSecrets;
 use naksha_executor_forge::Done;
 use serde_json::{Value, json};
 
@@ -136,7 +139,8 @@ fn perform(context: &Context, place: &Place) -> anyhow::Result<Outcome> {
         Site::Gitea { .. } => None,
     };
     let performed = block_on(async {
-        let host = crate::forge::open(&place.forge(), None, &Lines::default())
+        let secrets: Arc<dyn SecretSource> = Arc::new(NoSecrets);
+        let host = crate::forge::open(&place.forge(), (&secrets, None), &Lines::default())
             .map_err(|(key, reason)| anyhow!("{key}: {reason}"))?;
         anyhow::Ok(setup::perform(place, host.as_ref(), &place.webhook_secret(), app).await)
     })??;

@@ -1,18 +1,22 @@
 //! The forge of a repository: where it is, and as whom.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use naksha_executor::port::secrets::SecretSource;
 use naksha_executor_forge::{Address, Identity, Installation, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration_text;
+use super::place::Written;
 
 /// Open pull requests are listed this often, and whenever the trunk moves. A list costs one request.
 const DEFAULT_POLL: Duration = Duration::from_secs(60);
 /// The API of github.com.
 const GITHUB: &str = "https://api.github.com";
+const WRITE_TOKEN: &str = "write `token_file`, `token_env` or `token_secret`";
 
 /// Where pull requests of a repository are.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +38,9 @@ pub struct ForgeConfig {
     /// Environment variable with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
+    /// The secret that it is: `vault:PATH#FIELD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_secret: Option<String>,
     /// File with the secret that the forge signs its webhooks with. Absent: `/webhooks/NAME` takes none, and the forge is asked every
     /// `poll`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +48,9 @@ pub struct ForgeConfig {
     /// Environment variable with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_secret_env: Option<String>,
+    /// The secret that it is: `vault:PATH#FIELD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
     /// Asked for open pull requests this often.
     #[serde(default = "default_poll", with = "duration_text")]
     #[schemars(with = "String")]
@@ -68,6 +78,9 @@ pub struct AppConfig {
     /// Environment variable with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
+    /// The secret that it is: `vault:PATH#FIELD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_secret: Option<String>,
 }
 
 /// A forge, and as whom we are there.
@@ -81,8 +94,8 @@ pub enum Access {
 pub type Wrong = (&'static str, String);
 
 impl ForgeConfig {
-    /// What is needed to reach it.
-    pub fn opened(&self) -> Result<Access, Wrong> {
+    /// What is needed to reach it. `secrets`: where references to secrets lead.
+    pub fn opened(&self, secrets: &Arc<dyn SecretSource>) -> Result<Access, Wrong> {
         let api = match (&self.api, self.kind) {
             (Some(api), _) => api.as_str(),
             (None, ForgeKind::GitHub) => GITHUB,
@@ -94,32 +107,35 @@ impl ForgeConfig {
         if !self.repository.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name)) {
             return Err(("repository", "write it as the forge does: `owner/name`".to_owned()));
         }
-        let keys = ("token_file", "token_env");
-        let token = place_of(keys, self.token_file.as_ref(), self.token_env.as_ref())?;
-        self.webhook_secret()?;
+        let token = Written {
+            keys: ["token_file", "token_env", "token_secret"],
+            file: self.token_file.as_ref(),
+            variable: self.token_env.as_ref(),
+            secret: self.token_secret.as_ref(),
+        };
+        let token = token.place(secrets)?;
+        self.hook_secret(secrets)?;
         match (self.kind, token, &self.app) {
             (_, Some(_), Some(_)) => Err(("app", "both `app` and a token are set; keep one".to_owned())),
-            (ForgeKind::Gitea, _, Some(_)) => {
-                Err(("app", "only GitHub has Apps; write `token_file` or `token_env`".to_owned()))
-            }
-            (ForgeKind::Gitea, None, None) => {
-                Err(("repository", "write `token_file` or `token_env`".to_owned()))
-            }
+            (ForgeKind::Gitea, _, Some(_)) => Err(("app", format!("only GitHub has Apps; {WRITE_TOKEN}"))),
+            (ForgeKind::Gitea, None, None) => Err(("repository", WRITE_TOKEN.to_owned())),
             (ForgeKind::GitHub, None, None) => {
-                let reason = "write `app = {id = \"…\", key_file = \"…\"}`, or `token_file` or `token_env`";
-                Err(("repository", reason.to_owned()))
+                let reason = format!("{WRITE_TOKEN}, or `app = {{id = \"…\", key_file = \"…\"}}`");
+                Err(("repository", reason))
             }
             (ForgeKind::Gitea, Some(token), None) => Ok(Access::Gitea { address, token }),
             (ForgeKind::GitHub, Some(token), None) => {
                 Ok(Access::GitHub { address, identity: Identity::Token(token) })
             }
-            (ForgeKind::GitHub, None, Some(app)) => Ok(Access::GitHub { address, identity: app.identity()? }),
+            (ForgeKind::GitHub, None, Some(app)) => {
+                Ok(Access::GitHub { address, identity: app.identity(secrets)? })
+            }
         }
     }
 
     /// The App that we are there; nothing: we are none, or something is wrong. Must be called inside a tokio runtime.
-    pub fn installation(&self) -> Option<Installation> {
-        match self.opened().ok()? {
+    pub fn installation(&self, secrets: &Arc<dyn SecretSource>) -> Option<Installation> {
+        match self.opened(secrets).ok()? {
             Access::GitHub { address, identity: Identity::App { id, key } } => {
                 Some(Installation::new(&address, &self.repository, &id, key))
             }
@@ -128,23 +144,40 @@ impl ForgeConfig {
     }
 
     /// Where the secret of its webhooks is; nothing: it takes none.
-    pub fn webhook_secret(&self) -> Result<Option<Place>, Wrong> {
-        let keys = ("webhook_secret_file", "webhook_secret_env");
-        place_of(keys, self.webhook_secret_file.as_ref(), self.webhook_secret_env.as_ref())
+    pub fn hook_secret(&self, secrets: &Arc<dyn SecretSource>) -> Result<Option<Place>, Wrong> {
+        let written = Written {
+            keys: ["webhook_secret_file", "webhook_secret_env", "webhook_secret"],
+            file: self.webhook_secret_file.as_ref(),
+            variable: self.webhook_secret_env.as_ref(),
+            secret: self.webhook_secret.as_ref(),
+        };
+        written.place(secrets)
+    }
+
+    /// References to secrets, as they are written.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &String> {
+        let key = self.app.as_ref().and_then(|app| app.key_secret.as_ref());
+        [self.token_secret.as_ref(), self.webhook_secret.as_ref(), key].into_iter().flatten()
     }
 }
 
 impl AppConfig {
-    fn identity(&self) -> Result<Identity, Wrong> {
-        let Self { id, key_file, key_env } = self;
+    fn identity(&self, secrets: &Arc<dyn SecretSource>) -> Result<Identity, Wrong> {
+        let Self { id, key_file, key_env, key_secret } = self;
         if !is_name(id) {
             return Err((
                 "app.id",
                 "write the id, or the client id, that stands on the App's page".to_owned(),
             ));
         }
-        let key = place_of(("app.key_file", "app.key_env"), key_file.as_ref(), key_env.as_ref())?;
-        let key = key.ok_or_else(|| ("app", "write `key_file` or `key_env`".to_owned()))?;
+        let key = Written {
+            keys: ["app.key_file", "app.key_env", "app.key_secret"],
+            file: key_file.as_ref(),
+            variable: key_env.as_ref(),
+            secret: key_secret.as_ref(),
+        };
+        let key = key.place(secrets)?;
+        let key = key.ok_or_else(|| ("app", "write `key_file`, `key_env` or `key_secret`".to_owned()))?;
         Ok(Identity::App { id: id.clone(), key })
     }
 }
@@ -154,31 +187,20 @@ fn is_name(part: &str) -> bool {
     !part.is_empty() && !part.starts_with('.') && part.bytes().all(is_plain)
 }
 
-/// The one place of two keys that is written.
-fn place_of(
-    keys: (&'static str, &'static str),
-    file: Option<&PathBuf>,
-    variable: Option<&String>,
-) -> Result<Option<Place>, Wrong> {
-    match (file, variable) {
-        (Some(file), None) => Ok(Some(Place::File(file.clone()))),
-        (None, Some(name)) => Ok(Some(Place::Variable(name.clone()))),
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err((keys.1, format!("both {} and {} are set; keep one", keys.0, keys.1))),
-    }
-}
-
 fn default_poll() -> Duration {
     DEFAULT_POLL
 }
 
 #[cfg(test)]
 mod tests {
+    use naksha_executor_directory::NoSecrets;
+
     use super::*;
 
     fn opened(text: &str) -> Result<Access, Wrong> {
         let config: ForgeConfig = toml::from_str(text).expect("should be read");
-        config.opened()
+        let secrets: Arc<dyn SecretSource> = Arc::new(NoSecrets);
+        config.opened(&secrets)
     }
 
     #[test]
@@ -188,14 +210,17 @@ mod tests {
             panic!("should be an App")
         };
         assert_eq!((address.to_string().as_str(), id.as_str()), ("https://api.github.com/", "12"));
-        assert_eq!(key, Place::File("/key".into()));
+        assert_eq!(key.to_string(), "file `/key`");
         let token =
             "kind = 'github'\napi = 'https://ghes.example/api/v3'\nrepository = 'o/r'\ntoken_env = 'TOKEN'";
         let Ok(Access::GitHub { address, identity: Identity::Token(place) }) = opened(token) else {
             panic!("should be a token")
         };
         assert_eq!(address.to_string(), "https://ghes.example/api/v3");
-        assert_eq!(place, Place::Variable("TOKEN".to_owned()));
+        assert_eq!(place.to_string(), "environment variable `TOKEN`");
+        let secret = "kind = 'gitea'\napi = 'https://git.example/api/v1'\nrepository = 'o/r'\ntoken_secret = 'vault:kv/naksha/forge#token'";
+        let Ok(Access::Gitea { token, .. }) = opened(secret) else { panic!("should be a token") };
+        assert_eq!(token.to_string(), "secret `vault:kv/naksha/forge#token`");
     }
 
     #[test]
@@ -208,11 +233,17 @@ mod tests {
                 "app",
                 "only GitHub has Apps",
             ),
-            ("kind = 'gitea'\napi = 'https://x'", "repository", "write `token_file` or `token_env`"),
-            ("kind = 'github'", "repository", "write `app = {id"),
+            (
+                "kind = 'gitea'\napi = 'https://x'",
+                "repository",
+                "write `token_file`, `token_env` or `token_secret`",
+            ),
+            ("kind = 'github'", "repository", "or `app = {id"),
             ("kind = 'github'\ntoken_env = 'T'\napp = {id = '1', key_env = 'K'}", "app", "keep one"),
             ("kind = 'github'\ntoken_env = 'T'\ntoken_file = '/t'", "token_env", "keep one"),
-            ("kind = 'github'\napp = {id = '1'}", "app", "write `key_file` or `key_env`"),
+            ("kind = 'github'\ntoken_env = 'T'\ntoken_secret = 'vault:kv/a#b'", "token_secret", "keep one"),
+            ("kind = 'github'\ntoken_secret = 'hunter2'", "token_secret", "it must start with `vault:`"),
+            ("kind = 'github'\napp = {id = '1'}", "app", "write `key_file`, `key_env` or `key_secret`"),
             ("kind = 'github'\napp = {id = '1', key_env = 'K', key_file = '/k'}", "app.key_env", "keep one"),
             ("kind = 'github'\napp = {id = 'my app', key_env = 'K'}", "app.id", "write the id"),
             ("kind = 'github'\napi = 'http://ghes.example'\ntoken_env = 'T'", "api", "clear text"),

@@ -1,24 +1,30 @@
 //! The daemon's configuration: everything that Git must not decide.
 //!
 //! Order, later wins: built-in defaults, the file, environment variables (`NAKSHA_…`), flags. Credentials are named
-//! here by file or variable, never written here. Which target an environment may use follows from this file alone:
+//! here by file, variable or secret, never written here. Which target an environment may use follows from this file alone:
 //! an environment's directories lie beneath a root of its own.
 
 mod cluster;
 mod forge;
 mod inspect;
 mod origins;
+mod place;
 mod print;
 mod problems;
 mod read;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
+use naksha_environments::secret::SecretRef;
 use naksha_environments::wire::scrub;
+use naksha_executor::port::secrets::SecretSource;
+use naksha_executor_forge::Place;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +35,9 @@ pub use origins::Origins;
 pub use print::printed;
 pub use problems::{Problem, ProblemKind, problems};
 pub use read::{ConfigError, Loaded, Overrides, load};
+pub use secrets::{AppRoleLogin, KubernetesLogin, SecretsConfig, VaultConfig};
+
+use place::Written;
 
 /// Port of the loopback listener; not registered for anything else that this audience runs.
 const DEFAULT_PORT: u16 = 8642;
@@ -102,6 +111,9 @@ pub struct CredentialsConfig {
     /// Environment variable with an https token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
+    /// The secret that is an https token: `vault:PATH#FIELD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_secret: Option<String>,
     /// Private key of a deploy key, for ssh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh_key_file: Option<PathBuf>,
@@ -122,12 +134,29 @@ pub struct TargetsConfig {
     pub directory: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SecretsConfig {
-    /// Folder of files that stand for `vault:PATH#FIELD` as `<folder>/PATH/FIELD`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub directory: Option<PathBuf>,
+impl CredentialsConfig {
+    /// Where the token of a fetch is; nothing: none is configured. `secrets`: where references to secrets lead.
+    pub fn token(&self, secrets: &Arc<dyn SecretSource>) -> Result<Option<Place>, Wrong> {
+        let written = Written {
+            keys: ["token_file", "token_env", "token_secret"],
+            file: self.token_file.as_ref(),
+            variable: self.token_env.as_ref(),
+            secret: self.token_secret.as_ref(),
+        };
+        written.place(secrets)
+    }
+}
+
+impl Config {
+    /// Secrets that are named here. What is no reference is told by whoever opens it.
+    pub fn own_secrets(&self) -> impl Iterator<Item = SecretRef> {
+        let repositories = self.repository.iter().flat_map(|repository| {
+            let forge = repository.forge.iter().flat_map(ForgeConfig::secrets);
+            repository.credentials.token_secret.iter().chain(forge)
+        });
+        let clusters = self.clusters.values().filter_map(|cluster| cluster.kubeconfig_secret.as_ref());
+        repositories.chain(clusters).filter_map(|reference| SecretRef::parse(reference).ok())
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

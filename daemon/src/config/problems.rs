@@ -5,14 +5,19 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::diagnostic::{Severity, did_you_mean};
+use naksha_executor::port::secrets::SecretSource;
+use naksha_executor_directory::NoSecrets;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::read::Loaded;
-use super::{ClusterConfig, Config, CredentialsConfig, ForgeConfig, RepositoryConfig};
+use super::{
+    ClusterConfig, Config, CredentialsConfig, ForgeConfig, RepositoryConfig, SecretsConfig, VaultConfig,
+};
 use crate::git::{MirrorConfig, RefName, RemoteUrl};
 
 /// Shorter is a slip of the pen: `0s`, or a unit that was meant to be a larger one.
@@ -62,6 +67,11 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Whether references are references can be told without asking anybody.
+fn no_secrets() -> Arc<dyn SecretSource> {
+    Arc::new(NoSecrets)
+}
+
 /// Looks at everything, also at the files that are named. In the order of the file.
 pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     let mut found = Found { loaded, problems: Vec::new() };
@@ -84,9 +94,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     for (name, cluster) in &config.clusters {
         found.cluster(name, cluster, config);
     }
-    if let Some(directory) = &config.secrets.directory {
-        found.folder(ProblemKind::Needed, "secrets.directory", directory);
-    }
+    found.secrets(config);
     if let Some(file) = &config.http.token_file {
         found.file("http.token_file", file);
     }
@@ -151,11 +159,13 @@ impl Found<'_> {
             app,
             token_file,
             token_env: _,
+            token_secret: _,
             webhook_secret_file: secret_file,
             webhook_secret_env: _,
+            webhook_secret: _,
             poll,
         } = forge;
-        if let Err((name, reason)) = forge.opened() {
+        if let Err((name, reason)) = forge.opened(&no_secrets()) {
             self.wrong(&format!("{key}.{name}"), reason);
         }
         let key_file = app.as_ref().and_then(|app| app.key_file.clone());
@@ -180,13 +190,17 @@ impl Found<'_> {
     }
 
     fn credentials(&mut self, key: &str, credentials: &CredentialsConfig) {
-        let CredentialsConfig { username: _, token_file, token_env, ssh_key_file, known_hosts_file, ca_file } =
-            credentials;
-        if token_file.is_some() && token_env.is_some() {
-            self.wrong(
-                &format!("{key}.token_env"),
-                "both token_file and token_env are set; keep one of the two",
-            );
+        let CredentialsConfig {
+            username: _,
+            token_file,
+            token_env,
+            token_secret: _,
+            ssh_key_file,
+            known_hosts_file,
+            ca_file,
+        } = credentials;
+        if let Err((name, reason)) = credentials.token(&no_secrets()) {
+            self.wrong(&format!("{key}.{name}"), reason);
         }
         let files = [
             ("token_file", token_file),
@@ -251,10 +265,55 @@ impl Found<'_> {
             if let Err(reason) = given.identity() {
                 self.wrong(&at, reason);
             }
-            let repository = environment.split_once('/').map(|(repository, _)| repository);
-            let known = |name: &str| config.repository.iter().any(|one| one.name.as_str() == name);
-            if !repository.is_some_and(known) {
-                self.wrong(&at, format!("`{environment}` is no environment of a configured repository; write `REPOSITORY/ENVIRONMENT`"));
+            self.environment(&at, environment, config);
+        }
+    }
+
+    fn environment(&mut self, at: &str, environment: &str, config: &Config) {
+        let repository = environment.split_once('/').map(|(repository, _)| repository);
+        let known = |name: &str| config.repository.iter().any(|one| one.name.as_str() == name);
+        if !repository.is_some_and(known) {
+            self.wrong(at, format!("`{environment}` is no environment of a configured repository; write `REPOSITORY/ENVIRONMENT`"));
+        }
+    }
+
+    fn secrets(&mut self, config: &Config) {
+        let SecretsConfig { directory, vault, environments } = &config.secrets;
+        if let Some(directory) = directory {
+            self.folder(ProblemKind::Needed, "secrets.directory", directory);
+        }
+        if let Some(vault) = vault {
+            self.vault(vault);
+            if directory.is_some() {
+                self.wrong("secrets.vault", "both directory and vault are set; keep one");
+            }
+        }
+        for (environment, prefixes) in environments {
+            let at = format!("secrets.environments.{environment}");
+            self.environment(&at, environment, config);
+            if prefixes.iter().any(|prefix| prefix.trim_matches('/').is_empty() || prefix.starts_with('/')) {
+                self.wrong(&at, "a prefix is the beginning of a path, without a leading `/`: `kv/shop/`");
+            }
+        }
+    }
+
+    fn vault(&mut self, vault: &VaultConfig) {
+        let VaultConfig { address: _, ca_file, namespace: _, token_file, token_env: _, kubernetes, approle } =
+            vault;
+        if let Err((key, reason)) = vault.access() {
+            self.wrong(&format!("secrets.vault.{key}"), reason);
+        }
+        let jwt_file = kubernetes.as_ref().map(|login| login.jwt_file.clone());
+        let secret_id_file = approle.as_ref().map(|login| login.secret_id_file.clone());
+        let files = [
+            ("ca_file", ca_file),
+            ("token_file", token_file),
+            ("kubernetes", &jwt_file),
+            ("approle.secret_id_file", &secret_id_file),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                self.file(&format!("secrets.vault.{name}"), file);
             }
         }
     }

@@ -1,7 +1,10 @@
 //! The forge of one repository: who we are there, what we may, and everything that is looked at in its name.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use naksha_executor::port::forge::{Budget, Hosted as There};
+use naksha_executor::port::secrets::SecretSource;
 use naksha_executor_forge::Lack;
 
 use super::{Finding, clock, protection, webhook};
@@ -18,6 +21,7 @@ pub(super) struct Hosted<'a> {
     pub(super) config: &'a Config,
     pub(super) repository: &'a RepositoryConfig,
     pub(super) forge: &'a ForgeConfig,
+    pub(super) secrets: &'a Arc<dyn SecretSource>,
 }
 
 impl Hosted<'_> {

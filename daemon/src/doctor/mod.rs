@@ -15,9 +15,13 @@ mod protection;
 mod remote;
 mod webhook;
 
-use futures::future::join_all;
+use std::sync::Arc;
 
-use crate::config::{Config, ForgeConfig, RepositoryConfig};
+use futures::future::join_all;
+use naksha_executor::port::secrets::SecretSource;
+use naksha_executor_directory::NoSecrets;
+
+use crate::config::{Config, RepositoryConfig};
 use crate::forge::Lines;
 use host::Hosted;
 
@@ -33,17 +37,24 @@ pub struct Examined {
 
 /// Every repository, each by itself.
 pub async fn examine(config: &Config) -> Vec<Examined> {
-    join_all(config.repository.iter().map(|repository| examined(config, repository))).await
+    // What cannot be opened is told of whoever needs it.
+    let secrets = crate::secrets::open(&config.secrets).unwrap_or_else(|_| Arc::new(NoSecrets));
+    join_all(config.repository.iter().map(|repository| examined(config, repository, &secrets))).await
 }
 
-async fn examined(config: &Config, repository: &RepositoryConfig) -> Examined {
-    let installation = repository.forge.as_ref().and_then(ForgeConfig::installation);
-    let mut findings = vec![remote::look(repository, installation.as_ref()).await];
+async fn examined(
+    config: &Config,
+    repository: &RepositoryConfig,
+    secrets: &Arc<dyn SecretSource>,
+) -> Examined {
+    let installation = repository.forge.as_ref().and_then(|forge| forge.installation(secrets));
+    let known = (secrets, installation.as_ref());
+    let mut findings = vec![remote::look(repository, known).await];
     match &repository.forge {
         None => findings.push(Finding::ok("forge", "none is configured: nobody looks at pull requests")),
-        Some(forge) => match crate::forge::open(forge, installation.as_ref(), &Lines::default()) {
+        Some(forge) => match crate::forge::open(forge, known, &Lines::default()) {
             Ok(host) => {
-                let hosted = Hosted { host: host.as_ref(), config, repository, forge };
+                let hosted = Hosted { host: host.as_ref(), config, repository, forge, secrets };
                 findings.extend(hosted.look().await);
             }
             Err((key, reason)) => {

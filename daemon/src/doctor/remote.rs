@@ -1,20 +1,27 @@
 //! Whether the Git remote answers, and takes the credentials.
 
+use std::sync::Arc;
+
+use naksha_executor::port::secrets::SecretSource;
 use naksha_executor_forge::Installation;
 
 use super::Finding;
 use crate::config::RepositoryConfig;
-use crate::git::{self, GitError, MirrorConfig, RefName, Seen};
+use crate::git::{self, GitError, RefName, Seen};
+use crate::supervisor::mirror_config;
 
 const ABOUT: &str = "git";
 
 /// Lists the refs, and fetches nothing.
-pub(super) async fn look(repository: &RepositoryConfig, installation: Option<&Installation>) -> Finding {
+pub(super) async fn look(
+    repository: &RepositoryConfig,
+    (secrets, installation): (&Arc<dyn SecretSource>, Option<&Installation>),
+) -> Finding {
     let trunk = match repository.trunk.as_deref().map(RefName::branch).transpose() {
         Ok(trunk) => trunk,
         Err(error) => return refused(&error),
     };
-    let mut config = match MirrorConfig::try_from(repository) {
+    let mut config = match mirror_config(repository, secrets) {
         Ok(config) => config,
         Err(error) => return refused(&error),
     };

@@ -14,8 +14,8 @@ const ABOUT: &str = "webhook";
 const MAKE: &str = "`naksha init` with `--perform` makes it, and without says how";
 
 pub(super) async fn look(hosted: &Hosted<'_>) -> Finding {
-    let Hosted { host, config, repository, forge } = hosted;
-    let place = match forge.webhook_secret() {
+    let Hosted { host, config, repository, forge, secrets } = hosted;
+    let place = match forge.hook_secret(secrets) {
         Ok(place) => place,
         Err((key, reason)) => return Finding::error(ABOUT, format!("`forge.{key}`: {reason}"), "correct it"),
     };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use naksha_environments::ids::RepositoryName;
-use naksha_executor_forge::Installation;
+use naksha_executor_forge::{Installation, Place};
 use reqwest::Url;
 
 use super::error::GitError;
@@ -52,8 +52,7 @@ impl MirrorConfig {
 pub struct CredentialPlaces {
     /// User name beside a token. Most forges take any; GitLab's deploy tokens have one of their own.
     pub username: Option<String>,
-    pub token_file: Option<PathBuf>,
-    pub token_env: Option<String>,
+    pub token: Option<Place>,
     /// A GitHub App whose token is used for want of another one, where the remote is at the App's own GitHub.
     pub installation: Option<Installation>,
     /// Private key for ssh. Absent: what the ssh client finds by itself, an agent for instance.

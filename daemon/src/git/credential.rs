@@ -1,16 +1,11 @@
-//! The token of a fetch: read from its file or variable when the fetch starts, so that rotation needs no restart; or that of an App.
+//! The token of a fetch: as it is when the fetch starts, so that rotation needs no restart.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use naksha_environments::secret::{MASK, Secret};
 
-use super::config::CredentialPlaces;
-use super::error::GitError;
-
 /// What GitHub expects beside an app's token; other forges take any name beside a personal token.
 const DEFAULT_USERNAME: &str = "x-access-token";
-/// A token file is one line. Anything longer is another file.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// A token and the user name beside it. Debug shows a mask.
 #[derive(Debug, Clone)]
@@ -20,38 +15,14 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Reads the configured token; `None` when none is configured.
-    pub(super) fn read(places: &CredentialPlaces) -> Result<Option<Self>, GitError> {
-        let (text, place) = if let Some(path) = &places.token_file {
-            let place = format!("file `{}`", path.display());
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| GitError::Credential { place: place.clone(), reason: error.to_string() })?;
-            (text, place)
-        } else if let Some(name) = &places.token_env {
-            let place = format!("environment variable `{name}`");
-            let text = std::env::var(name).map_err(|_| GitError::Credential {
-                place: place.clone(),
-                reason: "it is not set, or not text".to_owned(),
-            })?;
-            (text, place)
-        } else {
-            return Ok(None);
-        };
-        let token = text.trim();
-        let refuse = |reason: &str| Err(GitError::Credential { place, reason: reason.to_owned() });
-        if token.is_empty() {
-            return refuse("it is empty");
-        }
-        if token.len() > MAX_TOKEN_BYTES || token.chars().any(char::is_control) {
-            return refuse("it is not one line with a token");
-        }
-        let username = places.username.clone().unwrap_or_else(|| DEFAULT_USERNAME.to_owned());
-        Ok(Some(Self { username, token: Secret::new(token) }))
+    /// The configured one, with its user name.
+    pub(super) fn given(token: Secret, username: Option<&str>) -> Self {
+        Self { username: username.unwrap_or(DEFAULT_USERNAME).to_owned(), token }
     }
 
     /// That of an App.
     pub(super) fn of_app(token: Secret) -> Self {
-        Self { username: DEFAULT_USERNAME.to_owned(), token }
+        Self::given(token, None)
     }
 
     pub(super) fn secret(&self) -> &Secret {

@@ -47,6 +47,8 @@ const MAX_BACKOFF: Duration = Duration::from_mins(5);
 pub struct RepositoryState {
     /// Where each tracked ref is. A ref that is missing or deleted is not here; `updates` tells why.
     pub heads: BTreeMap<RefName, Revision>,
+    /// Which refs the last fetch asked for: of others it says nothing.
+    pub asked: Vec<RefName>,
     pub default_branch: Option<RefName>,
     /// The newest change of each tracked ref that was not "unchanged". A rewrite stays until the ref moves on by a
     /// fast-forward, a deletion until the branch is back.
@@ -193,6 +195,7 @@ fn absorb(state: &mut RepositoryState, result: Result<Fetched, GitError>, now: T
     let Fetched { updates, default_branch, bytes: _ } = fetched;
     let heads: BTreeMap<_, _> =
         updates.iter().filter_map(|update| Some((update.name.clone(), update.new.clone()?))).collect();
+    let asked: Vec<RefName> = updates.iter().map(|update| update.name.clone()).collect();
     let mut newest: BTreeMap<_, _> =
         state.updates.iter().filter(|(name, _)| updates.iter().any(|update| update.name == **name)).collect();
     newest.extend(
@@ -206,10 +209,12 @@ fn absorb(state: &mut RepositoryState, result: Result<Fetched, GitError>, now: T
     let news = state.failure.is_some()
         || state.fetched_at.is_none()
         || state.heads != heads
+        || state.asked != asked
         || state.updates != newest
         || state.default_branch != default_branch;
     *state = RepositoryState {
         heads,
+        asked,
         default_branch,
         updates: newest,
         fetched_at: Some(now),

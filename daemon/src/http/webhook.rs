@@ -55,8 +55,7 @@ async fn receive(
 
 /// Nothing: no secret is configured, or it cannot be read.
 async fn secret_of(feed: &Feed) -> Option<String> {
-    let place = feed.config.forge.as_ref()?.webhook_secret().ok()??;
-    match place.read().await {
+    match feed.hook_secret()?.read().await {
         Ok(secret) => Some(secret.expose().to_owned()),
         Err(error) => {
             warn!(repository = %feed.name(), %error, "a webhook is refused: its secret cannot be read");

@@ -143,7 +143,7 @@ impl Laptop {
             inventory: &inventory,
             acknowledgements: &[],
             begun: &Begun::default(),
-            applied_approvals: base.side().map(|base| &*base.loaded.definitions.approvals),
+            before: base.side().map(|base| &base.loaded.definitions),
             cache: &FindingCache::new(),
         };
         let now = Timestamp::now();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use naksha_environments::wire::{EVENTS_VERSION, EventDocument, EventsDocument, SubjectDocument};
 use naksha_executor::port::look::Event;
-use naksha_executor::port::store::{Scope, Store};
+use naksha_executor::port::store::{AuditEntry, Scope, Store};
 
 use super::tree::unit_of;
 use super::{LookError, objects};
@@ -34,8 +34,11 @@ pub async fn events(
     since: Timestamp,
 ) -> Result<Told, LookError> {
     let entries = history::entries(store, scope, MAX_HISTORY).await.map_err(LookError::Store)?;
+    let audit = store.audit(Some(scope), MAX_HISTORY).await.map_err(LookError::Store)?;
     let mut told = Told::default();
-    told.events.extend(entries.iter().map(done).filter(|(at, _)| *at >= since));
+    let decided = audit.iter().filter_map(|record| decided(scope, &record.entry));
+    told.events
+        .extend(entries.iter().map(|entry| done(scope, entry)).chain(decided).filter(|(at, _)| *at >= since));
     let Some(scene) = scene else { return Ok(told) };
     let inventory = store.inventory(scope).await.map_err(LookError::Store)?;
     let found = scene.target.events(&objects(scene, &inventory), since).await.map_err(LookError::Target)?;
@@ -83,7 +86,7 @@ fn happened(scope: &Scope, unit: Option<String>, event: Event) -> (Timestamp, Ev
 }
 
 /// Pure. What the daemon did, or what it waits for.
-fn done(entry: &HistoryEntry) -> (Timestamp, EventDocument) {
+fn done(scope: &Scope, entry: &HistoryEntry) -> (Timestamp, EventDocument) {
     let at = entry.ended.unwrap_or(entry.at);
     let (reason, is_warning) = match (entry.outcome.as_deref(), entry.decision.as_str()) {
         (Some("succeeded"), HEAL) => ("Healed", false),
@@ -111,20 +114,46 @@ fn done(entry: &HistoryEntry) -> (Timestamp, EventDocument) {
         message.push_str(": ");
         message.push_str(why);
     }
-    let document = EventDocument {
+    (at, own(scope, (reason, is_warning), at, &message))
+}
+
+/// Pure. What somebody decided, or the daemon about what is promoted. Applies are told by their history.
+fn decided(scope: &Scope, entry: &AuditEntry) -> Option<(Timestamp, EventDocument)> {
+    let AuditEntry { at, who, what, revision, plan, result } = entry;
+    let (reason, is_warning) = match what.as_str() {
+        "ack" => ("Acknowledged", false),
+        "suspend" => ("Suspended", true),
+        "resume" => ("Resumed", false),
+        "bar" => ("Barred", true),
+        "promote" => ("Unbarred", false),
+        "skip" => ("Skipped", true),
+        _ => return None,
+    };
+    let about = match (plan, revision) {
+        (Some(plan), _) => format!("plan {} ", plan.short()),
+        (None, Some(revision)) => format!("{} ", revision.short()),
+        (None, None) => String::new(),
+    };
+    let result = if result.is_empty() { String::new() } else { format!(": {result}") };
+    let message = format!("{about}by {who}{result}");
+    Some((*at, own(scope, (reason, is_warning), *at, &message)))
+}
+
+/// One of the daemon's own.
+fn own(scope: &Scope, (reason, warning): (&str, bool), at: Timestamp, message: &str) -> EventDocument {
+    EventDocument {
         at: EventDocument::time(at),
-        repository: entry.repository.clone(),
-        environment: entry.environment.clone(),
+        repository: scope.repository.to_string(),
+        environment: scope.environment.to_string(),
         source: "naksha".to_owned(),
         subject: None,
         of: None,
         unit: None,
-        warning: is_warning,
+        warning,
         reason: reason.to_owned(),
-        message: EventDocument::text(&message),
+        message: EventDocument::text(message),
         count: 1,
-    };
-    (at, document)
+    }
 }
 
 fn short(id: &str) -> &str {

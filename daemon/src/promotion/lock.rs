@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use naksha_environments::digest::Digest;
-use naksha_environments::environment::Environment;
+use naksha_environments::environment::{Environment, Lock};
 use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::source::TreePath;
@@ -30,6 +30,21 @@ impl Record {
             collect_images(&object.body.value(), &mut images);
         }
         Self { render: Some(rendered.digest()), images, workflows: workflows.collect() }
+    }
+}
+
+impl Record {
+    /// The keys of a lock under which something else is recorded. What it does not record is nothing else.
+    pub fn differs(&self, lock: &Lock) -> Vec<&'static str> {
+        let Lock { source: _, place: _, render, charts: _, images, workflows } = lock;
+        let workflows: BTreeMap<String, String> =
+            workflows.iter().map(|(name, digest)| (name.to_string(), digest.to_string())).collect();
+        let recorded = [
+            ("render", render.is_some() && *render != self.render),
+            ("images", !images.is_empty() && *images != self.images),
+            ("workflows", !workflows.is_empty() && workflows != self.workflows),
+        ];
+        recorded.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 }
 
@@ -95,7 +110,26 @@ fn split_image(image: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use naksha_environments::diagnostic::Place;
+
     use super::*;
+
+    #[test]
+    fn a_record_is_what_it_says_or_says_nothing() {
+        let images = BTreeMap::from([("nginx".to_owned(), "1.27".to_owned())]);
+        let record = Record { render: Some(Digest::of_bytes(b"one")), images, workflows: BTreeMap::new() };
+        let lock = |render: Option<&[u8]>, version: Option<&str>| Lock {
+            source: Revision::parse(&"a".repeat(40)).unwrap(),
+            place: Place::file(&TreePath::parse("environments/prod/lock.yaml").unwrap()),
+            render: render.map(Digest::of_bytes),
+            charts: BTreeMap::new(),
+            images: version.map(|version| ("nginx".to_owned(), version.to_owned())).into_iter().collect(),
+            workflows: BTreeMap::new(),
+        };
+        assert!(record.differs(&lock(None, None)).is_empty(), "only its source");
+        assert!(record.differs(&lock(Some(b"one"), Some("1.27"))).is_empty());
+        assert_eq!(record.differs(&lock(Some(b"two"), Some("1.26"))), ["render", "images"]);
+    }
 
     #[test]
     fn an_image_is_a_name_and_what_pins_it() {

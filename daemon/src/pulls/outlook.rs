@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use naksha_environments::codes::plan as codes;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::environment::{Approval, Environment, Follows};
 use naksha_environments::facts::Facts;
@@ -29,6 +30,7 @@ use crate::failure::chain;
 use crate::git::{GitError, RefName};
 use crate::judgement::{Base, Begun, Bench, by_file, judge, may_acknowledge, planner};
 use crate::looking::LookError;
+use crate::promotion::Record;
 use crate::scene::Scene;
 use crate::target::try_out;
 use crate::task::{Feed, LoadedRevision, RefState, Shared};
@@ -61,6 +63,8 @@ struct Side {
     rendered: Rendered,
     control: Arc<LoadedRevision>,
     content: Arc<LoadedRevision>,
+    /// What is wrong with its lock.
+    misrecorded: Option<Diagnostic>,
 }
 
 /// Its target as it is now, and what is owned there.
@@ -127,7 +131,11 @@ impl Ground {
         let sides = tokio::task::spawn_blocking(move || {
             let branch = both.branch.as_ref();
             let base = own.side(&both.base, branch.map(|branch| (branch, &branch.base)))?;
-            Ok::<_, GitError>((base, own.side(&both.merged, branch.map(|branch| (branch, &branch.merged)))?))
+            let mut merged = own.side(&both.merged, branch.map(|branch| (branch, &branch.merged)))?;
+            if let Some(merged) = &mut merged {
+                merged.misrecorded = own.misrecorded(base.as_ref(), merged);
+            }
+            Ok::<_, GitError>((base, merged))
         });
         let (base, merged) = match sides.await {
             Ok(Ok(sides)) => sides,
@@ -209,7 +217,7 @@ impl Ground {
         }
         let rendered = self.shared.render(control, content, &self.scope.environment, &self.facts);
         let (control, content) = (Arc::clone(control), Arc::clone(content));
-        Some(Side { environment: Arc::clone(environment), rendered, control, content })
+        Some(Side { environment: Arc::clone(environment), rendered, control, content, misrecorded: None })
     }
 }
 
@@ -280,7 +288,33 @@ impl Ground {
             },
         };
         let rendered = self.shared.render(control, &content, &self.scope.environment, &self.facts);
-        Ok(Some(Side { environment, rendered, control: Arc::clone(control), content }))
+        Ok(Some(Side { environment, rendered, control: Arc::clone(control), content, misrecorded: None }))
+    }
+
+    /// What a lock that is changed records otherwise than its source brings: whoever merges it reads that. Blocks.
+    fn misrecorded(&self, base: Option<&Side>, merged: &Side) -> Option<Diagnostic> {
+        let name = &self.scope.environment;
+        let lock_of = |side: &Side| side.control.loaded.definitions.locks.get(name).cloned();
+        let lock =
+            lock_of(merged).filter(|_| matches!(merged.environment.follows, Follows::Promotion { .. }))?;
+        if base
+            .and_then(lock_of)
+            .is_some_and(|before| before.source == lock.source && before.render == lock.render)
+        {
+            return None;
+        }
+        let mut differs = Record::of(&merged.rendered).differs(&lock);
+        if differs == ["render"] {
+            // A laptop, which may have written it, knows no facts.
+            let alone = self.shared.render(&merged.control, &merged.content, name, &Facts::default());
+            differs = Record::of(&alone).differs(&lock);
+        }
+        let keys: Vec<_> = differs.iter().map(|key| format!("`{key}`")).collect();
+        let source = lock.source.short();
+        let message = format!("the lock records {} that {source} does not bring there", keys.join(" and "));
+        let hint = format!("`naksha promote {name} --source {source}` writes it anew; only `source` decides");
+        let found = Diagnostic::new(codes::LOCK_RECORD, message).at(lock.place.clone()).hint(hint);
+        Some(found).filter(|_| !differs.is_empty())
     }
 }
 
@@ -354,10 +388,6 @@ fn planned(
 fn brought(base: Option<&Side>, merged: &Side) -> Vec<Acknowledgement> {
     let Some(base) = base else { return Vec::new() };
     let (before, after) = (&base.control.loaded.definitions, &merged.control.loaded.definitions);
-    // While nobody can read who may, nobody may.
-    if before.broken.repository {
-        return Vec::new();
-    }
     let may = |by: &String| may_acknowledge(before, &merged.environment.name, by);
     let is_new = |approval: &&Arc<Approval>| before.approvals.iter().all(|known| known.path != approval.path);
     let new = after.approvals.iter().filter(is_new).filter(|approval| may(&approval.by));
@@ -402,7 +432,7 @@ fn judged(
         }),
         inventory,
         acknowledgements,
-        applied_approvals: base.map(|base| &*base.control.loaded.definitions.approvals),
+        before: base.map(|base| &base.control.loaded.definitions),
         begun: &begun,
         cache,
     };
@@ -410,6 +440,7 @@ fn judged(
     let mut diagnostics: Vec<Diagnostic> = judged.diagnostics;
     diagnostics.extend(merged.rendered.diagnostics.iter().cloned());
     diagnostics.extend(plan_diagnostics(plan, &merged.rendered));
+    diagnostics.extend(merged.misrecorded.clone());
     let actions = plan.actions.iter().map(|action| action.digest).collect();
     let shown = Shown { actions, ..Shown::default() };
     let admission = admit(

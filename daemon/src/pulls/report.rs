@@ -9,18 +9,22 @@ use naksha_environments::wire::{DiagnosticDocument, HoldDocument, PlanDocument};
 use naksha_executor::port::forge::{Annotation, Check, CheckState};
 use naksha_policies::{Gate, GateState, GateVerdict};
 use naksha_renderer::present::{
-    COMMENT_BUDGET, Style, clean_line, code, counted, diagnostics, fenced, markdown, preview, prose,
+    COMMENT_BUDGET, Style, code, counted, diagnostics, fenced, markdown, preview,
 };
 
 use super::approval::Lacking;
 use super::names::{self, AGGREGATE};
 use super::outlook::{Outlook, Prospect, UNAFFECTED};
 use super::rules::{self, Rules};
+use super::words::{cut, listed, outgoing, plain, said};
 
 /// By this line our comment is known among those of one author. Part of the contract with comments of earlier versions.
 pub const MARKER: &str = "<!-- naksha: report -->";
-/// Bytes of the comment that are not the plans': head, list of environments, changed rules, foot.
-const FRAME: usize = 12_000;
+/// Bytes of the list of environments, and of the gates of a promotion, as they are written out.
+const ENVIRONMENTS: usize = 10_000;
+const GATES: usize = 6_000;
+/// Bytes of the last line.
+const FOOT: usize = 300;
 /// Bytes of what comes later, of which nobody has to decide anything yet.
 const PREVIEW: usize = 12_000;
 /// Bytes of a plan in the text of a check: what GitHub takes in its two fields, less what a page costs.
@@ -33,12 +37,29 @@ const MAX_DIAGNOSTICS: usize = 4_000;
 const INTO: &str = " merged into ";
 /// Bytes that are told of one environment in its line.
 const MAX_WORDS: usize = 300;
+/// Bytes of what a check says in a line: no forge shows as many.
+const MAX_SUMMARY: usize = 2_000;
 
 /// Everything that is said about one head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub checks: Vec<Check>,
     pub comment: String,
+}
+
+impl Report {
+    /// The last gate before it leaves: what is told of plans is masked, and what others say may hold anything.
+    fn scrubbed(mut self) -> Self {
+        self.comment = outgoing(&self.comment);
+        for Check { name: _, state: _, summary, text, annotations } in &mut self.checks {
+            *summary = outgoing(summary);
+            *text = text.as_deref().map(outgoing);
+            for Annotation { path: _, line: _, is_error: _, title, message } in annotations {
+                (*title, *message) = (outgoing(title), outgoing(message));
+            }
+        }
+        self
+    }
 }
 
 /// What is reported on.
@@ -74,12 +95,13 @@ pub fn report(subject: &Subject<'_>, outlooks: &[Outlook], errors: &[Diagnostic]
     let aggregate = aggregate(&told, policy, errors, &gates);
     checks.extend(gates);
     checks.push(aggregate);
-    Report { checks, comment: comment(subject, outlooks, &told, errors) }
+    Report { checks, comment: comment(subject, outlooks, &told, errors) }.scrubbed()
 }
 
 /// The report on a head that does not merge.
 pub fn conflict(subject: &Subject<'_>, paths: &BTreeSet<String>) -> Report {
-    let named: Vec<String> = paths.iter().take(MAX_PATHS).map(|path| format!("- {}", code(path))).collect();
+    let path = |path: &String| format!("- {}", code(&plain(path, MAX_WORDS)));
+    let named: Vec<String> = paths.iter().take(MAX_PATHS).map(path).collect();
     let more = paths.len().saturating_sub(MAX_PATHS);
     let more = if more > 0 { format!("\n- and {more} more") } else { String::new() };
     let comment = format!(
@@ -92,7 +114,7 @@ pub fn conflict(subject: &Subject<'_>, paths: &BTreeSet<String>) -> Report {
         CheckState::Failed,
         format!("conflicts with the base in {}", counted(paths.len(), "path")),
     );
-    Report { checks: vec![check], comment }
+    Report { checks: vec![check], comment }.scrubbed()
 }
 
 /// Whether a comment says it already. With which base it was merged is no news as long as nothing else is.
@@ -132,7 +154,8 @@ fn gate_check(gate: Gate, gates: &Gates) -> Check {
         1 => verdict.words.clone(),
         _ => format!("{environment}: {}", verdict.words),
     });
-    check(&name, worst.unwrap_or(CheckState::Passed), clean_line(&words.collect::<Vec<_>>().join("; ")))
+    let words = words.collect::<Vec<_>>().join("; ");
+    check(&name, worst.unwrap_or(CheckState::Passed), plain(&words, MAX_SUMMARY))
 }
 
 fn check(name: &str, state: CheckState, summary: String) -> Check {
@@ -200,7 +223,7 @@ impl Told {
         Check {
             text,
             annotations,
-            ..check(&names::plan(&self.environment), self.state, clean_line(&self.words))
+            ..check(&names::plan(&self.environment), self.state, plain(&self.words, MAX_SUMMARY))
         }
     }
 }
@@ -335,25 +358,28 @@ fn annotation(found: &Diagnostic) -> Option<Annotation> {
 
 fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &[Diagnostic]) -> String {
     let mut text = format!("{MARKER}\n### naksha: what merging this does\n\n");
-    for one in told {
-        let sign = match one.state {
-            CheckState::Passed | CheckState::Running => ":white_check_mark:",
-            CheckState::Waits => ":hourglass:",
-            CheckState::Failed => ":x:",
+    let line = |one: &Told| {
+        let (rank, sign) = match one.state {
+            CheckState::Failed => (0, ":x:"),
+            CheckState::Waits => (1, ":hourglass:"),
+            CheckState::Passed | CheckState::Running => (2, ":white_check_mark:"),
         };
-        text.push_str(&format!("- {sign} **{}**: {}\n", one.environment, prose(&cut(&one.words, MAX_WORDS))));
-    }
+        (rank, format!("- {sign} **{}**: {}\n", one.environment, said(&one.words, MAX_WORDS)))
+    };
+    text.push_str(&listed(told.iter().map(line).collect(), ENVIRONMENTS, "environments"));
     text.push_str(&gate_lines(subject.gates));
     text.push_str(&rules::section(subject.rules));
     if !errors.is_empty() {
         let documents = DiagnosticDocument::all(errors);
-        let told = cut(&diagnostics(&documents, Style::new(false)), MAX_DIAGNOSTICS);
-        text.push_str(&format!("\n{}", fenced(&told)));
+        let told = diagnostics(&documents, Style::new(false));
+        // What mentions somebody takes more bytes in a fence.
+        let bytes = if told.contains('@') { MAX_DIAGNOSTICS / 4 } else { MAX_DIAGNOSTICS };
+        text.push_str(&format!("\n{}", fenced(&cut(&told, bytes))));
     }
     let documents: Vec<PlanDocument> = plans(outlooks).cloned().collect();
     if !documents.is_empty() {
         text.push('\n');
-        text.push_str(&markdown(&documents, COMMENT_BUDGET - FRAME - PREVIEW));
+        text.push_str(&markdown(&documents, COMMENT_BUDGET - text.len() - PREVIEW - FOOT));
     }
     let later = outlooks.iter().filter_map(|outlook| outlook.later.as_deref().cloned());
     text.push_str(&preview(&later.collect::<Vec<_>>(), PREVIEW));
@@ -363,20 +389,21 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
 
 /// A table of the gates, for a promotion.
 fn gate_lines(gates: &Gates) -> String {
-    let mut text = String::new();
-    for (environment, verdicts) in gates {
-        text.push_str(&format!("\n**Gates of {environment}**\n\n| Gate | |\n|---|---|\n"));
+    let table = |(environment, verdicts): (&EnvironmentName, &[GateVerdict; 4])| {
+        let mut text = format!("\n**Gates of {environment}**\n\n| Gate | |\n|---|---|\n");
+        let mut rank = 2;
         for GateVerdict { gate, state, words } in verdicts {
-            let sign = match state {
-                GateState::Open => ":white_check_mark:",
-                GateState::Waits { .. } => ":hourglass:",
-                GateState::Shut => ":x:",
+            let (own, sign) = match state {
+                GateState::Shut => (0, ":x:"),
+                GateState::Waits { .. } => (1, ":hourglass:"),
+                GateState::Open => (2, ":white_check_mark:"),
             };
-            let words = prose(&cut(&clean_line(words), MAX_WORDS));
-            text.push_str(&format!("| {sign} {} | {words} |\n", gate.word()));
+            rank = rank.min(own);
+            text.push_str(&format!("| {sign} {} | {} |\n", gate.word(), said(words, MAX_WORDS)));
         }
-    }
-    text
+        (rank, text)
+    };
+    listed(gates.iter().map(table).collect(), GATES, "promotions, with gates of their own")
 }
 
 fn foot(subject: &Subject<'_>) -> String {
@@ -385,15 +412,6 @@ fn foot(subject: &Subject<'_>) -> String {
         subject.head.short(),
         subject.base.short()
     )
-}
-
-/// At most so many bytes of it.
-pub fn cut(text: &str, bytes: usize) -> String {
-    if text.len() <= bytes {
-        return text.to_owned();
-    }
-    let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}…", &text[..end])
 }
 
 #[cfg(test)]

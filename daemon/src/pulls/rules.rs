@@ -19,10 +19,8 @@ use naksha_environments::health_rules::HealthRules;
 use naksha_environments::ids::{EnvironmentName, HealthRulesName, RuleName};
 use naksha_environments::policy::Policy;
 use naksha_environments::repository::{Broken, Definitions};
-use naksha_environments::wire::scrub;
-use naksha_renderer::present::clean_line;
 
-use super::report::cut;
+use super::words::{cut, plain as plain_line};
 
 pub(super) use section::section;
 
@@ -230,7 +228,7 @@ fn health(base: &Definitions, merged: &Definitions, rules: &mut Rules) {
 
 /// A line that is not longer than anybody reads, without secrets.
 fn plain(line: &str) -> String {
-    cut(&scrub(&clean_line(line)), MAX_LINE)
+    plain_line(line, MAX_LINE)
 }
 
 /// What cannot be read and is about everything.

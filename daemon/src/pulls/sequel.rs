@@ -8,16 +8,19 @@ use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::moment::to_the_second;
 use naksha_environments::status::{EnvironmentStatus, State};
 use naksha_environments::wire::PlanDocument;
-use naksha_renderer::present::{COMMENT_BUDGET, clean_line, code, markdown, prose};
+use naksha_renderer::present::{COMMENT_BUDGET, code, markdown};
 
-use super::report::{MARKER, cut};
+use super::report::MARKER;
+use super::words::{listed, outgoing, said};
 
-/// Bytes of the comment that are not the plans'.
-const FRAME: usize = 16_000;
-/// Bytes of one reason.
-const MAX_WORDS: usize = 1_000;
+/// Bytes of the list of environments, and of the reasons of a call, as they are written out.
+const LISTED: usize = 20_000;
+/// Bytes of what stands around the plans.
+const FOLD: usize = 200;
 /// Reasons that are told of one environment.
 const MAX_REASONS: usize = 10;
+/// Bytes of one reason.
+const MAX_WORDS: usize = 1_000;
 
 /// What a plan is that waits for a person.
 pub const HELD: &str = "held";
@@ -39,7 +42,11 @@ pub fn fate(status: Option<&EnvironmentStatus>, has: impl Fn(&Revision) -> bool)
     let EnvironmentStatus { environment, state, why, control, applied, applied_control, since, .. } = status;
     // By its rules, or, where it follows a branch of its own, by its content.
     if let Some(at) = applied_control.iter().chain(applied).find(|revision| has(revision)) {
-        return Fate::Done(format!("in sync at {}", at.short()));
+        // A lock brings the content of another commit than its own.
+        let content =
+            applied.iter().find(|content| *content != at).filter(|_| applied_control.as_ref() == Some(at));
+        let content = content.map(|content| format!(", with the content of {}", content.short()));
+        return Fate::Done(format!("in sync at {}{}", at.short(), content.unwrap_or_default()));
     }
     if !control.iter().chain(&status.content).any(has) {
         return Fate::Going("not looked at yet".to_owned());
@@ -67,23 +74,24 @@ pub fn fate(status: Option<&EnvironmentStatus>, has: impl Fn(&Revision) -> bool)
 /// The comment, as it goes on. `shown`: what was shown before the merge.
 pub fn sequel(commit: &Revision, fates: &BTreeMap<EnvironmentName, Fate>, shown: &[PlanDocument]) -> String {
     let mut text = format!("{MARKER}\n### naksha: merged as {}\n\n", commit.short());
-    for (environment, fate) in fates {
-        let (sign, words) = match fate {
-            Fate::Done(words) => (":white_check_mark:", words.clone()),
-            Fate::Going(words) => (":hourglass:", words.clone()),
+    let line = |(environment, fate): (&EnvironmentName, &Fate)| {
+        let (rank, sign, words) = match fate {
             Fate::Stuck { what, why, .. } => {
-                (":x:", why.first().map_or((*what).to_owned(), |why| format!("{what}: {why}")))
+                (0, ":x:", why.first().map_or((*what).to_owned(), |why| format!("{what}: {why}")))
             }
+            Fate::Going(words) => (1, ":hourglass:", words.clone()),
+            Fate::Done(words) => (2, ":white_check_mark:", words.clone()),
         };
-        text.push_str(&format!("- {sign} **{environment}**: {}\n", prose(&cut(&words, MAX_WORDS))));
-    }
+        (rank, format!("- {sign} **{environment}**: {}\n", said(&words, MAX_WORDS)))
+    };
+    text.push_str(&listed(fates.iter().map(line).collect(), LISTED, "environments"));
     if !shown.is_empty() {
-        let plans = markdown(shown, COMMENT_BUDGET - FRAME);
+        let plans = markdown(shown, COMMENT_BUDGET - text.len() - FOLD);
         text.push_str(&format!(
             "\n<details><summary>What was shown before it was merged</summary>\n\n{plans}\n</details>\n"
         ));
     }
-    text
+    outgoing(&text)
 }
 
 /// By this line a call for one environment is known.
@@ -96,9 +104,8 @@ pub fn call(environment: &EnvironmentName, fate: &Fate) -> Option<String> {
     let Fate::Stuck { what, why, .. } = fate else { return None };
     let mut text = format!("{}\n### naksha: {environment} is {what}\n\n", call_marker(environment));
     text.push_str("This was merged, and it needs a person before it goes on:\n\n");
-    for reason in why.iter().take(MAX_REASONS) {
-        text.push_str(&format!("- {}\n", prose(&cut(&clean_line(reason), MAX_WORDS))));
-    }
+    let reasons = why.iter().take(MAX_REASONS).map(|reason| (0, format!("- {}\n", said(reason, MAX_WORDS))));
+    text.push_str(&listed(reasons.collect(), LISTED, "of these"));
     if why.len() > MAX_REASONS {
         text.push_str(&format!("- and {} more\n", why.len() - MAX_REASONS));
     }
@@ -106,7 +113,7 @@ pub fn call(environment: &EnvironmentName, fate: &Fate) -> Option<String> {
     text.push_str(&format!(
         "\nWhere `naksha ack` is named, {ack} as a comment here does the same. {status} tells how it is now.\n"
     ));
-    Some(text)
+    Some(outgoing(&text))
 }
 
 /// What a call becomes when nobody has to do anything any more.
@@ -119,6 +126,8 @@ pub fn call_is_over(environment: &EnvironmentName) -> String {
 
 #[cfg(test)]
 mod tests {
+    use naksha_environments::plan::Plan;
+
     use super::*;
 
     fn revision(digit: char) -> Revision {
@@ -171,5 +180,28 @@ mod tests {
         assert_eq!(call(&name(), &Fate::Going("on its way".to_owned())), None);
         let whole = sequel(&revision('c'), &BTreeMap::from([(name(), stuck)]), &[]);
         assert!(whole.starts_with(MARKER) && whole.contains("**dev**: held: reason 0 of"), "{whole}");
+    }
+
+    #[test]
+    fn nothing_is_too_long_to_be_said_and_no_secret_is() {
+        let why = || vec!["&<@".repeat(500), "it failed: password=hunter2".to_owned()];
+        let stuck = |_| Fate::Stuck { what: "held", why: why(), since: Timestamp::UNIX_EPOCH };
+        let name = |at| EnvironmentName::parse(&format!("env-{at}")).unwrap();
+        let mut fates: BTreeMap<_, _> = (0..200).map(|at| (name(at), stuck(at))).collect();
+        fates.extend((200..300).map(|at| (name(at), Fate::Done("in sync".to_owned()))));
+        let plan = PlanDocument::of(&Plan::empty(&name(0)));
+        let whole = sequel(&revision('c'), &fates, &vec![plan; 300]);
+        assert!(whole.len() <= COMMENT_BUDGET && whole.contains("more environments\n"), "{}", whole.len());
+        let told = call(
+            &name(0),
+            &Fate::Stuck {
+                what: "held",
+                why: std::iter::repeat_n(why(), 20).flatten().collect(),
+                since: Timestamp::UNIX_EPOCH,
+            },
+        );
+        let told = told.unwrap();
+        assert!(told.len() <= COMMENT_BUDGET && told.contains("password=(secret)"), "{told}");
+        assert!(!told.contains("hunter2") && !whole.contains("hunter2"));
     }
 }

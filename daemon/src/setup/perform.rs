@@ -6,6 +6,7 @@ use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use naksha_environments::secret::Secret as Text;
 use naksha_executor::port::forge::ForgeError;
@@ -14,6 +15,9 @@ use naksha_executor_forge::{Done, NewHook};
 use super::place::Place;
 use crate::forge::Host;
 use crate::pulls::AGGREGATE;
+
+/// Pauses before what failed for a moment is tried again.
+const AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// What was to be done, and what became of it.
 #[derive(Debug)]
@@ -104,11 +108,12 @@ pub async fn perform(place: &Place, host: &dyn Host, secret: &Path, app: Option<
         }
         (Some(_), Err(error)) => Err(error),
         (Some(_), Ok(secret)) => {
-            secret.keep(|hook| async move { host.set_hook(&hook).await }, place.webhook()).await
+            let set = |hook: NewHook| async move { patiently(async || host.set_hook(&hook).await).await };
+            secret.keep(set, place.webhook()).await
         }
     };
     all.push(Performed { what, done });
-    let done = host.require(&there, AGGREGATE, app).await;
+    let done = patiently(async || host.require(&there, AGGREGATE, app).await).await;
     all.push(Performed {
         what: format!("check `{AGGREGATE}`, required by `{there}`"),
         done: done.map_err(Into::into),
@@ -116,10 +121,21 @@ pub async fn perform(place: &Place, host: &dyn Host, secret: &Path, app: Option<
     all
 }
 
+/// A forge that is not quite there is asked again: Gitea answers with errors for some seconds after the very first push.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, ForgeError>) -> Result<T, ForgeError> {
+    for pause in AGAIN_AFTER {
+        match ask().await {
+            Err(error) if error.is_transient() => tokio::time::sleep(pause).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
 /// Who we are and what is there; the branch that rules.
 async fn identified(place: &Place, host: &dyn Host) -> Result<(String, String), ForgeError> {
-    let us = host.whoami().await?;
-    let there = host.hosted().await?;
+    let us = patiently(async || host.whoami().await).await?;
+    let there = patiently(async || host.hosted().await).await?;
     let what = format!("repository {} on {}, as {us}", there.full_name, place.site.pages());
     // An empty one on GitHub names the branch that its first push makes, too.
     let trunk = if there.default_branch.is_empty() { "main".to_owned() } else { there.default_branch };

@@ -181,8 +181,10 @@ impl Place {
             app: None::<AppConfig>,
             token_file: Some(self.token()),
             token_env: None,
+            token_secret: None,
             webhook_secret_file: None,
             webhook_secret_env: None,
+            webhook_secret: None,
             poll: std::time::Duration::from_secs(60),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use naksha_environments::ids::Revision;
-use naksha_executor::port::forge::{Approval, Login, Pull, PullNumber};
+use naksha_executor::port::forge::{Approval, Login, Permission, Pull, PullNumber};
 use naksha_executor::port::review::{Approved, Ask};
 use tracing::warn;
 
@@ -91,10 +91,26 @@ impl Hosting {
             if !has_it {
                 let unreadable = members.iter().filter(|(_, is_in)| is_in.is_none());
                 let unreadable: BTreeSet<String> = unreadable.map(|((_, team), _)| team.clone()).collect();
-                lacking.insert(ask.environment.clone(), waits_for(ask, is_of_another, &unreadable));
+                let strangers = self.strangers(ask).await?;
+                let words = waits_for(ask, is_of_another, &unreadable, &strangers);
+                lacking.insert(ask.environment.clone(), words);
             }
         }
         Ok(lacking)
+    }
+
+    /// Persons who are asked and may not even read the repository: a slip of the pen would be waited for in vain.
+    async fn strangers(&self, ask: &Ask) -> Result<BTreeSet<String>, HostingError> {
+        let mut strangers = BTreeSet::new();
+        for name in ask.approvers.iter().filter(|name| !name.contains('/')) {
+            match self.forge.permission(&Login::new(name.trim_start_matches('@'))).await {
+                Ok(Permission::None) => drop(strangers.insert(name.clone())),
+                // Where the forge does not say, nobody is a stranger.
+                Err(error) if !error.is_transient() => {}
+                known => drop(known?),
+            }
+        }
+        Ok(strangers)
     }
 
     /// Persons first: teams cost a request.

@@ -23,8 +23,9 @@ use tracing::{info, warn};
 use super::Heads;
 use super::hosting::{Hosting, HostingError, hint};
 use super::owning::NOT_A_WRITER;
+use crate::failure::chain;
 use crate::pages;
-use crate::pulls::{Command, parse_command};
+use crate::pulls::{Command, Flood, outgoing, parse_command, said};
 use crate::resume::resume;
 
 /// Comments are read again for so long before the latest that was: answers of forges may be late.
@@ -35,6 +36,8 @@ const TOO_OLD: SignedDuration = SignedDuration::from_hours(1);
 const LATENESS: SignedDuration = SignedDuration::from_mins(10);
 /// For so long a word counts.
 const WORD_LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Bytes of why something cannot be read.
+const MAX_WHY: usize = 300;
 /// The comment that stands for "since when".
 const BEGINNING: CommentId = CommentId(0);
 
@@ -66,15 +69,15 @@ enum Done {
 impl CommandsTask {
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let mut failures = 0_u32;
+        let (mut failures, mut flood) = (0_u32, Flood::default());
         let mut stirred = self.0.feed.stirred.subscribe();
         loop {
             stirred.mark_unchanged();
             let passed = tokio::select! {
-                passed = self.pass() => passed,
+                passed = self.pass(&mut flood) => passed,
                 () = stop.cancelled() => return,
             };
-            let pause = self.0.pause(passed, &mut failures, "comments were not read");
+            let pause = self.0.pause(passed, &mut failures, "commands");
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = hint(&mut stirred, failures) => {}
@@ -83,14 +86,14 @@ impl CommandsTask {
         }
     }
 
-    async fn pass(&self) -> Result<(), HostingError> {
+    async fn pass(&self, flood: &mut Flood) -> Result<(), HostingError> {
         let Hosting { shared, feed, forge, .. } = &self.0;
         let Some(Heard { until, comments: heard }) = shared.reviews.heard(feed.name()).await? else {
             return self.begin().await;
         };
-        let now = Timestamp::now();
         let comments = forge.comments_since(until.checked_sub(OVERLAP).unwrap_or(until)).await?;
-        let mut us = None;
+        // By its clock everything is dated that is compared here; it was told by the answer just now.
+        let (now, mut us) = (forge.now(), None);
         for (number, comment) in comments.into_iter().filter(|(_, comment)| !heard.contains(&comment.id)) {
             let Some(command) = parse_command(&comment.text) else {
                 shared.reviews.hear(feed.name(), comment.id, comment.made).await?;
@@ -102,11 +105,17 @@ impl CommandsTask {
             };
             let is_old = now.duration_since(comment.made) > TOO_OLD;
             let counts = comment.author != *us && !comment.is_bot && !comment.is_edited && !is_old;
+            let counts = counts && flood.admits(&comment.author, comment.made);
             let answer = if counts { Some(self.attend(number, &comment, command).await?) } else { None };
             // Done is done, whether or not the answer arrives: what is asked for by a second door meanwhile is not undone.
             shared.reviews.hear(feed.name(), comment.id, comment.made).await?;
-            if let Some(answer) = answer {
-                self.answer(number, &comment, answer).await?;
+            let Some(answer) = answer else { continue };
+            match self.answer(number, &comment, answer).await {
+                // A conversation may be locked: it is done without an answer.
+                Err(error) if !error.is_general() => {
+                    warn!(pull = %number, error = chain(&error), "a command was not answered");
+                }
+                answered => answered?,
             }
         }
         // What was listed is not listed again.
@@ -117,7 +126,9 @@ impl CommandsTask {
     /// What was said before this daemon came was said to nobody.
     async fn begin(&self) -> Result<(), HostingError> {
         let Hosting { shared, feed, forge, .. } = &self.0;
-        let now = Timestamp::now();
+        // Somebody's clock is asked for what it says.
+        forge.hosted().await?;
+        let now = forge.now();
         for (_, comment) in forge.comments_since(now.checked_sub(OVERLAP).unwrap_or(now)).await? {
             shared.reviews.hear(feed.name(), comment.id, comment.made).await?;
         }
@@ -162,7 +173,7 @@ impl CommandsTask {
         };
         self.0.forge.react(comment.id, reaction).await?;
         if let Some(words) = words.filter(|_| is_in_words) {
-            self.0.forge.comment(number, &words).await?;
+            self.0.forge.comment(number, &outgoing(&words)).await?;
         }
         Ok(())
     }
@@ -220,6 +231,7 @@ impl CommandsTask {
                     )));
                 }
                 self.0.shared.store.unbar(&handle.scope, &audit(asked, "promote", "")).await?;
+                handle.poke();
                 self.0.shared.soaked.send_replace(());
                 Ok(Ok(Done::Quietly))
             }
@@ -260,7 +272,9 @@ impl CommandsTask {
         let pull = self.0.forge.pull(asked.number).await?;
         let promotions = match self.0.promotions_of(&pull).await {
             // Its head moved, or is gone.
-            Err(HostingError::Git(error)) => return Ok(Some(Err(format!("it cannot be read: {error}")))),
+            Err(HostingError::Git(error)) => {
+                return Ok(Some(Err(format!("it cannot be read: {}", said(&error.to_string(), MAX_WHY)))));
+            }
             promotions => promotions?,
         };
         let Some(promoted) =

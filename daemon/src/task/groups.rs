@@ -38,7 +38,7 @@ impl GroupsTask {
                 passed = self.pass(&mut said) => passed,
                 () = stop.cancelled() => return,
             };
-            let pause = self.0.pause(passed, &mut failures, "merge queues were not looked at");
+            let pause = self.0.pause(passed, &mut failures, "merge queues");
             tokio::select! {
                 () = hint(&mut stirred, failures) => {}
                 moved = self.0.feed.state.changed() => if moved.is_err() { return },

@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
 use naksha_environments::moment::to_the_second;
+use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::{Scope, Store, StoreError};
-use naksha_executor_forge::Installation;
+use naksha_executor_forge::{Installation, Place};
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -42,6 +43,8 @@ pub struct Feed {
     pub stirred: watch::Sender<u64>,
     /// Absent: it has no forge, and nobody reviews anything there.
     pub reviewed: Option<Reviewed>,
+    /// Where references of the configuration lead.
+    pub secrets: Arc<dyn SecretSource>,
     /// The App that we are on its forge, with the token that Git uses too. Absent: we are none.
     pub installation: Option<Installation>,
 }
@@ -85,6 +88,11 @@ impl Feed {
         &self.config.name
     }
 
+    /// Where the secret of its webhooks is. Nothing: it takes none.
+    pub fn hook_secret(&self) -> Option<Place> {
+        self.config.forge.as_ref()?.hook_secret(&self.secrets).ok()?
+    }
+
     /// The branch whose head rules; unknown before the first fetch unless it is configured. Must be called inside a
     /// tokio runtime.
     pub fn trunk(&self) -> Option<RefName> {
@@ -104,8 +112,8 @@ impl Feed {
         if let Some(head) = state.heads.get(name) {
             return RefState::At(head.clone());
         }
-        if state.fetched_at.is_none() {
-            // Not fetched since the start: what the mirror knew before stands.
+        if !state.asked.contains(name) {
+            // Not asked for since the start: what the mirror knew before stands.
             return self.mirror.objects().head(name).map_or(RefState::Missing, RefState::At);
         }
         match state.updates.get(name) {
@@ -130,6 +138,11 @@ impl Feed {
     pub fn continues(&self, from: &Revision, to: &Revision) -> Result<bool, GitError> {
         let objects = self.mirror.objects();
         Ok(objects.has(from)? && objects.is_ancestor(from, to)?)
+    }
+
+    /// Whether a ref was asked for since the start.
+    pub fn was_asked_for(&self, name: &RefName) -> bool {
+        self.state.borrow().asked.contains(name)
     }
 
     /// Why the repository cannot be fetched now, in words.

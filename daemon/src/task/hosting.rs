@@ -12,10 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Feed, Shared};
-use crate::config::ForgeConfig;
 use crate::failure::chain;
 use crate::git::GitError;
-use crate::metrics::RepositoryLabels;
+use crate::metrics::{ForgeTaskLabels, RepositoryLabels};
 use crate::promotion::FactsError;
 
 /// First and longest pause after a pass that failed; doubles in between.
@@ -70,7 +69,8 @@ impl Hosting {
     /// Nothing where the repository has no forge, or one that cannot be opened. Must be called inside a tokio runtime.
     pub fn of(shared: &Arc<Shared>, feed: &Feed) -> Option<Self> {
         let config = feed.config.forge.as_ref()?;
-        let forge: SharedForge = match crate::forge::open(config, feed.installation.as_ref(), &shared.lines) {
+        let known = (&feed.secrets, feed.installation.as_ref());
+        let forge: SharedForge = match crate::forge::open(config, known, &shared.lines) {
             Ok(opened) => opened,
             Err((key, reason)) => {
                 warn!(repository = %feed.name(), key, reason, "pull requests are not looked at");
@@ -85,33 +85,46 @@ impl Hosting {
         Some(Self { shared, feed, forge, poll: config.poll, shown, reported, again })
     }
 
-    /// How long to pause after a pass: until the next look, or the next try. `what` a failure means, for the log.
-    pub fn pause(&self, passed: Result<(), HostingError>, failures: &mut u32, what: &str) -> Duration {
+    /// How long to pause after a pass: until the next look, or the next try. `about`: what was looked at.
+    pub fn pause(&self, passed: Result<(), HostingError>, failures: &mut u32, about: &str) -> Duration {
         if let Some(budget) = self.forge.budget() {
             let labels = RepositoryLabels { repository: self.feed.name().to_string() };
             let left = i64::try_from(budget.remaining).unwrap_or(i64::MAX);
             self.shared.metrics.forge_left.get_or_create(&labels).set(left);
         }
+        let repository = self.feed.name().to_string();
+        let labels = ForgeTaskLabels { repository, about: about.to_owned() };
+        let failing = self.shared.metrics.forge_failing.get_or_create(&labels).clone();
         match passed {
             Ok(()) => {
                 *failures = 0;
+                failing.set(0);
                 self.poll
             }
             Err(error) => {
                 *failures += 1;
-                warn!(repository = %self.feed.name(), error = chain(&error), "{what}");
+                failing.set(i64::from(*failures));
+                warn!(repository = %self.feed.name(), about, error = chain(&error), "the forge could not be asked");
                 error.pause(*failures)
             }
         }
     }
 
+    /// So many could not be looked at or told, each by itself.
+    pub fn tell_refused(&self, about: &str, count: usize) {
+        let repository = self.feed.name().to_string();
+        let labels = ForgeTaskLabels { repository, about: about.to_owned() };
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.shared.metrics.forge_refused.get_or_create(&labels).set(count);
+    }
+
     /// Has the forge send again what did not reach us while we were away. What happened meanwhile is read in any case; this also tells a
     /// forge that its webhooks arrive again.
     pub async fn ask_again(self, stop: CancellationToken) {
-        if !matches!(self.feed.config.forge.as_ref().map(ForgeConfig::webhook_secret), Some(Ok(Some(_)))) {
+        if self.feed.hook_secret().is_none() {
             return;
         }
-        let since = Timestamp::now().checked_sub(MISSED).unwrap_or(Timestamp::UNIX_EPOCH);
+        let since = self.forge.now().checked_sub(MISSED).unwrap_or(Timestamp::UNIX_EPOCH);
         let mut failures = 0;
         loop {
             let asked = tokio::select! {
@@ -127,8 +140,7 @@ impl Hosting {
                 Ok(_) => true,
                 Err(error) => !matches!(error, HostingError::Forge(error) if error.is_transient()),
             };
-            let pause =
-                self.pause(asked.map(drop), &mut failures, "webhooks that were missed are not asked for");
+            let pause = self.pause(asked.map(drop), &mut failures, "missed webhooks");
             if is_over {
                 return;
             }
@@ -160,10 +172,11 @@ impl HostingError {
         }
     }
 
-    /// Whether it says nothing about the pull request that was looked at, but about everything.
+    /// Whether it says nothing about the pull request that was looked at, but about everything. To be denied something does not: a
+    /// conversation may be locked.
     pub fn is_general(&self) -> bool {
         match self {
-            Self::Forge(error) => error.is_transient() || matches!(error, ForgeError::Denied(_)),
+            Self::Forge(error) => error.is_transient(),
             Self::Store(_) => true,
             Self::Git(_) | Self::Computation(_) => false,
         }

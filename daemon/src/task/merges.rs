@@ -53,7 +53,7 @@ impl MergesTask {
                 reviewed.tell_trouble(chain(error));
             }
             let is_over = looked.is_ok() && is_settled && closed.is_empty();
-            let pause = self.0.pause(looked, &mut failures, "what was merged is not known");
+            let pause = self.0.pause(looked, &mut failures, "merges");
             let pause = if is_over || failures > 0 { pause } else { SETTLES };
             tokio::select! {
                 moved = self.0.feed.state.changed() => match moved {
@@ -119,7 +119,7 @@ impl MergesTask {
             {
                 let unapproved = self.0.unapproved(&pull).await?.into_keys().collect();
                 info!(%repository, pull = %number, commit = commit.short(), ?unapproved, "merged as it was shown");
-                let at = Timestamp::now();
+                let at = forge.now();
                 let merge = ShownMerge { number, commit: commit.clone(), at, unapproved };
                 shared.reviews.merge(repository, &merge).await?;
                 return Ok(Some(merge.commit));
@@ -171,6 +171,10 @@ impl MergesTask {
             result: reason.clone(),
         };
         shared.store.bar(&scope, &source, &reason, &audit).await?;
+        // It says so.
+        if let Some(handle) = shared.registry.get(&scope) {
+            handle.poke();
+        }
         info!(%scope, source = source.short(), pull = %number, "promotion refused");
         Ok(())
     }

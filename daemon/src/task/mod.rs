@@ -22,6 +22,7 @@ pub mod promotions;
 pub mod publish;
 pub mod pulls;
 pub mod reconcile;
+mod refusals;
 pub mod retain;
 mod reviewed;
 mod revisions;
@@ -30,6 +31,7 @@ mod shared;
 pub mod soaks;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use environment::EnvironmentTask;
 pub use heads::{Feed, FoundTrunk, Heads, RefState};

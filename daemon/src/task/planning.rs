@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_executor::port::forge::{Approval, Check, CheckState, Login, Pull, Reported};
@@ -12,6 +13,7 @@ use naksha_executor::port::store::{Revisions, Scope};
 
 use super::approving::Approvals;
 use super::hosting::{Hosting, HostingError};
+use super::words::Words;
 use crate::git::{GitError, RefName};
 use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
@@ -34,6 +36,7 @@ pub(super) struct Planned {
     pub asks: Vec<Ask>,
     /// Of the environments that something was planned for.
     pub applied: Applied,
+    pub words: Words,
     pub promotions: Vec<Promoted>,
     pub gates: Gates,
     /// What was said when it was planned; nothing: nobody's is needed.
@@ -66,15 +69,16 @@ impl Hosting {
                 let subject = Subject { head, base, gates: &gates, lacking: &lacking, rules: &rules, seen };
                 let report = conflict(&subject, &paths);
                 let (plans, promotions, applied) = (Vec::new(), Vec::new(), Applied::new());
-                let (asks, approvals) = (Vec::new(), None);
-                return Ok(Planned { report, plans, asks, applied, promotions, gates, approvals });
+                let (asks, words, approvals) = (Vec::new(), Words::default(), None);
+                return Ok(Planned { report, plans, asks, applied, words, promotions, gates, approvals });
             }
             Proposed::Merges(proposal) => proposal,
         };
         let promotions = promotions(&proposal);
         let gates = self.gates(&promotions).await?;
         let all = proposal.merged.loaded.definitions.environments.keys();
-        let mut applied = self.applied(all).await?;
+        let mut applied = self.applied(all.clone()).await?;
+        let acknowledged = self.acknowledged(all).await?;
         let outlooks = outlook(&self.shared, &self.feed, &proposal).await;
         let plans = shown(&outlooks);
         let ruling = &proposal.base.loaded.definitions;
@@ -88,7 +92,9 @@ impl Hosting {
         let subject = Subject { head, base, gates: &gates, lacking: &lacking, rules: &rules, seen };
         let report = report(&subject, &outlooks, &new_errors(&proposal));
         applied.retain(|name, _| plans.iter().any(|plan| plan.environment == *name));
-        Ok(Planned { report, plans, asks, applied, promotions, gates, approvals })
+        let files = &proposal.merged.loaded.definitions.approvals;
+        let words = Words::about(&plans, &acknowledged, files, Timestamp::now());
+        Ok(Planned { report, plans, asks, applied, words, promotions, gates, approvals })
     }
 
     /// Has the mirror let go of heads that were brought, of names that begin like this, but for these.
@@ -196,7 +202,7 @@ impl Hosting {
 }
 
 /// Whether a forge has a check as it would be set. Some know one word for what runs and what waits, and cut what is long.
-fn says(known: &Reported, check: &Check) -> bool {
+pub(super) fn says(known: &Reported, check: &Check) -> bool {
     let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
     let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
     let is_cut = known.summary.len() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);

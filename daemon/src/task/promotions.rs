@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Environment, Follows};
@@ -58,11 +58,22 @@ struct Proposed {
     source: Revision,
     /// It changes nothing but the lock, which is as we would write it: it holds nobody else's work.
     is_ours_alone: bool,
+    /// It changes the lock and nothing else.
+    is_lock_alone: bool,
 }
 
 /// Pull requests at a head that the forge did not merge for us, because its own rules say so. Asked again when the head moves, or
 /// after a while.
 type Refused = BTreeMap<PullNumber, (Revision, Instant)>;
+
+/// What those before an environment run now.
+enum Next {
+    /// It is not known, or nothing that may be proposed.
+    Unknown,
+    /// Nothing that the environment does not have.
+    Nothing,
+    Newer(Candidate),
+}
 
 /// A source, and what it would be there.
 struct Candidate {
@@ -87,7 +98,7 @@ impl PromotionsTask {
                 passed = self.pass(&mut refused) => passed,
                 () = stop.cancelled() => return,
             };
-            let pause = self.0.pause(passed, &mut failures, "promotions were not looked at");
+            let pause = self.0.pause(passed, &mut failures, "promotions");
             tokio::select! {
                 _ = soaked.changed(), if failures == 0 => {}
                 // A rule of the trunk may have kept a merge waiting for our own check.
@@ -137,11 +148,11 @@ impl PromotionsTask {
         let branch = branch_of(&case.environment.name);
         let is_its = |pull: &&Pull| pull.branch == branch && !pull.is_fork && pull.base == case.trunk;
         let record = self.0.shared.store.environment(&case.scope).await?;
-        let newer = self.candidate(case, &record).await?;
+        let next = self.next(case, &record).await?;
         let Some(pull) = pulls.iter().find(is_its) else {
-            return match newer {
-                Some(newer) => self.open(case, &newer, pulls).await,
-                None => Ok(()),
+            return match next {
+                Next::Newer(newer) => self.open(case, &newer, pulls).await,
+                Next::Nothing | Next::Unknown => Ok(()),
             };
         };
         let Some(proposed) = self.proposed(case, pull).await? else {
@@ -153,19 +164,29 @@ impl PromotionsTask {
         }
         let gates = self.gates(case, source).await?;
         let standing = Standing { source, gates: &gates };
-        match newer {
-            Some(newer) => {
+        match next {
+            Next::Newer(newer) => {
                 let newer_gates = self.gates(case, &newer.source).await?;
                 let other = Standing { source: &newer.source, gates: &newer_gates };
+                // The record is of the rules as they were: the environment is another one by now.
+                let is_behind =
+                    proposed.is_lock_alone && !proposed.is_ours_alone && self.is_by_us(pull).await?;
+                if newer.source == *source && is_behind {
+                    return self.update(case, (pull, None), &newer).await;
+                }
                 if choose(standing, other) == Choice::Replace {
                     let before = self.record(case, source).await?.render;
                     return self.update(case, (pull, before), &newer).await;
                 }
             }
-            None if standing.has_failed() => {
+            // Taken back there, it has no business here.
+            Next::Nothing => {
+                return self.close(pull, &branch, "what runs before it now would take nothing further").await;
+            }
+            Next::Unknown if standing.has_failed() => {
                 return self.close(pull, &branch, "nothing before it runs it any more").await;
             }
-            None => {}
+            Next::Unknown => {}
         }
         // A pass that was cut short left the words of the one before.
         if proposed.is_ours_alone && pull.title != promotion_title(source, case.environment) {
@@ -206,21 +227,17 @@ impl PromotionsTask {
         };
         let own = own.map(|record| lock_text(&source, &record));
         let is_ours_alone = own.is_some() && own.as_deref() == text.as_deref() && self.is_by_us(pull).await?;
-        Ok(Some(Proposed { source, is_ours_alone }))
+        Ok(Some(Proposed { source, is_ours_alone, is_lock_alone: text.is_some() }))
     }
 
     async fn is_by_us(&self, pull: &Pull) -> Result<bool, HostingError> {
         Ok(self.0.forge.whoami().await? == pull.author)
     }
 
-    /// What is to be proposed, when that is anything.
-    async fn candidate(
-        &self,
-        case: &Case<'_>,
-        record: &EnvironmentRecord,
-    ) -> Result<Option<Candidate>, HostingError> {
+    /// What may be proposed.
+    async fn next(&self, case: &Case<'_>, record: &EnvironmentRecord) -> Result<Next, HostingError> {
         let Hosting { shared, feed, .. } = &self.0;
-        let Follows::Promotion { from } = &case.environment.follows else { return Ok(None) };
+        let Follows::Promotion { from } = &case.environment.follows else { return Ok(Next::Unknown) };
         let mut upstreams = Vec::new();
         for name in from {
             let scope = Scope { repository: feed.name().clone(), environment: name.clone() };
@@ -236,24 +253,24 @@ impl PromotionsTask {
             candidate(&upstreams, |one, other| objects.is_ancestor(other, one).unwrap_or(false))
         });
         let Some(source) = found.await?.filter(|source| !record.barred.contains_key(source)) else {
-            return Ok(None);
+            return Ok(Next::Unknown);
         };
         // On its way back, what it gives up is not barred yet.
         let applied = record.applied.as_ref().map(|applied| &applied.content);
         let goes_back =
             Self::locked(case).is_some_and(|locked| applied != Some(locked) && record.ran.contains(locked));
         if goes_back && applied == Some(&source) {
-            return Ok(None);
+            return Ok(Next::Unknown);
         }
         if self.is_behind(case, &source).await? || self.is_moot(case, &source).await? {
-            return Ok(None);
+            return Ok(Next::Nothing);
         }
-        let Some(rendered) = self.rendered(case, &source).await? else { return Ok(None) };
+        let Some(rendered) = self.rendered(case, &source).await? else { return Ok(Next::Unknown) };
         if rendered.diagnostics.iter().any(Diagnostic::is_error) {
             warn!(environment = %case.environment.name, source = source.short(), "it has errors there, and is not proposed");
-            return Ok(None);
+            return Ok(Next::Unknown);
         }
-        Ok(Some(Candidate { source, record: Record::of(&rendered) }))
+        Ok(Next::Newer(Candidate { source, record: Record::of(&rendered) }))
     }
 
     fn locked<'a>(case: &Case<'a>) -> Option<&'a Revision> {
@@ -337,7 +354,7 @@ impl PromotionsTask {
     /// Whether every merge of just now is in the trunk as it is looked at, or in another branch. What is not there for longer never comes:
     /// its history was written anew, or its branch is gone.
     async fn has_all(&self, case: &Case<'_>, shown: Vec<ShownPull>) -> Result<bool, HostingError> {
-        let now = Timestamp::now();
+        let now = self.0.forge.now();
         let is_recent = |pull: &ShownPull| now.duration_since(pull.at) < COMES_WITHIN;
         let merges: Vec<_> = shown.into_iter().filter(is_recent).filter_map(|pull| pull.merged).collect();
         let (mirror, trunk) = (Arc::clone(&self.0.feed.mirror), self.0.feed.trunk());
@@ -482,7 +499,7 @@ impl PromotionsTask {
         let repository = case.control.loaded.definitions.repository.as_ref();
         let owners = repository.and_then(|repository| repository.owners.get(&case.environment.name));
         let contents = Contents {
-            environment: case.environment,
+            environment: &case.environment.name,
             before: locked.as_ref().zip(before.as_ref()),
             source: &candidate.source,
             record: &candidate.record,

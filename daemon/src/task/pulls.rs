@@ -1,10 +1,14 @@
 //! The pull requests of one repository: looked at, planned, and reported on. One pass at a time.
 //!
 //! A pass takes no hint of what changed, and remembers nothing that the forge does not: it works out what should be said about
-//! each open pull request, looks at what is said, and sends the difference. A restart, a lost answer, or a comment that
-//! somebody deleted need no care of their own. What was said about the same head and base is not worked out again.
+//! each open pull request, looks at what is said, and sends the difference. A restart or a lost answer need no care of their own. What was
+//! said about the same head and base is not worked out again; whether it is still said is looked at now and then.
+//!
+//! One that cannot be looked at, or of which the forge takes no word, says so in its check and keeps no other waiting.
 //!
 //! What was shown is remembered once it was said, and not before: an environment goes by it when the change is merged.
+
+mod sharing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -21,22 +25,44 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError, hint};
-use super::planning::{Applied, Planned, Whose};
+use super::planning::{Applied, Planned, Whose, says};
+use super::refusals::Refusals;
+use super::words::Words;
 use crate::failure::chain;
 use crate::metrics::RepositoryLabels;
 use crate::promotion::Promoted;
-use crate::pulls::{Base, Change, Gates, MARKER, bases, head_of, is_said, unread};
+use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, head_of, is_said, plain, unread};
 use crate::registry::Handle;
+use sharing::{beside, worst_of};
 
 /// How long a new base may take to be applied before what is open is planned on it.
 const SETTLES: Duration = Duration::from_secs(10);
+
+/// Whether what was said is still said is looked at after so many polls: somebody may have deleted a comment, or set a status of our name.
+const STILL_SAID: u32 = 5;
+/// Bytes of why one could not be looked at.
+const MAX_WHY: usize = 500;
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
 pub struct PullsTask(pub Hosting);
 
-/// What was said last.
-type Said = BTreeMap<PullNumber, Word>;
+/// What was said last, and what could not be.
+#[derive(Debug, Default)]
+struct Said {
+    words: BTreeMap<PullNumber, Word>,
+    refused: Refusals,
+}
+
+impl Said {
+    /// Everything about these is worked out anew.
+    fn forget(&mut self, numbers: &BTreeSet<PullNumber>) {
+        for number in numbers {
+            self.words.remove(number);
+            self.refused.forget(*number);
+        }
+    }
+}
 
 /// About which head and base something was said, what was applied then where something was planned, and what the gates said if it is
 /// a promotion.
@@ -45,12 +71,17 @@ struct Word {
     head: Revision,
     base: Base,
     applied: Applied,
+    words: Words,
     promotions: Vec<Promoted>,
     gates: Gates,
     /// Who approved then, where somebody has to.
     approvals: Option<Vec<Approval>>,
     /// As they are for this pull request alone.
     checks: Vec<Check>,
+    /// What stands there: the comment, and the checks of all with this head. `seen`: when it was looked at last.
+    comment: String,
+    set: Vec<Check>,
+    seen: Instant,
     /// Other pull requests with this very head: a commit has one set of checks.
     beside: BTreeSet<PullNumber>,
 }
@@ -59,7 +90,7 @@ struct Word {
 struct News<'a> {
     pull: &'a Pull,
     base: &'a Base,
-    /// Something was shown of this head before.
+    /// Something was shown of this head before, or that it could not be.
     is_shown: bool,
     beside: BTreeSet<PullNumber>,
 }
@@ -73,7 +104,7 @@ impl Word {
 impl PullsTask {
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let (mut said, mut failures) = (Said::new(), 0_u32);
+        let (mut said, mut failures) = (Said::default(), 0_u32);
         let (mut heads, mut soaked) = (self.0.feed.state.clone(), self.0.shared.soaked.subscribe());
         let mut stirred = self.0.feed.stirred.subscribe();
         let (mut spoken, mut again) = (self.0.shared.spoken.subscribe(), self.0.again.subscribe());
@@ -84,7 +115,7 @@ impl PullsTask {
             stirred.mark_unchanged();
             again.mark_unchanged();
             self.0.again.send_if_modified(|again| {
-                said.retain(|number, _| !again.contains(number));
+                said.forget(again);
                 again.clear();
                 false
             });
@@ -92,12 +123,13 @@ impl PullsTask {
                 passed = self.pass(&mut said) => passed,
                 () = stop.cancelled() => return,
             };
-            let pause = self.0.pause(passed, &mut failures, "pull requests were not looked at");
+            let pause = self.0.pause(passed, &mut failures, "pull requests");
+            let pause = said.refused.due_in().filter(|_| failures == 0).map_or(pause, |due| pause.min(due));
             tokio::select! {
                 _ = again.changed(), if failures == 0 => {}
                 () = hint(&mut stirred, failures) => {}
-                () = self.more_is_applied(&said, &mut spoken), if failures == 0 => {}
-                _ = soaked.changed(), if failures == 0 && said.values().any(Word::is_promotion) => {}
+                () = self.more_is_applied(&said.words, &mut spoken), if failures == 0 => {}
+                _ = soaked.changed(), if failures == 0 && said.words.values().any(Word::is_promotion) => {}
                 moved = heads.changed() => if moved.is_err() { return },
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
@@ -109,11 +141,14 @@ impl PullsTask {
         let feed = self.0.feed.clone();
         let bases = tokio::task::spawn_blocking(move || bases(&feed)).await??;
         let Some(trunk) = bases.values().next().map(|base| base.trunk.clone()) else { return Ok(()) };
+        let us = self.0.forge.whoami().await?;
         // I/O: who is open
         let pulls = self.0.forge.open_pulls().await?;
-        let before = said.len();
-        said.retain(|number, _| pulls.iter().any(|pull| pull.number == *number));
-        if said.is_empty() || said.len() < before {
+        let is_open = |number| pulls.iter().any(|pull| pull.number == number);
+        let before = said.words.len();
+        said.words.retain(|number, _| is_open(*number));
+        said.refused.retain(is_open);
+        if said.words.is_empty() || said.words.len() < before {
             let open = pulls.iter().map(|pull| head_of(pull.number)).collect::<Result<_, _>>()?;
             self.0.keep_heads("refs/pull/", open).await?;
         }
@@ -123,50 +158,99 @@ impl PullsTask {
         let mut news = Vec::new();
         for pull in &pulls {
             let Some(base) = bases.get(&pull.base) else { continue };
+            if said.refused.rests(pull.number, &pull.head) {
+                continue;
+            }
             // One that was closed and opened again was forgotten meanwhile.
-            let word = said.get(&pull.number).filter(|_| is_shown(pull));
+            let word = said.words.get(&pull.number).filter(|_| is_shown(pull));
             let beside = beside(pull, &pulls, &bases);
             let is_news = word.is_none_or(|word| word.beside != beside)
-                || match self.is_news(pull, base, word).await {
+                || match self.is_news(&us, pull, base, word).await {
                     // One that cannot be looked at keeps no other waiting: it is told where others are.
                     Err(error) if !error.is_general() => true,
                     is_news => is_news?,
                 };
             if is_news {
-                news.push(News { pull, base, is_shown: is_shown(pull), beside });
+                let is_shown = is_shown(pull) || said.refused.is_about(pull.number, &pull.head);
+                news.push(News { pull, base, is_shown, beside });
+            } else if let Some(word) = said.words.get_mut(&pull.number).filter(|word| self.is_due(word)) {
+                word.seen = Instant::now();
             }
         }
-        if news.is_empty() {
-            return Ok(());
+        if !news.is_empty() {
+            self.await_applied(&trunk).await;
         }
-        self.await_applied(&trunk).await;
-        let us = self.0.forge.whoami().await?;
-        let mut failed = None;
         for news in news {
-            let number = news.pull.number;
-            // What is said on the head speaks of all who share it, whoever of them was told last.
-            let others = news.beside.iter().filter_map(|other| Some((*other, &*said.get(other)?.checks)));
-            let told = self.tell(&us, &news, &others.collect::<Vec<_>>()).await;
-            match told {
-                Ok(Some(word)) => drop(said.insert(number, word)),
-                Ok(None) => {}
-                Err(error) if error.is_general() => return Err(error),
-                Err(error) => {
-                    let (repository, error_text) = (self.0.feed.name(), chain(&error));
-                    warn!(%repository, pull = %number, error = error_text, "a pull request was not looked at");
-                    failed = Some(error);
-                }
-            }
+            self.tell_or_say_why(&us, &news, said).await?;
         }
-        failed.map_or(Ok(()), Err)
+        self.0.tell_refused("pull requests", said.refused.len());
+        Ok(())
+    }
+
+    /// An error: nothing can be said of any of them.
+    async fn tell_or_say_why(
+        &self,
+        us: &Login,
+        news: &News<'_>,
+        said: &mut Said,
+    ) -> Result<(), HostingError> {
+        let (number, head) = (news.pull.number, &news.pull.head);
+        // What is said on the head speaks of all who share it, whoever of them was told last.
+        let others = news.beside.iter().filter_map(|other| Some((*other, &*said.words.get(other)?.checks)));
+        let told = self.tell(us, news, &others.collect::<Vec<_>>()).await;
+        let error = match told {
+            Ok(word) => {
+                said.refused.forget(number);
+                said.words.extend(word.map(|word| (number, word)));
+                return Ok(());
+            }
+            Err(error) if error.is_general() => return Err(error),
+            Err(error) => error,
+        };
+        let (repository, why) = (self.0.feed.name(), chain(&error));
+        warn!(%repository, pull = %number, error = why, "a pull request was not looked at");
+        said.words.remove(&number);
+        said.refused.add(number, head, &error);
+        match self.0.forge.report(head, &unlooked(&why)).await {
+            // Then nobody hears of it but the log.
+            Err(error) if !error.is_transient() => Ok(()),
+            reported => Ok(reported?),
+        }
+    }
+
+    fn is_due(&self, word: &Word) -> bool {
+        word.seen.elapsed() >= self.0.poll * STILL_SAID
+    }
+
+    /// Whether what was said stands there as it was said.
+    async fn is_still_said(&self, us: &Login, pull: &Pull, word: &Word) -> Result<bool, HostingError> {
+        let comments = self.0.forge.comments(pull.number).await?;
+        if !ours(us, &comments).is_some_and(|comment| is_said(&comment.text, &word.comment)) {
+            return Ok(false);
+        }
+        let mut checks = self.0.forge.checks(&pull.head).await?;
+        checks.retain(|known| known.author.as_ref() == Some(us));
+        let is_set = |check: &Check| {
+            let known = checks.iter().find(|known| known.name == check.name);
+            known.is_some_and(|known| says(known, check))
+        };
+        Ok(word.set.iter().all(is_set))
     }
 
     /// Whether anything was said that would be said otherwise now. Of promotions the gates are judged anew.
-    async fn is_news(&self, pull: &Pull, base: &Base, word: Option<&Word>) -> Result<bool, HostingError> {
-        let Some(Word { head, base: at, applied, promotions, gates, approvals, .. }) = word else {
-            return Ok(true);
-        };
+    async fn is_news(
+        &self,
+        us: &Login,
+        pull: &Pull,
+        base: &Base,
+        word: Option<&Word>,
+    ) -> Result<bool, HostingError> {
+        let Some(word) = word else { return Ok(true) };
+        let Word { head, base: at, applied, words, promotions, gates, approvals, .. } = word;
         if *head != pull.head || at != base || self.0.applied(applied.keys()).await? != *applied {
+            return Ok(true);
+        }
+        if words.are_other(&self.0.acknowledged(words.environments()).await?, Timestamp::now()) {
             return Ok(true);
         }
         if let Some(approvals) = approvals
@@ -174,11 +258,14 @@ impl PullsTask {
         {
             return Ok(true);
         }
-        Ok(!promotions.is_empty() && self.0.gates(promotions).await? != *gates)
+        if !promotions.is_empty() && self.0.gates(promotions).await? != *gates {
+            return Ok(true);
+        }
+        Ok(self.is_due(word) && !self.is_still_said(us, pull, word).await?)
     }
 
     /// Resolves when an environment has applied something since it was planned on. Asks nobody but the store.
-    async fn more_is_applied(&self, said: &Said, spoken: &mut watch::Receiver<()>) {
+    async fn more_is_applied(&self, said: &BTreeMap<PullNumber, Word>, spoken: &mut watch::Receiver<()>) {
         let planned: BTreeSet<_> = said.values().flat_map(|word| word.applied.keys()).collect();
         while spoken.changed().await.is_ok() {
             let Ok(now) = self.0.applied(planned.iter().copied()).await else { continue };
@@ -232,7 +319,7 @@ impl PullsTask {
         let change = Change { head, at: head_of(pull.number)?, base, is_trusted };
         let begun_at = Instant::now();
         let planned = self.0.plan(&change, Whose::Pull(pull)).await?;
-        let Planned { report, plans, mut asks, applied, promotions, gates, approvals } = planned;
+        let Planned { report, plans, mut asks, applied, words, promotions, gates, approvals } = planned;
         let labels = RepositoryLabels { repository: self.0.feed.name().to_string() };
         let seconds = &self.0.shared.metrics.pull_plan_seconds;
         seconds.get_or_create(&labels).observe(begun_at.elapsed().as_secs_f64());
@@ -248,7 +335,7 @@ impl PullsTask {
             return Ok(None);
         }
         // I/O: now that it is said, it counts as shown; who waits for the last check finds everything else
-        let at = Timestamp::now();
+        let at = self.0.forge.now();
         // What came meanwhile was said before anybody could read this.
         let mut approved = Approved::new();
         if approvals.is_some() {
@@ -270,17 +357,21 @@ impl PullsTask {
             head,
             base,
             applied,
+            words,
             promotions,
             gates,
             approvals,
             checks: report.checks,
+            comment: report.comment,
+            set: checks,
+            seen: Instant::now(),
             beside: beside.clone(),
         }))
     }
 
     async fn is_as_planned(&self, pull: &Pull) -> Result<bool, HostingError> {
         let now = self.0.forge.pull(pull.number).await?;
-        Ok(now.head == pull.head && now.state == PullState::Open)
+        Ok(now.head == pull.head && now.base == pull.base && now.state == PullState::Open)
     }
 
     /// Our one comment; false: it says so already.
@@ -291,8 +382,7 @@ impl PullsTask {
         text: &str,
         comments: &[Comment],
     ) -> Result<bool, HostingError> {
-        let ours = comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER));
-        match ours {
+        match ours(us, comments) {
             Some(comment) if is_said(&comment.text, text) => return Ok(false),
             Some(comment) => self.0.forge.edit(comment.id, text).await?,
             None => drop(self.0.forge.comment(pull.number, text).await?),
@@ -301,59 +391,17 @@ impl PullsTask {
     }
 }
 
-/// Other open pull requests into what environments follow, with the very same head.
-fn beside(pull: &Pull, all: &[Pull], bases: &BTreeMap<String, Base>) -> BTreeSet<PullNumber> {
-    let is_beside = |other: &&Pull| {
-        other.number != pull.number && other.head == pull.head && bases.contains_key(&other.base)
-    };
-    all.iter().filter(is_beside).map(|other| other.number).collect()
+fn ours<'a>(us: &Login, comments: &'a [Comment]) -> Option<&'a Comment> {
+    comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER))
 }
 
-/// Checks of one head that several pull requests share: the worst of each name, and of whom that is. Nobody makes a check better that is
-/// about somebody else too.
-fn worst_of(own: &[Check], others: &[(PullNumber, &[Check])]) -> Vec<Check> {
-    let rank = |state: CheckState| match state {
-        CheckState::Passed => 0,
-        CheckState::Running => 1,
-        CheckState::Waits => 2,
-        CheckState::Failed => 3,
-    };
-    let worst = |check: &Check| {
-        let same = others.iter().flat_map(|(number, checks)| {
-            checks.iter().filter(|other| other.name == check.name).map(move |other| (number, other))
-        });
-        let worse = same.filter(|(_, other)| rank(other.state) > rank(check.state));
-        match worse.max_by_key(|(_, other)| rank(other.state)) {
-            Some((number, other)) => {
-                Check { summary: format!("{number}: {}", other.summary), ..other.clone() }
-            }
-            None => check.clone(),
-        }
-    };
-    own.iter().map(worst).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_two_with_one_head_the_worse_is_said() {
-        let check = |name: &str, state, summary: &str| Check {
-            name: name.to_owned(),
-            state,
-            summary: summary.to_owned(),
-            text: None,
-            annotations: Vec::new(),
-        };
-        let own = [check("naksha", CheckState::Passed, "fine"), check("order", CheckState::Failed, "mine")];
-        let theirs = [
-            check("naksha", CheckState::Waits, "soaks"),
-            check("order", CheckState::Waits, "theirs"),
-            check("naksha/plan: dev", CheckState::Failed, "not of this one"),
-        ];
-        let told = worst_of(&own, &[(PullNumber(7), &theirs)]);
-        let told: Vec<_> = told.iter().map(|check| (check.state, check.summary.as_str())).collect();
-        assert_eq!(told, [(CheckState::Waits, "#7: soaks"), (CheckState::Failed, "mine")]);
+/// Pure. What is said of one of which nothing else can be.
+fn unlooked(why: &str) -> Check {
+    Check {
+        name: AGGREGATE.to_owned(),
+        state: CheckState::Failed,
+        summary: plain(&format!("it could not be looked at: {why}"), MAX_WHY),
+        text: None,
+        annotations: Vec::new(),
     }
 }

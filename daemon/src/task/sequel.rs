@@ -13,16 +13,20 @@ use naksha_environments::wire::PlanDocument;
 use naksha_executor::port::forge::{Deployment, DeploymentState, PullNumber};
 use naksha_executor::port::review::ShownPull;
 use naksha_executor::port::store::Scope;
-use naksha_renderer::present::clean_line;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError};
+use super::refusals::Refusals;
+use crate::failure::chain;
 use crate::git::GitError;
-use crate::pulls::{Fate, HELD, MARKER, call, call_is_over, call_marker, fate, sequel};
+use crate::pulls::{Fate, HELD, MARKER, call, call_is_over, call_marker, fate, plain, sequel};
 
 /// A person is called when it stays so for so long: what only seemed to be held calls nobody.
 const CALLS_AFTER: Duration = Duration::from_secs(5);
+
+/// Bytes of what a deployment says: no forge shows more.
+const MAX_SUMMARY: usize = 500;
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
@@ -36,6 +40,13 @@ type Calls = BTreeMap<EnvironmentName, Option<String>>;
 struct Told {
     fates: BTreeMap<EnvironmentName, Fate>,
     calls: Calls,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    told: BTreeMap<PullNumber, Told>,
+    /// Those of which the forge takes no word.
+    refused: Refusals,
 }
 
 /// A merged pull request, and what became of it.
@@ -55,7 +66,7 @@ impl Merged {
 impl SequelTask {
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let (mut said, mut failures) = (BTreeMap::new(), 0_u32);
+        let (mut said, mut failures) = (Said::default(), 0_u32);
         let mut spoken = self.0.shared.spoken.subscribe();
         let mut reviewed = self.0.feed.reviewed.clone().unwrap_or_default();
         loop {
@@ -66,8 +77,9 @@ impl SequelTask {
                 () = stop.cancelled() => return,
             };
             let soon = passed.as_ref().ok().copied().flatten();
-            let pause = self.0.pause(passed.map(drop), &mut failures, "what became of merges was not told");
-            let pause = soon.unwrap_or(pause);
+            let pause = self.0.pause(passed.map(drop), &mut failures, "sequels");
+            let again = said.refused.due_in().filter(|_| failures == 0);
+            let pause = [soon, again].into_iter().flatten().min().unwrap_or(pause);
             tokio::select! {
                 _ = spoken.changed(), if failures == 0 => {}
                 () = reviewed.changed() => {}
@@ -78,7 +90,8 @@ impl SequelTask {
     }
 
     /// After how long to look again, when nothing happens before.
-    async fn pass(&self, said: &mut BTreeMap<PullNumber, Told>) -> Result<Option<Duration>, HostingError> {
+    async fn pass(&self, said: &mut Said) -> Result<Option<Duration>, HostingError> {
+        let Said { told: said, refused } = said;
         let Hosting { shared, feed, .. } = &self.0;
         let pulls = shared.reviews.pulls(feed.name()).await?;
         let mut merged = Vec::new();
@@ -86,7 +99,9 @@ impl SequelTask {
             let told = said.get(&pull.number).map(|told| told.fates.keys().cloned().collect());
             merged.extend(self.merged(pull, told).await?);
         }
-        said.retain(|number, _| merged.iter().any(|one| one.number == *number));
+        let is_there = |number| merged.iter().any(|one| one.number == number);
+        said.retain(|number, _| is_there(*number));
+        refused.retain(is_there);
         // Whoever merged last is called: what came before waits for the same.
         merged.sort_by_key(|one| (one.at, one.number));
         let (now, mut pause, mut called) = (Timestamp::now(), None, BTreeSet::new());
@@ -96,10 +111,21 @@ impl SequelTask {
             if one.fates.values().any(|fate| matches!(fate, Fate::Stuck { .. })) {
                 pause = Some(CALLS_AFTER);
             }
+            if refused.rests(one.number, &one.commit) {
+                continue;
+            }
             let before = said.get(&one.number);
             if before != Some(&told) {
-                self.say(one, &told).await?;
-                self.deploy(one, before).await?;
+                match self.tell(one, &told, before).await {
+                    Ok(()) => refused.forget(one.number),
+                    Err(error) if error.is_general() => return Err(error),
+                    // Others are told all the same.
+                    Err(error) => {
+                        warn!(repository = %feed.name(), pull = %one.number, error = chain(&error), "what became of it was not told");
+                        refused.add(one.number, &one.commit, &error);
+                        continue;
+                    }
+                }
                 said.insert(one.number, told);
             }
             if one.is_over() {
@@ -107,7 +133,13 @@ impl SequelTask {
                 info!(repository = %feed.name(), pull = %one.number, "told what became of it");
             }
         }
+        self.0.tell_refused("sequels", refused.len());
         Ok(pause)
+    }
+
+    async fn tell(&self, one: &Merged, told: &Told, before: Option<&Told>) -> Result<(), HostingError> {
+        self.say(one, told).await?;
+        self.deploy(one, before).await
     }
 
     /// Nothing: it is not merged. `told`: the environments that it is about, where that is known.
@@ -158,6 +190,7 @@ impl SequelTask {
         for (environment, fate) in news {
             let (state, summary) = deployed(fate);
             let (revision, environment) = (one.commit.clone(), environment.to_string());
+            let summary = plain(&summary, MAX_SUMMARY);
             let deployment = Deployment { revision, environment, state, summary, page: page.clone() };
             match self.0.forge.deploy(&deployment).await {
                 // Without that right everything else is still told.
@@ -216,7 +249,7 @@ fn deployed(fate: &Fate) -> (DeploymentState, String) {
             let why = why.first().map(|why| format!(": {why}")).unwrap_or_default();
             // A held one goes on when a person says so, and has not failed.
             let state = if *what == HELD { DeploymentState::Waits } else { DeploymentState::Failed };
-            (state, clean_line(&format!("{what}{why}")))
+            (state, format!("{what}{why}"))
         }
     }
 }

@@ -13,4 +13,5 @@ codes! {
     NOT_TRIED = "NK0409" Info "an object of the plan was not tried on the target";
     CONDITION_UNJUDGED = "NK0410" Warning "the condition of an ignore rule gives no answer";
     KIND_NOT_KNOWN = "NK0411" Info "a kind that only the cluster knows";
+    LOCK_RECORD = "NK0412" Error "a lock records something else than its source brings";
 }

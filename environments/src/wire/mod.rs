@@ -31,7 +31,7 @@ pub use plan::{
 pub use schema::schemas;
 pub use scrub::{is_sensitive_name, scrub, scrub_value};
 pub use shown::{MAX_TEXT, ShownDocument};
-pub use status::{STATUS_VERSION, StatusDocument, UnitStatusDocument, why_document};
+pub use status::{BarredDocument, STATUS_VERSION, StatusDocument, UnitStatusDocument, why_document};
 pub use stored::{ApplyDocument, STORED_PLAN_VERSION, StepDocument, StoredPlanDocument};
 pub use tree::{TREE_VERSION, TreeDocument, TreeNodeDocument, UnitTreeDocument};
 pub use workflow::{

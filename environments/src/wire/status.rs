@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::diagnostic::DiagnosticDocument;
 use super::plan::HoldDocument;
+use super::scrub;
 use super::shown::text_document;
 use crate::ids::UnitName;
 use crate::object::Health;
@@ -47,12 +48,23 @@ pub struct StatusDocument {
     /// The plan that is being applied or waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// Sources that are not proposed for promotion here again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barred: Vec<BarredDocument>,
     /// Objects owned.
     pub objects: usize,
     pub units: Vec<UnitStatusDocument>,
     pub diagnostics: Vec<DiagnosticDocument>,
     /// Since when it is in this state (RFC 3339).
     pub since: String,
+}
+
+/// A source that is not proposed for promotion again, until a newer one is healthy or `naksha resume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BarredDocument {
+    /// Commit.
+    pub source: String,
+    pub reason: String,
 }
 
 /// One unit of an environment.
@@ -83,11 +95,16 @@ impl StatusDocument {
             applied,
             applied_control,
             plan,
+            barred,
             objects,
             units,
             diagnostics,
             since,
         } = status;
+        let barred = barred.iter().map(|(source, reason)| BarredDocument {
+            source: source.to_string(),
+            reason: scrub(reason).into_owned(),
+        });
         let why = why_document(why, state);
         let holds = match state {
             State::Held { reasons } => reasons.iter().map(HoldDocument::of).collect(),
@@ -110,6 +127,7 @@ impl StatusDocument {
             applied: applied.as_ref().map(ToString::to_string),
             applied_control: applied_control.as_ref().map(ToString::to_string),
             plan: plan.as_ref().map(ToString::to_string),
+            barred: barred.collect(),
             objects: *objects,
             units: units.iter().map(|(name, unit)| unit_document(name, unit)).collect(),
             diagnostics: DiagnosticDocument::all(diagnostics),

@@ -127,6 +127,7 @@ fn a_status_answers_why() {
         applied_control: None,
         applied: None,
         plan: None,
+        barred: [].into(),
         objects: 3,
         units: [(
             UnitName::parse("web").unwrap(),

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use naksha_executor::port::forge::ForgeError;
 
-use crate::token::{Place, Token, TokenError};
+use crate::token::{Place, Token};
 
 #[async_trait]
 pub(crate) trait Credential: Send + Sync + fmt::Debug {
@@ -19,9 +19,7 @@ pub(crate) trait Credential: Send + Sync + fmt::Debug {
 #[async_trait]
 impl Credential for Place {
     async fn token(&self) -> Result<Token, ForgeError> {
-        Token::read(self)
-            .await
-            .map_err(|TokenError { place, reason }| ForgeError::Denied(format!("{place}: {reason}")))
+        Ok(Token::read(self).await?)
     }
 
     /// What is there is read for each request: no other one is to be had.

@@ -209,6 +209,10 @@ impl Forge for Gitea {
         self.repo.permission(login).await
     }
 
+    fn now(&self) -> Timestamp {
+        self.repo.rest.now()
+    }
+
     async fn is_member(&self, organisation: &str, team: &str, login: &Login) -> Result<bool, ForgeError> {
         let rest = &self.repo.rest;
         let Some(teams) =

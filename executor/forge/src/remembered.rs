@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::ETAG;
+use http::header::{DATE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
 use naksha_executor::port::forge::Budget;
 
 use crate::answer::Answer;
@@ -21,6 +22,9 @@ const MAX_ANSWERS: usize = 4096;
 /// A page of a hundred pull requests is about two megabytes, and what is asked about one of them a hundred kilobytes.
 const MAX_BYTES: usize = 24 << 20;
 
+/// Clocks that differ by no more say the same time.
+const AS_GOOD_AS_ONE: SignedDuration = SignedDuration::from_secs(5);
+
 /// Of one identity: others may see other things at the same path.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered(Mutex<Known>);
@@ -30,6 +34,8 @@ struct Known {
     /// What was asked for last stands last.
     answers: VecDeque<Kept>,
     budget: Option<Budget>,
+    /// How far its clock is before ours.
+    ahead: SignedDuration,
 }
 
 /// An answer that a forge said how to ask for again.
@@ -78,6 +84,9 @@ impl Remembered {
 
     /// Looks only at what an answer says about the budget.
     pub(crate) fn glance(&self, answer: &Answer) {
+        if let Some(date) = date_of(&answer.headers) {
+            self.known().ahead = ahead(date, Timestamp::now());
+        }
         if let Some(budget) = budget(&answer.headers) {
             self.known().budget = Some(budget);
         }
@@ -85,6 +94,11 @@ impl Remembered {
 
     pub(crate) fn budget(&self) -> Option<Budget> {
         self.known().budget
+    }
+
+    /// What its clock says, when ours says `ours`.
+    pub(crate) fn now(&self, ours: Timestamp) -> Timestamp {
+        ours.checked_add(self.known().ahead).unwrap_or(ours)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -103,6 +117,18 @@ impl Known {
             self.answers.pop_front();
         }
     }
+}
+
+/// When it was answered, by the clock of whoever answered (RFC 9110, 6.6.1).
+pub(crate) fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    Some(rfc2822::parse(date).ok()?.timestamp())
+}
+
+/// Pure. It tells whole seconds, and answers take a while: clocks that agree as far as can be told are one.
+fn ahead(date: Timestamp, ours: Timestamp) -> SignedDuration {
+    let ahead = date.duration_since(ours);
+    if ahead.abs() <= AS_GOOD_AS_ONE { SignedDuration::ZERO } else { ahead }
 }
 
 /// Of the usual resource: searches and the like have budgets of their own (GitHub, "Rate limits for the REST API").
@@ -150,6 +176,22 @@ mod tests {
         // What has no tag any more, or is refused, is forgotten.
         asked(&remembered, "/pulls", answer(StatusCode::OK, &[], "[]"));
         assert_eq!(tag(&remembered, "/pulls"), None);
+    }
+
+    #[test]
+    fn its_clock_is_what_the_last_answer_says() {
+        let remembered = Remembered::default();
+        let ours = Timestamp::from_second(1_700_000_000).unwrap();
+        assert_eq!(remembered.now(ours), ours, "nobody answered yet");
+        for (seconds, taken) in [(-3, 0), (900, 900), (-900, -900), (2, 0)] {
+            let date = ours.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+            assert_eq!(ahead(date, ours).as_secs(), taken, "{seconds}");
+        }
+        let fast = Timestamp::now().checked_add(SignedDuration::from_hours(1)).unwrap();
+        let date = fast.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        remembered.glance(&answer(StatusCode::NOT_FOUND, &[("date", &date)], ""));
+        let ahead = remembered.now(ours).duration_since(ours);
+        assert!((3_590..=3_610).contains(&ahead.as_secs()), "{ahead}");
     }
 
     #[test]

@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, IF_NONE_MATCH, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, USER_AGENT};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use naksha_executor::port::forge::{Budget, ForgeError};
 use octocrab::{OctoBody, Octocrab};
 use serde::de::DeserializeOwned;
@@ -19,7 +18,7 @@ use crate::address::Address;
 use crate::answer::{Answer, judge, read, read_in, scrubbed, unreachable};
 use crate::credential::Credential;
 use crate::pace::Turns;
-use crate::remembered::Remembered;
+use crate::remembered::{Remembered, date_of};
 use crate::token::Token;
 
 /// One request and its answer: a forge that is busy answers within seconds, and whoever waits holds nothing up.
@@ -86,6 +85,11 @@ impl Rest {
     /// What the forge said last about how much more it takes of us.
     pub(crate) fn budget(&self) -> Option<Budget> {
         self.remembered.budget()
+    }
+
+    /// The forge's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.remembered.now(Timestamp::now())
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ForgeError> {
@@ -202,10 +206,7 @@ impl Rest {
         let token = self.credential.token().await?;
         let request = self.request(&Method::GET, path, &token);
         let answer = self.exchange(request, String::new(), &token).await?;
-        let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| rfc2822::parse(date).ok());
-        let date = date.ok_or_else(|| ForgeError::Strange("its answer has no date".to_owned()))?;
-        Ok(date.timestamp())
+        date_of(&answer.headers).ok_or_else(|| ForgeError::Strange("its answer has no date".to_owned()))
     }
 
     fn request(&self, method: &Method, path: &str, token: &Token) -> http::request::Builder {

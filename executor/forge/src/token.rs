@@ -1,20 +1,25 @@
-//! The token: read for each request, from a file or a variable.
+//! The token: read for each request, from a file, a variable, or a source of secrets.
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use http::HeaderValue;
-use naksha_environments::secret::Secret;
+use naksha_environments::secret::{Secret, SecretRef};
+use naksha_executor::port::forge::ForgeError;
+use naksha_executor::port::secrets::{SecretError, SecretSource};
 
 /// A token is one line; a longer file is another file.
 const MAX_BYTES: usize = 16 * 1024;
 
 /// Where a token is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Place {
     File(PathBuf),
     /// An environment variable.
     Variable(String),
+    /// In a source of secrets.
+    Secret(Arc<dyn SecretSource>, SecretRef),
 }
 
 impl Place {
@@ -25,13 +30,20 @@ impl Place {
 
     /// The text that is there now, however many lines it has.
     pub(crate) async fn text(&self) -> Result<Secret, TokenError> {
-        let refuse = |reason: String| TokenError { place: self.to_string(), reason };
+        let refuse = |reason: String| TokenError { place: self.to_string(), is_transient: false, reason };
         let text = match self {
             Self::File(path) => {
                 tokio::fs::read_to_string(path).await.map_err(|error| refuse(error.to_string()))?
             }
             Self::Variable(name) => {
                 std::env::var(name).map_err(|_| refuse("it is not set, or not text".to_owned()))?
+            }
+            Self::Secret(source, reference) => {
+                let secret = source.resolve(reference).await.map_err(|error| TokenError {
+                    is_transient: matches!(error, SecretError::Unavailable { .. }),
+                    ..refuse(error.to_string())
+                })?;
+                secret.expose().to_owned()
             }
         };
         match text.trim() {
@@ -46,6 +58,7 @@ impl fmt::Display for Place {
         match self {
             Self::File(path) => write!(f, "file `{}`", path.display()),
             Self::Variable(name) => write!(f, "environment variable `{name}`"),
+            Self::Secret(_, reference) => write!(f, "secret `{reference}`"),
         }
     }
 }
@@ -56,6 +69,15 @@ impl fmt::Display for Place {
 pub struct TokenError {
     pub place: String,
     pub reason: String,
+    /// Whoever keeps it may answer soon.
+    pub is_transient: bool,
+}
+
+impl From<TokenError> for ForgeError {
+    fn from(TokenError { place, reason, is_transient }: TokenError) -> Self {
+        let words = format!("{place}: {reason}");
+        if is_transient { Self::Unreachable(words) } else { Self::Denied(words) }
+    }
 }
 
 /// A token as it is now. Debug shows a mask.
@@ -64,9 +86,12 @@ pub(crate) struct Token(Secret);
 
 impl Token {
     pub(crate) async fn read(place: &Place) -> Result<Self, TokenError> {
-        let refuse = |reason: String| TokenError { place: place.to_string(), reason };
         let text = place.text().await?;
-        Self::given(text.expose()).map_err(|reason| refuse(reason.to_owned()))
+        Self::given(text.expose()).map_err(|reason| TokenError {
+            place: place.to_string(),
+            reason: reason.to_owned(),
+            is_transient: false,
+        })
     }
 
     /// One that somebody gave us.

@@ -91,6 +91,11 @@ pub trait Forge: Send + Sync + fmt::Debug {
         Ok(0)
     }
 
+    /// What the forge's clock says, as far as its answers told: what it dates is compared with this, and never with our own clock.
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
     /// How much more the forge takes of us, as its last answer said. Nothing: it does not say, or was not asked yet.
     fn budget(&self) -> Option<Budget> {
         None
@@ -349,7 +354,7 @@ pub struct Budget {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForgeError {
     /// Nobody answers, or it is broken. Worth another try.
-    #[error("the forge does not answer: {0}")]
+    #[error("the forge is out of reach: {0}")]
     Unreachable(String),
     /// It has enough of us.
     #[error("the forge has enough requests for {} s", .after.as_secs())]

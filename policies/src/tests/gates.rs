@@ -96,7 +96,7 @@ fn order_asks_whether_upstream_has_it_and_is_well() {
     let never = "shut: dev has not run aaaaaaaaaa; it runs bbbbbbbbbb";
     assert_eq!(says(vec![upstream("dev", 'b', None)]), never);
     let nothing = Upstream { runs: None, ..upstream("dev", 'b', None) };
-    assert_eq!(says(vec![nothing]), "shut: dev has not run aaaaaaaaaa; it runs nothing yet");
+    assert_eq!(says(vec![nothing]), "waits: dev runs nothing yet; aaaaaaaaaa has to run there first");
     let gave_up = Some("rolled back to c".to_owned());
     let gave_up = Upstream { gave_up, ..upstream("dev", 'b', Some((9, WELL))) };
     assert_eq!(says(vec![gave_up]), "shut: dev gave it up: rolled back to c");

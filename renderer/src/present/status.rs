@@ -1,6 +1,8 @@
 //! The state of environments for the terminal: a line each, and in words why something is not applied.
 
-use naksha_environments::wire::{DiagnosticDocument, HoldDocument, StatusDocument, UnitStatusDocument};
+use naksha_environments::wire::{
+    BarredDocument, DiagnosticDocument, HoldDocument, StatusDocument, UnitStatusDocument,
+};
 
 use super::clean::{clean_line, clean_time};
 use super::diagnostics::summary;
@@ -10,6 +12,8 @@ use super::text::render;
 
 /// Errors in files that are told one by one; `naksha check` tells all of them.
 const MAX_ERRORS: usize = 5;
+/// Barred sources that are told; one more is barred for each promotion that somebody closes.
+const MAX_BARS: usize = 3;
 /// Digits of a commit or plan id that people read.
 const SHORT_ID: usize = 12;
 
@@ -67,9 +71,20 @@ fn environment(document: &StatusDocument, width: usize) -> Vec<Line> {
     if let Some(until) = &document.until {
         lines.push(Line::new(1, Tone::Plain, format!("until {}", clean_time(until))));
     }
+    lines.extend(bars(document));
     lines.extend(units(&document.units));
     lines.extend(findings(&document.diagnostics));
     lines
+}
+
+/// What is not proposed for promotion again, and what lifts that.
+fn bars(document: &StatusDocument) -> impl Iterator<Item = Line> {
+    let bar = |BarredDocument { source, reason }: &BarredDocument| {
+        let line = format!("{} is barred from promotion: {}", short(source), clean_line(reason));
+        let lift = format!("= a newer commit is proposed; `naksha resume {}` lifts it", document.environment);
+        [Line::new(1, Tone::Plain, line), Line::new(2, Tone::Heading, clean_line(&lift))]
+    };
+    document.barred.iter().take(MAX_BARS).flat_map(bar)
 }
 
 /// What holds the plan, and what is wrong with a unit, is among the reasons too, for those who read nothing else of the

@@ -38,10 +38,7 @@ impl Gitea {
         self.admin().create(&format!("/orgs/{owner}/repos"), &body)?;
         let full_name = format!("{owner}/{name}");
         let person = |what: &str, permission: &str| {
-            let person = self.person(&format!("{what}-of-{owner}"))?;
-            let path = format!("/repos/{full_name}/collaborators/{}", person.login);
-            self.admin().send(Method::PUT, &path, Some(&json!({"permission": permission})))?;
-            Ok::<_, anyhow::Error>(person)
+            self.collaborator(&full_name, &format!("{what}-of-{owner}"), permission)
         };
         let (bot, writer, reader) =
             (person("bot", "admin")?, person("writer", "write")?, person("reader", "read")?);
@@ -55,6 +52,14 @@ impl Gitea {
         self.admin().create("/admin/users", &body)?;
         let token = self.make_token(login, &["all"])?;
         Ok(Person::new(login, &token, self.api_with(&token)?))
+    }
+
+    /// Somebody new, with rights to a repository.
+    fn collaborator(&self, full_name: &str, login: &str, permission: &str) -> anyhow::Result<Person> {
+        let person = self.person(login)?;
+        let path = format!("/repos/{full_name}/collaborators/{login}");
+        self.admin().send(Method::PUT, &path, Some(&json!({"permission": permission})))?;
+        Ok(person)
     }
 
     /// One more token of somebody.
@@ -78,6 +83,11 @@ impl Forged {
 
     fn path(&self, tail: &str) -> String {
         format!("/repos/{}{tail}", self.full_name)
+    }
+
+    /// One more person around it: `read`, `write` or `admin`.
+    pub fn newcomer(&self, what: &str, permission: &str) -> anyhow::Result<Person> {
+        self.gitea.collaborator(&self.full_name, &format!("{what}-of-{}", self.owner), permission)
     }
 
     /// Pushes a branch of a working copy as this person; `+` before it forces. The forge knows it then.
@@ -168,8 +178,28 @@ impl Forged {
     }
 
     pub fn close(&self, number: u64) -> anyhow::Result<()> {
+        self.amend(number, &json!({"state": "closed"}))
+    }
+
+    pub fn reopen(&self, number: u64) -> anyhow::Result<()> {
+        self.amend(number, &json!({"state": "open"}))
+    }
+
+    /// From now on it is to be merged into another branch.
+    pub fn retarget(&self, number: u64, base: &str) -> anyhow::Result<()> {
+        self.amend(number, &json!({"base": base}))
+    }
+
+    pub fn rename(&self, number: u64, title: &str) -> anyhow::Result<()> {
+        self.amend(number, &json!({"title": title}))
+    }
+
+    /// The writer changes a pull request.
+    fn amend(&self, number: u64, fields: &Value) -> anyhow::Result<()> {
         let path = self.path(&format!("/pulls/{number}"));
-        self.writer.api().send(Method::PATCH, &path, Some(&json!({"state": "closed"}))).map(drop)
+        let answer = self.writer.api().send(Method::PATCH, &path, Some(fields))?;
+        ensure!((200..300).contains(&answer.status), "{path}: {}: {}", answer.status, answer.body["message"]);
+        Ok(())
     }
 
     /// Comments of a pull request: author and text.
@@ -209,6 +239,18 @@ impl Forged {
         Ok(reviews.filter(|review| review["state"] == "APPROVED" && review["dismissed"] == false).count())
     }
 
+    /// An administrator takes every approval back.
+    pub fn dismiss_approvals(&self, number: u64) -> anyhow::Result<()> {
+        let path = self.path(&format!("/pulls/{number}/reviews"));
+        let reviews = self.gitea.admin().get(&path)?;
+        let reviews = reviews.as_array().into_iter().flatten();
+        for review in reviews.filter(|review| review["state"] == "APPROVED" && review["dismissed"] == false) {
+            let path = format!("{path}/{}/dismissals", review["id"]);
+            self.gitea.admin().create(&path, &json!({"message": "not any more"}))?;
+        }
+        Ok(())
+    }
+
     pub fn say(&self, person: &Person, number: u64, text: &str) -> anyhow::Result<u64> {
         let path = self.path(&format!("/issues/{number}/comments"));
         let made = person.api().create(&path, &json!({"body": text}))?;
@@ -230,6 +272,15 @@ impl Forged {
         let answer = self.writer.api().send(Method::PATCH, &path, Some(&json!({"body": text})))?;
         ensure!(answer.status == 200, "{path}: {}", answer.body["message"]);
         Ok(())
+    }
+
+    /// The signs under a comment: whose, and which.
+    pub fn reactions(&self, comment: u64) -> anyhow::Result<Vec<(String, String)>> {
+        let path = self.path(&format!("/issues/comments/{comment}/reactions"));
+        let reactions = self.writer.api().get(&path)?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let reactions = reactions.as_array().into_iter().flatten();
+        Ok(reactions.map(|one| (text(&one["user"]["login"]), text(&one["content"]))).collect())
     }
 
     /// The writer sets a status: anybody who may write can.

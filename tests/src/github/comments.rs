@@ -37,7 +37,11 @@ pub(super) fn list_all(state: &mut State, call: &Call) -> Outcome {
 
 pub(super) fn create(state: &mut State, call: &Call) -> Outcome {
     let number = call.number("issue_number");
-    state.pull(number).ok_or_else(not_found)?;
+    let pull = state.pull(number).ok_or_else(not_found)?;
+    // An App is nobody who may write, whatever it may do (actions/stale#51, renovate#6215).
+    if pull.is_locked && call.caller.is_app() {
+        return Err(refusal(403, "Unable to create comment because issue is locked."));
+    }
     let body = body(call)?;
     let (id, author, now) = (state.next_id(), call.caller.login(state), state.now());
     let comment = Comment { id, number, author, body, made: now, changed: now, reactions: Vec::new() };

@@ -5,10 +5,11 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::app::AppKey;
+use super::hold::Hold;
 use super::limits::CHECK_TEXT;
 use super::queue::Queued;
 use super::server::GitHub;
-use super::state::{Asked, CheckRun, Owner};
+use super::state::{Asked, CheckRun, Comment, Owner};
 use super::trouble::{Failure, Trouble};
 
 /// Settings of the repository and of the App.
@@ -160,6 +161,49 @@ impl GitHub {
         self.change(|state| state.look_at_queue(number))
     }
 
+    /// Somebody merges a pull request as one commit, also while nobody is answered; the new head of its base.
+    pub fn merge_by_hand(&self, number: u64, by: &str) -> anyhow::Result<String> {
+        self.change(|state| state.merge_by_hand(number, by))
+    }
+
+    /// Whoever this is says something: a program for instance, or the App itself.
+    pub fn say_as(&self, login: &str, number: u64, words: &str) {
+        self.change(|state| {
+            let (id, now) = (state.next_id(), state.now());
+            let (author, body) = (login.to_owned(), words.to_owned());
+            let comment =
+                Comment { id, number, author, body, made: now, changed: now, reactions: Vec::new() };
+            state.tell_comment("created", &comment, login);
+            state.comments.push(comment);
+        });
+    }
+
+    /// Somebody locks the conversation on a pull request: an App says nothing more there.
+    pub fn lock(&self, number: u64) {
+        self.set_locked(number, true);
+    }
+
+    pub fn unlock(&self, number: u64) {
+        self.set_locked(number, false);
+    }
+
+    fn set_locked(&self, number: u64, is_locked: bool) {
+        let mut state = self.state();
+        state.pull_mut(number).expect("should be there").is_locked = is_locked;
+    }
+
+    /// The head of a pull request is not to be fetched any more.
+    pub fn lose_head(&self, number: u64) -> anyhow::Result<()> {
+        self.state().bare.delete_ref(&format!("refs/pull/{number}/head"))
+    }
+
+    /// It is there again.
+    pub fn find_head(&self, number: u64) -> anyhow::Result<()> {
+        let state = self.state();
+        let pull = state.pull(number).context("there is no such pull request")?;
+        state.bare.set_ref(&format!("refs/pull/{number}/head"), &pull.head)
+    }
+
     /// A fork and its branches go; pull requests from it stay.
     pub fn delete_fork(&self, owner: &str) {
         self.change(|state| {
@@ -187,6 +231,26 @@ impl GitHub {
     pub fn fail_next(&self, times: usize, method: &str, part: &str, failure: Failure) {
         let (method, part) = (method.to_owned(), part.to_owned());
         self.state().troubles.push(Trouble { method, part, times, failure });
+    }
+
+    /// Nothing fails any more.
+    pub fn mend(&self) {
+        self.state().troubles.clear();
+    }
+
+    /// So many writes of the App are still answered, and those after them wait.
+    pub fn hold_after(&self, writes: usize) {
+        self.state().hold = Some(Hold::after(writes));
+    }
+
+    /// Whether one waits.
+    pub fn is_holding(&self) -> bool {
+        self.state().hold.as_ref().is_some_and(Hold::is_reached)
+    }
+
+    /// What waits is never done. What comes now is answered.
+    pub fn let_go(&self) {
+        self.state().hold = None;
     }
 
     /// Requests that each caller has in an hour.
@@ -233,10 +297,11 @@ impl GitHub {
         state.asked.iter().filter(fits).count()
     }
 
-    /// Requests of somebody that were no questions.
+    /// Requests of somebody that were no questions. A fetch is one.
     pub fn writes_of(&self, login: &str) -> Vec<Asked> {
         let state = self.state();
-        let is_write = |asked: &&Asked| asked.method != "GET" && asked.caller == login;
+        let is_fetch = |asked: &Asked| asked.path.ends_with("/git-upload-pack");
+        let is_write = |asked: &&Asked| asked.method != "GET" && asked.caller == login && !is_fetch(asked);
         state.asked.iter().filter(is_write).cloned().collect()
     }
 

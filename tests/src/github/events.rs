@@ -118,7 +118,7 @@ impl Shapes<'_> {
             "comments_url": format!("{url}/comments"), "events_url": format!("{url}/events"), "html_url": page,
             "id": pull.id, "node_id": node_id("PR", pull.id), "number": number, "title": pull.title,
             "user": user, "labels": [], "state": if pull.is_open() { "open" } else { "closed" },
-            "locked": false, "assignee": null, "assignees": [], "milestone": null, "comments": comments,
+            "locked": pull.is_locked, "assignee": null, "assignees": [], "milestone": null, "comments": comments,
             "created_at": moment(pull.made), "updated_at": moment(pull.changed), "closed_at": pull.closed.map(moment),
             "author_association": "CONTRIBUTOR", "active_lock_reason": null, "body": pull.body,
             "reactions": reactions, "timeline_url": format!("{url}/timeline"), "draft": pull.is_draft,

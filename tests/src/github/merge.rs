@@ -1,5 +1,6 @@
 //! Merging: by a commit, squashed or rebased, and what keeps something from being merged.
 
+use anyhow::Context as _;
 use serde_json::json;
 
 use super::answer::{Answer, Outcome, not_found, refusal};
@@ -90,6 +91,17 @@ fn made(
 }
 
 impl State {
+    /// Merges it as one commit, whatever the rules say; the new head of its base.
+    pub(super) fn merge_by_hand(&mut self, number: u64, by: &str) -> anyhow::Result<String> {
+        let pull = self.pull(number).context("there is no such pull request")?.clone();
+        let base = self.head(&pull.base_branch).context("there is no base")?.clone();
+        let commit = made(self, &pull, &base, "squash", None)?.context("it conflicts")?;
+        self.bare.set_ref(&format!("refs/heads/{}", pull.base_branch), &commit)?;
+        self.mark_merged(number, by, &commit);
+        self.settle(by)?;
+        Ok(commit)
+    }
+
     pub(super) fn mark_merged(&mut self, number: u64, by: &str, commit: &str) {
         let now = self.now();
         if let Some(pull) = self.pull_mut(number) {

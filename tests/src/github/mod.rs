@@ -24,6 +24,7 @@ mod controls;
 mod deployments;
 mod events;
 mod forged;
+mod hold;
 mod limits;
 mod merge;
 mod openapi;

@@ -68,6 +68,7 @@ pub(super) fn create(state: &mut State, call: &Call) -> Outcome {
         head: sha.clone(),
         base_branch: base.to_owned(),
         is_draft: call.body["draft"] == true,
+        is_locked: false,
         made: now,
         changed: now,
         closed: None,
@@ -221,7 +222,7 @@ impl Shapes<'_> {
         };
         let mut value = json!({"url": url, "id": pull.id, "node_id": node_id("PR", pull.id), "html_url": page,
             "diff_url": format!("{page}.diff"), "patch_url": format!("{page}.patch"), "number": number,
-            "state": if pull.is_open() { "open" } else { "closed" }, "locked": false, "title": pull.title,
+            "state": if pull.is_open() { "open" } else { "closed" }, "locked": pull.is_locked, "title": pull.title,
             "user": self.user(&pull.author), "body": pull.body, "labels": [], "milestone": null,
             "active_lock_reason": null, "created_at": moment(pull.made), "updated_at": moment(pull.changed),
             "closed_at": pull.closed.map(moment),

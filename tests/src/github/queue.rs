@@ -1,4 +1,4 @@
-//! The merge queue: a branch of its own per pull request, merged when its checks are green.
+//! The merge queue: a branch of its own per pull request, on top of the one before it, merged when its checks are green.
 
 use anyhow::{Context as _, ensure};
 
@@ -23,7 +23,8 @@ impl State {
     pub(super) fn enqueue(&mut self, number: u64) -> anyhow::Result<String> {
         let pull = self.pull(number).context("there is no such pull request")?.clone();
         ensure!(pull.is_open() && pull.base_branch == "main", "it is not for the queue");
-        let base = self.head("main").context("there is no main")?.clone();
+        let last = self.groups.last().map(|group| &group.head);
+        let base = last.or(self.head("main")).context("there is no main")?.clone();
         let tree = self.bare.merge_tree(&base, &pull.head)?.context("it conflicts")?;
         let message =
             format!("Merge pull request #{number} from {}\n\n{}", pull.label().replace(':', "/"), pull.title);
@@ -48,6 +49,9 @@ impl State {
         let is_current = self.head("main") == Some(&group.base);
         let outcome = match worst {
             Verdict::Missing | Verdict::Pending => return Ok(Queued::Waits),
+            // What it stands on is merged first.
+            Verdict::Green if place > 0 => return Ok(Queued::Waits),
+            // GitHub would make it anew where that was dropped.
             Verdict::Green if is_current => Queued::Merged,
             _ => Queued::Dropped,
         };

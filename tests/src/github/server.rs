@@ -1,9 +1,9 @@
 //! The fake as a server on loopback: one per test, with one repository.
 //!
 //! ```text
-//!   a request ──► trouble? ──► git: http-backend
-//!                     └──────► API: described? who? how much? may they? ──► State ──► described? ──► an answer
-//!                                                                             └─► webhooks, once the answer is made
+//!   a request ──► held? ──► trouble? ──► git: http-backend
+//!                               └──────► API: described? who? how much? may they? ──► State ──► described? ──► an answer
+//!                                                                                       └─► webhooks, once the answer is made
 //! ```
 
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl GitHub {
     }
 
     /// Somebody with a token, and what they may do in the repository.
-    pub(super) fn add_person(&self, login: &str, role: Role) -> String {
+    pub fn add_person(&self, login: &str, role: Role) -> String {
         let mut state = self.state();
         let token = format!("ghp_{}", uuid::Uuid::new_v4().simple());
         let id = state.next_id();
@@ -171,11 +171,21 @@ async fn serve(shared: Arc<Shared>, request: Request<Body>) -> Result<Response<F
         parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let target = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let incoming = Incoming { method: parts.method.to_string(), target, headers, body };
+    shared.hold_back(&incoming).await?;
     let answered = tokio::task::spawn_blocking(move || shared.take(&incoming)).await;
     answered.map_err(|_| Dropped)?
 }
 
 impl Shared {
+    /// What is held is never done: who asked for it is gone by the time that anything goes on.
+    async fn hold_back(&self, incoming: &Incoming) -> Result<(), Dropped> {
+        let held = self.state().held_back(incoming);
+        let Some(mut over) = held else { return Ok(()) };
+        // Nothing is ever sent: it ends with its sender.
+        while over.changed().await.is_ok() {}
+        Err(Dropped)
+    }
+
     /// One request after another.
     fn take(self: &Arc<Self>, incoming: &Incoming) -> Result<Response<Full<Bytes>>, Dropped> {
         let mut state = self.state();
@@ -183,7 +193,8 @@ impl Shared {
         let asker = state.asker(incoming);
         let note = |state: &mut State, caller: String, status| {
             let (method, path) = (incoming.method.clone(), incoming.target.clone());
-            state.asked.push(Asked { method, path, caller, status });
+            let body = serde_json::from_slice(&incoming.body).unwrap_or_default();
+            state.asked.push(Asked { method, path, caller, body, status });
         };
         match failure {
             Some(Failure::Dropped) => {

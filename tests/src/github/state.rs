@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::app::App;
 use super::bare::Bare;
 use super::caller::{Permissions, Role};
+use super::hold::Hold;
 use super::limits::Limits;
 use super::protection::Protection;
 use super::trouble::Trouble;
@@ -21,6 +22,8 @@ pub struct Asked {
     pub path: String,
     /// The login of who asked.
     pub caller: String,
+    /// What was sent with it. Null: nothing, or no JSON.
+    pub body: Value,
     /// Nothing: the connection was dropped instead.
     pub status: Option<u16>,
 }
@@ -60,6 +63,7 @@ pub(super) struct State {
     pub(super) hooks: Hooks,
     pub(super) limits: Limits,
     pub(super) troubles: Vec<Trouble>,
+    pub(super) hold: Option<Hold>,
     pub(super) asked: Vec<Asked>,
     /// What was asked or answered against GitHub's description.
     pub(super) violations: Vec<String>,
@@ -117,6 +121,8 @@ pub(super) struct Pull {
     pub(super) head: String,
     pub(super) base_branch: String,
     pub(super) is_draft: bool,
+    /// Only people who may write still speak there.
+    pub(super) is_locked: bool,
     pub(super) made: Timestamp,
     pub(super) changed: Timestamp,
     pub(super) closed: Option<Timestamp>,
@@ -264,6 +270,7 @@ impl State {
             hooks: Hooks::default(),
             limits: Limits::default(),
             troubles: Vec::new(),
+            hold: None,
             asked: Vec::new(),
             violations: Vec::new(),
         }

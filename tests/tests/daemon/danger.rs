@@ -25,7 +25,10 @@ spec:
 
 /// A shop with a database, applied; then a commit that drops the database.
 fn dangerous() -> (Installation, DaemonProcess, Value) {
-    let shop = shop();
+    dangerous_in(shop())
+}
+
+fn dangerous_in(shop: Installation) -> (Installation, DaemonProcess, Value) {
     shop.repository.write("units/settings/database.yaml", DATABASE);
     shop.repository.edit("units/settings/unit.yaml", "[settings.yaml]", "[settings.yaml, database.yaml]");
     let commit = shop.repository.commit("a database");
@@ -203,6 +206,32 @@ fn an_approval_that_does_not_count_is_told() {
     shop.repository.commit("not his to acknowledge");
     let why = "is by `bob`, who is not among `owners.dev.acknowledge`";
     daemon.await_status("dev", "told", |status| status["why"].to_string().contains(why));
+}
+
+#[test]
+fn nobody_makes_himself_an_owner_and_acknowledges_with_it() {
+    let shop = shop();
+    let owners = |who: &str| format!("{REPOSITORY}  owners: {{dev: {{acknowledge: [{who}]}}}}\n");
+    shop.repository.write("naksha.yaml", &owners("\"@ada\""));
+    shop.repository.commit("ada may");
+    let (shop, daemon, held) = dangerous_in(shop);
+    let plan = held["plan"].as_str().unwrap();
+    let approval = |by: &str| {
+        format!(
+            "apiVersion: naksha.dev/v1alpha1\nkind: Approval\nspec:\n  plan: {plan}\n  by: \"{by}\"\n  reason: why not\n"
+        )
+    };
+    shop.repository.write("naksha.yaml", &owners("\"@ada\", \"@bob\""));
+    shop.repository.write(&format!("approvals/{plan}.yaml"), &approval("@bob"));
+    shop.repository.commit("bob may, says bob");
+    let why = "is by `@bob`, who came to `owners.dev.acknowledge` with what is not applied yet";
+    daemon.await_status("dev", "told", |status| status["why"].to_string().contains(why));
+    assert!(shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
+
+    shop.repository.write(&format!("approvals/{plan}.yaml"), &approval("@ada"));
+    let commit = shop.repository.commit("ada says so");
+    daemon.await_applied("dev", &commit);
+    assert!(!shop.objects("dev").contains_key("shop/statefulset.apps/db.yaml"));
 }
 
 #[test]

@@ -7,17 +7,6 @@ use serde_json::{Value, json};
 
 use crate::{DEPLOYMENT_FILE, SETTINGS_FILE, running};
 
-fn lose_the_database(shop: &Installation, daemon: DaemonProcess) -> DaemonProcess {
-    daemon.kill();
-    for entry in fs::read_dir(shop.root().join("state")).expect("should list the state") {
-        let path = entry.expect("should list the state").path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().contains(".db")) {
-            fs::remove_file(path).expect("should remove the database");
-        }
-    }
-    shop.start()
-}
-
 fn rebuild(shop: &Installation, arguments: &[&str]) -> Value {
     let all = [&["inventory", "rebuild", "dev", "--format", "json"], arguments].concat();
     shop.program.run(shop.root(), &all).expect_code(0).json()
@@ -26,7 +15,7 @@ fn rebuild(shop: &Installation, arguments: &[&str]) -> Value {
 #[test]
 fn what_files_say_is_taken_and_nothing_is_deleted_without_a_word() {
     let (shop, daemon) = running();
-    let daemon = lose_the_database(&shop, daemon);
+    let daemon = shop.lose_the_database(daemon);
     let first = daemon.await_state("dev", "held")["plan"].clone();
     let before = shop.objects("dev");
     // Somebody copied a file of ours.
@@ -70,7 +59,7 @@ fn what_files_say_is_taken_and_nothing_is_deleted_without_a_word() {
 fn what_is_as_wanted_is_in_sync_without_a_write() {
     let (shop, daemon) = running();
     let before = shop.objects("dev");
-    let daemon = lose_the_database(&shop, daemon);
+    let daemon = shop.lose_the_database(daemon);
     daemon.await_state("dev", "held");
     assert_eq!(rebuild(&shop, &["--yes"])["objects"].as_array().map(Vec::len), Some(2));
     daemon.await_applied("dev", &shop.repository.head());
@@ -110,7 +99,7 @@ fn recovered_after_a_run() -> (Installation, DaemonProcess, Value) {
     daemon.await_applied("dev", &shop.repository.head());
     let before = shop.objects("dev");
     fs::remove_file(shop.target("dev").join(once_file("migrate"))).expect("should remove what ran");
-    let daemon = lose_the_database(&shop, daemon);
+    let daemon = shop.lose_the_database(daemon);
     daemon.await_state("dev", "held");
     assert_eq!(rebuild(&shop, &["--yes"])["objects"].as_array().map(Vec::len), Some(before.len() - 1));
     let held = daemon.await_status("dev", "held for what would run again", |status| {

@@ -4,7 +4,7 @@ use naksha_tests::{await_true, must};
 
 use crate::site::{ENVIRONMENT, site, site_with};
 
-const RELEASE: &str = "apiVersion: naksha.dev/v1alpha1
+pub(crate) const RELEASE: &str = "apiVersion: naksha.dev/v1alpha1
 kind: Environment
 metadata: {name: live}
 spec:

@@ -1,10 +1,10 @@
 //! Commands in comments on a real Gitea: carried out for those who may, once, and answered.
 
-use naksha_tests::shop::WEB;
 use naksha_tests::{DaemonProcess, await_true, must};
 use serde_json::Value;
 
-use crate::site::{ENVIRONMENT, Site, WEB_TEMPLATE, site, site_with};
+use crate::promotions::three;
+use crate::site::{Site, site, site_of_two, site_with};
 
 const FILE: &str = "environments/dev/environment.yaml";
 
@@ -22,6 +22,14 @@ impl Site {
     /// What the bot answers, once it says something that fits.
     fn await_answer(&self, number: u64, words: &str) {
         self.await_said(number, words, |text| text.contains(words));
+    }
+
+    /// Waits until each of these comments is answered, by a sign that says no.
+    fn await_refused(&self, comments: &[u64]) {
+        let no = [(self.forged.bot.login.clone(), "-1".to_owned())];
+        for comment in comments {
+            await_true("a no", || must(self.forged.reactions(*comment)) == no);
+        }
     }
 }
 
@@ -94,12 +102,7 @@ fn who_may_is_read_from_the_trunk() {
 
 #[test]
 fn a_word_for_what_a_pull_request_shows_makes_it_green() {
-    let two = ENVIRONMENT.replace("units: [web]", "units: [web, extra]");
-    let unit = WEB.replace("name: web", "name: extra").replace("web.yaml.tera", "extra.yaml.tera");
-    let template = WEB_TEMPLATE.replace("name: web", "name: extra");
-    let files =
-        [(FILE, two.as_str()), ("units/extra/unit.yaml", &unit), ("units/extra/extra.yaml.tera", &template)];
-    let Some(site) = site_with(&files) else { return };
+    let Some(site) = site_of_two() else { return };
     let (forged, repository) = (&site.forged, &site.installation.repository);
     let owners = format!("trunk: main\n  owners: {{dev: {{acknowledge: [\"@{}\"]}}}}", forged.writer.login);
     repository.edit("naksha.yaml", "trunk: main", &owners).commit("owners");
@@ -113,10 +116,59 @@ fn a_word_for_what_a_pull_request_shows_makes_it_green() {
     site.await_check(&head, "naksha", "failure");
     let (_, rest) = comment.split_once("naksha ack ").expect("it says how to go on");
     let plan = rest.split(' ').next().unwrap();
+    let same = site.change("less-too", FILE, "units: [web, extra]", "units: [web] # the same");
+    must(forged.open("less-too", "less, too"));
+    site.await_check(&same, "naksha", "failure");
     must(forged.say(&forged.writer, number, &format!("/naksha ack {plan} nobody needs it")));
     site.await_check(&head, "naksha", "success");
+    // What was said there is said of this plan, wherever it is shown.
+    site.await_check(&same, "naksha", "success");
     assert_eq!(site.await_check(&head, "naksha/plan: dev", "success"), "1 to delete");
     let commit = site.merge(number, "squash");
     daemon.await_applied("dev", &commit);
     assert_eq!(site.installation.objects("dev").len(), 1);
+}
+
+#[test]
+fn nobody_acknowledges_what_he_proposes_unless_he_is_named() {
+    let Some(site) = site_of_two() else { return };
+    let forged = &site.forged;
+    let colleague = must(forged.newcomer("colleague", "write"));
+    let daemon = site.begin();
+    let head = site.change("less", FILE, "units: [web, extra]", "units: [web]");
+    let number = must(forged.open("less", "less"));
+    let comment = site.await_comment(&daemon, number, &head);
+    site.await_check(&head, "naksha", "failure");
+    let (_, rest) = comment.split_once("naksha ack ").expect("it says how to go on");
+    let ack = format!("/naksha ack {} nobody needs it", rest.split(' ').next().unwrap());
+    must(forged.say(&forged.writer, number, &ack));
+    let no = "Not done: somebody else than its author has to say so, or `owners` has to name him.";
+    site.await_answer(number, no);
+    site.await_check(&head, "naksha", "failure");
+    must(forged.say(&colleague, number, &ack));
+    site.await_check(&head, "naksha", "success");
+}
+
+#[test]
+fn a_reader_gets_a_sign_and_nothing_else_whatever_he_asks_for() {
+    let Some(site) = three("{soak: 0s}") else { return };
+    let (forged, daemon) = (&site.forged, site.begin());
+    // Something is barred, so that there is something to lift.
+    let promotion = site.await_promotion(&daemon, "staging", &site.installation.repository.head());
+    site.await_check(&site.head_of(promotion), "naksha", "success");
+    must(forged.close(promotion));
+    await_true("it to be refused", || daemon.log().contains("promotion refused"));
+    let number = site.propose(&daemon, 2, 3);
+    let say = |text: &str| must(forged.say(&forged.reader, number, text));
+    let asked = ["/naksha plan", "/naksha suspend dev", "/naksha explain NK0101", "/naksha promote staging"];
+    site.await_refused(&asked.map(say));
+    daemon.await_state("dev", "synced");
+    site.run(&["suspend", "dev", "--reason", "a look"]);
+    daemon.await_state("dev", "suspended");
+    site.await_refused(&[say("/naksha resume dev")]);
+    daemon.await_state("dev", "suspended");
+    daemon.await_status("staging", "barred as before", |status| !status["barred"].is_null());
+    let comments = must(forged.comments(number)).into_iter();
+    let ours: Vec<_> = comments.filter(|(author, _)| *author == forged.bot.login).collect();
+    assert_eq!(ours.len(), 1, "the report: {ours:#?}");
 }

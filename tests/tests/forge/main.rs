@@ -2,19 +2,27 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
+mod approvals;
+mod bars;
 mod bases;
 mod commands;
 mod demo;
 mod doctor;
+mod gates;
 mod github;
 mod github_fake;
 mod github_stage;
+mod judging;
+mod losing;
+mod merges;
+mod moving;
 mod promotions;
 mod pulls;
 mod setup;
 mod site;
 mod stage;
 mod story;
+mod vault;
 mod webhooks;
 
 mod gitea {

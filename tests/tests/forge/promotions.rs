@@ -7,7 +7,8 @@ use crate::site::{MARKER, Site, site_with};
 
 pub(crate) const TEMPLATE: &str = "units/web/web.yaml.tera";
 
-fn environment(name: &str, from: &str, gates: &str) -> String {
+/// One that is promoted to.
+pub(crate) fn environment(name: &str, from: &str, gates: &str) -> String {
     format!(
         "apiVersion: naksha.dev/v1alpha1\nkind: Environment\nmetadata: {{name: {name}}}\nspec:\n  promotesFrom: [{from}]\n  \
          gates: {gates}\n  target: {{directory: out}}\n  variables: {{replicas: 3}}\n  units: [web]\n"
@@ -43,6 +44,14 @@ impl Site {
 
     pub(crate) fn head_of(&self, number: u64) -> String {
         must(self.forged.pull_request(number))["head"]["sha"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until everything is said of a head that waits for a gate.
+    pub(crate) fn await_waiting(&self, head: &str) {
+        await_true("the whole report", || {
+            let statuses = must(self.forged.statuses(head));
+            statuses.iter().any(|(name, _, words)| name == "naksha" && words.contains("waits for"))
+        });
     }
 
     /// Merges what is proposed, once everything is fine.
@@ -196,11 +205,7 @@ fn who_is_named_may_skip_an_environment() {
     daemon.await_applied("dev", &head);
     let number = site.await_promotion(&daemon, "staging", &first);
     let proposed = site.head_of(number);
-    await_true("the whole report", || {
-        must(forged.statuses(&proposed))
-            .iter()
-            .any(|(name, _, words)| name == "naksha" && words.contains("waits for"))
-    });
+    site.await_waiting(&proposed);
     must(forged.say(&forged.reader, number, "/naksha promote staging"));
     must(forged.say(&forged.writer, number, "/naksha promote staging"));
     let words = site.await_check(&proposed, "naksha/promote: soak", "success");

@@ -3,8 +3,9 @@
 use std::fs;
 
 use naksha_tests::gitea::{Forged, Gitea};
+use naksha_tests::program::Printed;
 use naksha_tests::shop::{REPOSITORY, WEB};
-use naksha_tests::{DaemonProcess, Installation, await_true, must};
+use naksha_tests::{DaemonProcess, Installation, Repository, await_true, must};
 use serde_json::Value;
 
 pub(crate) const ENVIRONMENT: &str = "apiVersion: naksha.dev/v1alpha1
@@ -52,6 +53,18 @@ pub(crate) fn site_with(files: &[(&str, &str)]) -> Option<Site> {
     Some(site)
 }
 
+/// With one more unit, `extra`, that is like the other one.
+pub(crate) fn site_of_two() -> Option<Site> {
+    let two = ENVIRONMENT.replace("units: [web]", "units: [web, extra]");
+    let unit = WEB.replace("name: web", "name: extra").replace("web.yaml.tera", "extra.yaml.tera");
+    let template = WEB_TEMPLATE.replace("name: web", "name: extra");
+    site_with(&[
+        ("environments/dev/environment.yaml", &two),
+        ("units/extra/unit.yaml", &unit),
+        ("units/extra/extra.yaml.tera", &template),
+    ])
+}
+
 impl Site {
     pub(crate) fn configure(&self) {
         let token = must(self.forged.token_file(self.installation.root()));
@@ -83,7 +96,20 @@ impl Site {
     pub(crate) fn acknowledge(&self, held: &Value) {
         let plan = held["plan"].as_str().expect("should have a plan");
         let ack = ["ack", plan, "--reason", "it is the first"];
-        self.installation.program.run(self.installation.root(), &ack).expect_code(0);
+        self.run(&ack);
+    }
+
+    /// A command that must succeed.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Printed {
+        self.installation.program.run(self.installation.root(), arguments).expect_code(0)
+    }
+
+    /// Lets `owners` of the trunk say this, before there is a daemon.
+    pub(crate) fn owned(&self, owners: &str) {
+        let repository = &self.installation.repository;
+        let owners = format!("trunk: main\n  owners: {owners}");
+        repository.edit("naksha.yaml", "trunk: main", &owners).commit("owners");
+        must(self.forged.push(repository.folder(), "main", &self.forged.writer));
     }
 
     /// A pull request that sets the replicas, once it is reported on: its number.
@@ -109,10 +135,18 @@ impl Site {
 
     /// The same, on top of another branch.
     pub(crate) fn change_on(&self, base: &str, branch: &str, path: &str, from: &str, to: &str) -> String {
+        self.change_by(base, branch, |repository| {
+            repository.edit(path, from, to);
+        })
+    }
+
+    /// The same, with whatever somebody writes.
+    pub(crate) fn change_by(&self, base: &str, branch: &str, write: impl FnOnce(&Repository)) -> String {
         let (repository, forged) = (&self.installation.repository, &self.forged);
         must(forged.pull(repository.folder(), base));
         must(forged.branch(repository.folder(), branch, base));
-        let head = repository.edit(path, from, to).commit("a change");
+        write(repository);
+        let head = repository.commit("a change");
         must(forged.push(repository.folder(), &format!("+{branch}"), &forged.writer));
         head
     }
@@ -156,5 +190,12 @@ impl Site {
         });
         let log = || std::fs::read_to_string(self.installation.root().join("daemon.log")).unwrap_or_default();
         found.unwrap_or_else(|_| panic!("{name} of {head} is never {state}: {statuses:#?}\n{}", log()))
+    }
+
+    /// Waits until a check says just this.
+    pub(crate) fn await_words(&self, head: &str, name: &str, words: &str) {
+        await_true(&format!("{name} of {head} to say: {words}"), || {
+            must(self.forged.statuses(head)).iter().any(|(known, _, told)| known == name && told == words)
+        });
     }
 }

@@ -40,7 +40,7 @@ impl Site {
     }
 
     /// Takes back the newest commit of the trunk by a pull request; its number.
-    fn propose_revert(&self, daemon: &DaemonProcess, branch: &str) -> u64 {
+    pub(crate) fn propose_revert(&self, daemon: &DaemonProcess, branch: &str) -> u64 {
         let (forged, repository) = (&self.forged, &self.installation.repository);
         must(forged.pull(repository.folder(), "main"));
         must(forged.branch(repository.folder(), branch, "main"));

@@ -152,11 +152,7 @@ spec:
 
     /// A number of the daemon's metrics.
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let client = naksha::client::Client::new(self.installation.root().join("state/naksha.sock"));
-        let text = runtime.expect("should start a runtime").block_on(client.get_text("/metrics")).ok()?;
-        let line = text.lines().find(|line| line.starts_with(name))?;
-        line.rsplit(' ').next()?.parse().ok()
+        self.installation.metric(name)
     }
 }
 

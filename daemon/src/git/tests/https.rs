@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use naksha_environments::ids::{RepositoryName, Revision};
+use naksha_executor_forge::Place;
 use tempfile::TempDir;
 
 use super::fixture::{Source, code, config, main_branch, paths, text};
@@ -35,14 +36,14 @@ fn setting() -> Setting {
     let state = tempfile::tempdir().unwrap();
     let mut config = config(&server.url("infra.git"));
     config.credentials.ca_file = Some(server.ca_file(state.path()));
-    config.credentials.token_file = Some(token_file(state.path(), CANARY));
+    config.credentials.token = Some(token_file(state.path(), CANARY));
     Setting { source, server, state, config }
 }
 
-fn token_file(folder: &Path, token: &str) -> std::path::PathBuf {
+fn token_file(folder: &Path, token: &str) -> Place {
     let path = folder.join("token");
     std::fs::write(&path, format!("{token}\n")).unwrap();
-    path
+    Place::File(path)
 }
 
 /// The error of a fetch; the canary is nowhere in it.
@@ -114,13 +115,13 @@ fn refusals_have_their_names() {
     let Setting { source, server, state, mut config } = setting();
     source.commit("main", &[("a", Some("1"))]);
     // No credential at all.
-    let token = config.credentials.token_file.take();
+    let token = config.credentials.token.take();
     let error = fails(&config);
     assert!(
         matches!(&error, GitError::Denied { reason, .. } if reason.contains("none is configured")),
         "{error}"
     );
-    config.credentials.token_file = token;
+    config.credentials.token = token;
     // A repository that is not there.
     let absent = RemoteUrl::parse(&server.url("absent.git"), PlainHttp::Refused).unwrap();
     assert_eq!(fails(&MirrorConfig { url: absent, ..config.clone() }).code().id(), "NK0703");
@@ -141,12 +142,11 @@ fn refusals_have_their_names() {
         let mut wrong = config.clone();
         let path = state.path().join("bad-token");
         std::fs::write(&path, content).unwrap();
-        wrong.credentials.token_file = Some(path);
+        wrong.credentials.token = Some(Place::File(path));
         assert_eq!(fails(&wrong).code().id(), "NK0714");
     }
     let mut wrong = config.clone();
-    wrong.credentials.token_file = None;
-    wrong.credentials.token_env = Some("NAKSHA_TEST_TOKEN_THAT_NOBODY_SET".to_owned());
+    wrong.credentials.token = Some(Place::Variable("NAKSHA_TEST_TOKEN_THAT_NOBODY_SET".to_owned()));
     assert_eq!(fails(&wrong).code().id(), "NK0714");
     // Less than it takes.
     let mut small = config;
@@ -167,7 +167,7 @@ fn a_redirect_to_another_host_loses_the_credential() {
     let both = state.path().join("both.pem");
     std::fs::write(&both, format!("{}{}", open.ca, moved.ca)).unwrap();
     config.credentials.ca_file = Some(both);
-    config.credentials.token_file = Some(token_file(state.path(), CANARY));
+    config.credentials.token = Some(token_file(state.path(), CANARY));
     let mirror = Mirror::open(&config, state.path()).unwrap();
     mirror.fetch(&main_branch()).unwrap();
     assert_eq!(paths(&mirror.snapshot(&head).unwrap()), ["a"]);
@@ -184,7 +184,7 @@ fn bad_redirects_and_answers_are_refused() {
         let state = tempfile::tempdir().unwrap();
         let mut config = config(&server.url("infra.git"));
         config.credentials.ca_file = Some(server.ca_file(state.path()));
-        config.credentials.token_file = Some(token_file(state.path(), CANARY));
+        config.credentials.token = Some(token_file(state.path(), CANARY));
         fails(&config)
     };
     let weaker = check(Manner::Redirect("http://localhost:1".to_owned()));

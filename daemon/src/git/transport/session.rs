@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use naksha_executor_forge::TokenError;
 use reqwest::Url;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -52,8 +53,9 @@ impl Session {
 
     /// What is configured for the remote itself, else the token of an App, at its own GitHub only.
     fn credential(&self, url: &Url) -> Result<Option<Token>, GitError> {
-        if let Some(token) = Token::read(&self.places)? {
-            return Ok(Some(token));
+        if let Some(place) = &self.places.token {
+            let token = self.wait(place.read())?.map_err(|error| self.unread(error))?;
+            return Ok(Some(Token::given(token, self.places.username.as_deref())));
         }
         let installation = self.places.installation.as_ref();
         let Some(installation) = installation.filter(|installation| installation.is_for(url.as_str())) else {
@@ -68,6 +70,13 @@ impl Session {
                 Err(GitError::Credential { place: "the GitHub App".to_owned(), reason: error.to_string() })
             }
         }
+    }
+
+    fn unread(&self, TokenError { place, reason, is_transient }: TokenError) -> GitError {
+        if is_transient {
+            return GitError::Unreachable { url: self.url.to_string(), reason: format!("{place}: {reason}") };
+        }
+        GitError::Credential { place, reason }
     }
 
     /// The server does not take the token. That of an App may have been revoked: the next fetch has another one.

@@ -3,6 +3,7 @@
 use naksha_environments::plan::Plan;
 
 use super::*;
+use crate::pulls::words::outside_code;
 
 #[test]
 fn a_promotion_tells_its_gates_and_none_is_silent() {
@@ -173,4 +174,49 @@ fn changed_rules_stand_open_and_do_nothing_else() {
     assert!(comment.contains("| prod | 0 | 0 |"), "{comment}");
     let (_, rest) = comment.split_once("**Changes the rules**").unwrap();
     assert!(rest.split_once("| Environment").unwrap().0.len() <= 4_000, "{rest}");
+}
+
+#[test]
+fn nothing_is_too_long_to_be_said_and_no_secret_is() {
+    let name = |at: usize| EnvironmentName::parse(&format!("env-{at}")).unwrap();
+    let hostile =
+        |at: usize| ["&", "@", "<b>", "`", "\n```\n", "</details>", "|", "日本"][at % 8].repeat(400);
+    let prospect = |at: usize| match at % 3 {
+        0 => Prospect::Unknown(format!("token=hunter2hunter2 {}", hostile(at))),
+        1 => Prospect::Nothing(hostile(at)),
+        _ => Prospect::Plan { document: Box::new(PlanDocument::of(&Plan::empty(&name(at)))), live: true },
+    };
+    let outlook = |at| Outlook { environment: name(at), prospect: prospect(at), later: None };
+    let outlooks: Vec<Outlook> = (0..300).map(outlook).collect();
+    let verdict = |at, gate| GateVerdict { gate, state: GateState::Shut, words: hostile(at) };
+    let gates: Gates = (0..100).map(|at| (name(at), Gate::ALL.map(|gate| verdict(at, gate)))).collect();
+    let rules = Rules { everywhere: (0..100).map(hostile).collect(), ..Rules::default() };
+    let lacking: Lacking = (0..300).map(|at| (name(at), hostile(at))).collect();
+    let errors: Vec<_> = (0..100)
+        .map(|at| {
+            Diagnostic::new(naksha_environments::codes::plan::DRIFT, hostile(at))
+                .hint("secret: hunter2hunter2")
+        })
+        .collect();
+    let head = Revision::parse(&"a".repeat(40)).unwrap();
+    let subject =
+        Subject { head: &head, base: &head, gates: &gates, lacking: &lacking, rules: &rules, seen: None };
+    let Report { checks, comment } = report(&subject, &outlooks, &errors);
+    assert!(comment.len() <= COMMENT_BUDGET, "{}", comment.len());
+    assert!(comment.contains("more environments\n") && comment.ends_with("</sub>\n"), "{comment}");
+    for outside in ["@@", "<b>", "\n</details>\n</details>", "hunter2"] {
+        assert!(!outside_code(&comment).contains(outside), "{outside}: {comment}");
+    }
+    assert!(!comment.contains("hunter2"), "{comment}");
+    assert!(
+        checks
+            .iter()
+            .all(|check| check.summary.len() <= MAX_SUMMARY + 3 && !check.summary.contains("hunter2"))
+    );
+    let paths: BTreeSet<String> = (0..1000).map(|at| format!("{at} {}", hostile(at))).collect();
+    let comment = conflict(&subject, &paths).comment;
+    assert!(
+        comment.len() <= COMMENT_BUDGET && !comment.contains("@@") && comment.contains("and 980 more"),
+        "{comment}"
+    );
 }

@@ -58,7 +58,7 @@ pub(super) async fn apply(
     let timeouts = timeouts(situation);
     let place = situation.sources.environment.target.place();
     let shared = Arc::clone(&this.shared);
-    let (scope, pulse) = (this.scope.clone(), Arc::clone(&this.pulse));
+    let (scope, pulse, secrets) = (this.scope.clone(), Arc::clone(&this.pulse), Arc::clone(&this.secrets));
     let tell = |event: &Progress| {
         pulse.beat();
         log(event);
@@ -83,7 +83,7 @@ pub(super) async fn apply(
         target: target.target().as_ref(),
         place: &place,
         store: shared.store.as_ref(),
-        secrets: shared.secrets.as_ref(),
+        secrets: secrets.as_ref(),
         timeouts: &timeouts,
         cancel,
         progress: &tell,

@@ -132,7 +132,7 @@ pub(super) async fn judge(
         quiet: Arc::clone(quiet),
         inventory: Arc::clone(inventory),
         acknowledgements,
-        secrets: current_marks(shared.secrets.as_ref(), &shared.key, &renders.wanted.rendered, quiet).await,
+        secrets: current_marks(this.secrets.as_ref(), &shared.key, &renders.wanted.rendered, quiet).await,
         findings: Arc::clone(&this.findings),
         resting: this.fights.resting(now),
         now,
@@ -175,7 +175,7 @@ fn decide(case: &Case) -> Judgement {
         }),
         inventory,
         acknowledgements: &case.acknowledgements,
-        applied_approvals: base.map(|base| &*base.control.loaded.definitions.approvals),
+        before: base.map(|base| &base.control.loaded.definitions),
         begun: &case.begun,
         cache: &case.findings,
     };

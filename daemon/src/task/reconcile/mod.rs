@@ -19,13 +19,14 @@ mod scopes;
 mod sources;
 mod whys;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::quiet::Memory;
 use naksha_environments::status::{EnvironmentStatus, State};
+use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::{Revisions, Scope, StoreError};
 use naksha_executor::port::target::TargetError;
 use naksha_executor::realise::Waits;
@@ -37,6 +38,7 @@ use crate::git::GitError;
 use crate::registry::Pulse;
 use crate::rules::HealthRulesInForce;
 use crate::scene::{Scene, Window};
+use crate::secrets::EnvironmentSecrets;
 use crate::target::{OpenTarget, TargetOpenError, try_out};
 use desired::{RenderedRevision, Renders};
 use ownership::Lease;
@@ -87,6 +89,8 @@ pub struct Reconciler {
     window: Window,
     lease: Lease,
     target: Option<OpenTarget>,
+    /// Those that it may read.
+    secrets: Arc<dyn SecretSource>,
     /// By what the target judges health.
     health: HealthRulesInForce,
     inventory: Option<Arc<Inventory>>,
@@ -106,6 +110,8 @@ pub struct Reconciler {
     last_apply: last_apply::LastApply,
     /// Since when units are waited for, at which revisions: of an apply that somebody disturbed.
     waits: Option<(Revisions, Waits)>,
+    /// The revisions at which it was waited for what the forge has to tell.
+    waited_for: Mutex<Option<Revisions>>,
     fights: fights::Fights,
     scopes: scopes::Scopes,
     whys: whys::Whys,
@@ -118,7 +124,9 @@ impl Reconciler {
         let lease = Lease::default();
         let (target, inventory, proposed, state, said, last) = (None, None, None, None, None, None);
         let findings = Arc::new(FindingCache::new());
+        let secrets = EnvironmentSecrets::of(&shared.config, &shared.secrets, &scope);
         Self {
+            secrets,
             shared,
             feed,
             scope,
@@ -136,6 +144,7 @@ impl Reconciler {
             said,
             last_apply: last_apply::LastApply::default(),
             waits: None,
+            waited_for: Mutex::default(),
             fights: fights::Fights::default(),
             scopes: scopes::Scopes::default(),
             whys: whys::Whys::default(),
@@ -266,7 +275,7 @@ impl Reconciler {
             revisions: sources.revisions(),
             rendered: Arc::clone(&renders.wanted.rendered),
             target: Arc::clone(target.target()),
-            secrets: Arc::clone(&shared.secrets),
+            secrets: Arc::clone(&self.secrets),
             key: shared.key.clone(),
             facts: Arc::clone(&self.scopes.facts),
             findings: Arc::clone(&self.findings),

@@ -74,6 +74,7 @@ impl Situation<'_> {
             applied: self.record.applied.as_ref().map(|applied| applied.content.clone()),
             applied_control: self.record.applied.as_ref().map(|applied| applied.control.clone()),
             plan: Some(plan.id.clone()),
+            barred: self.record.barred.clone(),
             objects: this.owned,
             units: BTreeMap::new(),
             diagnostics: self.rendered.diagnostics.clone(),
@@ -137,6 +138,7 @@ impl Reconciler {
             applied: revisions.as_ref().map(|applied| applied.content.clone()),
             applied_control: revisions.map(|applied| applied.control),
             plan: (!(judgement.plan.is_empty() || succeeded && complete)).then(|| judgement.plan.id.clone()),
+            barred: record.barred.clone(),
             objects: self.owned,
             units,
             diagnostics: self.diagnostics(sources, rendered),
@@ -186,6 +188,7 @@ impl Reconciler {
             control,
             applied: applied.map(|applied| applied.content.clone()),
             applied_control: applied.map(|applied| applied.control.clone()),
+            barred: record.barred.clone(),
             ..self.bare(state)
         };
         let status = self.say(status).await?;

@@ -1,6 +1,7 @@
 //! What people have seen of what an environment is about to do: on pull requests that were merged since it was applied last.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use naksha_environments::environment::Follows;
@@ -99,6 +100,14 @@ fn unreviewed(
     }
 }
 
+impl Reconciler {
+    /// Whether the forge was waited for at these revisions before; from now on it was.
+    fn has_waited_for(&self, now: &Revisions) -> bool {
+        let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
+        waited_for.replace(now.clone()).is_some_and(|before| before == *now)
+    }
+}
+
 /// Why more may have been seen than is known, once it was waited for.
 async fn pending(this: &Reconciler, sources: &Ready) -> Option<String> {
     let mut reviewed = this.feed.reviewed.clone()?;
@@ -109,12 +118,14 @@ async fn pending(this: &Reconciler, sources: &Ready) -> Option<String> {
         is_head(&now.control) && (!matches!(follows, Follows::Branch(_)) || is_head(&now.content))
     };
     let mut state = this.feed.state.clone();
+    // It is waited for once: later passes heal, and hear of it when it is told.
+    let patience = if this.has_waited_for(&now) { Duration::ZERO } else { FORGE_ANSWERS };
     let is_told = tokio::select! {
         biased;
         () = reviewed.known(told_of) => true,
         // Something newer is there already: nobody will tell of this.
         _ = state.wait_for(|state| !told_of(&state.heads)) => false,
-        () = tokio::time::sleep(FORGE_ANSWERS) => false,
+        () = tokio::time::sleep(patience) => false,
     };
     if is_told {
         return None;

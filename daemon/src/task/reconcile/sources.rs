@@ -214,10 +214,15 @@ async fn accepted(this: &Reconciler, name: &RefName) -> Result<Accepted, PassErr
             }));
         }
         RefState::Missing => {
-            let trouble = this.feed.trouble();
-            return Ok(Accepted::Missing(
-                trouble.unwrap_or_else(|| format!("branch `{branch}` does not exist")),
-            ));
+            let unread = || "the repository was not read yet".to_owned();
+            let why = || {
+                if this.feed.was_asked_for(name) {
+                    format!("branch `{branch}` does not exist")
+                } else {
+                    unread()
+                }
+            };
+            return Ok(Accepted::Missing(this.feed.trouble().unwrap_or_else(why)));
         }
     };
     let key = seen_name(&this.scope.environment, name);

@@ -10,6 +10,7 @@ use naksha_executor::port::review::SharedReviews;
 use naksha_executor::port::secrets::SecretSource;
 use naksha_executor::port::store::{Scope, SharedStore, Store as _};
 use naksha_executor::port::verify::NoRuns;
+use naksha_executor_directory::NoSecrets;
 use naksha_executor_store::SqliteStore;
 use naksha_renderer::render::RenderCache;
 use naksha_renderer::template::{TemplateEngine, TemplateFailure, TemplateJob, TemplateOutput};
@@ -144,6 +145,7 @@ fn feed(source: &Source, folder: &TempDir, tasks: &Tasks, stop: &CancellationTok
         found_trunk: FoundTrunk::open(&folder.path().join("trunk")),
         stirred: tokio::sync::watch::Sender::default(),
         reviewed: None,
+        secrets: Arc::new(NoSecrets),
         installation: None,
     }
 }

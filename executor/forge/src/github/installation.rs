@@ -23,7 +23,7 @@ use super::rights::{Lacking, NEEDED, NEEDED_FOR_TEAMS, Permissions, level_of, wa
 use crate::address::Address;
 use crate::credential::Credential;
 use crate::rest::Rest;
-use crate::token::{Place, Token, TokenError};
+use crate::token::{Place, Token};
 
 /// A token that ends sooner is made anew: what begins with it must be able to end with it.
 const EARLY: SignedDuration = SignedDuration::from_mins(5);
@@ -232,10 +232,8 @@ impl fmt::Debug for AppKey {
 impl Credential for AppKey {
     /// The key is read for each: few are needed, and one that was replaced needs no restart.
     async fn token(&self) -> Result<Token, ForgeError> {
-        let denied =
-            |TokenError { place, reason }: TokenError| ForgeError::Denied(format!("{place}: {reason}"));
-        let pem = self.key.text().await.map_err(denied)?;
-        let refuse = |reason: String| denied(TokenError { place: self.key.to_string(), reason });
+        let pem = self.key.text().await?;
+        let refuse = |reason: String| ForgeError::Denied(format!("{}: {reason}", self.key));
         let jwt = jwt::signed(&self.id, pem.expose(), Timestamp::now())
             .map_err(|error| refuse(error.to_string()))?;
         Token::given(&jwt).map_err(|reason| refuse(reason.to_owned()))

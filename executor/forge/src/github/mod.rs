@@ -249,6 +249,10 @@ impl Forge for GitHub {
         }
     }
 
+    fn now(&self) -> Timestamp {
+        self.repo.rest.now()
+    }
+
     fn budget(&self) -> Option<Budget> {
         self.repo.rest.budget()
     }

@@ -222,6 +222,7 @@ fn states_answer_why() {
         applied: Some(Revision::parse(&"a1".repeat(20)).unwrap()),
         applied_control: Some(Revision::parse(&"a1".repeat(20)).unwrap()),
         plan: None,
+        barred: [].into(),
         objects: 4,
         units: [
             unit("web", UnitSync::Synced, Health::Healthy),
@@ -241,6 +242,8 @@ fn states_answer_why() {
         environment: EnvironmentName::parse("staging").unwrap(),
         state: State::Held { reasons: vec![hold] },
         content: Some(Revision::parse(&"b2".repeat(20)).unwrap()),
+        barred: [(Revision::parse(&"c3".repeat(20)).unwrap(), "its promotion #7 was closed".to_owned())]
+            .into(),
         units: [
             unit("postgres", UnitSync::Pending, Health::Progressing("1 of 2 replicas ready".to_owned())),
             unit("web", UnitSync::Waiting("waiting for postgres".to_owned()), Health::Missing),

@@ -3,6 +3,7 @@
 use naksha_executor::contract::forge::Stage as _;
 use naksha_executor::port::forge::{CheckState, Deployment, DeploymentState, ForgeError, Login, SharedForge};
 use naksha_tests::github::{AppKey, Failure};
+use serde_json::json;
 
 use super::checks::check;
 use crate::github_stage::{GitHubStage, as_app, as_token};
@@ -103,6 +104,20 @@ async fn what_the_app_may_is_what_we_may() {
     github.uninstall();
     let words = denied(&forge).await;
     assert!(words.contains("an installation of the App in shop/infra is not there"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_token_is_for_the_one_repository() {
+    let Some(stage) = as_app() else { return };
+    let forge = stage.forge();
+    forge.hosted().await.expect("should say");
+    // A right of the whole organisation needs one of its own.
+    forge.is_member("shop", "sre", &Login::new("wanda")).await.expect("should say");
+    stage.forged.github.expire_tokens();
+    forge.open_pulls().await.expect("should list");
+    let made = stage.forged.github.asked().into_iter().filter(|asked| asked.path.ends_with(MADE));
+    let narrowed: Vec<_> = made.map(|asked| asked.body["repositories"].clone()).collect();
+    assert_eq!(narrowed, vec![json!(["infra"]); 3]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

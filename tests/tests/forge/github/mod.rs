@@ -2,13 +2,20 @@
 
 mod answers;
 mod app;
+mod away;
+mod canary;
 mod checks;
+mod commands;
 mod daemon;
 mod doctor;
+mod killed;
 mod mirror;
 mod pulls;
 mod queue;
+mod quiet;
+mod refusals;
 mod setup;
 mod site;
+mod size;
 mod webhooks;
 mod writing;
