@@ -4,6 +4,7 @@
 //! token into a cluster, what the configuration names is the daemon's alone.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -57,7 +58,7 @@ impl EnvironmentSecrets {
         let given = &config.secrets.environments;
         let prefixes = given.get(&scope.to_string()).cloned().unwrap_or_default();
         let prefixes = (!given.is_empty()).then_some(prefixes);
-        let own = config.own_secrets().map(|reference| reference.path).collect();
+        let own = own(config);
         Arc::new(Self { source: Arc::clone(source), own, prefixes })
     }
 
@@ -75,6 +76,16 @@ impl EnvironmentSecrets {
             "`secrets.environments` in the daemon's configuration does not give it to this environment",
         )
     }
+}
+
+/// Paths of what the configuration names: as references, and as files that lie in the folder of secrets.
+fn own(config: &Config) -> BTreeSet<Arc<str>> {
+    let named = config.own_secrets().map(|reference| reference.path);
+    let beneath = |file: &Path| -> Option<Arc<str>> {
+        let folder = config.secrets.directory.as_ref()?;
+        Some(file.strip_prefix(folder).ok()?.parent()?.to_str()?.into())
+    };
+    named.chain(config.own_files().filter_map(|file| beneath(file))).collect()
 }
 
 #[async_trait]
@@ -95,7 +106,7 @@ mod tests {
 
     fn refused(config: &str, reference: &str) -> Option<&'static str> {
         let config: Config = toml::from_str(config).unwrap();
-        let own = config.own_secrets().map(|reference| reference.path).collect();
+        let own = own(&config);
         let prefixes = config.secrets.environments.get("shop/prod").cloned().unwrap_or_default();
         let prefixes = (!config.secrets.environments.is_empty()).then_some(prefixes);
         let secrets = EnvironmentSecrets { source: Arc::new(NoSecrets), own, prefixes };
@@ -118,6 +129,17 @@ mod tests {
             assert!(reason.is_some_and(|reason| reason.contains("the daemon's own")), "{path}");
         }
         assert_eq!(refused(config, "vault:kv/naksha/database#url"), None);
+        let files = "
+            [[repository]]
+            name = 'shop'
+            url = 'https://git.example/shop.git'
+            credentials = {token_file = '/run/secrets/git/token'}
+            [secrets]
+            directory = '/run/secrets'
+            [http]
+            token_file = '/run/secrets/api/token'";
+        assert!(refused(files, "vault:git#token").is_some() && refused(files, "vault:api#token").is_some());
+        assert_eq!(refused(files, "vault:kv/database#url"), None);
     }
 
     #[test]

@@ -247,10 +247,10 @@ fn feed(
     mirror_config.credentials.installation.clone_from(&installation);
     let mirror = Arc::new(Mirror::open(&mirror_config, &config.state).map_err(refuse)?);
     let trunk = repository.trunk.as_deref().map(RefName::branch).transpose().map_err(refuse)?;
-    let refs = trunk.into_iter().collect();
+    let found_trunk = FoundTrunk::open(&mirror.folder().with_extension("trunk"));
+    let refs = trunk.or_else(|| found_trunk.known()).into_iter().collect();
     let (signal, fetcher) = RepositorySignal::new(Arc::clone(&mirror), refs, repository.poll);
     let state = signal.subscribe();
-    let mirror_trunk = mirror.folder().with_extension("trunk");
     let revisions = Arc::new(Revisions::new(Arc::clone(&mirror)));
     let feed = Feed {
         config: Arc::new(repository.clone()),
@@ -258,7 +258,7 @@ fn feed(
         revisions,
         signal: Arc::new(signal),
         state,
-        found_trunk: FoundTrunk::open(&mirror_trunk),
+        found_trunk,
         stirred: watch::Sender::default(),
         reviewed: repository.forge.as_ref().map(|_| Reviewed::default()),
         secrets: Arc::clone(secrets),

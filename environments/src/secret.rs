@@ -60,12 +60,13 @@ impl SecretRef {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let rest = text.strip_prefix("vault:").ok_or("it must start with `vault:`")?;
         let (path, field) = rest.split_once('#').ok_or("it must name a field after `#`")?;
-        let plain = |part: &str| !matches!(part, "" | "." | "..");
+        // What begins with `..` is how mounted volumes keep the same file under a second name.
+        let plain = |part: &str| !matches!(part, "" | ".") && !part.starts_with("..");
         if !path.split('/').all(plain) || path.chars().any(char::is_control) {
-            return Err("its path has an empty, `.` or `..` part");
+            return Err("its path has a part that is empty, `.`, or begins with `..`");
         }
-        if field.is_empty() || field.contains(['/', '#']) || field.chars().any(char::is_control) {
-            return Err("its field is empty or has `/` or `#` in it");
+        if !plain(field) || field.contains(['/', '#']) || field.chars().any(char::is_control) {
+            return Err("its field is empty, begins with `..`, or has `/` or `#` in it");
         }
         Ok(Self { path: path.into(), field: field.into() })
     }
@@ -129,7 +130,15 @@ mod tests {
         let parsed = SecretRef::parse("vault:kv/naksha/db#url").unwrap();
         assert_eq!((&*parsed.path, &*parsed.field), ("kv/naksha/db", "url"));
         assert_eq!(parsed.to_string(), "vault:kv/naksha/db#url");
-        for bad in ["kv/a#b", "vault:kv/a", "vault:../a#b", "vault:kv//a#b", "vault:kv/a#"] {
+        for bad in [
+            "kv/a#b",
+            "vault:kv/a",
+            "vault:../a#b",
+            "vault:kv//a#b",
+            "vault:kv/a#",
+            "vault:git/..data#token",
+            "vault:git#..data",
+        ] {
             assert!(SecretRef::parse(bad).is_err(), "{bad} should be refused");
         }
     }

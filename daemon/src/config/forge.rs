@@ -154,6 +154,16 @@ impl ForgeConfig {
         written.place(secrets)
     }
 
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let key = self.app.as_ref().and_then(|app| app.key_file.as_ref());
+        [self.token_file.as_ref(), self.webhook_secret_file.as_ref(), key].into_iter().flatten()
+    }
+
+    pub(super) fn secrets_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let key = self.app.as_mut().and_then(|app| app.key_secret.as_mut());
+        [self.token_secret.as_mut(), self.webhook_secret.as_mut(), key].into_iter().flatten()
+    }
+
     /// References to secrets, as they are written.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &String> {
         let key = self.app.as_ref().and_then(|app| app.key_secret.as_ref());

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naksha_environments::ids::{EnvironmentName, RepositoryName};
-use naksha_environments::secret::SecretRef;
+use naksha_environments::secret::{MASK, SecretRef};
 use naksha_environments::wire::scrub;
 use naksha_executor::port::secrets::SecretSource;
 use naksha_executor_forge::Place;
@@ -148,6 +148,26 @@ impl CredentialsConfig {
 }
 
 impl Config {
+    fn references_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let repositories = self.repository.iter_mut().flat_map(|repository| {
+            let forge = repository.forge.iter_mut().flat_map(ForgeConfig::secrets_mut);
+            repository.credentials.token_secret.iter_mut().chain(forge)
+        });
+        let clusters = self.clusters.values_mut().filter_map(|cluster| cluster.kubeconfig_secret.as_mut());
+        repositories.chain(clusters)
+    }
+
+    /// Files with credentials that are named here.
+    pub fn own_files(&self) -> impl Iterator<Item = &PathBuf> {
+        let repositories = self.repository.iter().flat_map(|repository| {
+            let CredentialsConfig { token_file, ssh_key_file, .. } = &repository.credentials;
+            let forge = repository.forge.iter().flat_map(ForgeConfig::files);
+            token_file.iter().chain(ssh_key_file).chain(forge)
+        });
+        let clusters = self.clusters.values().filter_map(|cluster| cluster.kubeconfig.as_ref());
+        repositories.chain(clusters).chain(&self.http.token_file)
+    }
+
     /// Secrets that are named here. What is no reference is told by whoever opens it.
     pub fn own_secrets(&self) -> impl Iterator<Item = SecretRef> {
         let repositories = self.repository.iter().flat_map(|repository| {
@@ -308,6 +328,10 @@ impl Config {
         for repository in &mut effective.repository {
             // An address with a password in it is refused elsewhere; it is not repeated here either.
             repository.url = scrub(&repository.url).into_owned();
+        }
+        // Nor is what somebody wrote in the place of a reference.
+        for reference in effective.references_mut().filter(|text| SecretRef::parse(text).is_err()) {
+            MASK.clone_into(reference);
         }
         effective
     }

@@ -39,3 +39,25 @@ impl Written<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+
+    #[test]
+    fn what_stands_in_the_place_of_a_reference_is_not_repeated() {
+        let config = "
+            [[repository]]
+            name = 'shop'
+            url = 'https://git.example/shop.git'
+            credentials = {token_secret = 'hunter2'}
+            forge = {kind = 'github', repository = 'o/r', webhook_secret = 'hunter2', \
+                app = {id = '1', key_secret = 'vault:kv/naksha/app#key'}}
+            [clusters.prod]
+            kubeconfig_secret = 'hunter2'";
+        let config: Config = toml::from_str(config).unwrap();
+        let printed = toml::to_string(&config.effective()).unwrap();
+        assert!(!printed.contains("hunter2") && printed.contains("vault:kv/naksha/app#key"), "{printed}");
+        assert_eq!(printed.matches("(secret)").count(), 3, "{printed}");
+    }
+}

@@ -37,13 +37,15 @@ async fn receive(
     // One answer for what is not there and what takes no webhooks: nobody learns names here.
     let nobody = || Refused::new(StatusCode::NOT_FOUND, REQUEST_REFUSED, "nothing takes webhooks here");
     let feed = state.heads.named(&name).ok_or_else(nobody)?;
-    let secret = secret_of(feed).await.ok_or_else(nobody)?;
+    feed.hook_secret().ok_or_else(nobody)?;
     let refused = || {
         let message = "the webhook is not signed with the secret of this repository";
         Refused::new(StatusCode::UNAUTHORIZED, SIGNATURE_REFUSED, message)
-            .hint("give the forge the secret that `forge.webhook_secret_file` names")
+            .hint("give the forge the secret that `forge` in the configuration names")
     };
+    // Before anybody is asked for the secret.
     let given = signature(&headers).ok_or_else(refused)?;
+    let secret = secret_of(feed).await.ok_or_else(nobody)?;
     if !is_signed(&secret, &given, body).await {
         return Err(refused());
     }

@@ -124,6 +124,7 @@ fn decided(scope: &Scope, entry: &AuditEntry) -> Option<(Timestamp, EventDocumen
         "ack" => ("Acknowledged", false),
         "suspend" => ("Suspended", true),
         "resume" => ("Resumed", false),
+        "merge" => ("Merged", false),
         "bar" => ("Barred", true),
         "promote" => ("Unbarred", false),
         "skip" => ("Skipped", true),

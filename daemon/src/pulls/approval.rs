@@ -109,31 +109,28 @@ pub fn is_about(approval: &Approval, ask: &Ask, about: &Approved) -> bool {
 }
 
 /// `is_of_another`: somebody who is asked approved, and of something else. `unreadable`: teams of which the forge does not say who is in
-/// them. `strangers`: persons who cannot even read the repository, or whom nobody knows.
-pub fn waits_for(
-    ask: &Ask,
-    is_of_another: bool,
-    unreadable: &BTreeSet<String>,
-    strangers: &BTreeSet<String>,
-) -> String {
+/// them.
+pub fn waits_for(ask: &Ask, is_of_another: bool, unreadable: &BTreeSet<String>) -> String {
     let Ask { approvers, .. } = ask;
     if approvers.is_empty() {
         return "who has to approve is not known: naksha.yaml on the base cannot be read".to_owned();
     }
-    let those = |set: &BTreeSet<String>| -> Vec<&str> {
-        approvers.iter().filter(|name| set.contains(*name)).map(String::as_str).collect()
-    };
-    let (teams, strangers) = (those(unreadable), those(strangers));
+    let teams: Vec<&str> =
+        approvers.iter().filter(|name| unreadable.contains(*name)).map(String::as_str).collect();
     let another = if is_of_another { " of what is shown now: the one that there is came before" } else { "" };
     let aside = match &teams[..] {
         [] => String::new(),
         teams => format!(" (the forge does not say who is in {})", teams.join(", ")),
     };
-    let unknown = match &strangers[..] {
-        [] => String::new(),
-        strangers => format!(" (the repository is not open to {})", strangers.join(", ")),
-    };
-    format!("waits for an approval by {}{another}{aside}{unknown}", approvers.join(" or "))
+    format!("waits for an approval by {}{another}{aside}", approvers.join(" or "))
+}
+
+/// What is said behind that of persons who cannot even read the repository, or whom nobody knows.
+pub fn closed_to(strangers: &[String]) -> String {
+    if strangers.is_empty() {
+        return String::new();
+    }
+    format!(" (the repository is not open to {})", strangers.join(", "))
 }
 
 #[cfg(test)]
@@ -205,7 +202,7 @@ mod tests {
         base.broken.repository = true;
         let asked = of(&base, &none, &merged);
         let nobody = BTreeSet::new();
-        assert!(waits_for(&asked[0], false, &nobody, &nobody).contains("cannot be read"));
+        assert!(waits_for(&asked[0], false, &nobody).contains("cannot be read"));
         let rules = Rules { everywhere: vec!["unreviewed: hold → apply".to_owned()], ..Rules::default() };
         let with_rules = of(&base, &rules, &merged);
         assert_eq!(with_rules.len(), 2, "what judges dev is changed, too: {with_rules:?}");
@@ -222,10 +219,10 @@ mod tests {
         let unreadable = ["@org/ops".to_owned()].into();
         let ask = Ask { approvers: vec!["@ann".to_owned(), "@org/ops".to_owned()], ..asked[0].clone() };
         let words = "waits for an approval by @ann or @org/ops (the forge does not say who is in @org/ops)";
-        assert_eq!(waits_for(&ask, false, &unreadable, &nobody), words);
-        let unknown = waits_for(&ask, false, &nobody, &["@ann".to_owned()].into());
-        assert!(unknown.ends_with("(the repository is not open to @ann)"), "{unknown}");
-        let again = waits_for(&ask, true, &nobody, &nobody);
+        assert_eq!(waits_for(&ask, false, &unreadable), words);
+        assert_eq!(closed_to(&["@ann".to_owned()]), " (the repository is not open to @ann)");
+        assert_eq!(closed_to(&[]), "");
+        let again = waits_for(&ask, true, &nobody);
         assert!(again.ends_with("of what is shown now: the one that there is came before"), "{again}");
     }
 }

@@ -18,7 +18,7 @@ mod rules;
 mod sequel;
 mod words;
 
-pub use approval::{Lacking, Matter, about, asks, is_about, unread, waits_for};
+pub use approval::{Lacking, Matter, about, asks, closed_to, is_about, unread, waits_for};
 pub use command::{Command, parse as parse_command};
 pub use flood::Flood;
 pub use names::{AGGREGATE, Meant, meant};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use naksha_environments::codes::plan as codes;
 use naksha_environments::diagnostic::Diagnostic;
-use naksha_environments::environment::{Approval, Environment, Follows};
+use naksha_environments::environment::{Approval, Environment, Follows, Lock};
 use naksha_environments::facts::Facts;
-use naksha_environments::ids::EnvironmentName;
+use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::inventory::Inventory;
 use naksha_environments::object::{Mark, ObjectKey, Observation};
 use naksha_environments::plan::{Plan, PlanId, Preconditions};
@@ -127,13 +127,17 @@ impl Ground {
         // Most units are as they were when the environment judged them.
         let findings = self.scene.as_ref().map(|scene| Arc::clone(&scene.findings)).unwrap_or_default();
         // pure but for reading commits: what it is, and what it would be
+        let ran = match self.shared.store.environment(&self.scope).await {
+            Ok(record) => record.ran,
+            Err(error) => return Prospect::Unknown(chain(&error)),
+        };
         let (both, own) = (proposal.clone(), self.clone());
         let sides = tokio::task::spawn_blocking(move || {
             let branch = both.branch.as_ref();
             let base = own.side(&both.base, branch.map(|branch| (branch, &branch.base)))?;
             let mut merged = own.side(&both.merged, branch.map(|branch| (branch, &branch.merged)))?;
             if let Some(merged) = &mut merged {
-                merged.misrecorded = own.misrecorded(base.as_ref(), merged);
+                merged.misrecorded = own.misrecorded(base.as_ref(), merged, &ran);
             }
             Ok::<_, GitError>((base, merged))
         });
@@ -291,23 +295,33 @@ impl Ground {
         Ok(Some(Side { environment, rendered, control: Arc::clone(control), content, misrecorded: None }))
     }
 
-    /// What a lock that is changed records otherwise than its source brings: whoever merges it reads that. Blocks.
-    fn misrecorded(&self, base: Option<&Side>, merged: &Side) -> Option<Diagnostic> {
+    /// What a lock that is changed records otherwise than its source brings: whoever merges it reads that. One that goes back to what `ran`
+    /// there has the record of then, under the rules of then. Blocks.
+    fn misrecorded(&self, base: Option<&Side>, merged: &Side, ran: &[Revision]) -> Option<Diagnostic> {
         let name = &self.scope.environment;
         let lock_of = |side: &Side| side.control.loaded.definitions.locks.get(name).cloned();
         let lock =
             lock_of(merged).filter(|_| matches!(merged.environment.follows, Follows::Promotion { .. }))?;
-        if base
-            .and_then(lock_of)
-            .is_some_and(|before| before.source == lock.source && before.render == lock.render)
-        {
+        let says_same = |before: &Lock| {
+            let Lock { source, place: _, render, charts, images, workflows } = before;
+            (source, render, charts, images, workflows)
+                == (&lock.source, &lock.render, &lock.charts, &lock.images, &lock.workflows)
+        };
+        if ran.contains(&lock.source) || base.and_then(lock_of).is_some_and(|before| says_same(&before)) {
             return None;
         }
         let mut differs = Record::of(&merged.rendered).differs(&lock);
-        if differs == ["render"] {
-            // A laptop, which may have written it, knows no facts.
-            let alone = self.shared.render(&merged.control, &merged.content, name, &Facts::default());
-            differs = Record::of(&alone).differs(&lock);
+        if !differs.is_empty() {
+            // It is true to the rules that it was written under, and a laptop, which may have written it, knows no facts.
+            let written = self.feed.revisions.read(&merged.control.revision).ok();
+            let controls = [Some(&merged.control), written.as_ref()].into_iter().flatten();
+            let with = |control, facts: &Facts| self.shared.render(control, &merged.content, name, facts);
+            let none = Facts::default();
+            let is_true = |rendered: Rendered| Record::of(&rendered).differs(&lock).is_empty();
+            let mut written = controls.flat_map(|control| [with(control, &self.facts), with(control, &none)]);
+            if written.any(is_true) {
+                differs.clear();
+            }
         }
         let keys: Vec<_> = differs.iter().map(|key| format!("`{key}`")).collect();
         let source = lock.source.short();

@@ -14,9 +14,10 @@ pub fn plain(text: &str, bytes: usize) -> String {
     cut(&scrub(&clean_line(text)), bytes)
 }
 
-/// The last gate: a whole text, without what looks like a secret only now that it is put together.
+/// The last gate: a whole text, without what looks like a secret only now that it is put together. Line by line: what is longer than a
+/// line was masked before, and two harmless pieces in one line must not look like the beginning of a key that never ends.
 pub fn outgoing(text: &str) -> String {
-    scrub(text).into_owned()
+    text.split_inclusive('\n').map(scrub).collect()
 }
 
 /// Lines that end with a line break, as far as they fit. The first ranks come first when there is not room for all; what is left out is
@@ -87,6 +88,8 @@ mod tests {
         assert_eq!(plain("ghp_0123456789012345678901234", 100), "(secret)");
         assert_eq!(plain("abcä", 4), "abc…");
         assert_eq!(outgoing("a\n  token: hunter2hunter2\n"), "a\n  token: (secret)\n");
+        let key = outgoing("| -----BEGIN x | PRIVATE KEY----- |\nwhat comes after it\n");
+        assert!(key.ends_with("what comes after it\n"), "{key}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use naksha_executor::port::review::{Approved, Ask};
 use tracing::warn;
 
 use super::hosting::{Hosting, HostingError};
-use crate::pulls::{Lacking, Matter, about, asks, is_about, waits_for};
+use crate::pulls::{Lacking, Matter, about, asks, closed_to, is_about, waits_for};
 
 /// What was found about approvals.
 #[derive(Debug, Default)]
@@ -31,7 +31,12 @@ impl Hosting {
         }
         let said = self.said(pull.number).await?.unwrap_or_default();
         let about = self.about(pull.number, &said).await?;
-        let lacking = self.lacking(&pull.author, &asks, &said, &about).await?;
+        let mut lacking = self.lacking(&pull.author, &asks, &said, &about).await?;
+        for ask in &asks {
+            if let Some(words) = lacking.get_mut(&ask.environment) {
+                words.push_str(&closed_to(&self.strangers(ask).await?));
+            }
+        }
         Ok(Approvals { asks, said: Some(said), lacking })
     }
 
@@ -91,8 +96,7 @@ impl Hosting {
             if !has_it {
                 let unreadable = members.iter().filter(|(_, is_in)| is_in.is_none());
                 let unreadable: BTreeSet<String> = unreadable.map(|((_, team), _)| team.clone()).collect();
-                let strangers = self.strangers(ask).await?;
-                let words = waits_for(ask, is_of_another, &unreadable, &strangers);
+                let words = waits_for(ask, is_of_another, &unreadable);
                 lacking.insert(ask.environment.clone(), words);
             }
         }
@@ -100,11 +104,11 @@ impl Hosting {
     }
 
     /// Persons who are asked and may not even read the repository: a slip of the pen would be waited for in vain.
-    async fn strangers(&self, ask: &Ask) -> Result<BTreeSet<String>, HostingError> {
-        let mut strangers = BTreeSet::new();
+    async fn strangers(&self, ask: &Ask) -> Result<Vec<String>, HostingError> {
+        let mut strangers = Vec::new();
         for name in ask.approvers.iter().filter(|name| !name.contains('/')) {
             match self.forge.permission(&Login::new(name.trim_start_matches('@'))).await {
-                Ok(Permission::None) => drop(strangers.insert(name.clone())),
+                Ok(Permission::None) => strangers.push(name.clone()),
                 // Where the forge does not say, nobody is a stranger.
                 Err(error) if !error.is_transient() => {}
                 known => drop(known?),

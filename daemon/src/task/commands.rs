@@ -94,6 +94,7 @@ impl CommandsTask {
         let comments = forge.comments_since(until.checked_sub(OVERLAP).unwrap_or(until)).await?;
         // By its clock everything is dated that is compared here; it was told by the answer just now.
         let (now, mut us) = (forge.now(), None);
+        let newest = comments.iter().map(|(_, comment)| comment.made).max();
         for (number, comment) in comments.into_iter().filter(|(_, comment)| !heard.contains(&comment.id)) {
             let Some(command) = parse_command(&comment.text) else {
                 shared.reviews.hear(feed.name(), comment.id, comment.made).await?;
@@ -105,8 +106,7 @@ impl CommandsTask {
             };
             let is_old = now.duration_since(comment.made) > TOO_OLD;
             let counts = comment.author != *us && !comment.is_bot && !comment.is_edited && !is_old;
-            let counts = counts && flood.admits(&comment.author, comment.made);
-            let answer = if counts { Some(self.attend(number, &comment, command).await?) } else { None };
+            let answer = if counts { self.attend(number, &comment, command, flood).await? } else { None };
             // Done is done, whether or not the answer arrives: what is asked for by a second door meanwhile is not undone.
             shared.reviews.hear(feed.name(), comment.id, comment.made).await?;
             let Some(answer) = answer else { continue };
@@ -118,8 +118,8 @@ impl CommandsTask {
                 answered => answered?,
             }
         }
-        // What was listed is not listed again.
-        let until = until.max(now.checked_sub(LATENESS).unwrap_or(now));
+        // What was listed is not listed again, but for what may have been late. By what was listed, and by nobody's clock.
+        let until = newest.map_or(until, |newest| until.max(newest.checked_sub(LATENESS).unwrap_or(newest)));
         Ok(shared.reviews.hear(feed.name(), BEGINNING, until).await?)
     }
 
@@ -135,18 +135,23 @@ impl CommandsTask {
         Ok(shared.reviews.hear(feed.name(), BEGINNING, now).await?)
     }
 
-    /// Carries it out, unless somebody asks for more than a person does.
+    /// Carries it out. Nothing: somebody asks for more than a person does, and gets no answer.
     async fn attend(
         &self,
         number: PullNumber,
         comment: &Comment,
         command: Result<Command, String>,
-    ) -> Result<Reply, HostingError> {
+        flood: &mut Flood,
+    ) -> Result<Option<Reply>, HostingError> {
         let asked = Asked { number, by: &comment.author, made: comment.made };
         let writes = match self.0.writes(asked.by).await {
             Err(HostingError::Forge(error)) if !error.is_transient() => false,
             writes => writes?,
         };
+        if !flood.admits(&comment.author, comment.made, writes) {
+            warn!(repository = %self.0.feed.name(), pull = %number, by = %asked.by, "too many commands: not heard for a while");
+            return Ok(None);
+        }
         let answer = match command {
             Ok(command) => self.carry_out(&asked, command).await,
             Err(wrong) => Ok(Err(wrong)),
@@ -160,7 +165,7 @@ impl CommandsTask {
             answer => answer?,
         };
         info!(repository = %self.0.feed.name(), pull = %number, by = %asked.by, done = answer.is_ok(), "command");
-        Ok(Reply { answer, is_in_words: writes })
+        Ok(Some(Reply { answer, is_in_words: writes }))
     }
 
     /// Only a sign for those who may not write: words of ours are not to be had by anybody.

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError, hint};
 use super::planning::Whose;
+use super::refusals::Refusals;
 use crate::failure::chain;
 use crate::git::RefName;
 use crate::pulls::{Base, Change, Seen, bases};
@@ -23,13 +24,18 @@ use crate::pulls::{Base, Change, Seen, bases};
 #[derive(Debug, Clone)]
 pub struct GroupsTask(pub Hosting);
 
-/// Heads that everything was said on, and the base that it was about.
-type Said = BTreeMap<Revision, Base>;
+#[derive(Debug, Default)]
+struct Said {
+    /// Heads that everything was said on, and the base that it was about.
+    words: BTreeMap<Revision, Base>,
+    /// Those that could not be looked at.
+    refused: Refusals<Revision>,
+}
 
 impl GroupsTask {
     /// Runs until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
-        let (mut said, mut failures) = (Said::new(), 0_u32);
+        let (mut said, mut failures) = (Said::default(), 0_u32);
         let mut stirred = self.0.feed.stirred.subscribe();
         loop {
             self.0.feed.state.mark_unchanged();
@@ -39,6 +45,8 @@ impl GroupsTask {
                 () = stop.cancelled() => return,
             };
             let pause = self.0.pause(passed, &mut failures, "merge queues");
+            let again = said.refused.due_in().filter(|_| failures == 0);
+            let pause = again.map_or(pause, |again| pause.min(again));
             tokio::select! {
                 () = hint(&mut stirred, failures) => {}
                 moved = self.0.feed.state.changed() => if moved.is_err() { return },
@@ -50,9 +58,11 @@ impl GroupsTask {
 
     async fn pass(&self, said: &mut Said) -> Result<(), HostingError> {
         let groups = self.0.forge.merge_groups().await?;
-        let before = said.len();
-        said.retain(|head, _| groups.iter().any(|group| group.head == *head));
-        if said.is_empty() || said.len() < before {
+        let before = said.words.len();
+        let is_there = |head: &Revision| groups.iter().any(|group| group.head == *head);
+        said.words.retain(|head, _| is_there(head));
+        said.refused.retain(is_there);
+        if said.words.is_empty() || said.words.len() < before {
             let there =
                 groups.iter().map(|group| RefName::branch(&group.branch)).collect::<Result<_, _>>()?;
             self.0.keep_heads("refs/heads/", there).await?;
@@ -63,25 +73,31 @@ impl GroupsTask {
         let us = self.0.forge.whoami().await?;
         let feed = self.0.feed.clone();
         let bases = tokio::task::spawn_blocking(move || bases(&feed)).await??;
-        let mut failed = None;
         for group in &groups {
             // A branch that no environment follows takes part in nothing.
             let Some(base) = bases.get(&group.base).map(|base| base.at(&group.onto)) else { continue };
-            if said.get(&group.head) == Some(&base) {
+            if said.words.get(&group.head) == Some(&base) || said.refused.rests(&group.head, &group.head) {
                 continue;
             }
             match self.tell(&us, group, &base).await {
-                Ok(true) => drop(said.insert(group.head.clone(), base)),
+                Ok(true) => drop(said.words.insert(group.head.clone(), base)),
                 // A gate may open meanwhile.
                 Ok(false) => {}
                 Err(error) if error.is_general() => return Err(error),
                 Err(error) => {
                     warn!(branch = group.branch, error = chain(&error), "a merge queue was not looked at");
-                    failed = Some(error);
+                    let is_told = said.refused.is_about(&group.head, &group.head);
+                    said.refused.add(group.head.clone(), &group.head, &error);
+                    if !is_told {
+                        self.0.say_why(&group.head, &error).await?;
+                    }
+                    continue;
                 }
             }
+            said.refused.forget(&group.head);
         }
-        failed.map_or(Ok(()), Err)
+        self.0.tell_refused("merge queues", said.refused.len());
+        Ok(())
     }
 
     /// False: something of it waits.

@@ -68,6 +68,11 @@ impl FoundTrunk {
         Self { file: file.into(), name: Arc::new(name) }
     }
 
+    /// As it was found before.
+    pub fn known(&self) -> Option<RefName> {
+        self.name.get().cloned()
+    }
+
     fn keep(&self, found: RefName) -> RefName {
         let name = self.name.get_or_init(|| {
             let (file, text) = (Arc::clone(&self.file), found.to_string());
@@ -99,8 +104,8 @@ impl Feed {
         if let Some(branch) = &self.config.trunk {
             return RefName::branch(branch).ok();
         }
-        if let Some(found) = self.found_trunk.name.get() {
-            return Some(found.clone());
+        if let Some(found) = self.found_trunk.known() {
+            return Some(found);
         }
         let found = self.state.borrow().default_branch.clone()?;
         Some(self.found_trunk.keep(found))
@@ -112,8 +117,8 @@ impl Feed {
         if let Some(head) = state.heads.get(name) {
             return RefState::At(head.clone());
         }
-        if !state.asked.contains(name) {
-            // Not asked for since the start: what the mirror knew before stands.
+        if state.fetched_at.is_none() {
+            // Not fetched since the start: what the mirror knew before stands.
             return self.mirror.objects().head(name).map_or(RefState::Missing, RefState::At);
         }
         match state.updates.get(name) {

@@ -142,6 +142,8 @@ impl Hosting {
             };
             let pause = self.pause(asked.map(drop), &mut failures, "missed webhooks");
             if is_over {
+                // Given up for good, it fails no more.
+                self.pause(Ok(()), &mut failures, "missed webhooks");
                 return;
             }
             tokio::select! {

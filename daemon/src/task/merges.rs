@@ -3,14 +3,14 @@
 //! A pass asks only about pull requests that something was shown on and that nobody has seen closed; without any the forge is
 //! not asked at all. Apart from the reports, because an environment waits for this and for none of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use naksha_environments::ids::Revision;
+use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_executor::port::forge::{ForgeError, Pull, PullNumber, PullState};
-use naksha_executor::port::review::{ShownMerge, ShownPull};
+use naksha_executor::port::review::{ShownMerge, ShownPlan, ShownPull};
 use naksha_executor::port::store::{AuditEntry, Scope};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -117,10 +117,11 @@ impl MergesTask {
             PullState::Merged { commit: Some(commit) }
                 if *head == shown.head || self.has_parent(commit, &shown.head).await? =>
             {
-                let unapproved = self.0.unapproved(&pull).await?.into_keys().collect();
+                let unapproved: BTreeSet<_> = self.0.unapproved(&pull).await?.into_keys().collect();
                 info!(%repository, pull = %number, commit = commit.short(), ?unapproved, "merged as it was shown");
                 let at = forge.now();
-                let merge = ShownMerge { number, commit: commit.clone(), at, unapproved };
+                let audit = self.audit(&pull, commit, &unapproved).await?;
+                let merge = ShownMerge { number, commit: commit.clone(), at, unapproved, audit };
                 shared.reviews.merge(repository, &merge).await?;
                 return Ok(Some(merge.commit));
             }
@@ -139,6 +140,31 @@ impl MergesTask {
             }
         }
         Ok(None)
+    }
+
+    /// Who proposed what it does to each environment, and who approved of it.
+    async fn audit(
+        &self,
+        pull: &Pull,
+        commit: &Revision,
+        unapproved: &BTreeSet<EnvironmentName>,
+    ) -> Result<BTreeMap<EnvironmentName, AuditEntry>, HostingError> {
+        let Hosting { shared, feed, forge, .. } = &self.0;
+        let (number, at, who) = (pull.number, forge.now(), format!("@{}", pull.author));
+        let said = self.0.said(number).await?.unwrap_or_default();
+        let approvers: Vec<_> = said.iter().map(|approval| format!("@{}", approval.by)).collect();
+        let entry = |ShownPlan { environment, plan, .. }: ShownPlan| {
+            let mut result = format!("{number} was merged");
+            if !approvers.is_empty() {
+                result.push_str(&format!(", approved by {}", approvers.join(", ")));
+            }
+            if unapproved.contains(&environment) {
+                result.push_str(", without the approval that it needs");
+            }
+            let (who, revision, plan) = (who.clone(), Some(commit.clone()), Some(plan));
+            (environment, AuditEntry { at, who, what: "merge".to_owned(), revision, plan, result })
+        };
+        Ok(shared.reviews.shown(feed.name(), number).await?.into_iter().map(entry).collect())
     }
 
     async fn is_closed_by_us(&self, number: PullNumber) -> Result<bool, HostingError> {

@@ -14,15 +14,18 @@ use naksha_executor::port::store::{Revisions, Scope};
 use super::approving::Approvals;
 use super::hosting::{Hosting, HostingError};
 use super::words::Words;
+use crate::failure::chain;
 use crate::git::{GitError, RefName};
 use crate::promotion::{Promoted, judge_proposal};
 use crate::pulls::{
     AGGREGATE, Change, Gates, Lacking, Matter, Proposal, Proposed, Report, Rules, Seen, Subject, bases,
-    begun, changed_rules, conflict, head_of, outlook, promotions, propose, report, shown,
+    begun, changed_rules, conflict, head_of, outlook, plain, promotions, propose, report, shown,
 };
 
 /// No forge cuts a summary to fewer bytes.
 const SHORTEST_CUT: usize = 140;
+/// Bytes of why something could not be looked at.
+const MAX_WHY: usize = 500;
 
 /// What environments had applied: an action is about the difference to that.
 pub(super) type Applied = BTreeMap<EnvironmentName, Option<Revisions>>;
@@ -162,6 +165,14 @@ impl Hosting {
         Ok(known)
     }
 
+    /// That nothing else can be said of a head. Where not even that is taken, nobody hears of it but the log.
+    pub(super) async fn say_why(&self, head: &Revision, error: &HostingError) -> Result<(), HostingError> {
+        match self.forge.report(head, &unlooked(&chain(error))).await {
+            Err(error) if !error.is_transient() => Ok(()),
+            reported => Ok(reported?),
+        }
+    }
+
     /// Every check but the one that sums up; false: they are set like this already.
     pub(super) async fn set_parts(
         &self,
@@ -201,13 +212,28 @@ impl Hosting {
     }
 }
 
-/// Whether a forge has a check as it would be set. Some know one word for what runs and what waits, and cut what is long.
+/// Whether a forge has a check as it would be set. Some cut what is long.
 pub(super) fn says(known: &Reported, check: &Check) -> bool {
-    let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
-    let is_same = known.state == check.state || is_open(known.state) && is_open(check.state);
     let is_cut = known.summary.len() >= SHORTEST_CUT && check.summary.starts_with(&known.summary);
     let shows_same = known.content.is_none_or(|content| content == check.content());
-    is_same && shows_same && (known.summary == check.summary || is_cut)
+    has_state(known, check) && shows_same && (known.summary == check.summary || is_cut)
+}
+
+/// Some know one word for what runs and what waits.
+pub(super) fn has_state(known: &Reported, check: &Check) -> bool {
+    let is_open = |state| matches!(state, CheckState::Running | CheckState::Waits);
+    known.state == check.state || is_open(known.state) && is_open(check.state)
+}
+
+/// Pure. What is said of what could not be looked at.
+fn unlooked(why: &str) -> Check {
+    Check {
+        name: AGGREGATE.to_owned(),
+        state: CheckState::Failed,
+        summary: plain(&format!("it could not be looked at: {why}"), MAX_WHY),
+        text: None,
+        annotations: Vec::new(),
+    }
 }
 
 /// Errors that merging would bring.

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use naksha_environments::diagnostic::Diagnostic;
 use naksha_environments::digest::Digest;
 use naksha_environments::environment::{Environment, Follows};
-use naksha_environments::ids::Revision;
+use naksha_environments::ids::{EnvironmentName, Revision};
 use naksha_environments::rendered::Rendered;
 use naksha_environments::source::{Entry, SourceTree, TreePath};
 use naksha_executor::port::forge::{CheckState, FileCommit, ForgeError, NewPull, Pull, PullNumber};
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError, hint};
+use super::refusals::Refusals;
 use super::{LoadedRevision, RefState};
 use crate::failure::chain;
 use crate::git::{GitError, Merged, Objects};
@@ -58,13 +59,15 @@ struct Proposed {
     source: Revision,
     /// It changes nothing but the lock, which is as we would write it: it holds nobody else's work.
     is_ours_alone: bool,
-    /// It changes the lock and nothing else.
-    is_lock_alone: bool,
+    /// It is a lock of ours alone that records something else than would be recorded now.
+    is_behind: bool,
+    /// What it records.
+    render: Option<Digest>,
 }
 
 /// Pull requests at a head that the forge did not merge for us, because its own rules say so. Asked again when the head moves, or
 /// after a while.
-type Refused = BTreeMap<PullNumber, (Revision, Instant)>;
+type Unmerged = BTreeMap<PullNumber, (Revision, Instant)>;
 
 /// What those before an environment run now.
 enum Next {
@@ -87,7 +90,8 @@ impl PromotionsTask {
         let mut soaked = self.0.shared.soaked.subscribe();
         let mut reviewed = self.0.feed.reviewed.clone().unwrap_or_default();
         let (mut stirred, mut reported) = (self.0.feed.stirred.subscribe(), self.0.reported.subscribe());
-        let (mut failures, mut refused) = (0_u32, Refused::new());
+        let (mut failures, mut refused) = (0_u32, Unmerged::new());
+        let mut unproposed = Refusals::default();
         loop {
             self.0.feed.state.mark_unchanged();
             soaked.mark_unchanged();
@@ -95,10 +99,12 @@ impl PromotionsTask {
             reported.mark_unchanged();
             reviewed.mark_heard();
             let passed = tokio::select! {
-                passed = self.pass(&mut refused) => passed,
+                passed = self.pass(&mut refused, &mut unproposed) => passed,
                 () = stop.cancelled() => return,
             };
             let pause = self.0.pause(passed, &mut failures, "promotions");
+            let again = unproposed.due_in().filter(|_| failures == 0);
+            let pause = again.map_or(pause, |again| pause.min(again));
             tokio::select! {
                 _ = soaked.changed(), if failures == 0 => {}
                 // A rule of the trunk may have kept a merge waiting for our own check.
@@ -112,7 +118,11 @@ impl PromotionsTask {
         }
     }
 
-    async fn pass(&self, refused: &mut Refused) -> Result<(), HostingError> {
+    async fn pass(
+        &self,
+        refused: &mut Unmerged,
+        unproposed: &mut Refusals<EnvironmentName>,
+    ) -> Result<(), HostingError> {
         let feed = &self.0.feed;
         let Some(trunk) = feed.trunk() else { return Ok(()) };
         let RefState::At(head) = feed.at(&trunk) else { return Ok(()) };
@@ -126,25 +136,35 @@ impl PromotionsTask {
         }
         let open = self.0.forge.open_pulls().await?;
         refused.retain(|number, _| open.iter().any(|pull| pull.number == *number));
-        let mut failed = None;
+        unproposed.retain(|name| promoted.iter().any(|environment| environment.name == *name));
         for environment in promoted {
+            if unproposed.rests(&environment.name, &control.revision) {
+                continue;
+            }
             let scope = Scope { repository: feed.name().clone(), environment: environment.name.clone() };
             let trunk = trunk.branch_name().unwrap_or_default();
             let case = Case { control: &control, environment, scope, trunk };
             match self.keep(&case, &open, refused).await {
-                Ok(()) => {}
+                Ok(()) => unproposed.forget(&environment.name),
                 Err(error) if error.is_general() => return Err(error),
+                // Others are looked at all the same.
                 Err(error) => {
                     warn!(environment = %environment.name, error = chain(&error), "its promotion was not looked at");
-                    failed = Some(error);
+                    unproposed.add(environment.name.clone(), &control.revision, &error);
                 }
             }
         }
-        failed.map_or(Ok(()), Err)
+        self.0.tell_refused("promotions", unproposed.len());
+        Ok(())
     }
 
     /// Opens, updates, merges or closes the promotion of one environment.
-    async fn keep(&self, case: &Case<'_>, pulls: &[Pull], refused: &mut Refused) -> Result<(), HostingError> {
+    async fn keep(
+        &self,
+        case: &Case<'_>,
+        pulls: &[Pull],
+        refused: &mut Unmerged,
+    ) -> Result<(), HostingError> {
         let branch = branch_of(&case.environment.name);
         let is_its = |pull: &&Pull| pull.branch == branch && !pull.is_fork && pull.base == case.trunk;
         let record = self.0.shared.store.environment(&case.scope).await?;
@@ -162,6 +182,9 @@ impl PromotionsTask {
         if self.is_behind(case, source).await? || self.is_moot(case, source).await? {
             return self.close(pull, &branch, "it would take nothing further any more").await;
         }
+        if self.is_barred(case, &record, source).await? {
+            return self.close(pull, &branch, "it was given up there").await;
+        }
         let gates = self.gates(case, source).await?;
         let standing = Standing { source, gates: &gates };
         match next {
@@ -169,10 +192,9 @@ impl PromotionsTask {
                 let newer_gates = self.gates(case, &newer.source).await?;
                 let other = Standing { source: &newer.source, gates: &newer_gates };
                 // The record is of the rules as they were: the environment is another one by now.
-                let is_behind =
-                    proposed.is_lock_alone && !proposed.is_ours_alone && self.is_by_us(pull).await?;
-                if newer.source == *source && is_behind {
-                    return self.update(case, (pull, None), &newer).await;
+                let knows_facts = record.applied.is_none() || self.is_open(case);
+                if newer.source == *source && proposed.is_behind && knows_facts {
+                    return self.update(case, (pull, proposed.render), &newer).await;
                 }
                 if choose(standing, other) == Choice::Replace {
                     let before = self.record(case, source).await?.render;
@@ -215,19 +237,28 @@ impl PromotionsTask {
                 return Ok(None);
             };
             let is_lock_alone = changes_only(&control.tree, &tree, &lock);
-            let text = TreePath::parse(&lock).ok().and_then(|lock| tree.read_text(&lock, MAX_LOCK).ok());
+            // As it was written there: what else is written beside it on the trunk is merged with it.
+            let own = feed.revisions.read(&head)?;
+            let text = TreePath::parse(&lock).ok().and_then(|lock| own.tree.read_text(&lock, MAX_LOCK).ok());
             let merged = feed.revisions.load(&head, tree);
-            let source = merged.loaded.definitions.locks.get(&name).map(|lock| lock.source.clone());
-            Ok(source.map(|source| (source, text.filter(|_| is_lock_alone))))
+            let lock = merged.loaded.definitions.locks.get(&name);
+            Ok(lock.map(|lock| (lock.source.clone(), lock.render, text.filter(|_| is_lock_alone))))
         });
-        let Some((source, text)) = read.await?? else { return Ok(None) };
+        let Some((source, render, text)) = read.await?? else { return Ok(None) };
         let own = match &text {
             Some(_) => self.rendered(case, &source).await?.map(|rendered| Record::of(&rendered)),
             None => None,
         };
         let own = own.map(|record| lock_text(&source, &record));
-        let is_ours_alone = own.is_some() && own.as_deref() == text.as_deref() && self.is_by_us(pull).await?;
-        Ok(Some(Proposed { source, is_ours_alone, is_lock_alone: text.is_some() }))
+        let is_ours = own.is_some() && self.is_by_us(pull).await?;
+        let is_as_written = own.as_deref() == text.as_deref();
+        let (is_ours_alone, is_behind) = (is_ours && is_as_written, is_ours && !is_as_written);
+        Ok(Some(Proposed { source, is_ours_alone, is_behind, render }))
+    }
+
+    /// Whether its target is open: what is rendered without it may lack facts.
+    fn is_open(&self, case: &Case<'_>) -> bool {
+        self.0.shared.registry.get(&case.scope).is_some_and(|handle| handle.window.look().is_some())
     }
 
     async fn is_by_us(&self, pull: &Pull) -> Result<bool, HostingError> {
@@ -252,14 +283,17 @@ impl PromotionsTask {
             let objects = mirror.objects();
             candidate(&upstreams, |one, other| objects.is_ancestor(other, one).unwrap_or(false))
         });
-        let Some(source) = found.await?.filter(|source| !record.barred.contains_key(source)) else {
+        let Some(source) = found.await? else { return Ok(Next::Unknown) };
+        if self.is_barred(case, record, &source).await? {
             return Ok(Next::Unknown);
-        };
+        }
         // On its way back, what it gives up is not barred yet.
         let applied = record.applied.as_ref().map(|applied| &applied.content);
         let goes_back =
             Self::locked(case).is_some_and(|locked| applied != Some(locked) && record.ran.contains(locked));
-        if goes_back && applied == Some(&source) {
+        if let Some(applied) = applied.filter(|_| goes_back)
+            && self.is_alike(case, applied, &source).await?
+        {
             return Ok(Next::Unknown);
         }
         if self.is_behind(case, &source).await? || self.is_moot(case, &source).await? {
@@ -271,6 +305,25 @@ impl PromotionsTask {
             return Ok(Next::Unknown);
         }
         Ok(Next::Newer(Candidate { source, record: Record::of(&rendered) }))
+    }
+
+    /// Whether a source was given up, or would be the same there as one that was: the commit of a rollback, for instance, which changes nothing
+    /// before it, must not bring back what it takes back.
+    async fn is_barred(
+        &self,
+        case: &Case<'_>,
+        record: &EnvironmentRecord,
+        source: &Revision,
+    ) -> Result<bool, HostingError> {
+        if record.barred.is_empty() || record.barred.contains_key(source) {
+            return Ok(!record.barred.is_empty());
+        }
+        for barred in record.barred.keys() {
+            if self.is_alike(case, barred, source).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn locked<'a>(case: &Case<'a>) -> Option<&'a Revision> {
@@ -292,9 +345,24 @@ impl PromotionsTask {
 
     /// Whether the environment would be the same with a source as with what its lock names.
     async fn is_moot(&self, case: &Case<'_>, source: &Revision) -> Result<bool, HostingError> {
-        let Some(locked) = Self::locked(case) else { return Ok(false) };
-        let (now, then) = (self.rendered(case, locked).await?, self.rendered(case, source).await?);
-        Ok(now.zip(then).is_some_and(|(now, then)| now.digest() == then.digest()))
+        match Self::locked(case) {
+            Some(locked) => self.is_alike(case, locked, source).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the environment would be the same with both. What Git lost is like nothing else.
+    async fn is_alike(
+        &self,
+        case: &Case<'_>,
+        one: &Revision,
+        other: &Revision,
+    ) -> Result<bool, HostingError> {
+        if one == other {
+            return Ok(true);
+        }
+        let (one, other) = (self.rendered(case, one).await?, self.rendered(case, other).await?);
+        Ok(one.zip(other).is_some_and(|(one, other)| one.digest() == other.digest()))
     }
 
     /// Nothing: Git has no such commit any more.
@@ -446,7 +514,7 @@ impl PromotionsTask {
         &self,
         case: &Case<'_>,
         pull: &Pull,
-        refused: &mut Refused,
+        refused: &mut Unmerged,
     ) -> Result<(), HostingError> {
         let is_refused = |(head, at): &(Revision, Instant)| *head == pull.head && at.elapsed() < ASKED_AGAIN;
         if refused.get(&pull.number).is_some_and(is_refused) {

@@ -16,32 +16,30 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use naksha_environments::ids::Revision;
 use naksha_environments::status::State;
-use naksha_executor::port::forge::{
-    Approval, Check, CheckState, Comment, Login, Pull, PullNumber, PullState,
-};
+use naksha_executor::port::forge::{Approval, Check, Comment, Login, Pull, PullNumber, PullState};
 use naksha_executor::port::review::{Approved, ShownReport};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::hosting::{Hosting, HostingError, hint};
-use super::planning::{Applied, Planned, Whose, says};
+use super::planning::{Applied, Planned, Whose, has_state, says};
 use super::refusals::Refusals;
 use super::words::Words;
 use crate::failure::chain;
 use crate::metrics::RepositoryLabels;
 use crate::promotion::Promoted;
-use crate::pulls::{AGGREGATE, Base, Change, Gates, MARKER, bases, head_of, is_said, plain, unread};
+use crate::pulls::{Base, Change, Gates, MARKER, bases, head_of, is_said, unread};
 use crate::registry::Handle;
-use sharing::{beside, worst_of};
+use sharing::{beside, is_mute, worst_of};
 
 /// How long a new base may take to be applied before what is open is planned on it.
 const SETTLES: Duration = Duration::from_secs(10);
 
 /// Whether what was said is still said is looked at after so many polls: somebody may have deleted a comment, or set a status of our name.
 const STILL_SAID: u32 = 5;
-/// Bytes of why one could not be looked at.
-const MAX_WHY: usize = 500;
+/// Under the comment of one whose checks are another one's.
+const MUTE: &str = "\n<sub>This very commit is proposed from within the repository, too, and its checks are about that.</sub>\n";
 
 /// The task of one repository. A clone is another start of it.
 #[derive(Debug, Clone)]
@@ -51,7 +49,7 @@ pub struct PullsTask(pub Hosting);
 #[derive(Debug, Default)]
 struct Said {
     words: BTreeMap<PullNumber, Word>,
-    refused: Refusals,
+    refused: Refusals<PullNumber>,
 }
 
 impl Said {
@@ -59,7 +57,7 @@ impl Said {
     fn forget(&mut self, numbers: &BTreeSet<PullNumber>) {
         for number in numbers {
             self.words.remove(number);
-            self.refused.forget(*number);
+            self.refused.forget(number);
         }
     }
 }
@@ -93,6 +91,8 @@ struct News<'a> {
     /// Something was shown of this head before, or that it could not be.
     is_shown: bool,
     beside: BTreeSet<PullNumber>,
+    /// Its checks are somebody else's: it has a comment and nothing further.
+    is_mute: bool,
 }
 
 impl Word {
@@ -140,14 +140,19 @@ impl PullsTask {
     async fn pass(&self, said: &mut Said) -> Result<(), HostingError> {
         let feed = self.0.feed.clone();
         let bases = tokio::task::spawn_blocking(move || bases(&feed)).await??;
-        let Some(trunk) = bases.values().next().map(|base| base.trunk.clone()) else { return Ok(()) };
+        let Some(trunk) = bases.values().next().map(|base| base.trunk.clone()) else {
+            said.refused.retain(|_| false);
+            return Ok(());
+        };
         let us = self.0.forge.whoami().await?;
         // I/O: who is open
         let pulls = self.0.forge.open_pulls().await?;
-        let is_open = |number| pulls.iter().any(|pull| pull.number == number);
+        let is_open = |number: &PullNumber| pulls.iter().any(|pull| pull.number == *number);
         let before = said.words.len();
-        said.words.retain(|number, _| is_open(*number));
-        said.refused.retain(is_open);
+        said.words.retain(|number, _| is_open(number));
+        // Into what nobody follows, nobody tries any more.
+        let is_tried = |pull: &&Pull| bases.contains_key(&pull.base);
+        said.refused.retain(|number| pulls.iter().filter(is_tried).any(|pull| pull.number == *number));
         if said.words.is_empty() || said.words.len() < before {
             let open = pulls.iter().map(|pull| head_of(pull.number)).collect::<Result<_, _>>()?;
             self.0.keep_heads("refs/pull/", open).await?;
@@ -158,7 +163,7 @@ impl PullsTask {
         let mut news = Vec::new();
         for pull in &pulls {
             let Some(base) = bases.get(&pull.base) else { continue };
-            if said.refused.rests(pull.number, &pull.head) {
+            if said.refused.rests(&pull.number, &pull.head) {
                 continue;
             }
             // One that was closed and opened again was forgotten meanwhile.
@@ -171,8 +176,9 @@ impl PullsTask {
                     is_news => is_news?,
                 };
             if is_news {
-                let is_shown = is_shown(pull) || said.refused.is_about(pull.number, &pull.head);
-                news.push(News { pull, base, is_shown, beside });
+                let is_shown = is_shown(pull) || said.refused.is_about(&pull.number, &pull.head);
+                let is_mute = is_mute(pull, &pulls, &bases);
+                news.push(News { pull, base, is_shown, beside, is_mute });
             } else if let Some(word) = said.words.get_mut(&pull.number).filter(|word| self.is_due(word)) {
                 word.seen = Instant::now();
             }
@@ -196,26 +202,27 @@ impl PullsTask {
     ) -> Result<(), HostingError> {
         let (number, head) = (news.pull.number, &news.pull.head);
         // What is said on the head speaks of all who share it, whoever of them was told last.
-        let others = news.beside.iter().filter_map(|other| Some((*other, &*said.words.get(other)?.checks)));
+        let others =
+            news.beside.iter().map(|other| (*other, said.words.get(other).map(|word| &*word.checks)));
         let told = self.tell(us, news, &others.collect::<Vec<_>>()).await;
         let error = match told {
             Ok(word) => {
-                said.refused.forget(number);
+                said.refused.forget(&number);
                 said.words.extend(word.map(|word| (number, word)));
                 return Ok(());
             }
             Err(error) if error.is_general() => return Err(error),
             Err(error) => error,
         };
-        let (repository, why) = (self.0.feed.name(), chain(&error));
-        warn!(%repository, pull = %number, error = why, "a pull request was not looked at");
+        let repository = self.0.feed.name();
+        warn!(%repository, pull = %number, error = chain(&error), "a pull request was not looked at");
         said.words.remove(&number);
+        let is_told = news.is_mute || said.refused.is_about(&number, head);
         said.refused.add(number, head, &error);
-        match self.0.forge.report(head, &unlooked(&why)).await {
-            // Then nobody hears of it but the log.
-            Err(error) if !error.is_transient() => Ok(()),
-            reported => Ok(reported?),
+        if is_told {
+            return Ok(());
         }
+        self.0.say_why(head, &error).await
     }
 
     fn is_due(&self, word: &Word) -> bool {
@@ -230,9 +237,11 @@ impl PullsTask {
         }
         let mut checks = self.0.forge.checks(&pull.head).await?;
         checks.retain(|known| known.author.as_ref() == Some(us));
+        // Of several with one head, whoever was told last is named; the state is that of all of them.
+        let is_shared = !word.beside.is_empty();
         let is_set = |check: &Check| {
             let known = checks.iter().find(|known| known.name == check.name);
-            known.is_some_and(|known| says(known, check))
+            known.is_some_and(|known| says(known, check) || is_shared && has_state(known, check))
         };
         Ok(word.set.iter().all(is_set))
     }
@@ -302,16 +311,16 @@ impl PullsTask {
     /// Plans one pull request, and says so.
     /// Nothing: it moved on or was closed meanwhile, and nothing was said.
     ///
-    /// `others`: what is to be said of other pull requests with this head.
+    /// `others`: what is to be said of other pull requests with this head; nothing: that is not known yet.
     async fn tell(
         &self,
         us: &Login,
         news: &News<'_>,
-        others: &[(PullNumber, &[Check])],
+        others: &[(PullNumber, Option<&[Check]>)],
     ) -> Result<Option<Word>, HostingError> {
-        let News { pull, base, is_shown, beside } = news;
+        let News { pull, base, is_shown, beside, is_mute } = news;
         // I/O: what is said now
-        let known = self.0.begin(us, &pull.head, *is_shown).await?;
+        let known = if *is_mute { Vec::new() } else { self.0.begin(us, &pull.head, *is_shown).await? };
         let comments = self.0.forge.comments(pull.number).await?;
         let is_trusted = !pull.is_fork || self.0.is_allowed(&pull.head, &comments).await?;
         // pure but for reading: what is to be said
@@ -327,8 +336,9 @@ impl PullsTask {
         if !self.is_as_planned(pull).await? {
             return Ok(None);
         }
-        let is_commented = self.say(us, pull, &report.comment, &comments).await?;
-        let checks = worst_of(&report.checks, others);
+        let comment = if *is_mute { format!("{}{MUTE}", report.comment) } else { report.comment };
+        let is_commented = self.say(us, pull, &comment, &comments).await?;
+        let checks = if *is_mute { Vec::new() } else { worst_of(&report.checks, others) };
         let is_set = self.0.set_parts(&pull.head, &checks, &known).await?;
         // I/O: merged while it was said, it was merged as what was shown before
         if (is_commented || is_set) && !self.is_as_planned(pull).await? {
@@ -362,7 +372,7 @@ impl PullsTask {
             gates,
             approvals,
             checks: report.checks,
-            comment: report.comment,
+            comment,
             set: checks,
             seen: Instant::now(),
             beside: beside.clone(),
@@ -393,15 +403,4 @@ impl PullsTask {
 
 fn ours<'a>(us: &Login, comments: &'a [Comment]) -> Option<&'a Comment> {
     comments.iter().find(|one| one.author == *us && one.text.starts_with(MARKER))
-}
-
-/// Pure. What is said of one of which nothing else can be.
-fn unlooked(why: &str) -> Check {
-    Check {
-        name: AGGREGATE.to_owned(),
-        state: CheckState::Failed,
-        summary: plain(&format!("it could not be looked at: {why}"), MAX_WHY),
-        text: None,
-        annotations: Vec::new(),
-    }
 }

@@ -1,15 +1,23 @@
-//! Pull requests that could not be looked at or told: tried again, later and later, while nothing else waits for them.
+//! What could not be looked at or told by itself, a pull request for instance: tried again, later and later, while nothing else waits for it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use naksha_environments::ids::Revision;
-use naksha_executor::port::forge::PullNumber;
 
 use super::hosting::HostingError;
 
-#[derive(Debug, Default)]
-pub(super) struct Refusals(BTreeMap<PullNumber, Refusal>);
+/// However many there are, a pass for their sake is not made more often.
+const SOONEST: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(super) struct Refusals<K>(BTreeMap<K, Refusal>);
+
+impl<K> Default for Refusals<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
 
 #[derive(Debug)]
 struct Refusal {
@@ -18,40 +26,67 @@ struct Refusal {
     until: Instant,
 }
 
-impl Refusals {
+impl<K: Ord> Refusals<K> {
     /// Whether it is too early to try again. `at`: the commit that it is about; another one is tried at once.
-    pub(super) fn rests(&self, number: PullNumber, at: &Revision) -> bool {
-        self.0.get(&number).is_some_and(|known| known.at == *at && Instant::now() < known.until)
+    pub(super) fn rests(&self, key: &K, at: &Revision) -> bool {
+        self.0.get(key).is_some_and(|known| known.at == *at && Instant::now() < known.until)
     }
 
     /// Whether that it failed was told of this commit.
-    pub(super) fn is_about(&self, number: PullNumber, at: &Revision) -> bool {
-        self.0.get(&number).is_some_and(|known| known.at == *at)
+    pub(super) fn is_about(&self, key: &K, at: &Revision) -> bool {
+        self.0.get(key).is_some_and(|known| known.at == *at)
     }
 
-    pub(super) fn add(&mut self, number: PullNumber, at: &Revision, error: &HostingError) {
-        let before = self.0.get(&number).filter(|known| known.at == *at);
+    pub(super) fn add(&mut self, key: K, at: &Revision, error: &HostingError) {
+        let before = self.0.get(&key).filter(|known| known.at == *at);
         let failures = before.map_or(0, |known| known.failures).saturating_add(1);
         let until = Instant::now() + error.pause(failures);
-        self.0.insert(number, Refusal { at: at.clone(), failures, until });
+        self.0.insert(key, Refusal { at: at.clone(), failures, until });
     }
 
     /// It was looked at, or somebody wants it to be.
-    pub(super) fn forget(&mut self, number: PullNumber) {
-        self.0.remove(&number);
+    pub(super) fn forget(&mut self, key: &K) {
+        self.0.remove(key);
     }
 
-    /// Forgets what is not there any more.
-    pub(super) fn retain(&mut self, is_there: impl Fn(PullNumber) -> bool) {
-        self.0.retain(|number, _| is_there(*number));
+    /// Forgets what nobody tries any more.
+    pub(super) fn retain(&mut self, is_tried: impl Fn(&K) -> bool) {
+        self.0.retain(|key, _| is_tried(key));
     }
 
     /// Until the first of them is tried again.
     pub(super) fn due_in(&self) -> Option<Duration> {
-        self.0.values().map(|known| known.until.saturating_duration_since(Instant::now())).min()
+        let first = self.0.values().map(|known| known.until.saturating_duration_since(Instant::now())).min();
+        first.map(|first| first.max(SOONEST))
     }
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use naksha_executor::port::forge::ForgeError;
+
+    use super::*;
+
+    #[test]
+    fn what_failed_rests_and_what_nobody_tries_is_forgotten() {
+        let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
+        let error = HostingError::Forge(ForgeError::Denied("locked".to_owned()));
+        let mut refusals = Refusals::default();
+        assert_eq!(refusals.due_in(), None);
+        refusals.add(7, &revision('a'), &error);
+        refusals.add(8, &revision('a'), &error);
+        assert!(refusals.rests(&7, &revision('a')) && refusals.is_about(&7, &revision('a')));
+        assert!(!refusals.rests(&7, &revision('b')), "another head is tried at once");
+        // Also when its time is over, it makes nobody run in circles.
+        refusals.0.values_mut().for_each(|known| known.until = Instant::now());
+        assert!(!refusals.rests(&7, &revision('a')) && refusals.due_in() == Some(SOONEST));
+        refusals.retain(|number| *number == 7);
+        assert_eq!(refusals.len(), 1);
+        refusals.forget(&7);
+        assert_eq!((refusals.due_in(), refusals.len()), (None, 0));
     }
 }

@@ -46,7 +46,7 @@ struct Told {
 struct Said {
     told: BTreeMap<PullNumber, Told>,
     /// Those of which the forge takes no word.
-    refused: Refusals,
+    refused: Refusals<PullNumber>,
 }
 
 /// A merged pull request, and what became of it.
@@ -99,25 +99,25 @@ impl SequelTask {
             let told = said.get(&pull.number).map(|told| told.fates.keys().cloned().collect());
             merged.extend(self.merged(pull, told).await?);
         }
-        let is_there = |number| merged.iter().any(|one| one.number == number);
-        said.retain(|number, _| is_there(*number));
+        let is_there = |number: &PullNumber| merged.iter().any(|one| one.number == *number);
+        said.retain(|number, _| is_there(number));
         refused.retain(is_there);
         // Whoever merged last is called: what came before waits for the same.
         merged.sort_by_key(|one| (one.at, one.number));
         let (now, mut pause, mut called) = (Timestamp::now(), None, BTreeSet::new());
         for one in merged.iter().rev() {
             let told = Told { fates: one.fates.clone(), calls: calls(&one.fates, &called, now) };
-            called.extend(one.fates.keys().cloned());
             if one.fates.values().any(|fate| matches!(fate, Fate::Stuck { .. })) {
                 pause = Some(CALLS_AFTER);
             }
-            if refused.rests(one.number, &one.commit) {
-                continue;
-            }
             let before = said.get(&one.number);
             if before != Some(&told) {
+                // Whoever merged before is called in its place.
+                if refused.rests(&one.number, &one.commit) {
+                    continue;
+                }
                 match self.tell(one, &told, before).await {
-                    Ok(()) => refused.forget(one.number),
+                    Ok(()) => {}
                     Err(error) if error.is_general() => return Err(error),
                     // Others are told all the same.
                     Err(error) => {
@@ -128,6 +128,8 @@ impl SequelTask {
                 }
                 said.insert(one.number, told);
             }
+            refused.forget(&one.number);
+            called.extend(one.fates.keys().cloned());
             if one.is_over() {
                 shared.reviews.settle(feed.name(), one.number).await?;
                 info!(repository = %feed.name(), pull = %one.number, "told what became of it");

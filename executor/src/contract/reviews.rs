@@ -78,7 +78,8 @@ async fn merge(reviews: &SharedReviews, number: u64, commit: char) {
 /// Environments of which nobody approved who had to.
 async fn merge_without(reviews: &SharedReviews, (number, commit): (u64, char), unapproved: &[&str]) {
     let unapproved = unapproved.iter().map(|name| scope(name).environment).collect();
-    let merge = ShownMerge { number: PullNumber(number), commit: revision(commit), at: at(2), unapproved };
+    let (number, audit) = (PullNumber(number), BTreeMap::new());
+    let merge = ShownMerge { number, commit: revision(commit), at: at(2), unapproved, audit };
     reviews.merge(&scope("dev").repository, &merge).await.expect("should remember");
 }
 

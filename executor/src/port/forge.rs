@@ -91,7 +91,7 @@ pub trait Forge: Send + Sync + fmt::Debug {
         Ok(0)
     }
 
-    /// What the forge's clock says, as far as its answers told: what it dates is compared with this, and never with our own clock.
+    /// What the forge's clock says, as far as its answers told: what it dates is compared with this. Clocks that agree within seconds are one.
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -14,7 +14,7 @@ use naksha_environments::ids::{EnvironmentName, RepositoryName, Revision};
 use naksha_environments::plan::PlanId;
 
 use super::forge::{CommentId, PullNumber, ReviewId};
-use super::store::{Scope, StoreError};
+use super::store::{AuditEntry, Scope, StoreError};
 
 #[async_trait]
 pub trait Reviews: Send + Sync + fmt::Debug {
@@ -114,6 +114,8 @@ pub struct ShownMerge {
     pub at: Timestamp,
     /// Environments whose plan nobody approved of who had to.
     pub unapproved: BTreeSet<EnvironmentName>,
+    /// Who brought it where.
+    pub audit: BTreeMap<EnvironmentName, AuditEntry>,
 }
 
 /// A pull request that something is remembered of.

@@ -7,7 +7,7 @@ use vaultrs::api::auth::approle::requests::LoginWithApproleRequest;
 use vaultrs::api::auth::kubernetes::requests::LoginWithKubernetesRequest;
 use vaultrs::api::kv1::requests::GetSecretRequest;
 use vaultrs::api::kv2::requests::ReadSecretRequest;
-use vaultrs::api::token::requests::{LookupTokenSelfRequest, RenewTokenSelfRequest};
+use vaultrs::api::token::requests::{LookupTokenSelfRequest, RenewTokenSelfRequest, RevokeTokenSelfRequest};
 
 use crate::mount::Version;
 
@@ -51,6 +51,11 @@ impl Call {
         Self::of(&RenewTokenSelfRequest { increment: None })
     }
 
+    /// The token is needed no longer.
+    pub(crate) fn revocation() -> Self {
+        Self::of(&RevokeTokenSelfRequest {})
+    }
+
     /// Whether there is such a token.
     pub(crate) fn lookup() -> Self {
         Self::of(&LookupTokenSelfRequest {})
@@ -81,6 +86,7 @@ mod tests {
         check(&Call::entry(Version::Two, "team/kv", "naksha/db"), "GET team/kv/data/naksha/db", "");
         check(&Call::renewal(), "POST auth/token/renew-self", "");
         check(&Call::lookup(), "GET auth/token/lookup-self", "");
+        check(&Call::revocation(), "POST auth/token/revoke-self", "");
         let kubernetes = Call::kubernetes_login("kubernetes", "naksha", &Secret::new("jwt"));
         check(&kubernetes, "POST auth/kubernetes/login", r#"{"role":"naksha","jwt":"jwt"}"#);
         let approle = Call::approle_login("approle", "id", &Secret::new("\"quoted\""));

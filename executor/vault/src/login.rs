@@ -67,7 +67,8 @@ impl Logins {
             drop(state);
             return self.token(server).await.map(Some);
         };
-        let is_known = is_known(server, session.token()).await?;
+        let replaced = session.token().clone();
+        let is_known = is_known(server, &replaced).await?;
         if is_known && session.age(Instant::now()) < FORBIDDEN_PAUSE {
             return Ok(None);
         }
@@ -76,7 +77,13 @@ impl Logins {
             state.session = None;
         }
         match self.done(Due::Login, server, &mut state).await {
-            Ok(()) => Ok(state.session.as_ref().map(|session| session.token().clone())),
+            Ok(()) => {
+                if is_known {
+                    // One that is left to end by itself counts until then. Whoever uses it just now asks once more.
+                    let _ = server.ask(Call::revocation(), Some(&replaced)).await;
+                }
+                Ok(state.session.as_ref().map(|session| session.token().clone()))
+            }
             // What else the token may do it may do still.
             Err(_) if is_known => Ok(None),
             Err(failure) => Err(failure),

@@ -138,8 +138,12 @@ impl Forged {
 
     /// The writer approves of a pull request.
     pub fn approve(&self, number: u64) -> anyhow::Result<()> {
+        self.approve_as(&self.writer, number)
+    }
+
+    pub fn approve_as(&self, person: &Person, number: u64) -> anyhow::Result<()> {
         let path = self.path(&format!("/pulls/{number}/reviews"));
-        self.writer.api().create(&path, &json!({"event": "APPROVE"})).map(drop)
+        person.api().create(&path, &json!({"event": "APPROVE"})).map(drop)
     }
 
     pub fn say(&self, person: &Person, number: u64, words: &str) -> anyhow::Result<u64> {

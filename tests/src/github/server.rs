@@ -1,9 +1,9 @@
 //! The fake as a server on loopback: one per test, with one repository.
 //!
 //! ```text
-//!   a request ──► held? ──► trouble? ──► git: http-backend
-//!                               └──────► API: described? who? how much? may they? ──► State ──► described? ──► an answer
-//!                                                                                       └─► webhooks, once the answer is made
+//!   a request ──► held? ──► a moment? ──► trouble? ──► git: http-backend
+//!                                            └──────► API: described? who? how much? may they? ──► State ──► described? ──► an answer
+//!                                                                                                    └─► webhooks, once the answer is made
 //! ```
 
 use std::collections::BTreeMap;
@@ -189,6 +189,7 @@ impl Shared {
     /// One request after another.
     fn take(self: &Arc<Self>, incoming: &Incoming) -> Result<Response<Full<Bytes>>, Dropped> {
         let mut state = self.state();
+        state.do_meanwhile(incoming);
         let failure = state.strike(&incoming.method, &incoming.target);
         let asker = state.asker(incoming);
         let note = |state: &mut State, caller: String, status| {

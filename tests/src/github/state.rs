@@ -10,6 +10,7 @@ use super::bare::Bare;
 use super::caller::{Permissions, Role};
 use super::hold::Hold;
 use super::limits::Limits;
+use super::meanwhile::Moment;
 use super::protection::Protection;
 use super::trouble::Trouble;
 use super::webhooks::Hooks;
@@ -64,6 +65,7 @@ pub(super) struct State {
     pub(super) limits: Limits,
     pub(super) troubles: Vec<Trouble>,
     pub(super) hold: Option<Hold>,
+    pub(super) moment: Option<Moment>,
     pub(super) asked: Vec<Asked>,
     /// What was asked or answered against GitHub's description.
     pub(super) violations: Vec<String>,
@@ -271,6 +273,7 @@ impl State {
             limits: Limits::default(),
             troubles: Vec::new(),
             hold: None,
+            moment: None,
             asked: Vec::new(),
             violations: Vec::new(),
         }

@@ -10,7 +10,7 @@ const FILE: &str = "environments/dev/environment.yaml";
 
 impl Site {
     /// A direct push, which is held.
-    fn pushed(&self, daemon: &DaemonProcess, from: u32, to: u32) -> Value {
+    pub(crate) fn pushed(&self, daemon: &DaemonProcess, from: u32, to: u32) -> Value {
         let repository = &self.installation.repository;
         must(self.forged.pull(repository.folder(), "main"));
         let commit =

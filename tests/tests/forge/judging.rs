@@ -195,7 +195,7 @@ fn who_has_to_approve_is_read_from_the_base() {
 }
 
 /// The plan that a comment asks for a word about, whole.
-fn plan_of(comment: &str) -> &str {
+pub(crate) fn plan_of(comment: &str) -> &str {
     let (_, rest) = comment.split_once("commit approvals/").expect("it says which file lifts it");
     rest.split_once(".yaml").expect("a file has an end").0
 }

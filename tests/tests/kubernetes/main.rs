@@ -24,6 +24,7 @@ mod scaling;
 mod shop;
 mod site;
 mod storm;
+mod strangers;
 mod users;
 mod vanish;
 mod waiting;

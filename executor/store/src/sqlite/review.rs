@@ -10,7 +10,7 @@ use naksha_executor::port::review::{Heard, MergedPlan, ShownMerge, ShownPlan, Sh
 use naksha_executor::port::store::Scope;
 use sqlx::SqliteConnection;
 
-use super::{approval, row, scope};
+use super::{approval, audit, row, scope};
 use crate::failure::Failure;
 
 pub(crate) async fn show(
@@ -85,7 +85,7 @@ pub(crate) async fn merge(
     repository: &RepositoryName,
     merge: &ShownMerge,
 ) -> Result<(), Failure> {
-    let ShownMerge { number, commit, at, unapproved } = merge;
+    let ShownMerge { number, commit, at, unapproved, audit } = merge;
     let pull: Option<i64> = sqlx::query_scalar(
         "UPDATE pulls SET merged = ?3, at = ?4
          WHERE number = ?2 AND repository = (SELECT id FROM repositories WHERE name = ?1) RETURNING id",
@@ -106,6 +106,11 @@ pub(crate) async fn merge(
         .bind(environment.as_str())
         .execute(&mut *conn)
         .await?;
+    }
+    for (environment, entry) in audit {
+        let scope = Scope { repository: repository.clone(), environment: environment.clone() };
+        let environment = scope::ensure(conn, &scope).await?;
+        audit::write(conn, environment, None, entry).await?;
     }
     Ok(())
 }

@@ -2,19 +2,23 @@
 
 mod answers;
 mod app;
+mod approvals;
 mod away;
 mod canary;
 mod checks;
 mod commands;
 mod daemon;
 mod doctor;
+mod elsewhere;
 mod killed;
+mod meanwhile;
 mod mirror;
 mod pulls;
 mod queue;
 mod quiet;
 mod refusals;
 mod setup;
+mod signed;
 mod site;
 mod size;
 mod webhooks;

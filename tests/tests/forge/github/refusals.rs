@@ -118,3 +118,23 @@ fn a_merge_that_cannot_be_told_keeps_no_other_waiting() {
         }
     }
 }
+
+#[test]
+fn where_the_last_conversation_is_locked_the_one_before_it_calls() {
+    let Some(site) = Site::with(&[]) else { return };
+    site.ask_often();
+    let daemon = site.begin();
+    let first = site.propose("first", "replicas: 2", "replicas: 3");
+    let (last, head) = site.open("last", TEMPLATE, HAND, "another");
+    site.await_check(&head, "naksha", "success");
+    daemon.kill();
+    site.merge(first, "merge");
+    site.merge(last, "merge");
+    let repository = &site.installation.repository;
+    repository.edit(TEMPLATE, "name: web", "name: shop-web").commit("in passing");
+    must(site.forged.push(repository.folder(), "main", &site.forged.writer));
+    site.forged.github.lock(last);
+    let daemon = site.installation.start();
+    daemon.await_state("dev", "held");
+    site.await_said(first, "a call", |text| text.starts_with("<!-- naksha: call dev -->"));
+}
