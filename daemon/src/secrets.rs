@@ -81,9 +81,14 @@ impl EnvironmentSecrets {
 /// Paths of what the configuration names: as references, and as files that lie in the folder of secrets.
 fn own(config: &Config) -> BTreeSet<Arc<str>> {
     let named = config.own_secrets().map(|reference| reference.path);
+    // As they are, whatever they are called: `/var/run` is `/run`.
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let beneath = |file: &Path| -> Option<Arc<str>> {
         let folder = config.secrets.directory.as_ref()?;
-        Some(file.strip_prefix(folder).ok()?.parent()?.to_str()?.into())
+        let own = |file: &Path, folder: &Path| -> Option<Arc<str>> {
+            Some(file.strip_prefix(folder).ok()?.parent()?.to_str()?.into())
+        };
+        own(&whole(file), &whole(folder)).or_else(|| own(file, folder))
     };
     named.chain(config.own_files().filter_map(|file| beneath(file))).collect()
 }

@@ -22,6 +22,8 @@ use crate::task::Feed;
 const MAX_PAYLOAD: usize = 25 << 20;
 /// With `sha256=` before the digits; Gitea sends it for GitHub's sake.
 const SIGNATURE: &str = "x-hub-signature-256";
+/// SHA-256.
+const SIGNATURE_BYTES: usize = 32;
 
 pub(super) fn webhook_routes() -> Router<ApiState> {
     let limit = DefaultBodyLimit::max(MAX_PAYLOAD);
@@ -68,7 +70,7 @@ async fn secret_of(feed: &Feed) -> Option<String> {
 
 fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
     let given = headers.get(SIGNATURE)?.to_str().ok()?;
-    hex::decode(given.strip_prefix("sha256=")?).ok()
+    hex::decode(given.strip_prefix("sha256=")?).ok().filter(|given| given.len() == SIGNATURE_BYTES)
 }
 
 /// Compared in constant time, over the bytes as they came. They are not kept: who does not know the secret takes no memory.

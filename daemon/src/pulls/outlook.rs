@@ -307,7 +307,10 @@ impl Ground {
             (source, render, charts, images, workflows)
                 == (&lock.source, &lock.render, &lock.charts, &lock.images, &lock.workflows)
         };
-        if ran.contains(&lock.source) || base.and_then(lock_of).is_some_and(|before| says_same(&before)) {
+        let before = base.and_then(lock_of);
+        let goes_back =
+            ran.contains(&lock.source) && before.as_ref().is_none_or(|before| before.source != lock.source);
+        if goes_back || before.is_some_and(|before| says_same(&before)) {
             return None;
         }
         let mut differs = Record::of(&merged.rendered).differs(&lock);

@@ -80,8 +80,8 @@ impl Proposal {
     }
 }
 
-/// Where changes may go: the trunk, and each branch that an environment follows and that is there. Blocks for reading a commit that nobody
-/// read yet.
+/// Where changes may go: the trunk, and each branch that an environment follows and that is there. None, before it is known of each of them
+/// whether it is there: what is planned then says nothing of the others. Blocks for reading a commit that nobody read yet.
 pub fn bases(feed: &Feed) -> Result<BTreeMap<String, Base>, GitError> {
     let Some(name) = feed.trunk() else { return Ok(BTreeMap::new()) };
     let RefState::At(trunk) = feed.at(&name) else { return Ok(BTreeMap::new()) };
@@ -94,9 +94,11 @@ pub fn bases(feed: &Feed) -> Result<BTreeMap<String, Base>, GitError> {
     let mut bases = BTreeMap::new();
     for branch in followed {
         // What is no name of a branch is told by the environment that says so.
-        if let Ok(name) = RefName::branch(branch)
-            && let RefState::At(head) = feed.at(&name)
-        {
+        let Ok(name) = RefName::branch(branch) else { continue };
+        if !feed.was_asked_for(&name) {
+            return Ok(BTreeMap::new());
+        }
+        if let RefState::At(head) = feed.at(&name) {
             let branch_of = Some((branch.to_owned(), head));
             bases.insert(branch.to_owned(), Base { trunk: trunk.clone(), branch: branch_of });
         }

@@ -73,6 +73,8 @@ impl GroupsTask {
         let us = self.0.forge.whoami().await?;
         let feed = self.0.feed.clone();
         let bases = tokio::task::spawn_blocking(move || bases(&feed)).await??;
+        let is_tried = |group: &&MergeGroup| bases.contains_key(&group.base);
+        said.refused.retain(|head| groups.iter().filter(is_tried).any(|group| group.head == *head));
         for group in &groups {
             // A branch that no environment follows takes part in nothing.
             let Some(base) = bases.get(&group.base).map(|base| base.at(&group.onto)) else { continue };
@@ -86,10 +88,10 @@ impl GroupsTask {
                 Err(error) if error.is_general() => return Err(error),
                 Err(error) => {
                     warn!(branch = group.branch, error = chain(&error), "a merge queue was not looked at");
-                    let is_told = said.refused.is_about(&group.head, &group.head);
                     said.refused.add(group.head.clone(), &group.head, &error);
-                    if !is_told {
+                    if !said.refused.is_told(&group.head, &group.head) {
                         self.0.say_why(&group.head, &error).await?;
+                        said.refused.told(&group.head);
                     }
                     continue;
                 }

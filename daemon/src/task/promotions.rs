@@ -124,19 +124,22 @@ impl PromotionsTask {
         unproposed: &mut Refusals<EnvironmentName>,
     ) -> Result<(), HostingError> {
         let feed = &self.0.feed;
-        let Some(trunk) = feed.trunk() else { return Ok(()) };
-        let RefState::At(head) = feed.at(&trunk) else { return Ok(()) };
+        let at = feed.trunk().map(|trunk| (feed.at(&trunk), trunk));
+        let Some((RefState::At(head), trunk)) = at else {
+            unproposed.retain(|_| false);
+            return Ok(());
+        };
         let revisions = Arc::clone(&feed.revisions);
         let control = tokio::task::spawn_blocking(move || revisions.read(&head)).await??;
         let promoted = control.loaded.definitions.environments.values();
         let promoted: Vec<_> =
             promoted.filter(|environment| matches!(environment.follows, Follows::Promotion { .. })).collect();
+        unproposed.retain(|name| promoted.iter().any(|environment| environment.name == *name));
         if promoted.is_empty() {
             return Ok(());
         }
         let open = self.0.forge.open_pulls().await?;
         refused.retain(|number, _| open.iter().any(|pull| pull.number == *number));
-        unproposed.retain(|name| promoted.iter().any(|environment| environment.name == *name));
         for environment in promoted {
             if unproposed.rests(&environment.name, &control.revision) {
                 continue;
@@ -307,8 +310,8 @@ impl PromotionsTask {
         Ok(Next::Newer(Candidate { source, record: Record::of(&rendered) }))
     }
 
-    /// Whether a source was given up, or would be the same there as one that was: the commit of a rollback, for instance, which changes nothing
-    /// before it, must not bring back what it takes back.
+    /// Whether a source was given up, or would be the same there as one that ran and was: the commit of a rollback, for instance, which changes
+    /// nothing before it, must not bring back what it takes back.
     async fn is_barred(
         &self,
         case: &Case<'_>,
@@ -318,12 +321,14 @@ impl PromotionsTask {
         if record.barred.is_empty() || record.barred.contains_key(source) {
             return Ok(!record.barred.is_empty());
         }
-        for barred in record.barred.keys() {
-            if self.is_alike(case, barred, source).await? {
-                return Ok(true);
-            }
+        let soaks = self.0.shared.soaks.soaks(&case.scope).await?;
+        let barred = soaks.iter().filter(|soak| record.barred.contains_key(&soak.source));
+        let given_up: Vec<Digest> = barred.filter_map(|soak| soak.render).collect();
+        if given_up.is_empty() {
+            return Ok(false);
         }
-        Ok(false)
+        let then = self.rendered(case, source).await?;
+        Ok(then.is_some_and(|then| given_up.contains(&then.digest())))
     }
 
     fn locked<'a>(case: &Case<'a>) -> Option<&'a Revision> {

@@ -176,7 +176,7 @@ impl PullsTask {
                     is_news => is_news?,
                 };
             if is_news {
-                let is_shown = is_shown(pull) || said.refused.is_about(&pull.number, &pull.head);
+                let is_shown = is_shown(pull) || said.refused.is_told(&pull.number, &pull.head);
                 let is_mute = is_mute(pull, &pulls, &bases);
                 news.push(News { pull, base, is_shown, beside, is_mute });
             } else if let Some(word) = said.words.get_mut(&pull.number).filter(|word| self.is_due(word)) {
@@ -217,12 +217,12 @@ impl PullsTask {
         let repository = self.0.feed.name();
         warn!(%repository, pull = %number, error = chain(&error), "a pull request was not looked at");
         said.words.remove(&number);
-        let is_told = news.is_mute || said.refused.is_about(&number, head);
         said.refused.add(number, head, &error);
-        if is_told {
-            return Ok(());
+        if !news.is_mute && !said.refused.is_told(&number, head) {
+            self.0.say_why(head, &error).await?;
+            said.refused.told(&number);
         }
-        self.0.say_why(head, &error).await
+        Ok(())
     }
 
     fn is_due(&self, word: &Word) -> bool {

@@ -10,6 +10,10 @@ use super::hosting::HostingError;
 /// However many there are, a pass for their sake is not made more often.
 const SOONEST: Duration = Duration::from_secs(2);
 
+/// What failed so often is tried this often: many that never succeed must not cost what others need.
+const SEVERAL: u32 = 8;
+const LONGEST: Duration = Duration::from_secs(3600);
+
 #[derive(Debug)]
 pub(super) struct Refusals<K>(BTreeMap<K, Refusal>);
 
@@ -24,6 +28,7 @@ struct Refusal {
     at: Revision,
     failures: u32,
     until: Instant,
+    is_told: bool,
 }
 
 impl<K: Ord> Refusals<K> {
@@ -33,15 +38,24 @@ impl<K: Ord> Refusals<K> {
     }
 
     /// Whether that it failed was told of this commit.
-    pub(super) fn is_about(&self, key: &K, at: &Revision) -> bool {
-        self.0.get(key).is_some_and(|known| known.at == *at)
+    pub(super) fn is_told(&self, key: &K, at: &Revision) -> bool {
+        self.0.get(key).is_some_and(|known| known.at == *at && known.is_told)
+    }
+
+    /// It is told now.
+    pub(super) fn told(&mut self, key: &K) {
+        if let Some(known) = self.0.get_mut(key) {
+            known.is_told = true;
+        }
     }
 
     pub(super) fn add(&mut self, key: K, at: &Revision, error: &HostingError) {
         let before = self.0.get(&key).filter(|known| known.at == *at);
         let failures = before.map_or(0, |known| known.failures).saturating_add(1);
-        let until = Instant::now() + error.pause(failures);
-        self.0.insert(key, Refusal { at: at.clone(), failures, until });
+        let is_told = before.is_some_and(|known| known.is_told);
+        let pause = if failures > SEVERAL { LONGEST } else { error.pause(failures) };
+        let until = Instant::now() + pause;
+        self.0.insert(key, Refusal { at: at.clone(), failures, until, is_told });
     }
 
     /// It was looked at, or somebody wants it to be.
@@ -79,7 +93,10 @@ mod tests {
         assert_eq!(refusals.due_in(), None);
         refusals.add(7, &revision('a'), &error);
         refusals.add(8, &revision('a'), &error);
-        assert!(refusals.rests(&7, &revision('a')) && refusals.is_about(&7, &revision('a')));
+        assert!(refusals.rests(&7, &revision('a')) && !refusals.is_told(&7, &revision('a')));
+        refusals.told(&7);
+        refusals.add(7, &revision('a'), &error);
+        assert!(refusals.is_told(&7, &revision('a')) && !refusals.is_told(&7, &revision('b')));
         assert!(!refusals.rests(&7, &revision('b')), "another head is tried at once");
         // Also when its time is over, it makes nobody run in circles.
         refusals.0.values_mut().for_each(|known| known.until = Instant::now());

@@ -77,9 +77,14 @@ fn resolve(
             let place = format!("the file `{}`", root.join(&path).display());
             SecretError::NotFound { reference: reference.clone(), place }
         }
-        Problem::File(error @ (Errno::ACCESS | Errno::PERM | Errno::LOOP | Errno::XDEV | Errno::INVAL)) => {
-            denied(&words(error))
-        }
+        Problem::File(
+            error @ (Errno::ACCESS
+            | Errno::PERM
+            | Errno::LOOP
+            | Errno::XDEV
+            | Errno::INVAL
+            | Errno::NAMETOOLONG),
+        ) => denied(&words(error)),
         Problem::File(error) => away(words(error)),
         Problem::Content(reason) => denied(&reason),
     })?;

@@ -18,7 +18,9 @@ use crate::session::{Due, Grant, Session};
 /// What failed is not tried again sooner: by default Vault locks out who fails five times (Vault, "User lockout").
 const FAILED_PAUSE: Duration = Duration::from_secs(5);
 /// Another login may give rights that its role did not have before, but not each time that something is forbidden.
-const FORBIDDEN_PAUSE: Duration = Duration::from_secs(60);
+const FORBIDDEN_PAUSE: Duration = Duration::from_secs(600);
+/// What Vault says of a token that there is not, beside "permission denied", which it says of what a token may not.
+const NO_TOKEN: [&str; 2] = ["invalid token", "bad token"];
 
 /// What is shown at a login, read for each.
 #[derive(Debug)]
@@ -174,6 +176,8 @@ async fn is_known(server: &Server, token: &Token) -> Result<bool, Failure> {
     match server.ask(Call::lookup(), Some(token)).await {
         Ok(_) => Ok(true),
         Err(failure) if failure.is_transient() => Err(failure),
+        // Even that may be forbidden.
+        Err(Failure::Forbidden(words)) => Ok(!NO_TOKEN.iter().any(|no| words.contains(no))),
         Err(_) => Ok(false),
     }
 }

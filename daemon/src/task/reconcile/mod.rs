@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use naksha_environments::ids::Revision;
 use naksha_environments::inventory::Inventory;
 use naksha_environments::quiet::Memory;
 use naksha_environments::status::{EnvironmentStatus, State};
@@ -112,6 +113,8 @@ pub struct Reconciler {
     waits: Option<(Revisions, Waits)>,
     /// The revisions at which it was waited for what the forge has to tell.
     waited_for: Mutex<Option<Revisions>>,
+    /// The source that the last pass went back from.
+    gave_up: Option<Revision>,
     fights: fights::Fights,
     scopes: scopes::Scopes,
     whys: whys::Whys,
@@ -145,6 +148,7 @@ impl Reconciler {
             last_apply: last_apply::LastApply::default(),
             waits: None,
             waited_for: Mutex::default(),
+            gave_up: None,
             fights: fights::Fights::default(),
             scopes: scopes::Scopes::default(),
             whys: whys::Whys::default(),

@@ -154,11 +154,14 @@ impl Reconciler {
         }
         if let Some(left) = &sources.rolled_back_from
             && !record.barred.contains_key(left)
+            // Once: what a person lets again stays so, although it was tried last.
+            && self.gave_up.as_ref() != Some(left)
         {
             let audit = Self::audit("bar", left);
             let reason = format!("rolled back to {}", sources.content.revision.short());
             store.bar(&self.scope, left, &reason, &audit).await.map_err(PassError::Store)?;
         }
+        self.gave_up.clone_from(&sources.rolled_back_from);
         if let Some((name, head)) = &sources.seen {
             let key = seen_name(&self.scope.environment, name);
             store.see_ref(&self.scope.repository, &key, head).await.map_err(PassError::Store)?;
