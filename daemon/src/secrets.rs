@@ -8,6 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use naksha_environments::diagnostic::Diagnostic;
+use naksha_environments::object::SecretValue;
+use naksha_environments::rendered::{Rendered, RenderedUnit};
 use naksha_environments::secret::{Secret, SecretRef};
 use naksha_executor::port::secrets::{SecretError, SecretSource};
 use naksha_executor::port::store::Scope;
@@ -55,11 +58,15 @@ pub struct EnvironmentSecrets {
 
 impl EnvironmentSecrets {
     pub fn of(config: &Config, source: &Arc<dyn SecretSource>, scope: &Scope) -> Arc<dyn SecretSource> {
+        Arc::new(Self::view(config, source, scope))
+    }
+
+    fn view(config: &Config, source: &Arc<dyn SecretSource>, scope: &Scope) -> Self {
         let given = &config.secrets.environments;
         let prefixes = given.get(&scope.to_string()).cloned().unwrap_or_default();
         let prefixes = (!given.is_empty()).then_some(prefixes);
         let own = own(config);
-        Arc::new(Self { source: Arc::clone(source), own, prefixes })
+        Self { source: Arc::clone(source), own, prefixes }
     }
 
     /// Why it may not read one.
@@ -76,6 +83,24 @@ impl EnvironmentSecrets {
             "`secrets.environments` in the daemon's configuration does not give it to this environment",
         )
     }
+}
+
+/// References of an environment to what it may not read, as its configuration says; nobody is asked.
+pub fn not_theirs(config: &Config, scope: &Scope, rendered: &Rendered) -> Vec<Diagnostic> {
+    let nobody: Arc<dyn SecretSource> = Arc::new(NoSecrets);
+    let view = EnvironmentSecrets::view(config, &nobody, scope);
+    let objects = rendered.units.values().flat_map(RenderedUnit::objects);
+    let references = objects.flat_map(|object| object.secrets.values()).filter_map(|value| match value {
+        SecretValue::Reference(reference) => Some(reference),
+        SecretValue::Inline(_) => None,
+    });
+    let references: BTreeSet<&SecretRef> = references.collect();
+    let refused = references.into_iter().filter_map(|reference| {
+        let reason = view.refuses(reference)?.to_owned();
+        let error = SecretError::Denied { reference: reference.clone(), reason };
+        Some(Diagnostic::new(error.code(), error.to_string()).hint("refer to another one"))
+    });
+    refused.collect()
 }
 
 /// Paths of what the configuration names: as references, and as files that lie in the folder of secrets.

@@ -158,10 +158,10 @@ impl Found<'_> {
             repository: _,
             app,
             token_file,
-            token_env: _,
+            token_env,
             token_secret: _,
             webhook_secret_file: secret_file,
-            webhook_secret_env: _,
+            webhook_secret_env,
             webhook_secret: _,
             poll,
         } = forge;
@@ -176,7 +176,19 @@ impl Found<'_> {
                 self.file(&format!("{key}.{name}"), file);
             }
         }
+        let key_env = app.as_ref().and_then(|app| app.key_env.clone());
+        let variables =
+            [("token_env", token_env), ("webhook_secret_env", webhook_secret_env), ("app.key_env", &key_env)];
+        for (name, variable) in variables {
+            self.variable(&format!("{key}.{name}"), variable.as_ref());
+        }
         self.duration(&format!("{key}.poll"), *poll);
+    }
+
+    fn variable(&mut self, key: &str, name: Option<&String>) {
+        if let Some(name) = name.filter(|name| std::env::var_os(name).is_none()) {
+            self.missing(key, format!("the environment variable `{name}` is not set"));
+        }
     }
 
     /// A repository of this machine: libgit2 says whether it is one.
@@ -213,12 +225,7 @@ impl Found<'_> {
                 self.file(&format!("{key}.{name}"), file);
             }
         }
-        if let Some(name) = token_env.as_ref().filter(|name| std::env::var_os(name).is_none()) {
-            self.missing(
-                &format!("{key}.token_env"),
-                format!("the environment variable `{name}` is not set"),
-            );
-        }
+        self.variable(&format!("{key}.token_env"), token_env.as_ref());
     }
 
     /// Directory roots of two environments may not lie in each other: each belongs to one alone.
@@ -288,6 +295,12 @@ impl Found<'_> {
                 self.wrong("secrets.vault", "both directory and vault are set; keep one");
             }
         }
+        if directory.is_none() && vault.is_none() && config.own_secrets().next().is_some() {
+            self.wrong(
+                "secrets",
+                "secrets are named here, and no source of them: `secrets.directory` or `secrets.vault`",
+            );
+        }
         for (environment, prefixes) in environments {
             let at = format!("secrets.environments.{environment}");
             self.environment(&at, environment, config);
@@ -298,8 +311,9 @@ impl Found<'_> {
     }
 
     fn vault(&mut self, vault: &VaultConfig) {
-        let VaultConfig { address: _, ca_file, namespace: _, token_file, token_env: _, kubernetes, approle } =
+        let VaultConfig { address: _, ca_file, namespace: _, token_file, token_env, kubernetes, approle } =
             vault;
+        self.variable("secrets.vault.token_env", token_env.as_ref());
         if let Err((key, reason)) = vault.access() {
             self.wrong(&format!("secrets.vault.{key}"), reason);
         }

@@ -12,14 +12,15 @@ use naksha_renderer::plan::{PlanInput, objects_to_compare, plan};
 use super::LookError;
 use crate::judgement::planner;
 use crate::scene::Scene;
-use crate::secret_marks::current_marks;
+use crate::secret_marks::{CurrentMarks, current_marks};
 
 pub async fn diff(scope: &Scope, scene: Arc<Scene>, store: &dyn Store) -> Result<DiffDocument, LookError> {
     let inventory = store.inventory(scope).await.map_err(LookError::Store)?;
     let wanted = objects_to_compare(&scene.rendered, &inventory);
     let wanted: Vec<Wanted> = wanted.into_iter().map(|(key, mark)| Wanted { key, mark }).collect();
     let observation = scene.target.observe(wanted.into()).await.map_err(LookError::Target)?;
-    let secrets = current_marks(scene.secrets.as_ref(), &scene.key, &scene.rendered, &Quiet::default()).await;
+    let CurrentMarks { marks: secrets, unread: _ } =
+        current_marks(scene.secrets.as_ref(), &scene.key, &scene.rendered, &Quiet::default()).await;
     let repository = scope.repository.to_string();
     let compare = move || {
         let input = PlanInput {

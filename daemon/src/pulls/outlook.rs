@@ -32,6 +32,7 @@ use crate::judgement::{Base, Begun, Bench, by_file, judge, may_acknowledge, plan
 use crate::looking::LookError;
 use crate::promotion::Record;
 use crate::scene::Scene;
+use crate::secrets::not_theirs;
 use crate::target::try_out;
 use crate::task::{Feed, LoadedRevision, RefState, Shared};
 
@@ -65,6 +66,8 @@ struct Side {
     content: Arc<LoadedRevision>,
     /// What is wrong with its lock.
     misrecorded: Option<Diagnostic>,
+    /// Secrets that it may not read.
+    not_theirs: Vec<Diagnostic>,
 }
 
 /// Its target as it is now, and what is owned there.
@@ -138,6 +141,7 @@ impl Ground {
             let mut merged = own.side(&both.merged, branch.map(|branch| (branch, &branch.merged)))?;
             if let Some(merged) = &mut merged {
                 merged.misrecorded = own.misrecorded(base.as_ref(), merged, &ran);
+                merged.not_theirs = not_theirs(&own.shared.config, &own.scope, &merged.rendered);
             }
             Ok::<_, GitError>((base, merged))
         });
@@ -221,13 +225,23 @@ impl Ground {
         }
         let rendered = self.shared.render(control, content, &self.scope.environment, &self.facts);
         let (control, content) = (Arc::clone(control), Arc::clone(content));
-        Some(Side { environment: Arc::clone(environment), rendered, control, content, misrecorded: None })
+        Some(Side {
+            environment: Arc::clone(environment),
+            rendered,
+            control,
+            content,
+            misrecorded: None,
+            not_theirs: Vec::new(),
+        })
     }
 }
 
 /// It has no desired state on the merged side.
 fn without(was_there: bool, name: &EnvironmentName, proposal: &Proposal) -> Prospect {
     let definitions = &proposal.merged.loaded.definitions;
+    if definitions.broken.locks.contains(name) {
+        return Prospect::Unknown(format!("environments/{name}/lock.yaml cannot be read"));
+    }
     if let Some(environment) = definitions.environments.get(name) {
         let words = match &environment.follows {
             Follows::Branch(branch) => format!("its branch {branch} is looked at from the merge on"),
@@ -292,7 +306,14 @@ impl Ground {
             },
         };
         let rendered = self.shared.render(control, &content, &self.scope.environment, &self.facts);
-        Ok(Some(Side { environment, rendered, control: Arc::clone(control), content, misrecorded: None }))
+        Ok(Some(Side {
+            environment,
+            rendered,
+            control: Arc::clone(control),
+            content,
+            misrecorded: None,
+            not_theirs: Vec::new(),
+        }))
     }
 
     /// What a lock that is changed records otherwise than its source brings: whoever merges it reads that. One that goes back to what `ran`
@@ -458,6 +479,7 @@ fn judged(
     diagnostics.extend(merged.rendered.diagnostics.iter().cloned());
     diagnostics.extend(plan_diagnostics(plan, &merged.rendered));
     diagnostics.extend(merged.misrecorded.clone());
+    diagnostics.extend(merged.not_theirs.iter().cloned());
     let actions = plan.actions.iter().map(|action| action.digest).collect();
     let shown = Shown { actions, ..Shown::default() };
     let admission = admit(

@@ -52,6 +52,26 @@ fn failed_steps_are_told_with_their_reasons_until_they_are_mended() {
 }
 
 #[test]
+fn a_secret_that_cannot_be_read_any_more_is_told_until_it_can() {
+    let shop = without_secrets(1);
+    shop.write_secret("kv/login-0/password", "open sesame");
+    let daemon = shop.start();
+    daemon.await_applied("dev", &shop.repository.head());
+    fs::remove_file(shop.root().join("secrets/kv/login-0/password")).unwrap();
+    shop.program.run(shop.root(), &["sync", "dev"]).expect_code(0);
+    let status = daemon.await_state("dev", "degraded");
+    let words = "NK0610: secret vault:kv/login-0#password does not exist";
+    assert!(
+        why(&status).contains(words) && why(&status).contains("what was applied of it stays"),
+        "{status}"
+    );
+    shop.write_secret("kv/login-0/password", "open sesame");
+    shop.program.run(shop.root(), &["sync", "dev"]).expect_code(0);
+    let status = daemon.await_state("dev", "synced");
+    assert!(status["why"].as_array().unwrap().is_empty(), "{status}");
+}
+
+#[test]
 fn what_failed_is_still_told_after_a_restart() {
     let shop = without_secrets(1);
     let daemon = shop.start();

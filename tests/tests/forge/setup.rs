@@ -4,8 +4,9 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
-use naksha_tests::must;
+use naksha_tests::gitea::Gitea;
 use naksha_tests::program::Printed;
+use naksha_tests::{Installation, must};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -142,4 +143,19 @@ fn what_cannot_be_done_is_told_and_the_rest_is_tried() {
     let printed = site.init(&["--address", "https://naksha.example", "--format", "json"]).expect_code(2);
     assert_eq!(printed.json()["performed"][0]["done"], "failed", "{}", printed.out);
     assert!(!printed.err.contains("nonsense"), "{}", printed.err);
+}
+
+#[test]
+fn an_empty_repository_is_set_up_once_too() {
+    let Some(gitea) = Gitea::shared() else { return };
+    let site = Site {
+        forged: must(gitea.repository("empty")),
+        installation: Installation::new(env!("CARGO_BIN_EXE_naksha-under-test")),
+    };
+    must(site.forged.token_file(site.installation.root()));
+    let address = ["--address", "http://127.0.0.1:1"];
+    let first = site.init(&address).expect_code(0);
+    assert_eq!(done(&first), expected([("found", "repository"), ("made", "webhook"), ("made", "check")]));
+    let again = site.init(&address).expect_code(0);
+    assert_eq!(done(&again), expected([("found", "repository"), ("found", "webhook"), ("found", "check")]));
 }

@@ -15,6 +15,7 @@ use naksha_environments::secret::{SecretMark, SecretRef};
 use naksha_environments::verdict::{Acknowledgement, Admission, HoldReason, Verdict};
 use naksha_environments::wire::PlanDocument;
 use naksha_environments::workflow_change::Contexts;
+use naksha_executor::port::secrets::SecretError;
 use naksha_executor::port::store::{
     ApplyOutcome, ApplyRecord, EnvironmentRecord, Proposal, StepOutcome, StoreError,
 };
@@ -28,7 +29,7 @@ use super::review::{Review, review};
 use super::sources::Ready;
 use super::{PassError, Reconciler};
 use crate::judgement::{Base, Begun, BegunPlan, Bench, judge as judge_plan, planner};
-use crate::secret_marks::current_marks;
+use crate::secret_marks::{CurrentMarks, current_marks};
 
 /// Applies that are looked through for one that was begun and is not done: a failing step is tried every two minutes.
 const LOOK_BACK: u32 = 100;
@@ -41,6 +42,8 @@ pub(super) struct Judgement {
     /// Words about this plan that count.
     acknowledgements: Vec<Acknowledgement>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Secrets of which it is not known whether they changed.
+    pub(super) unread: Vec<SecretError>,
     /// A gate of its promotion is not open.
     pub(super) awaits_gates: bool,
 }
@@ -121,6 +124,8 @@ pub(super) async fn judge(
 ) -> Result<Judgement, PassError> {
     let (shared, now) = (&this.shared, Timestamp::now());
     let acknowledgements = shared.store.acknowledgements(&this.scope).await.map_err(PassError::Store)?;
+    let CurrentMarks { marks, unread } =
+        current_marks(this.secrets.as_ref(), &shared.key, &renders.wanted.rendered, quiet).await;
     let case = Case {
         review: review(this, record, sources, renders).await?,
         gates: gates(this, (record, sources), renders).await?,
@@ -132,12 +137,13 @@ pub(super) async fn judge(
         quiet: Arc::clone(quiet),
         inventory: Arc::clone(inventory),
         acknowledgements,
-        secrets: current_marks(this.secrets.as_ref(), &shared.key, &renders.wanted.rendered, quiet).await,
+        secrets: marks,
         findings: Arc::clone(&this.findings),
         resting: this.fights.resting(now),
         now,
     };
-    tokio::task::spawn_blocking(move || decide(&case)).await.map_err(PassError::Computation)
+    let judged = tokio::task::spawn_blocking(move || decide(&case)).await.map_err(PassError::Computation)?;
+    Ok(Judgement { unread, ..judged })
 }
 
 fn decide(case: &Case) -> Judgement {
@@ -203,7 +209,8 @@ fn decide(case: &Case) -> Judgement {
     acknowledgements.retain(|given| given.counts(&plan.id, case.now));
     let awaits_gates = case.gates.iter().any(|verdict| verdict.state != GateState::Open);
     let verdict = Arc::new(judged.verdict);
-    Judgement { plan, verdict, admission, acknowledgements, diagnostics, awaits_gates }
+    let unread = Vec::new();
+    Judgement { plan, verdict, admission, acknowledgements, diagnostics, unread, awaits_gates }
 }
 
 /// Plans that somebody said yes to, that were begun since the last apply that succeeded, and are not done.

@@ -157,8 +157,8 @@ impl Reconciler {
             // Once: what a person lets again stays so, although it was tried last.
             && self.gave_up.as_ref() != Some(left)
         {
-            let audit = Self::audit("bar", left);
             let reason = format!("rolled back to {}", sources.content.revision.short());
+            let audit = AuditEntry { result: reason.clone(), ..Self::audit("bar", left) };
             store.bar(&self.scope, left, &reason, &audit).await.map_err(PassError::Store)?;
         }
         self.gave_up.clone_from(&sources.rolled_back_from);

@@ -19,6 +19,7 @@ use naksha_environments::status::{EnvironmentStatus, State, UnitStatus, UnitSync
 use naksha_environments::verdict::Admission;
 use naksha_environments::window::never_opens;
 use naksha_environments::wire::why_document;
+use naksha_executor::port::secrets::SecretError;
 use naksha_executor::port::store::{ApplyOutcome, EnvironmentRecord, NewMessage, Suspension};
 use naksha_executor::realise::RealiseOutcome;
 use serde_json::json;
@@ -328,7 +329,8 @@ fn state(
     let Situation { sources, record, rendered, judgement } = situation;
     let mut why = unit_reasons(units);
     why.extend(failures.beside(units));
-    let unread = unread(situation);
+    let mut unread = unread(situation);
+    unread.extend(unread_secrets(situation, &why));
     let is_unread = !unread.is_empty();
     why.extend(unread);
     if let Some(suspension) = &record.suspension {
@@ -394,6 +396,14 @@ fn unread(situation: &Situation<'_>) -> Vec<String> {
     let workflows = situation.rendered.broken_workflows.iter();
     let workflows = workflows.map(|name| format!("workflow `{name}` cannot be read and stays as it is"));
     policies.chain(workflows).take(MAX_REASONS).collect()
+}
+
+/// Secrets that cannot be read: what was applied of them stays. What a step said of one already is not said twice.
+fn unread_secrets(situation: &Situation<'_>, why: &[String]) -> Vec<String> {
+    let told = |error: &&SecretError| why.iter().any(|why| why.contains(&error.to_string()));
+    let unread = situation.judgement.unread.iter().filter(|error| !told(error));
+    let words = |error: &SecretError| format!("{}: {error}; what was applied of it stays", error.code());
+    unread.map(words).take(MAX_REASONS).collect()
 }
 
 /// Whether the environment was destroyed or disowned, and that is done.

@@ -45,10 +45,30 @@ struct GuardedDto {
     effective_branch_protection_name: String,
 }
 
+/// The rule itself, as who may change it is told.
+#[derive(Debug, Deserialize)]
+struct RuleDto {
+    rule_name: String,
+    #[serde(default)]
+    enable_status_check: bool,
+    #[serde(default)]
+    status_check_contexts: Option<Vec<String>>,
+}
+
 impl Gitea {
     /// Nothing: there is no such branch.
     async fn guarded(&self, branch: &str) -> Result<Option<GuardedDto>, ForgeError> {
         self.repo.find(&format!("/branches/{}", path_of(branch))).await
+    }
+
+    async fn ruled(&self, branch: &str) -> Result<Option<GuardedDto>, ForgeError> {
+        let rule: Option<RuleDto> =
+            self.repo.find(&format!("/branch_protections/{}", path_of(branch))).await?;
+        Ok(rule.map(|RuleDto { rule_name, enable_status_check, status_check_contexts }| GuardedDto {
+            effective_branch_protection_name: rule_name,
+            enable_status_check,
+            status_check_contexts,
+        }))
     }
 
     /// Whether the token's scope keeps us from this, which asks for what cannot be done: the scope is looked at first.
@@ -147,7 +167,11 @@ impl Setup for Gitea {
     }
 
     async fn require(&self, branch: &str, check: &str, _app: Option<u64>) -> Result<Done, ForgeError> {
-        let guarded = self.guarded(branch).await?;
+        let guarded = match self.guarded(branch).await? {
+            Some(guarded) => Some(guarded),
+            // Before its first push a branch is not there, and may have a rule.
+            None => self.ruled(branch).await?,
+        };
         let rule = guarded.as_ref().map(|guarded| guarded.effective_branch_protection_name.clone());
         let Some(rule) = rule.filter(|rule| !rule.is_empty()) else {
             // Who may push goes on pushing: what nobody was shown is held by naksha, and not by the forge.
