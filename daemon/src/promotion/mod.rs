@@ -5,6 +5,7 @@
 //!                                    └ candidate ─> lock ─> pull request └─> the plan at the merge commit
 //! ```
 
+mod ahead;
 mod brought;
 mod candidate;
 mod facts;
@@ -12,6 +13,7 @@ mod lock;
 mod proposal;
 mod watched;
 
+pub use ahead::ahead;
 pub use brought::{Brought, brought};
 pub use candidate::{Choice, Ran, Standing, candidate, choose};
 pub use facts::{FactsError, Promoted, judge_gates, judge_proposal};

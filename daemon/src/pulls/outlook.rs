@@ -30,7 +30,7 @@ use crate::failure::chain;
 use crate::git::{GitError, RefName};
 use crate::judgement::{Base, Begun, Bench, by_file, judge, may_acknowledge, planner};
 use crate::looking::LookError;
-use crate::promotion::Record;
+use crate::promotion::{Record, ahead};
 use crate::scene::Scene;
 use crate::secrets::not_theirs;
 use crate::target::try_out;
@@ -46,6 +46,8 @@ pub struct Outlook {
     pub prospect: Prospect,
     /// What it gets when the change is promoted to it; nothing: it gets nothing then, or has it at once.
     pub later: Option<Box<PlanDocument>>,
+    /// What it was given past those before it.
+    pub ahead: Option<String>,
 }
 
 #[derive(Debug)]
@@ -98,15 +100,16 @@ pub async fn outlook(shared: &Arc<Shared>, feed: &Feed, proposal: &Proposal) -> 
     for environment in names {
         let ground = Ground::of(shared, feed, environment.clone());
         let later = ground.clone().later(proposal).await;
+        let ahead = ground.clone().ahead(proposal).await;
         let prospect = ground.prospect(proposal).await;
-        outlooks.push(Outlook { environment, prospect, later });
+        outlooks.push(Outlook { environment, prospect, later, ahead });
     }
     outlooks
 }
 
 /// What that shows, environment by environment.
 pub fn shown(outlooks: &[Outlook]) -> Vec<ShownPlan> {
-    let plan = |Outlook { environment, prospect, later: _ }: &Outlook| match prospect {
+    let plan = |Outlook { environment, prospect, .. }: &Outlook| match prospect {
         Prospect::Nothing(_) | Prospect::Unknown(_) => None,
         Prospect::Plan { document, .. } => Some(ShownPlan {
             environment: environment.clone(),
@@ -213,6 +216,22 @@ impl Ground {
             Some(Box::new(PlanDocument::of(&plan)))
         };
         tokio::task::spawn_blocking(document).await.ok().flatten()
+    }
+
+    /// What it would be ahead of those before it by. What cannot be read is told elsewhere.
+    async fn ahead(self, proposal: &Proposal) -> Option<String> {
+        let control = Arc::clone(&proposal.merged);
+        let words = move || {
+            let definitions = &control.loaded.definitions;
+            let now = definitions.environments.get(&self.scope.environment)?;
+            let Follows::Promotion { from } = &now.follows else { return None };
+            let source = &definitions.locks.get(&self.scope.environment)?.source;
+            let then = self.feed.revisions.read(source).ok()?;
+            let then = then.loaded.definitions.environments.get(&self.scope.environment)?;
+            let upstream = from.iter().filter_map(|name| definitions.environments.get(name));
+            ahead(then, now, &upstream.map(|environment| &**environment).collect::<Vec<_>>())
+        };
+        tokio::task::spawn_blocking(words).await.ok().flatten()
     }
 
     /// An environment that is locked, by these rules, as it would be with what another revision has. Blocks.

@@ -171,6 +171,8 @@ struct Told {
     environment: String,
     state: CheckState,
     words: String,
+    /// Behind them, in the comment.
+    ahead: Option<String>,
     /// It waits for an approval.
     lacks: bool,
     /// For forges that show a text with a check.
@@ -215,7 +217,8 @@ impl Told {
             state = if is_over { CheckState::Failed } else { CheckState::Waits };
         }
         let (environment, lacks) = (outlook.environment.to_string(), lacking.is_some());
-        Self { environment, state, words, lacks, text, annotations }
+        let ahead = outlook.ahead.clone();
+        Self { environment, state, words, ahead, lacks, text, annotations }
     }
 
     fn check(&self) -> Check {
@@ -364,7 +367,9 @@ fn comment(subject: &Subject<'_>, outlooks: &[Outlook], told: &[Told], errors: &
             CheckState::Waits => (1, ":hourglass:"),
             CheckState::Passed | CheckState::Running => (2, ":white_check_mark:"),
         };
-        (rank, format!("- {sign} **{}**: {}\n", one.environment, said(&one.words, MAX_WORDS)))
+        let ahead = one.ahead.as_ref().map(|ahead| format!("; {}", said(ahead, MAX_WORDS)));
+        let words = format!("{}{}", said(&one.words, MAX_WORDS), ahead.unwrap_or_default());
+        (rank, format!("- {sign} **{}**: {words}\n", one.environment))
     };
     text.push_str(&listed(told.iter().map(line).collect(), ENVIRONMENTS, "environments"));
     text.push_str(&gate_lines(subject.gates));

@@ -114,6 +114,13 @@ fn a_lock_that_goes_back_is_as_it_was_then_whatever_the_environment_is_now() {
     let commit = give(&site, &daemon);
     daemon.await_status("staging", "another one", |status| status["appliedControl"] == commit.as_str());
 
+    // Whoever proposes anything reads that it has something that nobody before it has.
+    let head = site.change("other", "environments/dev/environment.yaml", "replicas: 2", "replicas: 4");
+    let number = must(site.forged.open("other", "something else"));
+    let comment = site.await_comment(&daemon, number, &head);
+    assert!(comment.contains("ahead of dev by `variables.replicas`"), "{comment}");
+    must(site.forged.close(number));
+
     // As a revert of the promotion writes it.
     let head = site.change_by("main", "back", |repository| {
         repository.write(LOCK, &then);

@@ -23,11 +23,17 @@ fn a_promotion_tells_its_gates_and_none_is_silent() {
         ],
     )]);
     let outlooks = [
-        Outlook { environment: name("dev"), prospect: Prospect::Nothing(UNAFFECTED.to_owned()), later: None },
+        Outlook {
+            environment: name("dev"),
+            prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
+            later: None,
+            ahead: None,
+        },
         Outlook {
             environment: name("staging"),
             prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
             later: None,
+            ahead: None,
         },
     ];
     let revision = |digit: char| Revision::parse(&digit.to_string().repeat(40)).unwrap();
@@ -71,6 +77,7 @@ fn another_base_alone_is_no_news() {
         environment: EnvironmentName::parse("dev").unwrap(),
         prospect: Prospect::Nothing(words.to_owned()),
         later: None,
+        ahead: None,
     });
     let told = |head, base, words| {
         let subject = Subject {
@@ -101,8 +108,9 @@ fn what_comes_later_and_whose_word_is_waited_for_is_said() {
             environment: name("staging"),
             prospect: Prospect::Nothing(UNAFFECTED.to_owned()),
             later: Some(document("staging")),
+            ahead: Some("ahead of dev by `variables.replicas`".to_owned()),
         },
-        Outlook { environment: name("prod"), prospect: changed, later: None },
+        Outlook { environment: name("prod"), prospect: changed, later: None, ahead: None },
     ];
     let revision = Revision::parse(&"a".repeat(40)).unwrap();
     let lacking = Lacking::from([(name("prod"), "waits for an approval by @ann or @org/ops".to_owned())]);
@@ -126,6 +134,9 @@ fn what_comes_later_and_whose_word_is_waited_for_is_said() {
     assert_eq!(told("naksha/plan: prod"), (CheckState::Waits, waits));
     assert_eq!(told(AGGREGATE), (CheckState::Waits, "waits for an approval, see prod".to_owned()));
     assert!(!comment.contains("@ann"), "nobody is called: {comment}");
+    let ahead =
+        "**staging**: nothing now; reaches staging by promotion; ahead of dev by `variables.replicas`\n";
+    assert!(comment.contains(ahead), "{comment}");
 
     // A queue waits for nobody.
     let queued = report(&Subject { seen: Some(&Seen::new()), ..subject }, &outlooks, &[]);
@@ -143,6 +154,7 @@ fn changed_rules_stand_open_and_do_nothing_else() {
             live: true,
         },
         later: None,
+        ahead: None,
     };
     let (head, gates, lacking) = (Revision::parse(&"a".repeat(40)).unwrap(), Gates::new(), Lacking::new());
     let told = |rules: &Rules| {
@@ -186,7 +198,7 @@ fn nothing_is_too_long_to_be_said_and_no_secret_is() {
         1 => Prospect::Nothing(hostile(at)),
         _ => Prospect::Plan { document: Box::new(PlanDocument::of(&Plan::empty(&name(at)))), live: true },
     };
-    let outlook = |at| Outlook { environment: name(at), prospect: prospect(at), later: None };
+    let outlook = |at| Outlook { environment: name(at), prospect: prospect(at), later: None, ahead: None };
     let outlooks: Vec<Outlook> = (0..300).map(outlook).collect();
     let verdict = |at, gate| GateVerdict { gate, state: GateState::Shut, words: hostile(at) };
     let gates: Gates = (0..100).map(|at| (name(at), Gate::ALL.map(|gate| verdict(at, gate)))).collect();
