@@ -1,6 +1,7 @@
 //! `naksha promote ENV [--source REV]`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -35,8 +36,12 @@ impl Promote {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let Self { environment, source, folder } = self;
         let laptop = Laptop::open(&folder)?;
-        let side = laptop.on_disk()?;
+        let mut side = laptop.on_disk()?;
         let asked = environment;
+        // A lock that cannot be read is written over.
+        if let Some(side) = Arc::get_mut(&mut side) {
+            side.loaded.definitions.broken.locks.remove(&asked.environment);
+        }
         let selected = laptop.select(&side, std::slice::from_ref(&asked.environment))?;
         let environment = selected.first().context("one environment is selected")?;
         let Follows::Promotion { from } = &environment.follows else {

@@ -164,6 +164,17 @@ fn errors_are_not_promoted() {
 }
 
 #[test]
+fn a_lock_that_cannot_be_read_is_written_over() {
+    let shop = shop();
+    let head = shop.repository.head();
+    shop.repository.write(LOCK, "apiVersion: naksha.dev/v1alpha1\nkind: Lock\nspec: {source: 5c0ffee}\n");
+    run(&shop, &["check"]).expect_code(1);
+    run(&shop, &["promote", "staging", "--source", &head]).expect_code(0);
+    assert!(shop.repository.read(LOCK).contains(&format!("source: {head}")));
+    run(&shop, &["check"]).expect_code(0);
+}
+
+#[test]
 fn without_a_commit_there_is_nothing_to_promote() {
     refused(&files(), &["promote", "staging"], "there is no commit yet");
 }
