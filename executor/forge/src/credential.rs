@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use naksha_executor::port::forge::ForgeError;
 
 use crate::token::{Place, Token};
@@ -12,8 +13,8 @@ pub(crate) trait Credential: Send + Sync + fmt::Debug {
     /// The token that is good now.
     async fn token(&self) -> Result<Token, ForgeError>;
 
-    /// The forge does not take it. Whether there may be another one by now.
-    async fn refused(&self, token: &Token) -> bool;
+    /// The forge does not take it. `at`: when that was, by the forge's clock. Whether there may be another one by now.
+    async fn refused(&self, token: &Token, at: Option<Timestamp>) -> bool;
 }
 
 #[async_trait]
@@ -23,7 +24,7 @@ impl Credential for Place {
     }
 
     /// What is there is read for each request: no other one is to be had.
-    async fn refused(&self, _token: &Token) -> bool {
+    async fn refused(&self, _token: &Token, _at: Option<Timestamp>) -> bool {
         false
     }
 }

@@ -128,7 +128,7 @@ pub(crate) fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 /// Pure. It tells whole seconds, and answers take a while: clocks that agree as far as can be told are one.
-fn ahead(date: Timestamp, ours: Timestamp) -> SignedDuration {
+pub(crate) fn ahead(date: Timestamp, ours: Timestamp) -> SignedDuration {
     let ahead = date.duration_since(ours);
     if ahead.abs() <= AS_GOOD_AS_ONE { SignedDuration::ZERO } else { ahead }
 }

@@ -164,7 +164,8 @@ impl Rest {
     async fn tried(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Answer, ForgeError> {
         let token = self.credential.token().await?;
         let answer = self.attempt(method, path, body, &token).await?;
-        if answer.status != StatusCode::UNAUTHORIZED || !self.credential.refused(&token).await {
+        let is_refused = answer.status == StatusCode::UNAUTHORIZED;
+        if !is_refused || !self.credential.refused(&token, date_of(&answer.headers)).await {
             return judge(path, answer).map_err(|error| scrubbed(error, &token));
         }
         // Nothing was done: it may be said again by somebody who is known.

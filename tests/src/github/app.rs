@@ -84,7 +84,7 @@ impl App {
         format!("{}[bot]", self.slug)
     }
 
-    /// Whether a web token proves that the App asks, at this moment of the real clock.
+    /// Whether a web token proves that the App asks, at this moment.
     pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<(), Answer> {
         let refuse = |words: &str| refusal(401, words);
         let undecodable = || refuse("A JSON web token could not be decoded");

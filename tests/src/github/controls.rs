@@ -14,7 +14,7 @@ use super::trouble::{Failure, Trouble};
 
 /// Settings of the repository and of the App.
 impl GitHub {
-    /// Its clock goes ahead. The proofs of the App are judged by the real one.
+    /// Its clock goes ahead, or back.
     pub fn advance(&self, by: SignedDuration) {
         self.state().ahead += by;
     }

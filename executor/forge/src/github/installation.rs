@@ -5,7 +5,7 @@
 //! nothing else that the App may do. It is kept in memory only.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Briefly, PoisonError};
 
 use async_trait::async_trait;
 use http::Method;
@@ -22,11 +22,14 @@ use super::jwt;
 use super::rights::{Lacking, NEEDED, NEEDED_FOR_TEAMS, Permissions, level_of, wanted};
 use crate::address::Address;
 use crate::credential::Credential;
+use crate::remembered::ahead;
 use crate::rest::Rest;
 use crate::token::{Place, Token};
 
 /// A token that ends sooner is made anew: what begins with it must be able to end with it.
 const EARLY: SignedDuration = SignedDuration::from_mins(5);
+/// A proof is no other one for less: it is dated back by a minute.
+const MATTERS: SignedDuration = SignedDuration::from_secs(30);
 
 /// An App's installation in one repository. A clone is the same one, with the same token.
 #[derive(Clone)]
@@ -92,7 +95,7 @@ impl Installation {
     /// Of the App with this id, or client id, whose private key (PEM) is there. `repository`: `owner/name`. Asks nothing yet. Must be
     /// called inside a tokio runtime.
     pub fn new(address: &Address, repository: &str, id: &str, key: Place) -> Self {
-        let app = Rest::new(address, &MANNERS, AppKey { id: id.to_owned(), key });
+        let app = Rest::new(address, &MANNERS, AppKey::new(id, key));
         let (address, repository) = (address.clone(), repository.to_owned());
         Self(Arc::new(Inner { address, repository, app, usual: Mutex::default(), teams: Mutex::default() }))
     }
@@ -135,7 +138,7 @@ impl Installation {
     /// The token that is good now, and whom it makes us. One that nobody can make anew just now is good until it ends.
     pub(super) async fn granted(&self, scope: Scope) -> Result<Arc<Granted>, ForgeError> {
         let mut slot = self.slot(scope).lock().await;
-        let now = Timestamp::now();
+        let now = self.0.app.now();
         if let Some(granted) = slot.as_ref().filter(|granted| granted.is_fresh(now)) {
             return Ok(Arc::clone(granted));
         }
@@ -220,6 +223,18 @@ impl Granted {
 struct AppKey {
     id: String,
     key: Place,
+    /// How far GitHub's clock is ahead of ours, by its last refusal.
+    ahead: Briefly<SignedDuration>,
+}
+
+impl AppKey {
+    fn new(id: &str, key: Place) -> Self {
+        Self { id: id.to_owned(), key, ahead: Briefly::default() }
+    }
+
+    fn ahead(&self) -> SignedDuration {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for AppKey {
@@ -234,13 +249,18 @@ impl Credential for AppKey {
     async fn token(&self) -> Result<Token, ForgeError> {
         let pem = self.key.text().await?;
         let refuse = |reason: String| ForgeError::Denied(format!("{}: {reason}", self.key));
-        let jwt = jwt::signed(&self.id, pem.expose(), Timestamp::now())
-            .map_err(|error| refuse(error.to_string()))?;
+        let now = Timestamp::now();
+        let now = now.checked_add(self.ahead()).unwrap_or(now);
+        let jwt = jwt::signed(&self.id, pem.expose(), now).map_err(|error| refuse(error.to_string()))?;
         Token::given(&jwt).map_err(|reason| refuse(reason.to_owned()))
     }
 
-    async fn refused(&self, _token: &Token) -> bool {
-        false
+    /// One that was made by a clock that is wrong is of the future, or has ended: it is made once more by GitHub's clock.
+    async fn refused(&self, _token: &Token, at: Option<Timestamp>) -> bool {
+        let Some(at) = at else { return false };
+        let (told, known) = (ahead(at, Timestamp::now()), self.ahead());
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        (told - known).abs() > MATTERS
     }
 }
 
@@ -258,7 +278,7 @@ impl Credential for Scoped {
     }
 
     /// It may have been revoked: another one is made.
-    async fn refused(&self, token: &Token) -> bool {
+    async fn refused(&self, token: &Token, _at: Option<Timestamp>) -> bool {
         self.installation.drop_token(self.scope, token.secret()).await;
         true
     }

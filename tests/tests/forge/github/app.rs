@@ -1,5 +1,6 @@
 //! The App: its tokens, its rights, its key; and what GitHub counts.
 
+use jiff::SignedDuration;
 use naksha_executor::contract::forge::Stage as _;
 use naksha_executor::port::forge::{CheckState, Deployment, DeploymentState, ForgeError, Login, SharedForge};
 use naksha_tests::github::{AppKey, Failure};
@@ -36,7 +37,7 @@ async fn one_token_serves_everybody_for_as_long_as_it_is_good() {
     assert_eq!(tokens(&stage), 2);
 
     // One that is about to end is made anew before it does.
-    stage.forged.github.token_life(jiff::SignedDuration::from_mins(4));
+    stage.forged.github.token_life(SignedDuration::from_mins(4));
     stage.forged.github.expire_tokens();
     forge.open_pulls().await.expect("should list");
     forge.open_pulls().await.expect("should list");
@@ -49,6 +50,24 @@ async fn one_token_serves_everybody_for_as_long_as_it_is_good() {
     let away = forge.open_pulls().await.expect_err("should be away");
     assert!(away.is_transient(), "{away:?}");
     forge.open_pulls().await.expect("should list");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_wrong_by_hours_keeps_nobody_out() {
+    let Some(stage) = as_app() else { return };
+    let (github, forge) = (&stage.forged.github, stage.forge());
+    github.advance(SignedDuration::from_hours(2));
+    forge.hosted().await.expect("a proof of the past should be made anew");
+    forge.hosted().await.expect("should say");
+    assert_eq!(tokens(&stage), 1);
+
+    // Now GitHub's is three hours behind: what it makes has ended long ago by ours.
+    github.advance(SignedDuration::from_hours(-5));
+    github.expire_tokens();
+    forge.hosted().await.expect("a proof of the future should be made anew");
+    let asked = github.count("GET", "/installation");
+    forge.hosted().await.expect("should say");
+    assert_eq!((tokens(&stage), github.count("GET", "/installation")), (2, asked));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
