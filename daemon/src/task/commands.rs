@@ -134,7 +134,9 @@ impl CommandsTask {
         for (_, comment) in forge.comments_since(now.checked_sub(OVERLAP).unwrap_or(now)).await? {
             shared.reviews.hear(feed.name(), comment.id, comment.made).await?;
         }
-        Ok(shared.reviews.hear(feed.name(), BEGINNING, now).await?)
+        shared.reviews.hear(feed.name(), BEGINNING, now).await?;
+        info!(repository = %feed.name(), since = %now, "commands are heard");
+        Ok(())
     }
 
     /// Carries it out. Nothing: somebody asks for more than a person does, and gets no answer.

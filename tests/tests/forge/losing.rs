@@ -8,10 +8,14 @@ use crate::site::{Site, site};
 impl Site {
     /// The daemon comes back without its database, and dev is told what is its own.
     fn lose_the_database(&self, daemon: DaemonProcess) -> DaemonProcess {
+        let heard = |daemon: &DaemonProcess| daemon.log().matches("commands are heard").count();
+        let before = heard(&daemon);
         let daemon = self.installation.lose_the_database(daemon);
         daemon.await_state("dev", "held");
         self.run(&["inventory", "rebuild", "dev", "--yes"]);
         daemon.await_state("dev", "synced");
+        // What is said before is said to nobody.
+        await_true("commands to be heard", || heard(&daemon) > before);
         daemon
     }
 }
