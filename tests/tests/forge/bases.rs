@@ -1,8 +1,8 @@
 //! Pull requests that are not from a branch of the repository into its trunk: into branches that environments follow, and from forks.
 
-use naksha_tests::{await_true, must};
+use naksha_tests::{DaemonProcess, await_true, must};
 
-use crate::site::{ENVIRONMENT, site, site_with};
+use crate::site::{ENVIRONMENT, Site, site, site_with};
 
 pub(crate) const RELEASE: &str = "apiVersion: naksha.dev/v1alpha1
 kind: Environment
@@ -15,15 +15,22 @@ spec:
 ";
 const TEMPLATE: &str = "units/web/web.yaml.tera";
 
-#[test]
-fn a_branch_that_an_environment_follows_takes_pull_requests_of_its_own() {
-    let Some(site) = site_with(&[("environments/live/environment.yaml", RELEASE)]) else { return };
+/// dev follows the trunk, and `live` (its file) the branch `release`.
+pub(crate) fn following(live: &str) -> Option<(Site, DaemonProcess)> {
+    let site = site_with(&[("environments/live/environment.yaml", live)])?;
     let (repository, forged) = (&site.installation.repository, &site.forged);
     must(forged.branch(repository.folder(), "release", "main"));
     must(forged.push(repository.folder(), "release", &forged.writer));
     let daemon = site.begin();
     site.acknowledge(&daemon.await_state("live", "held"));
     daemon.await_state("live", "synced");
+    Some((site, daemon))
+}
+
+#[test]
+fn a_branch_that_an_environment_follows_takes_pull_requests_of_its_own() {
+    let Some((site, daemon)) = following(RELEASE) else { return };
+    let (repository, forged) = (&site.installation.repository, &site.forged);
 
     let head = site.change_on("release", "tune", TEMPLATE, "hand:", "arm: \"long\", hand:");
     let number = must(forged.open_into(&forged.writer, "tune", "release", "tuned"));
@@ -85,13 +92,8 @@ fn a_fork_is_compared_with_what_is_there_once_somebody_allowed_that_very_commit(
 #[test]
 fn from_one_followed_branch_into_another_is_a_promotion() {
     let live = RELEASE.replace("branch: release", "branch: release\n  gates: {soak: 2s}");
-    let Some(site) = site_with(&[("environments/live/environment.yaml", &live)]) else { return };
+    let Some((site, daemon)) = following(&live) else { return };
     let (repository, forged) = (&site.installation.repository, &site.forged);
-    must(forged.branch(repository.folder(), "release", "main"));
-    must(forged.push(repository.folder(), "release", &forged.writer));
-    let daemon = site.begin();
-    site.acknowledge(&daemon.await_state("live", "held"));
-    daemon.await_state("live", "synced");
     let trunk = site.change("longer", TEMPLATE, "hand:", "arm: \"long\", hand:");
     let number = must(forged.open("longer", "longer"));
     site.await_check(&trunk, "naksha", "success");

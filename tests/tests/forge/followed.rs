@@ -3,23 +3,15 @@
 use naksha_tests::{DaemonProcess, must};
 use serde_json::json;
 
-use crate::bases::RELEASE;
-use crate::site::{Site, site_with};
+use crate::bases::{self, RELEASE};
+use crate::site::Site;
 
 const TEMPLATE: &str = "units/web/web.yaml.tera";
 const ARM: &str = "arm: \"long\", hand:";
 
-/// dev follows the trunk, and live a branch.
+/// The same with live in a folder of another name.
 fn following() -> Option<(Site, DaemonProcess)> {
-    let live = RELEASE.replace("directory: live", "directory: out");
-    let site = site_with(&[("environments/live/environment.yaml", &live)])?;
-    let (repository, forged) = (&site.installation.repository, &site.forged);
-    must(forged.branch(repository.folder(), "release", "main"));
-    must(forged.push(repository.folder(), "release", &forged.writer));
-    let daemon = site.begin();
-    site.acknowledge(&daemon.await_state("live", "held"));
-    daemon.await_state("live", "synced");
-    Some((site, daemon))
+    bases::following(&RELEASE.replace("directory: live", "directory: out"))
 }
 
 /// A pull request into the branch, once it is reported on: its number and head.

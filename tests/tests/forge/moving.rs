@@ -2,8 +2,8 @@
 
 use naksha_tests::{await_true, must};
 
-use crate::bases::RELEASE;
-use crate::site::{site, site_with};
+use crate::bases::{RELEASE, following};
+use crate::site::site;
 
 const FILE: &str = "environments/dev/environment.yaml";
 const TEMPLATE: &str = "units/web/web.yaml.tera";
@@ -27,13 +27,8 @@ fn what_somebody_deletes_or_overwrites_is_said_again() {
 
 #[test]
 fn what_goes_into_another_branch_from_now_on_is_planned_for_that_one() {
-    let Some(site) = site_with(&[("environments/live/environment.yaml", RELEASE)]) else { return };
-    let (repository, forged) = (&site.installation.repository, &site.forged);
-    must(forged.branch(repository.folder(), "release", "main"));
-    must(forged.push(repository.folder(), "release", &forged.writer));
-    let daemon = site.begin();
-    site.acknowledge(&daemon.await_state("live", "held"));
-    daemon.await_state("live", "synced");
+    let Some((site, daemon)) = following(RELEASE) else { return };
+    let forged = &site.forged;
     let head = site.change("tune", TEMPLATE, "hand:", "arm: \"long\", hand:");
     let number = must(forged.open("tune", "tuned"));
     site.await_comment(&daemon, number, &head);

@@ -5,7 +5,8 @@
 //! nothing else that the App may do. It is kept in memory only.
 
 use std::fmt;
-use std::sync::{Arc, Mutex as Briefly, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use http::Method;
@@ -29,7 +30,7 @@ use crate::token::{Place, Token};
 /// A token that ends sooner is made anew: what begins with it must be able to end with it.
 const EARLY: SignedDuration = SignedDuration::from_mins(5);
 /// A proof is no other one for less: it is dated back by a minute.
-const MATTERS: SignedDuration = SignedDuration::from_secs(30);
+const MATTERS_SECONDS: i64 = 30;
 
 /// An App's installation in one repository. A clone is the same one, with the same token.
 #[derive(Clone)]
@@ -95,7 +96,7 @@ impl Installation {
     /// Of the App with this id, or client id, whose private key (PEM) is there. `repository`: `owner/name`. Asks nothing yet. Must be
     /// called inside a tokio runtime.
     pub fn new(address: &Address, repository: &str, id: &str, key: Place) -> Self {
-        let app = Rest::new(address, &MANNERS, AppKey::new(id, key));
+        let app = Rest::new(address, &MANNERS, AppKey { id: id.to_owned(), key, ahead: AtomicI64::new(0) });
         let (address, repository) = (address.clone(), repository.to_owned());
         Self(Arc::new(Inner { address, repository, app, usual: Mutex::default(), teams: Mutex::default() }))
     }
@@ -223,18 +224,8 @@ impl Granted {
 struct AppKey {
     id: String,
     key: Place,
-    /// How far GitHub's clock is ahead of ours, by its last refusal.
-    ahead: Briefly<SignedDuration>,
-}
-
-impl AppKey {
-    fn new(id: &str, key: Place) -> Self {
-        Self { id: id.to_owned(), key, ahead: Briefly::default() }
-    }
-
-    fn ahead(&self) -> SignedDuration {
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// Seconds by which GitHub's clock is ahead of ours, by its last refusal.
+    ahead: AtomicI64,
 }
 
 impl fmt::Debug for AppKey {
@@ -250,7 +241,8 @@ impl Credential for AppKey {
         let pem = self.key.text().await?;
         let refuse = |reason: String| ForgeError::Denied(format!("{}: {reason}", self.key));
         let now = Timestamp::now();
-        let now = now.checked_add(self.ahead()).unwrap_or(now);
+        let ahead = SignedDuration::from_secs(self.ahead.load(Ordering::Relaxed));
+        let now = now.checked_add(ahead).unwrap_or(now);
         let jwt = jwt::signed(&self.id, pem.expose(), now).map_err(|error| refuse(error.to_string()))?;
         Token::given(&jwt).map_err(|reason| refuse(reason.to_owned()))
     }
@@ -258,9 +250,9 @@ impl Credential for AppKey {
     /// One that was made by a clock that is wrong is of the future, or has ended: it is made once more by GitHub's clock.
     async fn refused(&self, _token: &Token, at: Option<Timestamp>) -> bool {
         let Some(at) = at else { return false };
-        let (told, known) = (ahead(at, Timestamp::now()), self.ahead());
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = told;
-        (told - known).abs() > MATTERS
+        let told = ahead(at, Timestamp::now()).as_secs();
+        let known = self.ahead.swap(told, Ordering::Relaxed);
+        (told - known).abs() > MATTERS_SECONDS
     }
 }
 
